@@ -86,7 +86,7 @@ export class Builder {
     }
     const parts = env.parts(d);
     if (!parts) throw new Error(`no value to read size ${d} from`);
-    const ops = { "+": "Add", "-": "Sub", "*": "Mul", "/": "Div" } as const;
+    const ops = { "+": "Add", "-": "Sub", "*": "Mul", "/": "Div", min: "Min", max: "Max" } as const;
     return this.op(ops[parts.operator], [this.dim(parts.a), this.dim(parts.b)]);
   }
   /** The shape of a value as an int64 vector; a constant when it is known. */
@@ -163,6 +163,7 @@ export class Builder {
     const axes: number[] = [];
     for (let i = 0; i < from.length; i++) if (i < extra || (to[i - extra] === 1 && from[i] !== 1)) axes.push(i);
     if (axes.length === 0) return x;
+    if (axes.length === extra) return this.reduce("ReduceSum", x, axes, false);
     const kept = this.reduce("ReduceSum", x, axes, true);
     return extra === 0 ? kept : this.reshapeLike(kept, like);
   }

@@ -5,7 +5,7 @@ import { ShapeError } from "../errors.js";
 export type Dim = number | string;
 export type Shape = readonly Dim[];
 
-export type Operator = "+" | "-" | "*" | "/";
+export type Operator = "+" | "-" | "*" | "/" | "min" | "max";
 interface Expression {
   readonly operator: Operator;
   readonly a: Dim;
@@ -22,6 +22,8 @@ const operators: { readonly [O in Operator]: (a: number, b: number) => number } 
   "-": (a, b) => a - b,
   "*": (a, b) => a * b,
   "/": (a, b) => Math.floor(a / b),
+  min: (a, b) => Math.min(a, b),
+  max: (a, b) => Math.max(a, b),
 };
 
 /**
@@ -124,7 +126,8 @@ export class ShapeEnv {
         const a = out[i - rank + out.length] ?? 1;
         const b = shape[i - rank + shape.length] ?? 1;
         const d = this.broadcast(a, b);
-        if (d === undefined) throw new ShapeError(`shapes ${this.show(out)} and ${this.show(shape)} do not broadcast: ${this.showDim(a)} against ${this.showDim(b)} in dim ${i}`);
+        if (d === undefined)
+          throw new ShapeError(`shapes ${this.show(out)} and ${this.show(shape)} do not broadcast: ${this.showDim(a)} against ${this.showDim(b)} in dim ${i}`);
         next.push(d);
       }
       out = next;
@@ -144,6 +147,26 @@ export class ShapeEnv {
   /** Division that is known to have no remainder, or is rounded down. */
   div(a: Dim, b: Dim): Dim {
     return this.#combine("/", a, b);
+  }
+  /** The smaller size. Hints decide, and the decision becomes a guard; without them the first is taken to be it. */
+  min(a: Dim, b: Dim): Dim {
+    return this.#extreme("min", a, b);
+  }
+  /** The greater size; decided like `min`. */
+  max(a: Dim, b: Dim): Dim {
+    return this.#extreme("max", a, b);
+  }
+  #extreme(operator: "min" | "max", x: Dim, y: Dim): Dim {
+    const a = this.resolve(x);
+    const b = this.resolve(y);
+    if (typeof a === "number" && typeof b === "number") return operators[operator](a, b);
+    if (a === b || b === 0) return operator === "max" ? a : b;
+    if (a === 0) return operator === "max" ? b : a;
+    const ha = this.hint(a);
+    const hb = this.hint(b);
+    const chosen = ha === undefined || hb === undefined || operators[operator](ha, hb) === ha ? a : b;
+    this.unify(this.#expression(operator, a, b), chosen);
+    return chosen;
   }
   product(dims: Shape): Dim {
     return dims.reduce<Dim>((a, b) => this.mul(a, b), 1);
@@ -190,7 +213,7 @@ export class ShapeEnv {
   }
 
   #expression(operator: Operator, a: Dim, b: Dim): Dim {
-    const name = `(${a}${operator}${b})`;
+    const name = operator.length > 1 ? `${operator}(${a},${b})` : `(${a}${operator}${b})`;
     if (!this.#expressions.has(name)) this.#expressions.set(name, { operator, a, b });
     return this.resolve(name);
   }

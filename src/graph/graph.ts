@@ -113,7 +113,10 @@ export class Graph {
   /** Numbers that are part of the graph. Never parameters: those are inputs. */
   constant(data: TensorData, name = "c"): Value {
     const small = data.dtype === "int64" && data.shape.length <= 1 && data.data.length <= maxContent;
-    const value = new Value(this.#unique(name), data.dtype, data.shape, { constant: data, content: small ? Array.from(data.data as BigInt64Array, Number) : undefined });
+    const value = new Value(this.#unique(name), data.dtype, data.shape, {
+      constant: data,
+      content: small ? Array.from(data.data as BigInt64Array, Number) : undefined,
+    });
     this.constants.push(value);
     return value;
   }
@@ -124,7 +127,9 @@ export class Graph {
     const def = this.ops.get(op, domain);
     if (!def) throw new ArgumentError(`op ${domain ? `${domain}.` : ""}${op} is not in the op table (node ${name})`, { code: "ERR_OP_UNKNOWN" });
     const specs = def.infer({ env: this.env, op, name, attributes, inputs, outputs: options.outputs ?? def.outputs[0] });
-    const outputs = specs.map((s, i) => new Value(this.#unique(specs.length === 1 ? `${name}_out` : `${name}_out${i}`), s.dtype, s.shape, { content: s.content }));
+    const outputs = specs.map(
+      (s, i) => new Value(this.#unique(specs.length === 1 ? `${name}_out` : `${name}_out${i}`), s.dtype, s.shape, { content: s.content }),
+    );
     this.nodes.push(new Node(op, domain, inputs, outputs, attributes, name));
     return outputs;
   }

@@ -1,4 +1,25 @@
 // All op definitions of the library, one file per family.
-import type { OpDef } from "../op-table.js";
+import type { OpDef } from "../op-def.js";
+import { constantOps } from "./constants.js";
+import { customOps } from "./custom.js";
+import { elementwiseOps } from "./elementwise.js";
+import { indexingOps } from "./indexing.js";
+import { linearAlgebraOps } from "./linear-algebra.js";
+import { logicOps } from "./logic.js";
+import { normalizationOps } from "./normalization.js";
+import { reductionOps } from "./reduction.js";
+import { shapeOps } from "./shape.js";
+import { sliceOps } from "./slice.js";
 
-export const standardOpDefs: readonly OpDef[] = [];
+export const standardOpDefs: readonly OpDef[] = [
+  ...elementwiseOps,
+  ...logicOps,
+  ...reductionOps,
+  ...linearAlgebraOps,
+  ...shapeOps,
+  ...sliceOps,
+  ...indexingOps,
+  ...normalizationOps,
+  ...constantOps,
+  ...customOps,
+];

@@ -1,0 +1,6 @@
+// The public face of the graph: IR, sizes, ops, builder.
+export { Builder, type MatMulOptions } from "./builder.js";
+export { type Dim, type Guard, type Operator, type Shape, ShapeEnv } from "./dims.js";
+export { type DType, type DTypeArrays, dtypeFromOnnx, dtypes, isFloat, sizeOf, type TensorData, type TypedArray, typedArray } from "./dtype.js";
+export { type AddOptions, type Attributes, type AttributeValue, type FloatAttribute, float, Graph, Node, Value } from "./graph.js";
+export { type InferContext, maxVariadic, type OpDef, OpTable, type OutputSpec, type Range, standardOps } from "./op-table.js";
