@@ -1,0 +1,81 @@
+// Gradients of the arithmetic of two or more operands, with broadcasting: Add, Sub, Mul, Div, Pow, Sum, Max, Min.
+import type { Value } from "../../graph/graph.js";
+import { unsupported } from "../errors.js";
+import type { GradientContext, GradientDef, GradientRule } from "../gradient-table.js";
+import { constantScalar, maskOf, toInput } from "./helpers.js";
+
+/** Runs what computes the gradient of an input only if it is needed, and sums it down to the input's shape. */
+const reduced = (ctx: GradientContext, i: number, gradient: () => Value): Value | undefined => (ctx.needs(i) ? toInput(ctx, gradient(), i) : undefined);
+
+const sum: GradientRule = (ctx) => ctx.node.inputs.map((_, i) => reduced(ctx, i, () => ctx.gradOut(0)!));
+
+/** The sign is changed after the sum over broadcast dims: there it is small. */
+const sub: GradientRule = (ctx) => [reduced(ctx, 0, () => ctx.gradOut(0)!), ctx.needs(1) ? ctx.b.neg(toInput(ctx, ctx.gradOut(0)!, 1)) : undefined];
+
+const mul: GradientRule = (ctx) => {
+  const { b } = ctx;
+  const dy = ctx.gradOut(0)!;
+  if (ctx.input(0) === ctx.input(1)) return [b.mulScalar(b.mul(dy, ctx.input(0)), 2), undefined];
+  return [reduced(ctx, 0, () => b.mul(dy, ctx.input(1))), reduced(ctx, 1, () => b.mul(dy, ctx.input(0)))];
+};
+
+/** dA = dY/B; dB = -dY/B * Y. */
+const div: GradientRule = (ctx) => {
+  const { b } = ctx;
+  const da = b.div(ctx.gradOut(0)!, ctx.input(1));
+  return [reduced(ctx, 0, () => da), ctx.needs(1) ? b.neg(toInput(ctx, b.mul(da, ctx.output(0)), 1)) : undefined];
+};
+
+/**
+ * dX = dY * p * x^(p-1), zero where p is 0. dP = dY * y * log(x), zero where x is 0 (as torch has it for p >= 0, where y log x tends to 0).
+ */
+const pow: GradientRule = (ctx) => {
+  const { b } = ctx;
+  const dy = ctx.gradOut(0)!;
+  const x = ctx.input(0);
+  const p = ctx.input(1);
+  const base = (): Value | undefined => {
+    const known = constantScalar(p);
+    if (known !== undefined) {
+      if (known === 0) return undefined;
+      const power = known === 1 ? undefined : known === 2 ? x : known === 3 ? b.mul(x, x) : b.pow(x, b.scalar(known - 1, x.dtype));
+      const scaled = b.mulScalar(dy, known);
+      return toInput(ctx, power ? b.mul(scaled, power) : scaled, 0);
+    }
+    const exponent = b.cast(p, x.dtype);
+    const power = b.pow(x, b.addScalar(exponent, -1));
+    const zero = b.scalar(0, x.dtype);
+    return toInput(ctx, b.where(b.op("Equal", [exponent, zero]), zero, b.mul(dy, b.mul(exponent, power))), 0);
+  };
+  const exponent = (): Value => {
+    const log = b.unary("Log", b.where(b.op("Equal", [x, b.scalar(0, x.dtype)]), b.scalar(1, x.dtype), x));
+    const gradient = b.mul(b.mul(dy, ctx.output(0)), log);
+    return toInput(ctx, b.cast(gradient, p.dtype), 1);
+  };
+  return [ctx.needs(0) ? base() : undefined, ctx.needs(1) ? exponent() : undefined];
+};
+
+/** The larger (smaller) operand gets dY; where both are equal, each gets half, as in torch.maximum. */
+const extremum =
+  (strict: "Greater" | "Less", loose: "GreaterOrEqual" | "LessOrEqual"): GradientRule =>
+  (ctx) => {
+    const { b, node } = ctx;
+    const dy = ctx.gradOut(0)!;
+    if (node.inputs.length === 1) return [dy];
+    if (node.inputs.length !== 2) throw unsupported(node, `${node.inputs.length} inputs`, `write it as ${node.op}s of two inputs`);
+    const [x, y] = [ctx.input(0), ctx.input(1)];
+    const share = b.add(maskOf(b, b.op(strict, [x, y]), dy), maskOf(b, b.op(loose, [x, y]), dy));
+    const dx = b.mul(b.mulScalar(dy, 0.5), share);
+    return [reduced(ctx, 0, () => dx), reduced(ctx, 1, () => b.sub(dy, dx))];
+  };
+
+export const arithmeticGradients: readonly GradientDef[] = [
+  { op: "Add", rule: sum },
+  { op: "Sum", rule: sum },
+  { op: "Sub", rule: sub },
+  { op: "Mul", rule: mul },
+  { op: "Div", rule: div },
+  { op: "Pow", rule: pow },
+  { op: "Max", rule: extremum("Greater", "GreaterOrEqual") },
+  { op: "Min", rule: extremum("Less", "LessOrEqual") },
+];

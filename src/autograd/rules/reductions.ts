@@ -1,0 +1,57 @@
+// Gradients of reductions: ReduceSum, ReduceMean, ReduceMax, ReduceMin, over constant axes.
+import type { Builder } from "../../graph/builder.js";
+import type { Dim } from "../../graph/dims.js";
+import type { Value } from "../../graph/graph.js";
+import type { GradientContext, GradientDef, GradientRule } from "../gradient-table.js";
+import { constantInts, intAttribute, maskOf, normalizeAxis, reshapeTo, sameShape } from "./helpers.js";
+
+interface Reduction {
+  readonly axes: readonly number[];
+  /** Shape of the output had it kept its dims. */
+  readonly kept: readonly Dim[];
+}
+
+function reductionOf({ node, input }: GradientContext): Reduction {
+  const x = input(0);
+  const attribute = node.attributes.axes;
+  const given = Array.isArray(attribute) ? (attribute as readonly number[]) : node.inputs[1] ? constantInts(node, 1, "axes") : [];
+  const all = given.length === 0 && intAttribute(node, "noop_with_empty_axes", 0) === 0;
+  const axes = all ? x.shape.map((_, i) => i) : given.map((axis) => normalizeAxis(axis, x.rank));
+  return { axes, kept: x.shape.map((d, i) => (axes.includes(i) ? 1 : d)) };
+}
+
+/** A value of the output's shape with the reduced dims back as 1, so that it broadcasts to the input. */
+const keep = (ctx: GradientContext, value: Value, { kept }: Reduction): Value => reshapeTo(ctx.b, value, kept, [ctx.input(0)]);
+
+const expandTo = (b: Builder, value: Value, like: Value): Value => (sameShape(b.graph.env, value.shape, like.shape) ? value : b.expand(value, b.shapeOf(like)));
+
+const reduceSum: GradientRule = (ctx) => [expandTo(ctx.b, keep(ctx, ctx.gradOut(0)!, reductionOf(ctx)), ctx.input(0))];
+
+/** dY/n, expanded. A symbolic n is computed from the sizes at run time. */
+const reduceMean: GradientRule = (ctx) => {
+  const { b } = ctx;
+  const x = ctx.input(0);
+  const reduction = reductionOf(ctx);
+  const count = b.graph.env.product(reduction.axes.map((axis) => x.shape[axis]!));
+  const dy = keep(ctx, ctx.gradOut(0)!, reduction);
+  if (typeof count === "number") return [expandTo(b, b.divScalar(dy, count), x)];
+  b.source(x);
+  return [expandTo(b, b.div(dy, b.cast(b.dim(count), x.dtype)), x)];
+};
+
+/** dY to the extreme element; equal ones share it evenly, as in torch.amax. */
+const reduceExtremum: GradientRule = (ctx) => {
+  const { b } = ctx;
+  const x = ctx.input(0);
+  const reduction = reductionOf(ctx);
+  const mask = maskOf(b, b.op("Equal", [x, keep(ctx, ctx.output(0), reduction)]), x);
+  const ties = b.reduce("ReduceSum", mask, reduction.axes, true);
+  return [b.mul(mask, b.div(keep(ctx, ctx.gradOut(0)!, reduction), ties))];
+};
+
+export const reductionGradients: readonly GradientDef[] = [
+  { op: "ReduceSum", rule: reduceSum },
+  { op: "ReduceMean", rule: reduceMean },
+  { op: "ReduceMax", rule: reduceExtremum },
+  { op: "ReduceMin", rule: reduceExtremum },
+];
