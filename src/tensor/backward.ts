@@ -1,0 +1,33 @@
+// loss.backward(): one run of forward and backward, whose gradients are added to those of the parameters.
+import { ArgumentError, ShapeError } from "../errors.js";
+import { isFloat, sizeOf } from "../graph/dtype.js";
+import { defaultExecutor } from "./executor.js";
+import { defaultGenerator } from "./generator.js";
+import type { Parameter } from "./parameter.js";
+import type { Plan } from "./plan.js";
+import type { Tensor, WaitOptions } from "./tensor.js";
+
+const maxNames = 8;
+
+/** Names the trainable parameters of the called modules that the loss does not reach: once per structure. */
+function reportUnreached(plan: Plan, reached: readonly Parameter[]): void {
+  const got = new Set(reached);
+  const missing = new Set<string>();
+  for (const node of plan.nodes) {
+    if (node.kind !== "call") continue;
+    for (const [p, name] of node.trace.trainable) if (!got.has(p) && p.requiresGrad) missing.add(name);
+  }
+  if (missing.size === 0) return;
+  const names = [...missing];
+  const more = names.length > maxNames ? ` and ${names.length - maxNames} more` : "";
+  console.warn(`no gradient reaches ${names.slice(0, maxNames).join(", ")}${more}: the loss does not depend on ${names.length === 1 ? "it" : "them"}`);
+}
+
+/** Adds the gradients of a scalar to every parameter that it depends on. */
+export async function backward(loss: Tensor, options: WaitOptions = {}): Promise<void> {
+  if (loss.state.kind === "symbolic") throw new ArgumentError("backward inside forward", { hint: "return the loss from forward and call backward on it outside" });
+  if (sizeOf(loss.shape) !== 1) throw new ShapeError(`backward of a tensor of shape [${loss.shape.join(", ")}]`, { hint: "a loss is one number: take its mean() or sum()" });
+  if (!isFloat(loss.dtype)) throw new ArgumentError(`backward of a tensor of ${loss.dtype}`, { code: "ERR_DTYPE", hint: "a loss is a float" });
+  await defaultExecutor().backward(loss, { ...options, onCompiled: reportUnreached });
+  defaultGenerator().nextMicroStep();
+}

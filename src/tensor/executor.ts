@@ -1,0 +1,127 @@
+// Runs plans: finds or compiles their programs, binds memory, brings values out.
+import { dtypes, sizeOf, type TypedArray } from "../graph/dtype.js";
+import { Engine } from "../runtime/engine.js";
+import type { Parameter } from "./parameter.js";
+import { ParameterArena } from "./parameter-arena.js";
+import { type Plan, plan as makePlan } from "./plan.js";
+import { compileProgram, fits, type InputSlot, type Program } from "./program.js";
+import type { Tensor, WaitOptions } from "./tensor.js";
+
+/** Compiled structures that are kept; the one unused for longest goes first. */
+const maxPrograms = 128;
+
+/** The numbers behind a tensor that is fed or bound. */
+function memoryOf(slot: InputSlot, plan: Plan): { data: TypedArray; shape: readonly number[] } {
+  if (slot.kind === "parameter") return { data: slot.parameter.values(), shape: slot.parameter.shape };
+  const x = plan.feeds[slot.feed]!;
+  const s = x.state;
+  if (s.kind === "symbolic" || s.kind === "parameter" || !s.data) throw new Error(`feed ${slot.feed} has no values`);
+  return { data: s.data, shape: s.shape };
+}
+
+/** The programs of a process and the order of their runs. One run at a time: each waits for the one before. */
+export class Executor {
+  readonly #engine: () => Engine;
+  readonly #programs = new Map<string, Program[]>();
+  #last: Promise<void> = Promise.resolve();
+  /** How many programs were compiled so far. */
+  compiled = 0;
+
+  constructor(engine: () => Engine) {
+    this.#engine = engine;
+  }
+
+  /** Runs a body when all earlier ones have ended. */
+  async #exclusive<V>(body: () => Promise<V>): Promise<V> {
+    const before = this.#last;
+    let done = () => {};
+    this.#last = new Promise((resolve) => {
+      done = resolve;
+    });
+    await before;
+    try {
+      return await body();
+    } finally {
+      done();
+    }
+  }
+
+  async #program(plan: Plan): Promise<Program> {
+    const variants = this.#programs.get(plan.key) ?? [];
+    this.#programs.delete(plan.key);
+    this.#programs.set(plan.key, variants);
+    let program = variants.find((p) => fits(p, plan));
+    if (!program) {
+      program = await compileProgram(plan, this.#engine());
+      this.compiled++;
+      variants.push(program);
+      await this.#evict();
+    }
+    return program;
+  }
+
+  async #evict(): Promise<void> {
+    if (this.#programs.size <= maxPrograms) return;
+    const [oldest, programs] = this.#programs.entries().next().value!;
+    this.#programs.delete(oldest);
+    for (const p of programs) {
+      p.binding.close();
+      await p.session.close();
+    }
+  }
+
+  /** Computes a tensor and every sink that hangs on it. */
+  async bringOut(tensor: Tensor, options: WaitOptions = {}): Promise<void> {
+    await this.#exclusive(async () => {
+      if (tensor.state.kind === "lazy" && tensor.state.data) return;
+      const plan = makePlan(tensor, { backward: false });
+      await this.#run(plan, await this.#program(plan), options);
+    });
+  }
+
+  /** Runs forward and backward of a loss; gradients land in the arenas. Returns the parameters that got one. */
+  async backward(loss: Tensor, options: WaitOptions & { readonly onCompiled?: (plan: Plan, gradients: readonly Parameter[]) => void } = {}): Promise<readonly Parameter[]> {
+    return await this.#exclusive(async () => {
+      const plan = makePlan(loss, { backward: true });
+      const before = this.compiled;
+      const program = await this.#program(plan);
+      if (this.compiled > before) options.onCompiled?.(plan, program.gradients);
+      ParameterArena.adopt(program.gradients);
+      await this.#run(plan, program, options);
+      for (const p of program.gradients) p.segment()!.hasGrad = true;
+      return program.gradients;
+    });
+  }
+
+  async #run(plan: Plan, program: Program, { signal }: WaitOptions): Promise<void> {
+    const { binding, bound } = program;
+    for (const [i, slot] of program.inputs.entries()) {
+      const { data, shape } = memoryOf(slot, plan);
+      if (bound[i] === data) continue;
+      binding.bindInput(i, data, shape);
+      bound[i] = data;
+    }
+    const results = plan.outputs.map((t) => new dtypes[t.dtype].array(sizeOf(t.shape)));
+    for (const [i, data] of results.entries()) binding.bindOutput(i, data, plan.outputs[i]!.shape);
+    // A parameter that has a gradient already gets the new one beside it, and they are added after the run.
+    const accumulate: { into: Float32Array; from: Float32Array }[] = [];
+    for (const [k, p] of program.gradients.entries()) {
+      const segment = p.segment()!;
+      const target = segment.hasGrad ? segment.arena.scratch(segment) : segment.grad;
+      if (segment.hasGrad) accumulate.push({ into: segment.grad, from: target });
+      const at = program.inputs.length + k;
+      if (bound[at] === target) continue;
+      binding.bindOutput(plan.outputs.length + k, target, p.shape);
+      bound[at] = target;
+    }
+    await binding.run({ ...(signal ? { signal } : {}), ...(accumulate.length > 0 ? { accumulate } : {}) });
+    for (const [i, t] of plan.outputs.entries()) if (t.state.kind === "lazy") t.state.data = results[i];
+  }
+}
+
+let shared: Executor | undefined;
+/** The executor of the process, on ONNX Runtime's one environment; made on first use. */
+export function defaultExecutor(): Executor {
+  shared ??= new Executor(() => Engine.default());
+  return shared;
+}

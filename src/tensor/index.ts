@@ -1,0 +1,15 @@
+// Tensors, parameters and the recording behind them.
+export type { DType } from "../graph/dtype.js";
+export { apply } from "./apply.js";
+export { callTraced, type Traceable } from "./call.js";
+export { arange, cat, fromData, full, ones, stack, tensor, where, zeros } from "./create.js";
+export { defaultExecutor, Executor } from "./executor.js";
+export { defaultGenerator, Generator, type GeneratorState, setSeed } from "./generator.js";
+export { Parameter } from "./parameter.js";
+export { type ArenaSegment, ParameterArena } from "./parameter-arena.js";
+export { Tensor, type WaitOptions } from "./tensor.js";
+export { activeTracer } from "./trace.js";
+export type { Dec, Dim, Inc, Index, MatMulFlags, Nested, NestedNumbers, NumbersIn, SliceText } from "./types.js";
+import type { Tensor as AnyTensor } from "./tensor.js";
+/** A 0-d float32 tensor: a loss. */
+export type Scalar = AnyTensor<0, "float32">;

@@ -1,0 +1,91 @@
+// Parameters: tensors that are trained.
+import { inspect } from "node:util";
+import { ArgumentError, ShapeError } from "../errors.js";
+import type { ArenaSegment } from "./parameter-arena.js";
+import { Tensor } from "./tensor.js";
+
+let nextId = 1;
+
+/**
+ * A tensor that is trained: usable wherever a tensor is. Its numbers lie in an arena once an optimizer or a backward has
+ * taken it in.
+ *
+ * @example
+ * class Mix extends Module {
+ *   readonly weight = new Parameter(tensor([[1, 2], [3, 4]]));
+ *   forward(x: Tensor) { return x.matmul(this.weight); }
+ * }
+ */
+export class Parameter<R extends number = number> extends Tensor<R, "float32"> {
+  /** @internal Stable for the process; part of the structure of compiled programs. */
+  readonly id: number = nextId++;
+  #name = "";
+  #requiresGrad: boolean;
+  #own: Float32Array | undefined;
+  #segment: ArenaSegment | undefined;
+  #version = 0;
+
+  constructor(value: Tensor<R>, options: { requiresGrad?: boolean } = {}) {
+    const s = value.state;
+    const data = s.kind === "concrete" || s.kind === "lazy" ? s.data : undefined;
+    if (!data || s.kind === "symbolic") throw new ArgumentError("a Parameter is made of a tensor whose values are known", { code: "ERR_PARAMETER_VALUE", hint: "make it in the constructor, from tensor(...), zeros(...) or an init function" });
+    if (!(data instanceof Float32Array)) throw new ArgumentError(`a Parameter is float32, not ${value.dtype}`, { code: "ERR_DTYPE" });
+    super("float32", { kind: "parameter", shape: s.shape });
+    this.#own = data;
+    this.#requiresGrad = options.requiresGrad ?? true;
+  }
+
+  /** Its path in the module that was asked for its parameters: `encoder.layer.0.output.dense.weight`. */
+  get name(): string {
+    return this.#name;
+  }
+  /** @internal A longer path, seen from a module further out, wins. */
+  named(name: string): void {
+    if (name.length > this.#name.length) this.#name = name;
+  }
+  /** A frozen parameter (false) costs no gradient. */
+  get requiresGrad(): boolean {
+    return this.#requiresGrad;
+  }
+  set requiresGrad(value: boolean) {
+    this.#requiresGrad = value;
+  }
+  /** The gradient since the last zeroGrad, or undefined; a live view. */
+  get grad(): Tensor<R, "float32"> | undefined {
+    const s = this.#segment;
+    return s?.hasGrad ? Tensor.make("float32", { kind: "concrete", shape: this.shape, data: s.grad }) : undefined;
+  }
+
+  /** The live numbers. After writing to them, call `changed()`. */
+  values(): Float32Array {
+    return this.#segment ? this.#segment.value : this.#own!;
+  }
+  /** Says that the numbers were written to, so that what was recorded with the old ones is known to be stale. */
+  changed(): void {
+    this.#version++;
+  }
+  /** Copies numbers in. */
+  set(values: Float32Array): void {
+    if (values.length !== this.values().length) throw new ShapeError(`parameter ${this.#name || "(unnamed)"} of shape [${this.shape.join(", ")}] cannot take ${values.length} numbers`);
+    this.values().set(values);
+    this.changed();
+  }
+  /** Goes up whenever its numbers may have changed. */
+  get version(): number {
+    return this.#version + (this.#segment?.arena.version ?? 0);
+  }
+  /** Its place in an arena, once it has one. */
+  segment(): ArenaSegment | undefined {
+    return this.#segment;
+  }
+  /** @internal The arena has copied the numbers. */
+  moveTo(segment: ArenaSegment): void {
+    this.#version = this.version - segment.arena.version;
+    this.#segment = segment;
+    this.#own = undefined;
+  }
+
+  override [inspect.custom](): string {
+    return `Parameter ${this.#name} float32 [${this.shape.join(", ")}]${this.#requiresGrad ? "" : " (frozen)"}`.replace("  ", " ");
+  }
+}

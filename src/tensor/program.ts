@@ -1,0 +1,137 @@
+// A compiled plan: the graph of forward (and backward), its session, and what is bound to each of its inputs and outputs.
+import { differentiate } from "../autograd/differentiate.js";
+import { AccelerateError } from "../errors.js";
+import { Builder } from "../graph/builder.js";
+import type { ShapeEnv } from "../graph/dims.js";
+import { Graph, type Node, type Value } from "../graph/graph.js";
+import { toOnnx } from "../graph/onnx/write.js";
+import type { Binding } from "../runtime/binding.js";
+import type { Engine } from "../runtime/engine.js";
+import type { Session } from "../runtime/session.js";
+import { tensorOps } from "./ops.js";
+import type { Parameter } from "./parameter.js";
+import type { Plan, Reference } from "./plan.js";
+import type { Trace } from "./trace.js";
+
+/** What is bound to an input of the session. */
+export type InputSlot = { readonly kind: "feed"; readonly feed: number } | { readonly kind: "parameter"; readonly parameter: Parameter };
+
+/** A symbol of the program's graph, and where its size is read. */
+interface SymbolSource {
+  readonly name: string;
+  readonly feed: number;
+  readonly dim: number;
+}
+
+export interface Program {
+  readonly session: Session;
+  readonly binding: Binding;
+  readonly inputs: readonly InputSlot[];
+  /** Parameters whose gradients are the outputs after those of the plan. */
+  readonly gradients: readonly Parameter[];
+  readonly env: ShapeEnv;
+  readonly symbols: readonly SymbolSource[];
+  /** What is bound now, by slot; bound again only when it is another array. */
+  readonly bound: (ArrayBufferView | undefined)[];
+}
+
+/** Copies the graph of a traced forward into a program's graph; shapes are inferred anew, in the program's sizes. */
+function inline(graph: Graph, trace: Trace, given: ReadonlyMap<Value, Value>): Map<Value, Value> {
+  const values = new Map(given);
+  for (const c of trace.graph.constants) values.set(c, graph.constant(c.constant!, c.name));
+  for (const node of trace.graph.nodes) {
+    const inputs = node.inputs.map((v) => (v ? values.get(v) : undefined));
+    const outputs = graph.add(node.op, inputs, node.attributes, { domain: node.domain, outputs: node.outputs.length, scope: scopeOf(node) });
+    for (const [i, out] of node.outputs.entries()) values.set(out, outputs[i]!);
+  }
+  return values;
+}
+const scopeOf = (node: Node): string => node.name.slice(0, Math.max(0, node.name.lastIndexOf("/")));
+
+/** Builds the graph of a plan; the feeds' sizes become symbols with the sizes of this run as hints. */
+export function buildGraph(plan: Plan): { graph: Graph; slots: Map<Value, InputSlot>; symbols: SymbolSource[]; gradients: Parameter[]; outputs: Value[] } {
+  const graph = new Graph();
+  const builder = new Builder(graph);
+  const slots = new Map<Value, InputSlot>();
+  const symbols: SymbolSource[] = [];
+
+  const feeds = plan.feeds.map((x, feed) => {
+    const shape = plan.fixed.has(feed)
+      ? x.shape
+      : x.shape.map((size, dim) => {
+          const name = graph.env.symbol(size, `s${feed}_${dim}`);
+          symbols.push({ name, feed, dim });
+          return name;
+        });
+    const value = graph.input(`feed${feed}`, x.dtype, shape);
+    slots.set(value, { kind: "feed", feed });
+    builder.source(value);
+    return value;
+  });
+  const parameters = plan.parameters.map((parameter) => {
+    const value = graph.input(parameter.name || `parameter${parameter.id}`, parameter.dtype, parameter.shape);
+    slots.set(value, { kind: "parameter", parameter });
+    return value;
+  });
+
+  const results: Value[][] = [];
+  const resolve = (r: Reference): Value => (r.kind === "node" ? results[r.node]![r.output]! : r.kind === "feed" ? feeds[r.feed]! : parameters[r.parameter]!);
+  for (const [i, node] of plan.nodes.entries()) {
+    const inputs = plan.inputs[i]!.map(resolve);
+    if (node.kind === "op") {
+      results.push([tensorOps[node.op]!(builder, inputs, node.attributes)]);
+      continue;
+    }
+    const { trace } = node;
+    const given = new Map<Value, Value>(trace.inputs.map((v, k) => [v, inputs[k]!]));
+    for (const [p, v] of trace.parameters) given.set(v, parameters[plan.parameters.indexOf(p)]!);
+    for (const [x, v] of trace.captured) given.set(v, feeds[plan.feeds.indexOf(x)]!);
+    if (trace.key) given.set(trace.key, feeds[plan.feeds.indexOf(node.key!)]!);
+    const values = inline(graph, trace, given);
+    results.push(trace.outputs.map((v) => values.get(v)!));
+  }
+
+  const outputs = plan.outputReferences.map(resolve);
+  const gradients: Parameter[] = [];
+  if (plan.loss) {
+    const trainable = plan.parameters.map((p, i) => [p, parameters[i]!] as const).filter(([p]) => p.requiresGrad);
+    const found = differentiate(graph, { loss: resolve(plan.loss), wrt: trainable.map(([, v]) => v) });
+    for (const [p, v] of trainable) {
+      const gradient = found.get(v);
+      if (!gradient) continue;
+      gradients.push(p);
+      outputs.push(gradient);
+    }
+  }
+  // An output that is an input, a constant or already an output needs a node of its own.
+  const taken = new Set<Value>();
+  for (const [i, value] of outputs.entries()) {
+    const out = value.producer && !taken.has(value) ? value : builder.op("Identity", [value]);
+    taken.add(out);
+    outputs[i] = graph.output(out);
+  }
+  return { graph, slots, symbols, gradients, outputs };
+}
+
+/** Compiles a plan: builds its graph, writes it as ONNX and creates the session. */
+export async function compileProgram(plan: Plan, engine: Engine): Promise<Program> {
+  const { graph, slots, symbols, gradients } = buildGraph(plan);
+  if (plan.loss && gradients.length === 0) {
+    throw new AccelerateError("ERR_BACKWARD_NO_PARAMETERS", "the loss depends on no parameter that requires a gradient", { hint: "check requiresGrad and detach()" });
+  }
+  const session = await engine.createSession(toOnnx(graph), { name: plan.loss ? "backward" : "forward" });
+  const byName = new Map([...slots].map(([value, slot]) => [value.name, slot]));
+  const inputs = session.inputs.map(({ name }) => {
+    const slot = byName.get(name);
+    if (!slot) throw new AccelerateError("ERR_PROGRAM_INPUT", `the compiled graph has an input ${name} that the plan does not know`);
+    return slot;
+  });
+  return { session, binding: session.createBinding(), inputs, gradients, env: graph.env, symbols, bound: [] };
+}
+
+/** Whether a compiled program is valid for the sizes of a plan. */
+export function fits(program: Program, plan: Plan): boolean {
+  if (program.env.guards.length === 0) return true;
+  const sizes = new Map(program.symbols.map((s) => [s.name, plan.feeds[s.feed]!.shape[s.dim]!]));
+  return program.env.holds(sizes);
+}

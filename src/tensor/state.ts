@@ -1,0 +1,62 @@
+// What stands behind a tensor in each of its three states, and the recording that lazy tensors form.
+import type { TypedArray } from "../graph/dtype.js";
+import type { Value } from "../graph/graph.js";
+import type { OpAttributes } from "./ops.js";
+import type { Tensor } from "./tensor.js";
+import type { Trace, Tracer } from "./trace.js";
+
+/** Inside forward, while it is traced. */
+export interface SymbolicState {
+  readonly kind: "symbolic";
+  readonly tracer: Tracer;
+  readonly value: Value;
+}
+/** Recorded, not run; or run, with its recipe kept as long as it can still be differentiated or computed again. */
+export interface LazyState {
+  readonly kind: "lazy";
+  readonly shape: readonly number[];
+  /** What computes it, and which output it is. */
+  source: Recorded | undefined;
+  readonly index: number;
+  /** What was recorded on it: a touched tensor without users is a sink, and is brought out by the next run. */
+  users: Recorded[];
+  data: TypedArray | undefined;
+  /** Its recipe was dropped because parameters have changed: readable, but no longer differentiable. */
+  expired: boolean;
+}
+export interface ConcreteState {
+  readonly kind: "concrete";
+  readonly shape: readonly number[];
+  readonly data: TypedArray;
+}
+/** A parameter: its numbers lie in an arena, or in an array of its own until it has one. */
+export interface ParameterState {
+  readonly kind: "parameter";
+  readonly shape: readonly number[];
+}
+export type TensorState = SymbolicState | LazyState | ConcreteState | ParameterState;
+
+/** One op applied outside forward. */
+export interface RecordedOp {
+  readonly kind: "op";
+  readonly op: string;
+  readonly attributes: OpAttributes;
+  /** The attributes as text: part of the structure. */
+  readonly attributesKey: string;
+  readonly inputs: readonly Tensor[];
+  readonly outputs: (Tensor | undefined)[];
+}
+/** One call of a module outside forward. */
+export interface RecordedCall {
+  readonly kind: "call";
+  readonly trace: Trace;
+  /** The tensor arguments, flattened. */
+  readonly inputs: readonly Tensor[];
+  /** The outputs that the program has touched. */
+  readonly outputs: (Tensor | undefined)[];
+  /** Dropout key of this call; undefined when nothing is drawn. */
+  readonly key: Tensor | undefined;
+  /** Sum of the versions of its parameters when it was recorded: differs once one of them has changed. */
+  readonly version: number;
+}
+export type Recorded = RecordedOp | RecordedCall;

@@ -1,0 +1,155 @@
+// Tracing: runs forward once on symbolic tensors and keeps the graph that it describes.
+import { AccelerateError } from "../errors.js";
+import { Builder } from "../graph/builder.js";
+import { Graph, type Value } from "../graph/graph.js";
+import type { Parameter } from "./parameter.js";
+import { Tensor } from "./tensor.js";
+
+/** What a traced forward returned, with values in the place of tensors. */
+export type OutputTree =
+  | { readonly kind: "tensor"; readonly index: number }
+  | { readonly kind: "static"; readonly value: unknown }
+  | { readonly kind: "array"; readonly items: readonly OutputTree[] }
+  | { readonly kind: "object"; readonly entries: readonly (readonly [string, OutputTree])[] };
+
+/** The graph of one forward, for one mode, structure of the inputs and pattern of frozen parameters. Sizes are symbolic. */
+export interface Trace {
+  readonly id: number;
+  /** What was traced, for messages. */
+  readonly name: string;
+  readonly graph: Graph;
+  /** One per tensor argument, in order. */
+  readonly inputs: readonly Value[];
+  readonly parameters: ReadonlyMap<Parameter, Value>;
+  /** Concrete tensors met in forward: fed with every call, never part of the graph. */
+  readonly captured: ReadonlyMap<Tensor, Value>;
+  /** The dropout key, when forward draws. */
+  readonly key: Value | undefined;
+  readonly outputs: readonly Value[];
+  readonly tree: OutputTree;
+  /** Every trainable parameter of the module, used or not, by name. */
+  readonly trainable: ReadonlyMap<Parameter, string>;
+}
+
+let active: Tracer | undefined;
+let nextId = 1;
+
+/** The tracer of the forward that is running now, if one is. Forward is synchronous, so there is at most one. */
+export const activeTracer = (): Tracer | undefined => active;
+
+/** Collects what forward does. */
+export class Tracer {
+  readonly graph = new Graph();
+  readonly builder = new Builder(this.graph);
+  readonly inputs: Value[] = [];
+  readonly parameters = new Map<Parameter, Value>();
+  readonly captured = new Map<Tensor, Value>();
+  readonly #registered: ReadonlyMap<Parameter, string>;
+  readonly #name: string;
+  #key: Tensor | undefined;
+  #site = 0;
+
+  constructor(name: string, registered: ReadonlyMap<Parameter, string>) {
+    this.#name = name;
+    this.#registered = registered;
+  }
+
+  tensorOf(value: Value): Tensor {
+    return Tensor.make(value.dtype, { kind: "symbolic", tracer: this, value });
+  }
+
+  /** A tensor argument: all its sizes become symbols, with its own sizes as hints. */
+  input(x: Tensor, name: string): Tensor {
+    const value = this.graph.input(name, x.dtype, x.shape.map((d) => this.graph.env.symbol(d)));
+    this.builder.source(value);
+    this.inputs.push(value);
+    return this.tensorOf(value);
+  }
+
+  /** The value that stands for a tensor met in forward. */
+  valueOf(x: Tensor): Value {
+    const s = x.state;
+    if (s.kind === "symbolic") {
+      if (s.tracer === this) return s.value;
+      throw new AccelerateError("ERR_TRACE_LEAK", `a tensor of an earlier forward (${s.value.name}) was used in forward of ${this.#name}`, { hint: "do not keep tensors of forward in fields: return them" });
+    }
+    if (s.kind === "parameter") return this.#parameter(x as Parameter);
+    if (s.kind === "lazy" && !s.data) {
+      throw new AccelerateError("ERR_TRACE_CAPTURE", `forward of ${this.#name} uses a tensor that was recorded outside it`, { hint: "pass it as an argument" });
+    }
+    const known = this.captured.get(x);
+    if (known) return known;
+    const value = this.graph.input("captured", x.dtype, s.shape);
+    this.captured.set(x, value);
+    return value;
+  }
+
+  #parameter(p: Parameter): Value {
+    const known = this.parameters.get(p);
+    if (known) return known;
+    const name = this.#registered.get(p);
+    if (name === undefined) {
+      throw new AccelerateError("ERR_PARAMETER_UNREGISTERED", `forward of ${this.#name} uses a parameter of shape [${p.shape.join(", ")}] that is not found among its fields`, {
+        hint: "keep parameters in public fields, arrays or maps of the module (not in #private fields), made in the constructor",
+      });
+    }
+    const value = this.graph.input(name, p.dtype, p.shape);
+    this.parameters.set(p, value);
+    return value;
+  }
+
+  /** The dropout key of the call, int64 [4]. */
+  key(): Tensor {
+    this.#key ??= this.tensorOf(this.graph.input("dropout_key", "int64", [4]));
+    return this.#key;
+  }
+  nextSite(): number {
+    return this.#site++;
+  }
+
+  /** Runs a part of forward under a name, which node names and errors then carry. */
+  scoped<V>(scope: string, body: () => V): V {
+    const outer = this.builder.scope;
+    this.builder.scope = outer ? `${outer}.${scope}` : scope;
+    try {
+      return body();
+    } finally {
+      this.builder.scope = outer;
+    }
+  }
+
+  /** Runs forward with this tracer active. */
+  run(forward: () => unknown, trainable: ReadonlyMap<Parameter, string>): Trace {
+    if (active) throw new AccelerateError("ERR_TRACE_NESTED", "a forward was traced inside another one");
+    active = this;
+    try {
+      const outputs: Value[] = [];
+      const tree = this.#tree(forward(), outputs, "");
+      const key = this.#key?.state;
+      return {
+        id: nextId++,
+        name: this.#name,
+        graph: this.graph,
+        inputs: this.inputs,
+        parameters: this.parameters,
+        captured: this.captured,
+        key: key?.kind === "symbolic" ? key.value : undefined,
+        outputs,
+        tree,
+        trainable,
+      };
+    } finally {
+      active = undefined;
+    }
+  }
+
+  #tree(result: unknown, outputs: Value[], path: string): OutputTree {
+    if (result instanceof Tensor) return { kind: "tensor", index: outputs.push(this.valueOf(result)) - 1 };
+    if (result instanceof Promise) throw new AccelerateError("ERR_TRACE_ASYNC", `forward of ${this.#name} returned a promise`, { hint: "forward must be synchronous: it describes the model, nothing is computed in it" });
+    if (Array.isArray(result)) return { kind: "array", items: result.map((r, i) => this.#tree(r, outputs, `${path}[${i}]`)) };
+    if (typeof result === "object" && result !== null) {
+      return { kind: "object", entries: Object.entries(result).map(([k, v]) => [k, this.#tree(v, outputs, `${path}.${k}`)] as const) };
+    }
+    return { kind: "static", value: result };
+  }
+}
