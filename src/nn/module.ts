@@ -1,0 +1,165 @@
+// Module: a class with parameters and a forward, whose instances are called like functions.
+import { inspect } from "node:util";
+import { ArgumentError } from "../errors.js";
+import { activeTracer, callTraced, Parameter, Tensor, type Traceable } from "../tensor/index.js";
+
+/**
+ * Makes instances callable: the constructor gives back a function that has the class's prototype. Fields of this class would
+ * be lost with the object that it replaces, so it has none; those of the classes below are put on the function.
+ */
+abstract class Callable {
+  constructor() {
+    const self = ((...args: unknown[]) => (self as unknown as ModuleBase).call(...args)) as unknown as this;
+    Object.setPrototypeOf(self, new.target.prototype);
+    delete (self as { name?: string }).name;
+    delete (self as { length?: number }).length;
+    // biome-ignore lint/correctness/noConstructorReturn: a callable instance is what this class is for
+    return self;
+  }
+}
+
+type Found = { readonly kind: "parameter"; readonly value: Parameter } | { readonly kind: "module"; readonly value: ModuleBase };
+
+/** Parameters and modules in a field: by itself, in arrays and in maps, nested. */
+function* search(value: unknown, path: string): Generator<readonly [path: string, found: Found]> {
+  if (value instanceof Parameter) yield [path, { kind: "parameter", value }];
+  else if (value instanceof ModuleBase) yield [path, { kind: "module", value }];
+  else if (Array.isArray(value)) for (const [i, v] of value.entries()) yield* search(v, `${path}.${i}`);
+  else if (value instanceof Map) for (const [k, v] of value) yield* search(v, `${path}.${String(k)}`);
+}
+
+interface Buffer {
+  readonly tensor: Tensor;
+  readonly persistent: boolean;
+}
+
+/** Everything of a module but its call signature: what typed models of the library extend. */
+export abstract class ModuleBase extends Callable implements Traceable {
+  /** True in training mode: dropout drops. New modules train; pretrained ones come in eval mode. */
+  readonly training: boolean = true;
+  readonly #buffers = new Map<string, Buffer>();
+
+  abstract forward(...args: never[]): unknown;
+
+  /** @internal What calling the instance does: recorded outside forward, part of the outer forward inside it. */
+  call(...args: unknown[]): unknown {
+    const forward = this.forward as (...args: unknown[]) => unknown;
+    const tracer = activeTracer();
+    return tracer ? tracer.scoped(this.constructor.name, () => forward.apply(this, args)) : callTraced(this, args);
+  }
+
+  get traceName(): string {
+    return this.constructor.name;
+  }
+
+  /** This module's own parameters and modules, by field. */
+  *#children(): Generator<readonly [path: string, found: Found]> {
+    for (const field of Object.keys(this)) yield* search((this as unknown as Record<string, unknown>)[field], field);
+  }
+
+  /** This module and all below it, each once, with their paths. */
+  *namedModules(prefix: string = "", seen: Set<ModuleBase> = new Set()): Generator<readonly [name: string, module: ModuleBase]> {
+    if (seen.has(this)) return;
+    seen.add(this);
+    yield [prefix, this];
+    for (const [path, found] of this.#children()) {
+      if (found.kind === "module") yield* found.value.namedModules(prefix ? `${prefix}.${path}` : path, seen);
+    }
+  }
+  /** This module and all below it. */
+  *modules(): Generator<ModuleBase> {
+    for (const [, module] of this.namedModules()) yield module;
+  }
+
+  /** Parameters with their paths through fields, arrays and maps, each once: a tied one under its first name. */
+  *namedParameters(): Generator<readonly [name: string, parameter: Parameter]> {
+    const seen = new Set<Parameter>();
+    for (const [prefix, module] of this.namedModules()) {
+      for (const [path, found] of module.#children()) {
+        if (found.kind !== "parameter" || seen.has(found.value)) continue;
+        seen.add(found.value);
+        const name = prefix ? `${prefix}.${path}` : path;
+        found.value.named(name);
+        yield [name, found.value];
+      }
+    }
+  }
+  /** All parameters. Iterates anew each time, so that parameters made later are found. */
+  parameters(): Iterable<Parameter> {
+    const named = () => this.namedParameters();
+    return {
+      *[Symbol.iterator]() {
+        for (const [, parameter] of named()) yield parameter;
+      },
+    };
+  }
+
+  /**
+   * Keeps a tensor that belongs to the module but is not trained, and gives it back. Persistent ones are saved with the weights.
+   *
+   * @example
+   * readonly positions = this.registerBuffer("positions", arange(512), { persistent: false });
+   */
+  registerBuffer<T extends Tensor>(name: string, tensor: T, options: { persistent?: boolean } = {}): T {
+    if (this.#buffers.has(name)) throw new ArgumentError(`${this.constructor.name} has a buffer ${name} already`);
+    this.#buffers.set(name, { tensor, persistent: options.persistent ?? true });
+    return tensor;
+  }
+  /** Buffers with their paths. */
+  *namedBuffers(options: { persistentOnly?: boolean } = {}): Generator<readonly [name: string, tensor: Tensor]> {
+    for (const [prefix, module] of this.namedModules()) {
+      for (const [name, buffer] of module.#buffers) {
+        if (buffer.persistent || !options.persistentOnly) yield [prefix ? `${prefix}.${name}` : name, buffer.tensor];
+      }
+    }
+  }
+
+  /** Training mode for this module and all below it. */
+  train(mode: boolean = true): this {
+    for (const module of this.modules()) (module as { training: boolean }).training = mode;
+    return this;
+  }
+  /** Evaluation mode: dropout does nothing. */
+  eval(): this {
+    return this.train(false);
+  }
+  /** Freezes (false) or thaws all parameters of this module. */
+  requiresGrad(value: boolean): this {
+    for (const parameter of this.parameters()) parameter.requiresGrad = value;
+    return this;
+  }
+
+  structure(): string {
+    let modes = "";
+    let frozen = "";
+    for (const [, module] of this.namedModules()) {
+      modes += module.training ? "t" : "e";
+      for (const [, found] of module.#children()) if (found.kind === "parameter") frozen += `${found.value.id}${found.value.requiresGrad ? "" : "f"},`;
+    }
+    return `${modes}/${frozen}`;
+  }
+
+  [inspect.custom](): string {
+    const fields = [...this.#children()].map(([path, { kind, value }]) => `${path}: ${kind === "parameter" ? `[${(value as Parameter).shape.join(", ")}]` : value.constructor.name}`);
+    return `${this.constructor.name} { ${fields.join(", ")} }`;
+  }
+}
+
+/**
+ * A layer or model of one's own: parameters and modules in fields, and a `forward` over tensors. Calling the instance calls
+ * `forward` through the tracer.
+ *
+ * @example
+ * class Two extends Module {
+ *   readonly a = new Linear(4, 8);
+ *   readonly b = new Linear(8, 1);
+ *   forward(x: Tensor) { return this.b(this.a(x).relu()); }
+ * }
+ * const y = new Two()(tensor([[1, 2, 3, 4]]));
+ */
+export abstract class Module extends ModuleBase {}
+export interface Module {
+  (...args: Parameters<this["forward"]>): ReturnType<this["forward"]>;
+}
+/** Any module of one tensor: for lists of layers. */
+export type Layer = ModuleBase & ((x: Tensor) => Tensor);
