@@ -1,0 +1,31 @@
+// Runs the compiled tests on every Node from 20 on (`node --test` takes no patterns there): npm test, npm run test:slow.
+//   node dist/test/run.js [--slow] [part of a path ...]
+import { spawn } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { packageRoot } from "../src/package-root.js";
+
+const compiled = dirname(fileURLToPath(import.meta.url));
+const sources = join(packageRoot(import.meta.url), "test");
+const slow = process.argv.includes("--slow");
+const wanted = process.argv.slice(2).filter((argument) => argument !== "--slow");
+
+// The sources are listed, not the compiled files: a test that was deleted may still lie in the output folder.
+const files = readdirSync(sources, { recursive: true, withFileTypes: true })
+  .filter((entry) => entry.isFile() && entry.name.endsWith(slow ? ".slow.test.ts" : ".test.ts") && (slow || !entry.name.endsWith(".slow.test.ts")))
+  .map((entry) => relative(sources, join(entry.parentPath, entry.name)))
+  .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
+  .sort();
+if (files.length === 0) {
+  console.error(`no ${slow ? "slow " : ""}test file${wanted.length ? ` with ${wanted.join(" or ")} in its path` : ""}`);
+  process.exit(slow && wanted.length === 0 ? 0 : 1);
+}
+const child = spawn(
+  process.execPath,
+  ["--test", "--test-reporter=spec", "--enable-source-maps", ...files.map((file) => join(compiled, file.replace(/\.ts$/, ".js")))],
+  { stdio: "inherit" },
+);
+child.on("exit", (code, signal) => {
+  process.exitCode = code ?? (signal ? 1 : 0);
+});
