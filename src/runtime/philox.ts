@@ -6,9 +6,12 @@ const W0 = 0x9e3779b9;
 const W1 = 0xbb67ae85;
 const rounds = 10;
 
-/** Upper 32 bits of the product of two unsigned 32-bit integers; the halves keep every intermediate below 2^53. */
+/** Upper 32 bits of the product of two unsigned 32-bit integers; 16-bit halves keep every intermediate below 2^53. */
 function high(a: number, b: number): number {
-  const [aLow, aHigh, bLow, bHigh] = [a & 0xffff, a >>> 16, b & 0xffff, b >>> 16];
+  const aLow = a & 0xffff;
+  const aHigh = a >>> 16;
+  const bLow = b & 0xffff;
+  const bHigh = b >>> 16;
   const middle = aHigh * bLow + ((aLow * bLow) >>> 16);
   const carry = (middle & 0xffff) + aLow * bHigh;
   return (aHigh * bHigh + Math.floor(middle / 0x10000) + Math.floor(carry / 0x10000)) >>> 0;
@@ -21,11 +24,17 @@ function high(a: number, b: number): number {
  * philox4x32(0, 0, 0, 0, 0, 0).map((w) => w.toString(16)); // ["6627e8d5", "e169c58d", "bc57ac4c", "9b00dbd8"]
  */
 export function philox4x32(c0: number, c1: number, c2: number, c3: number, k0: number, k1: number): [number, number, number, number] {
-  let [w0, w1, w2, w3] = [c0 >>> 0, c1 >>> 0, c2 >>> 0, c3 >>> 0];
-  let [a, b] = [k0 >>> 0, k1 >>> 0];
+  let w0 = c0 >>> 0;
+  let w1 = c1 >>> 0;
+  let w2 = c2 >>> 0;
+  let w3 = c3 >>> 0;
+  let a = k0 >>> 0;
+  let b = k1 >>> 0;
   for (let round = 0; round < rounds; round++) {
-    const [high0, low0] = [high(M0, w0), Math.imul(M0, w0)];
-    const [high1, low1] = [high(M1, w2), Math.imul(M1, w2)];
+    const high0 = high(M0, w0);
+    const low0 = Math.imul(M0, w0);
+    const high1 = high(M1, w2);
+    const low1 = Math.imul(M1, w2);
     w0 = (high1 ^ w1 ^ a) >>> 0;
     w1 = low1 >>> 0;
     w2 = (high0 ^ w3 ^ b) >>> 0;
