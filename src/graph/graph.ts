@@ -1,13 +1,18 @@
 // The intermediate representation: a graph of nodes over typed values with symbolic shapes.
-import { ArgumentError } from "../errors.js";
+import { ArgumentError, ShapeError } from "../errors.js";
 import { type Dim, type Shape, ShapeEnv } from "./dims.js";
 import type { DType, TensorData } from "./dtype.js";
+import { maxContent, maxRank } from "./op-def.js";
 import { type OpTable, standardOps } from "./op-table.js";
 
-export type AttributeValue = number | string | readonly number[] | readonly string[] | TensorData | Uint8Array | FloatAttribute;
+export type AttributeValue = number | string | readonly number[] | readonly string[] | TensorData | Uint8Array | FloatAttribute | FloatsAttribute;
 /** A number that ONNX stores as FLOAT; plain numbers are stored as INT. */
 export interface FloatAttribute {
   readonly float: number;
+}
+/** As FloatAttribute, for lists. */
+export interface FloatsAttribute {
+  readonly floats: readonly number[];
 }
 /** Attributes by ONNX name. A name that begins with `_` is ours alone: rules read it, the ONNX writer leaves it out. */
 export type Attributes = Readonly<Record<string, AttributeValue>>;
@@ -70,10 +75,9 @@ export interface AddOptions {
   readonly outputs?: number;
   /** Prefix of the node's name, for error messages ("bert.encoder.layer.0"). */
   readonly scope?: string;
+  /** The node's own name; default: its op. */
+  readonly name?: string;
 }
-
-/** Constants of up to this many elements have their int64 content followed by shape rules. */
-const maxContent = 64;
 
 /**
  * A graph in topological order. `add` infers dtype and shape of the outputs by the op table and refuses what the op cannot take.
@@ -123,10 +127,14 @@ export class Graph {
 
   add(op: string, inputs: readonly (Value | undefined)[], attributes: Attributes = {}, options: AddOptions = {}): Value[] {
     const domain = options.domain ?? "";
-    const name = this.#unique(options.scope ? `${options.scope}/${op}` : op);
+    const plain = options.name ?? op;
+    const name = this.#unique(options.scope ? `${options.scope}/${plain}` : plain);
     const def = this.ops.get(op, domain);
     if (!def) throw new ArgumentError(`op ${domain ? `${domain}.` : ""}${op} is not in the op table (node ${name})`, { code: "ERR_OP_UNKNOWN" });
     const specs = def.infer({ env: this.env, op, name, attributes, inputs, outputs: options.outputs ?? def.outputs[0] });
+    for (const s of specs)
+      if (s.shape.length > maxRank)
+        throw new ShapeError(`node ${name} (${op}): an output has ${s.shape.length} dims`, { hint: `at most ${maxRank} are supported` });
     const outputs = specs.map(
       (s, i) => new Value(this.#unique(specs.length === 1 ? `${name}_out` : `${name}_out${i}`), s.dtype, s.shape, { content: s.content }),
     );
@@ -134,9 +142,11 @@ export class Graph {
     return outputs;
   }
 
+  /** Makes a value an output. One that has a name of its own already (an input, a constant, another output) gets the new name on a copy. */
   output(value: Value, name?: string): Value {
-    if (name !== undefined) value.name = this.#unique(name);
-    this.outputs.push(value);
-    return value;
+    const out = name !== undefined && (!value.producer || this.outputs.includes(value)) ? this.add("Identity", [value])[0]! : value;
+    if (name !== undefined) out.name = this.#unique(name);
+    this.outputs.push(out);
+    return out;
   }
 }

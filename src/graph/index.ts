@@ -2,5 +2,7 @@
 export { Builder, type MatMulOptions } from "./builder.js";
 export { type Dim, type Guard, type Operator, type Shape, ShapeEnv } from "./dims.js";
 export { type DType, type DTypeArrays, dtypeFromOnnx, dtypes, isFloat, sizeOf, type TensorData, type TypedArray, typedArray } from "./dtype.js";
-export { type AddOptions, type Attributes, type AttributeValue, type FloatAttribute, float, Graph, Node, Value } from "./graph.js";
+export { type AddOptions, type Attributes, type AttributeValue, type FloatAttribute, type FloatsAttribute, float, Graph, Node, Value } from "./graph.js";
 export { type InferContext, maxVariadic, type OpDef, OpTable, type OutputSpec, type Range, standardOps } from "./op-table.js";
+export { type ToOnnxOptions, toOnnx } from "./onnx/write.js";
+export { liveNodes, removeDeadCode } from "./passes/dead-code.js";

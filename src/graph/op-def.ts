@@ -33,3 +33,9 @@ export interface OpDef {
 }
 
 export const maxVariadic = Number.MAX_SAFE_INTEGER;
+
+/** Vectors longer than this are data, not sizes: their elements are not followed. */
+export const maxContent = 64;
+
+/** More dims than any model has: a limit for what files may claim. */
+export const maxRank = 64;

@@ -3,10 +3,7 @@ import { ArgumentError, ShapeError } from "../../errors.js";
 import type { Dim, Shape, ShapeEnv } from "../dims.js";
 import { type DType, dtypes, isFloat, type TensorData } from "../dtype.js";
 import type { Value } from "../graph.js";
-import type { InferContext, OpDef, OutputSpec, Range } from "../op-def.js";
-
-/** Vectors longer than this are data, not sizes: their elements are not followed. */
-export const maxContent = 64;
+import { type InferContext, maxContent, maxRank, type OpDef, type OutputSpec, type Range } from "../op-def.js";
 
 export interface DefOptions {
   readonly domain?: string;
@@ -112,6 +109,7 @@ export function scalarContent(value: Value | undefined): Dim | undefined {
 export function vectorLength(ctx: InferContext, value: Value): number {
   const n = value.shape.length === 1 ? ctx.env.resolve(value.shape[0]!) : undefined;
   if (typeof n !== "number") throw new ShapeError(`${value.name} must be a vector of known length, it is ${ctx.env.show(value.shape)}`);
+  if (n > maxRank) throw new ShapeError(`${value.name} ${ctx.env.show(value.shape)} has more elements than a shape has dims (${maxRank})`);
   return n;
 }
 /** The content, if the output may carry one: integers or bools, rank 0 or 1, short. */

@@ -3,13 +3,12 @@ import { ArgumentError, ShapeError } from "../../errors.js";
 import type { Dim } from "../dims.js";
 import { dtypes } from "../dtype.js";
 import type { Value } from "../graph.js";
-import type { InferContext, OpDef, OutputSpec } from "../op-def.js";
+import { type InferContext, maxContent, type OpDef, type OutputSpec } from "../op-def.js";
 import {
   carried,
   define,
   intAttribute,
   intsAttribute,
-  maxContent,
   need,
   needKind,
   sameDtype,
@@ -31,7 +30,8 @@ function constant(ctx: InferContext): readonly OutputSpec[] {
   const ints = intsAttribute(ctx, "value_ints");
   if (ints) return [{ dtype: "int64", shape: [ints.length], content: carried("int64", [ints.length], ints) }];
   if (attributes.value_float !== undefined) return [{ dtype: "float32", shape: [] }];
-  if (Array.isArray(attributes.value_floats)) return [{ dtype: "float32", shape: [attributes.value_floats.length] }];
+  const floats = attributes.value_floats;
+  if (typeof floats === "object" && "floats" in floats) return [{ dtype: "float32", shape: [floats.floats.length] }];
   throw new ArgumentError(`node ${ctx.name} (Constant): no attribute value`, {
     code: "ERR_OP_ATTRIBUTE",
     hint: "strings and sparse tensors are not supported",

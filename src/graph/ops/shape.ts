@@ -1,7 +1,7 @@
 // Ops that only rearrange: reshape, transpose, squeeze, concat, split, expand, tile, pad; and those that read sizes.
 import { ShapeError } from "../../errors.js";
 import type { Dim, Shape, ShapeEnv } from "../dims.js";
-import { type InferContext, maxVariadic, type OpDef, type OutputSpec } from "../op-def.js";
+import { type InferContext, maxContent, maxVariadic, type OpDef, type OutputSpec } from "../op-def.js";
 import {
   axesOf,
   axisAttribute,
@@ -11,7 +11,6 @@ import {
   intAttribute,
   intsAttribute,
   literals,
-  maxContent,
   meet,
   need,
   needAll,
@@ -133,8 +132,10 @@ function concat(ctx: InferContext): readonly OutputSpec[] {
   return [{ dtype: first.dtype, shape, content: carried(first.dtype, shape, content) }];
 }
 
+const maxParts = 65536;
 /** The sizes of n parts, as equal as ONNX makes them: all rounded up but the last. */
 function equalParts(env: ShapeEnv, size: Dim, n: number, shown: () => string): Dim[] {
+  if (!(n >= 1 && n <= maxParts)) throw new ShapeError(`${shown()} cannot be split in ${n}`);
   const hint = env.hint(size);
   const exact = hint === undefined || hint % n === 0;
   const part = exact ? env.div(size, n) : env.div(env.add(size, n - 1), n);
