@@ -9,13 +9,23 @@ import { activeTracer, callTraced, Parameter, Tensor, type Traceable } from "../
  */
 abstract class Callable {
   constructor() {
-    const self = ((...args: unknown[]) => (self as unknown as ModuleBase).call(...args)) as unknown as this;
+    const self = ((...args: unknown[]) => invoke(self as unknown as ModuleBase, args)) as unknown as this;
     Object.setPrototypeOf(self, new.target.prototype);
     delete (self as { name?: string }).name;
     delete (self as { length?: number }).length;
     // biome-ignore lint/correctness/noConstructorReturn: a callable instance is what this class is for
     return self;
   }
+}
+
+/** What calling an instance does: recorded outside forward, part of the outer forward inside it. */
+function invoke(module: ModuleBase, args: readonly unknown[]): unknown {
+  const tracer = activeTracer();
+  if (!tracer) {
+    (module.checkCall as (...args: unknown[]) => void).apply(module, [...args]);
+    return callTraced(module, args);
+  }
+  return tracer.scoped(module.constructor.name, () => (module.forward as (...args: unknown[]) => unknown).apply(module, [...args]));
 }
 
 type Found = { readonly kind: "parameter"; readonly value: Parameter } | { readonly kind: "module"; readonly value: ModuleBase };
@@ -41,12 +51,8 @@ export abstract class ModuleBase extends Callable implements Traceable {
 
   abstract forward(...args: never[]): unknown;
 
-  /** @internal What calling the instance does: recorded outside forward, part of the outer forward inside it. */
-  call(...args: unknown[]): unknown {
-    const forward = this.forward as (...args: unknown[]) => unknown;
-    const tracer = activeTracer();
-    return tracer ? tracer.scoped(this.constructor.name, () => forward.apply(this, args)) : callTraced(this, args);
-  }
+  /** Looks at the arguments of a call outside forward before it is recorded: for errors that name a row of the batch. */
+  checkCall(..._args: never[]): void {}
 
   get traceName(): string {
     return this.constructor.name;
