@@ -13,18 +13,18 @@ namespace accelerate_ts {
 
 namespace portable {
 #define ACCELERATE_TARGET ACCELERATE_TARGET_PORTABLE
-#include "optimizer_loops.inc"
+#include "optimizer_loops.h"
 #undef ACCELERATE_TARGET
 }  // namespace portable
 #if ACCELERATE_X86
 namespace avx2 {
 #define ACCELERATE_TARGET ACCELERATE_TARGET_AVX2
-#include "optimizer_loops.inc"
+#include "optimizer_loops.h"
 #undef ACCELERATE_TARGET
 }  // namespace avx2
 namespace avx512 {
 #define ACCELERATE_TARGET ACCELERATE_TARGET_AVX512
-#include "optimizer_loops.inc"
+#include "optimizer_loops.h"
 #undef ACCELERATE_TARGET
 }  // namespace avx512
 #endif

@@ -1,6 +1,6 @@
 // Float vectors of three widths behind one set of names, and the choice between them at run time.
 //
-// A file of loops (*.inc) is included once per instruction set, in the namespaces portable, avx2 and avx512; in each it finds `Vec` and
+// A file of loops (optimizer_loops.h) is included once per instruction set, in the namespaces portable, avx2 and avx512; in each it finds `Vec` and
 // ACCELERATE_TARGET, the attribute that lets the compiler use that instruction set in one function only. The rest of the addon is compiled
 // for the baseline processor, so one binary runs everywhere.
 #pragma once

@@ -1,4 +1,4 @@
-// The loops of optimizer.cc for one instruction set: included once per namespace, see simd.h.
+// The loops of optimizer.cc for one instruction set: included once per namespace (no include guard, on purpose), see simd.h.
 
 /// Adam's constants spread over the lanes.
 struct AdamRule {
