@@ -1,1 +1,169 @@
-console.log("native build: not yet");
+#!/usr/bin/env node
+// Compiles the addon with the system's C++17 compiler and no network; plain JavaScript, because it runs at install time, before TypeScript is compiled.
+// node src/native/build.mjs [--debug] [--sanitize=address|thread|undefined] [--force] [--quiet]
+import { execFileSync, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+const sanitizers = ["address", "thread", "undefined"];
+const here = dirname(fileURLToPath(import.meta.url));
+const root = join(here, "..", "..");
+const outputFolder = join(root, "build");
+
+/** What cannot be mended by compiling again: shown without a stack. */
+class BuildError extends Error {}
+
+const fail = (message) => {
+  throw new BuildError(message);
+};
+
+function parse(argv) {
+  const options = { debug: false, sanitize: undefined, force: false, quiet: false };
+  for (const argument of argv) {
+    const sanitize = argument.match(/^--sanitize=(.*)$/)?.[1];
+    if (argument === "--debug" || argument === "--force" || argument === "--quiet") options[argument.slice(2)] = true;
+    else if (sanitizers.includes(sanitize)) options.sanitize = sanitize;
+    else fail(`unknown option ${argument} (known: --debug, --force, --quiet, --sanitize=${sanitizers.join("|")})`);
+  }
+  return options;
+}
+
+const installHints = {
+  linux: "install one: apt-get install g++ (Debian, Ubuntu), dnf install gcc-c++ (Fedora, RHEL), apk add g++ (Alpine)",
+  darwin: "install one: xcode-select --install",
+};
+
+function findCompiler() {
+  const candidates = process.env.CXX ? [process.env.CXX] : ["c++", "g++", "clang++"];
+  for (const command of candidates) {
+    try {
+      const [program, ...args] = command.split(/\s+/);
+      const version = execFileSync(program, [...args, "--version"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).split("\n")[0];
+      return { program, args, version };
+    } catch {
+      // not this one: the next candidate, or the error below
+    }
+  }
+  const hint = installHints[process.platform] ?? "install g++ or clang++";
+  return fail(`accelerate-ts: no C++ compiler found (tried ${candidates.join(", ")}): ${hint}, or name one in CXX; then run: npx accelerate-ts build-native`);
+}
+
+/** Folders of a package's headers, wherever npm has put the package. */
+function headers(name, folder) {
+  try {
+    return join(dirname(createRequire(join(root, "package.json")).resolve(`${name}/package.json`)), folder);
+  } catch (cause) {
+    return fail(`accelerate-ts: the package ${name} is missing (${cause.code}): run npm install`);
+  }
+}
+
+const sourceFiles = () =>
+  readdirSync(here, { recursive: true })
+    .map(String)
+    .filter((file) => /\.(cc|h|inc)$/.test(file))
+    .sort();
+
+function flags({ debug, sanitize }) {
+  return [
+    "-std=c++17",
+    "-fPIC",
+    "-fvisibility=hidden",
+    "-Wall",
+    "-Wextra",
+    "-Wno-unused-parameter",
+    "-DNAPI_VERSION=9",
+    "-DNAPI_DISABLE_CPP_EXCEPTIONS",
+    // Contraction to fused multiply-add would make a sum depend on which of two code paths computed it.
+    "-ffp-contract=off",
+    "-fno-math-errno",
+    "-pthread",
+    ...(debug || sanitize ? ["-g", "-O1", "-fno-omit-frame-pointer"] : ["-O3", "-DNDEBUG"]),
+    ...(sanitize ? [`-fsanitize=${sanitize}`] : []),
+    `-I${headers("node-addon-api", ".")}`,
+    `-I${headers("node-api-headers", "include")}`,
+  ];
+}
+
+const linkFlags = ({ debug, sanitize }) => [
+  "-shared",
+  "-pthread",
+  ...(process.platform === "darwin" ? ["-undefined", "dynamic_lookup"] : ["-ldl"]),
+  ...(sanitize ? [`-fsanitize=${sanitize}`] : debug || process.platform === "darwin" ? [] : ["-Wl,-s"]),
+];
+
+function compile(compiler, args) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(compiler.program, [...compiler.args, ...args], { stdio: ["ignore", "inherit", "inherit"] });
+    child.on("error", reject);
+    child.on("close", (code, signal) =>
+      code === 0 ? resolve() : reject(new BuildError(`accelerate-ts: ${compiler.program} ended with ${signal ?? code}: the messages above say why`)),
+    );
+  });
+}
+
+async function compileAll(compiler, sources, common, folder, jobs) {
+  const queue = [...sources];
+  const objects = sources.map((file) => join(folder, `${file.replaceAll(/[\\/]/g, "-")}.o`));
+  const worker = async () => {
+    for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
+      await compile(compiler, [...common, "-c", join(here, file), "-o", objects[sources.indexOf(file)]]);
+    }
+  };
+  await Promise.all(Array.from({ length: jobs }, worker));
+  return objects;
+}
+
+/** Builds build/accelerate_ts[-<sanitizer>].node unless it is up to date; returns its path. */
+export async function buildNative(options) {
+  const compiler = findCompiler();
+  const files = sourceFiles();
+  const common = flags(options);
+  const link = linkFlags(options);
+  const hash = createHash("sha256").update(JSON.stringify([compiler, common, link, process.platform, process.arch]));
+  for (const file of files) hash.update(file).update(readFileSync(join(here, file)));
+  const digest = hash.digest("hex");
+
+  const target = join(outputFolder, `accelerate_ts${options.sanitize ? `-${options.sanitize}` : ""}.node`);
+  const stamp = `${target}.sha256`;
+  const report = (text) => options.quiet || console.log(text);
+  const name = relative(process.cwd(), target);
+  if (!options.force && existsSync(target) && existsSync(stamp) && readFileSync(stamp, "utf8") === digest) {
+    report(`accelerate-ts: ${name} is up to date`);
+    return target;
+  }
+
+  mkdirSync(outputFolder, { recursive: true });
+  const folder = mkdtempSync(join(outputFolder, "tmp-"));
+  try {
+    const started = performance.now();
+    const objects = await compileAll(
+      compiler,
+      files.filter((file) => file.endsWith(".cc")),
+      common,
+      folder,
+      2,
+    );
+    const linked = join(folder, "addon.node");
+    await compile(compiler, [...objects, ...link, "-o", linked]);
+    rmSync(stamp, { force: true });
+    renameSync(linked, target);
+    writeFileSync(stamp, digest);
+    report(`accelerate-ts: built ${name} with ${compiler.version} in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+    return target;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(realpathSync(process.argv[1])).href) {
+  try {
+    await buildNative(parse(process.argv.slice(2)));
+  } catch (error) {
+    if (!(error instanceof BuildError)) throw error;
+    console.error(error.message);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,29 @@
+// The settings that come from the environment; the only file outside launcher/ that reads process.env.
+import { availableParallelism } from "node:os";
+import { ArgumentError } from "./errors.js";
+
+export interface Config {
+  /** Threads of one process for kernels: ACCELERATE_TS_NUM_THREADS, else OMP_NUM_THREADS; undefined: as many as cores are usable. */
+  readonly threads: number | undefined;
+  /** ACCELERATE_TS_NATIVE: the addon to load instead of the built one; false ("0"): none. */
+  readonly native: string | false | undefined;
+}
+
+/** Reads the settings; they are never cached, so a launcher or a test may change the environment before the engine opens. */
+export function readConfig(env: Readonly<Record<string, string | undefined>> = process.env): Config {
+  return { threads: readThreads(env), native: env.ACCELERATE_TS_NATIVE === "0" ? false : env.ACCELERATE_TS_NATIVE || undefined };
+}
+
+function readThreads(env: Readonly<Record<string, string | undefined>>): number | undefined {
+  const own = env.ACCELERATE_TS_NUM_THREADS;
+  if (own) {
+    const threads = Number(own);
+    if (Number.isInteger(threads) && threads >= 1 && threads <= 1024) return threads;
+    throw new ArgumentError(`ACCELERATE_TS_NUM_THREADS is "${own}"`, {
+      hint: `give a number of threads, 1 to 1024 (this machine shows ${availableParallelism()} cores)`,
+    });
+  }
+  // OpenMP allows a list, one number per nesting level; what is not a number there is another library's business.
+  const shared = Number.parseInt(env.OMP_NUM_THREADS ?? "", 10);
+  return shared >= 1 && shared <= 1024 ? shared : undefined;
+}

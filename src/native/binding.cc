@@ -1,0 +1,245 @@
+// Bindings: inputs and outputs of one kind of run in memory that JS owns, and the runs themselves.
+// What is bound, how long it is and that no run is in flight is checked by the typed face in JS; here are only the calls.
+#include <utility>
+
+#include "job_queue.h"
+#include "accumulate.h"
+#include "modules.h"
+#include "session.h"
+
+namespace accelerate_ts {
+namespace {
+
+struct Sum {
+  float* into;
+  const float* from;
+  size_t length;
+};
+
+class Run : public Job {
+ public:
+  Run(std::shared_ptr<Binding> binding, std::vector<Sum> sums) : binding_(std::move(binding)), sums_(std::move(sums)) {}
+
+  void execute(const Parallel& parallel) override {
+    const OrtFunctions& api = ort()->api;
+    Binding& binding = *binding_;
+    OrtStatus* status = nullptr;
+    for (size_t i = 0; i < binding.dynamic.size(); i++) {
+      if (binding.dynamic[i] && status == nullptr) status = api.BindOutputToDevice(binding.binding.get(), binding.session->outputs[i].name.c_str(), ort()->cpu);
+    }
+    if (status == nullptr) status = api.RunWithBinding(binding.session->session.get(), binding.options.get(), binding.binding.get());
+    const std::string error = takeStatus(status);
+    // A run that was told to end may fail in many ways, and ends well when only its last node was left.
+    if (interrupted()) return fail("ERR_ABORTED", "the run was aborted");
+    if (!error.empty()) return fail("ERR_RUN", error);
+    for (const Sum& sum : sums_) accumulate(sum.into, sum.from, sum.length, parallel);
+  }
+
+  void interrupt() noexcept override {
+    Job::interrupt();
+    takeStatus(ort()->api.RunOptionsSetTerminate(binding_->options.get()));
+  }
+
+  void finished(Napi::Env env) override {
+    // From here on an abort comes too late: JS finds no job to interrupt.
+    if (!receipt_.IsEmpty()) receipt_.Set("job", env.Undefined());
+    if (interrupted()) takeStatus(ort()->api.RunOptionsUnsetTerminate(binding_->options.get()));
+  }
+
+  void handOut(Napi::Env env, Napi::Object receipt) {
+    receipt.Set("job", Napi::External<Job>::New(env, this));
+    receipt_ = Napi::Persistent(receipt);
+  }
+
+ private:
+  Napi::ObjectReference receipt_;
+  const std::shared_ptr<Binding> binding_;
+  const std::vector<Sum> sums_;
+};
+
+bool throwIf(Napi::Env env, const std::string& error) {
+  if (error.empty()) return false;
+  Napi::Error raised = Napi::Error::New(env, error);
+  raised.Set("code", Napi::String::New(env, "ERR_BINDING"));
+  raised.ThrowAsJavaScriptException();
+  return true;
+}
+
+// createBinding(session): handle
+Napi::Value createBinding(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const OrtFunctions& api = ort()->api;
+  auto binding = std::make_shared<Binding>();
+  binding->session = fromHandle<Session>(info[0]);
+  binding->dynamic.assign(binding->session->outputs.size(), false);
+  binding->place.assign(binding->session->outputs.size(), -1);
+  OrtIoBinding* io = nullptr;
+  OrtRunOptions* options = nullptr;
+  OrtStatus* status = api.CreateIoBinding(binding->session->session.get(), &io);
+  binding->binding.reset(io);
+  if (status == nullptr) status = api.CreateRunOptions(&options);
+  binding->options.reset(options);
+  if (throwIf(env, takeStatus(status))) return env.Undefined();
+  return handleOf(env, std::move(binding));
+}
+
+// The arguments (binding, index, view, shape: Float64Array, rank): shape is one array that JS fills anew for each call, a plain array would cost 100 ns per number.
+OrtPtr<OrtValue> valueOf(const Napi::CallbackInfo& info, int type, std::string& error) {
+  const Napi::Env env = info.Env();
+  Bytes bytes = bytesOf(env, info[2]);
+  const double* dims = static_cast<const double*>(bytesOf(env, info[3]).data);
+  uint32_t rank = 0;
+  napi_get_value_uint32(env, info[4], &rank);
+  int64_t shape[16];
+  for (uint32_t i = 0; i < rank && i < 16; i++) shape[i] = static_cast<int64_t>(dims[i]);
+  // An empty tensor has no memory, yet ONNX Runtime refuses a null pointer.
+  static char nothing[8];
+  OrtValue* value = nullptr;
+  error = takeStatus(ort()->api.CreateTensorWithDataAsOrtValue(ort()->cpu, bytes.data == nullptr ? nothing : bytes.data, bytes.length, shape, rank, type, &value));
+  return OrtPtr<OrtValue>(value);
+}
+
+uint32_t indexOf(const Napi::CallbackInfo& info) {
+  uint32_t index = 0;
+  napi_get_value_uint32(info.Env(), info[1], &index);
+  return index;
+}
+
+Napi::Value bindInput(const Napi::CallbackInfo& info) {
+  Binding& binding = *fromHandle<Binding>(info[0]);
+  const Slot& slot = binding.session->inputs[indexOf(info)];
+  std::string error;
+  const OrtPtr<OrtValue> value = valueOf(info, slot.type, error);
+  if (error.empty()) error = takeStatus(ort()->api.BindInput(binding.binding.get(), slot.name.c_str(), value.get()));
+  throwIf(info.Env(), error);
+  return info.Env().Undefined();
+}
+
+void place(Binding& binding, uint32_t index, bool dynamic) {
+  binding.dynamic[index] = dynamic;
+  if (binding.place[index] < 0) binding.place[index] = binding.bound++;
+}
+
+Napi::Value bindOutput(const Napi::CallbackInfo& info) {
+  Binding& binding = *fromHandle<Binding>(info[0]);
+  const uint32_t index = indexOf(info);
+  const Slot& slot = binding.session->outputs[index];
+  std::string error;
+  const OrtPtr<OrtValue> value = valueOf(info, slot.type, error);
+  if (error.empty()) error = takeStatus(ort()->api.BindOutput(binding.binding.get(), slot.name.c_str(), value.get()));
+  if (!throwIf(info.Env(), error)) place(binding, index, false);
+  return info.Env().Undefined();
+}
+
+// bindOutputDynamic(binding, index)
+Napi::Value bindOutputDynamic(const Napi::CallbackInfo& info) {
+  Binding& binding = *fromHandle<Binding>(info[0]);
+  const uint32_t index = indexOf(info);
+  if (!throwIf(info.Env(), takeStatus(ort()->api.BindOutputToDevice(binding.binding.get(), binding.session->outputs[index].name.c_str(), ort()->cpu)))) {
+    place(binding, index, true);
+  }
+  return info.Env().Undefined();
+}
+
+struct TensorInfo {
+  std::vector<int64_t> dims;
+  size_t bytes = 0;
+  void* data = nullptr;
+};
+
+OrtStatus* tensorInfo(OrtValue* value, size_t itemBytes, TensorInfo& tensor) {
+  const OrtFunctions& api = ort()->api;
+  OrtTensorTypeAndShapeInfo* raw = nullptr;
+  OrtStatus* status = api.GetTensorTypeAndShape(value, &raw);
+  const OrtPtr<OrtTensorTypeAndShapeInfo> info(raw);
+  size_t rank = 0;
+  if (status == nullptr) status = api.GetDimensionsCount(raw, &rank);
+  tensor.dims.resize(rank);
+  if (status == nullptr) status = api.GetDimensions(raw, tensor.dims.data(), rank);
+  if (status == nullptr) status = api.GetTensorMutableData(value, &tensor.data);
+  tensor.bytes = itemBytes;
+  for (const int64_t dim : tensor.dims) tensor.bytes *= static_cast<size_t>(dim);
+  return status;
+}
+
+// takeOutput(binding, index, itemBytes): { shape, buffer }; the buffer is the tensor's own memory, given back when it is collected.
+Napi::Value takeOutput(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const OrtFunctions& api = ort()->api;
+  Binding& binding = *fromHandle<Binding>(info[0]);
+  const size_t wanted = static_cast<size_t>(binding.place[indexOf(info)]);
+  OrtValue** values = nullptr;
+  size_t count = 0;
+  if (throwIf(env, takeStatus(api.GetBoundOutputValues(binding.binding.get(), ort()->allocator, &values, &count)))) return env.Undefined();
+  OrtPtr<OrtValue> value;
+  for (size_t i = 0; i < count; i++) {
+    OrtPtr<OrtValue> owned(values[i]);
+    if (i == wanted) value = std::move(owned);
+  }
+  takeStatus(api.AllocatorFree(ort()->allocator, values));
+  TensorInfo tensor;
+  if (throwIf(env, takeStatus(tensorInfo(value.get(), info[2].As<Napi::Number>().Uint32Value(), tensor)))) return env.Undefined();
+
+  Napi::Array shape = Napi::Array::New(env, tensor.dims.size());
+  for (size_t i = 0; i < tensor.dims.size(); i++) shape.Set(i, static_cast<double>(tensor.dims[i]));
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("shape", shape);
+  constexpr size_t worthSharing = 4096;
+  if (tensor.bytes < worthSharing) {
+    Napi::ArrayBuffer copy = Napi::ArrayBuffer::New(env, tensor.bytes);
+    std::copy_n(static_cast<const char*>(tensor.data), tensor.bytes, static_cast<char*>(copy.Data()));
+    result.Set("buffer", copy);
+  } else {
+    result.Set("buffer", Napi::ArrayBuffer::New(env, tensor.data, tensor.bytes, [](Napi::Env, void*, OrtValue* kept) { ort()->api.ReleaseValue(kept); }, value.release()));
+  }
+  return result;
+}
+
+// run(binding, keep, sums: [into, from, ...] | undefined, receipt: { job } | undefined): Promise<void>; receipt.job is there as long as the run can be interrupted
+Napi::Value run(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  std::vector<Sum> sums;
+  if (info[2].IsArray()) {
+    const Napi::Array pairs = info[2].As<Napi::Array>();
+    for (uint32_t i = 0; i + 1 < pairs.Length(); i += 2) {
+      const Bytes into = bytesOf(env, pairs.Get(i));
+      const Bytes from = bytesOf(env, pairs.Get(i + 1));
+      sums.push_back({static_cast<float*>(into.data), static_cast<const float*>(from.data), into.length / sizeof(float)});
+    }
+  }
+  auto job = std::make_unique<Run>(fromHandle<Binding>(info[0]), std::move(sums));
+  job->keep(info[1].As<Napi::Object>());
+  if (info[2].IsArray()) job->keep(info[2].As<Napi::Object>());
+  if (info[3].IsObject()) job->handOut(env, info[3].As<Napi::Object>());
+  return submit(env, std::move(job));
+}
+
+// interrupt(receipt.job)
+Napi::Value interrupt(const Napi::CallbackInfo& info) {
+  info[0].As<Napi::External<Job>>().Data()->interrupt();
+  return info.Env().Undefined();
+}
+
+// closeBinding(binding): no run is in flight.
+Napi::Value closeBinding(const Napi::CallbackInfo& info) {
+  Binding& binding = *fromHandle<Binding>(info[0]);
+  binding.binding.reset();
+  binding.options.reset();
+  binding.session.reset();
+  return info.Env().Undefined();
+}
+
+void init(Napi::Env env, Napi::Object exports) {
+  exports.Set("createBinding", Napi::Function::New(env, createBinding));
+  exports.Set("bindInput", Napi::Function::New(env, bindInput));
+  exports.Set("bindOutput", Napi::Function::New(env, bindOutput));
+  exports.Set("bindOutputDynamic", Napi::Function::New(env, bindOutputDynamic));
+  exports.Set("takeOutput", Napi::Function::New(env, takeOutput));
+  exports.Set("run", Napi::Function::New(env, run));
+  exports.Set("interrupt", Napi::Function::New(env, interrupt));
+  exports.Set("closeBinding", Napi::Function::New(env, closeBinding));
+}
+const Module module(init);
+
+}  // namespace
+}  // namespace accelerate_ts

@@ -1,0 +1,76 @@
+// The typed face of the C++ addon, and its loading: importing never fails, only the first use does.
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { readConfig } from "../config.js";
+import { AccelerateError } from "../errors.js";
+import { packageRoot } from "../package-root.js";
+
+declare const opaque: unique symbol;
+/** A C++ object; alive as long as JS holds the handle or a job uses it. */
+export interface NativeHandle<Kind extends string> {
+  readonly [opaque]: Kind;
+}
+
+export interface NativeSlot {
+  readonly name: string;
+  /** TensorProto.DataType; 0 for what is not a tensor. */
+  readonly type: number;
+  /** Missing when not even the rank is known; "" for a dim without name. */
+  readonly shape?: readonly (number | string)[];
+}
+
+/**
+ * Functions that the addon exports. They check nothing but what would crash: callers do.
+ * Each part of src/native that exports more adds its functions by declaration merging:
+ * `declare module "../native/binding.js" { interface NativeBinding { sgd(...): Promise<void> } }`.
+ */
+export interface NativeBinding {
+  open(library: string, versions: readonly string[], threads: number, spin: boolean): { version: string; library: string; threads: number; spin: boolean };
+  allocate(bytes: number): ArrayBuffer;
+  createSession(
+    model: Uint8Array,
+    name: string,
+    optimization: number,
+    profile: string,
+  ): Promise<{ handle: NativeHandle<"session">; inputs: NativeSlot[]; outputs: NativeSlot[] }>;
+  closeSession(session: NativeHandle<"session">): Promise<void>;
+  createBinding(session: NativeHandle<"session">): NativeHandle<"binding">;
+  closeBinding(binding: NativeHandle<"binding">): void;
+  /** shape: one array that is filled anew for every call; its first `rank` numbers count. */
+  bindInput(binding: NativeHandle<"binding">, index: number, data: ArrayBufferView, shape: Float64Array, rank: number): void;
+  bindOutput(binding: NativeHandle<"binding">, index: number, data: ArrayBufferView, shape: Float64Array, rank: number): void;
+  bindOutputDynamic(binding: NativeHandle<"binding">, index: number): void;
+  takeOutput(binding: NativeHandle<"binding">, index: number, itemBytes: number): { shape: number[]; buffer: ArrayBuffer };
+  /** keep: an object that holds all bound memory; sums: into, from, into, from, ...; receipt.job is set while the run can be interrupted. */
+  run(
+    binding: NativeHandle<"binding">,
+    keep: object,
+    sums: readonly Float32Array[] | undefined,
+    receipt: { job?: NativeHandle<"job"> } | undefined,
+  ): Promise<void>;
+  interrupt(job: NativeHandle<"job">): void;
+}
+
+/** Where the addon is looked for. */
+export function nativePath(): string | undefined {
+  const { native } = readConfig();
+  return native === false ? undefined : (native ?? join(packageRoot(), "build", "accelerate_ts.node"));
+}
+
+/**
+ * Loads the addon; Node keeps it, so later calls are cheap.
+ * @throws AccelerateError ERR_NATIVE_MISSING when it was never built, ERR_NATIVE_LOAD when it was built but does not load.
+ */
+export function loadNative(): NativeBinding {
+  const path = nativePath();
+  const hint = "run: npx accelerate-ts build-native (it needs a C++17 compiler: apt-get install g++, dnf install gcc-c++, xcode-select --install)";
+  if (path === undefined)
+    throw new AccelerateError("ERR_NATIVE_MISSING", "the native addon is switched off by ACCELERATE_TS_NATIVE=0", { hint: "unset it to train or run a model" });
+  if (!existsSync(path)) throw new AccelerateError("ERR_NATIVE_MISSING", `the native addon is not built (no ${path})`, { hint });
+  try {
+    return createRequire(import.meta.url)(path) as NativeBinding;
+  } catch (cause) {
+    throw new AccelerateError("ERR_NATIVE_LOAD", `the native addon ${path} does not load (${cause instanceof Error ? cause.message : cause})`, { hint, cause });
+  }
+}

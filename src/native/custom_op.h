@@ -1,0 +1,99 @@
+// Custom ops of the domain accelerate_ts: what an op's file gives, and the table that registers them.
+#pragma once
+#include <array>
+#include <initializer_list>
+#include <string>
+#include <vector>
+
+#include "ort_api.h"
+#include "parallel.h"
+
+namespace accelerate_ts {
+
+// One kernel for one set of element types; several with the same name form one op, ONNX Runtime chooses by the types.
+struct CustomOp : OrtCustomOp {
+  CustomOp(const char* name, std::vector<ElementType> inputs, std::vector<ElementType> outputs);
+
+  const char* const name;
+  const std::vector<ElementType> inputs;
+  const std::vector<ElementType> outputs;
+};
+
+// The node that a kernel is made for: its attributes. Missing attributes give the default.
+class KernelInfo {
+ public:
+  explicit KernelInfo(const OrtKernelInfo* info) : info_(info) {}
+  int64_t integer(const char* name, int64_t otherwise) const;
+  float real(const char* name, float otherwise) const;
+
+ private:
+  const OrtKernelInfo* const info_;
+};
+
+struct TensorView {
+  const void* data = nullptr;
+  std::vector<int64_t> dims;
+
+  size_t count() const noexcept;
+  template <typename T>
+  const T* as() const noexcept {
+    return static_cast<const T*>(data);
+  }
+};
+
+// One execution of a kernel. The first failed call is kept and makes all later ones do nothing; the kernel returns status().
+class KernelCall {
+ public:
+  explicit KernelCall(OrtKernelContext* context) : context_(context) {}
+
+  TensorView input(size_t index);
+  void* output(size_t index, const std::vector<int64_t>& dims);
+  Parallel parallel() const;
+  // The message reaches the user in front of the node's name.
+  void fail(const std::string& message);
+  bool ok() const noexcept { return status_ == nullptr; }
+  OrtStatus* status() const noexcept { return status_; }
+
+ private:
+  bool check(OrtStatus* status);
+  OrtKernelContext* const context_;
+  OrtStatus* status_ = nullptr;
+};
+
+// Fills the callbacks for a class with `explicit Kernel(const KernelInfo&)` and `void compute(KernelCall&)`; no exception leaves them.
+template <typename Kernel>
+CustomOp* customOp(const char* name, std::initializer_list<ElementType> inputs, std::initializer_list<ElementType> outputs);
+
+OrtStatus* statusOf(const char* message);
+
+using OpList = void (*)(std::vector<const CustomOp*>& ops);
+
+// Each op's file has one such function; custom_ops.cc lists them.
+OrtStatus* registerCustomOps(const OrtFunctions& api, OrtCustomOpDomain** domain);
+
+template <typename Kernel>
+CustomOp* customOp(const char* name, std::initializer_list<ElementType> inputs, std::initializer_list<ElementType> outputs) {
+  // Leaked on purpose: ONNX Runtime keeps the pointer as long as the process lives.
+  auto* op = new CustomOp(name, inputs, outputs);
+  op->CreateKernelV2 = [](const OrtCustomOp*, const OrtApi*, const OrtKernelInfo* info, void** kernel) -> OrtStatus* {
+    try {
+      *kernel = new Kernel(KernelInfo(info));
+      return nullptr;
+    } catch (const std::exception& error) {
+      return statusOf(error.what());
+    }
+  };
+  op->KernelDestroy = [](void* kernel) { delete static_cast<Kernel*>(kernel); };
+  op->KernelComputeV2 = [](void* kernel, OrtKernelContext* context) -> OrtStatus* {
+    KernelCall call(context);
+    try {
+      static_cast<Kernel*>(kernel)->compute(call);
+    } catch (const std::exception& error) {
+      call.fail(error.what());
+    }
+    return call.status();
+  };
+  return op;
+}
+
+}  // namespace accelerate_ts

@@ -1,0 +1,171 @@
+// Threads, promises and the clean ends of both.
+#include "job_queue.h"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include "ort.h"
+
+namespace accelerate_ts {
+namespace {
+
+// All queues of the process, for atexit; leaked so that it outlives static destructors.
+struct Registry {
+  std::mutex mutex;
+  std::vector<JobQueue*> queues;
+};
+Registry& registry() {
+  static Registry* registry = new Registry();
+  return *registry;
+}
+
+void execute(Job& job) {
+  if (job.interrupted()) return job.fail("ERR_ABORTED", "the job was aborted before it began");
+  try {
+    const Ort* runtime = ort();
+    job.execute(runtime == nullptr ? Parallel() : runtime->pool->parallel());
+  } catch (const std::exception& error) {
+    job.fail("ERR_NATIVE", error.what());
+  }
+}
+
+Napi::Value errorOf(Napi::Env env, const Failure& failure) {
+  Napi::Object error = Napi::Error::New(env, failure.message).Value();
+  const std::pair<const char*, const std::string&> fields[] = {{"code", failure.code}, {"node", failure.node}, {"op", failure.op}, {"tensor", failure.tensor}};
+  for (const auto& [name, value] : fields) {
+    if (!value.empty()) error.Set(name, value);
+  }
+  return error;
+}
+
+}  // namespace
+
+void Lane::push(std::unique_ptr<Job> job) {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    queue_.push_back(std::move(job));
+    if (!quit_ && !thread_.joinable()) thread_ = std::thread([this] { loop(); });
+  }
+  wake_.notify_one();
+}
+
+void Lane::loop() {
+  flushDenormals();
+  for (;;) {
+    Job* job;
+    {
+      std::unique_lock<std::mutex> lock(mutex_);
+      wake_.wait(lock, [this] { return quit_ || !queue_.empty(); });
+      if (quit_) return;
+      current_ = std::move(queue_.front());
+      queue_.pop_front();
+      job = current_.get();
+    }
+    execute(*job);
+    std::unique_ptr<Job> done;
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      // On quit the job stays: it holds references into JS, which only the JS thread may drop.
+      if (quit_) return;
+      done = std::move(current_);
+    }
+    done_(context_, std::move(done));
+  }
+}
+
+void Lane::halt() {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    quit_ = true;
+    if (current_) current_->interrupt();
+  }
+  wake_.notify_all();
+  std::lock_guard<std::mutex> lock(joining_);
+  if (thread_.joinable()) thread_.join();
+}
+
+JobQueue::JobQueue(Napi::Env env)
+    : running_([](void* queue, std::unique_ptr<Job> job) { static_cast<JobQueue*>(queue)->finish(std::move(job)); }, this),
+      making_([](void* queue, std::unique_ptr<Job> job) { static_cast<JobQueue*>(queue)->finish(std::move(job)); }, this) {
+  napi_create_threadsafe_function(env, nullptr, nullptr, Napi::String::New(env, "accelerate-ts jobs"), 0, 1, nullptr, nullptr, this, wakeJs, &wake_);
+  napi_unref_threadsafe_function(env, wake_);
+  // After the function above: hooks run last in, first out, and the threads must be gone before it is.
+  napi_add_env_cleanup_hook(env, [](void* queue) { static_cast<JobQueue*>(queue)->halt(); }, this);
+  Registry& all = registry();
+  std::lock_guard<std::mutex> lock(all.mutex);
+  all.queues.push_back(this);
+}
+
+JobQueue::~JobQueue() {
+  {
+    Registry& all = registry();
+    std::lock_guard<std::mutex> lock(all.mutex);
+    all.queues.erase(std::remove(all.queues.begin(), all.queues.end(), this), all.queues.end());
+  }
+  halt();
+}
+
+void JobQueue::halt() {
+  running_.halt();
+  making_.halt();
+}
+
+void JobQueue::haltAll() {
+  Registry& all = registry();
+  std::lock_guard<std::mutex> lock(all.mutex);
+  for (JobQueue* queue : all.queues) queue->halt();
+}
+
+Napi::Promise JobQueue::submit(Napi::Env env, std::unique_ptr<Job> job, bool making) {
+  job->deferred_ = std::make_unique<Napi::Promise::Deferred>(env);
+  const Napi::Promise promise = job->deferred_->Promise();
+  if (pending_++ == 0) napi_ref_threadsafe_function(env, wake_);
+  (making ? making_ : running_).push(std::move(job));
+  return promise;
+}
+
+void JobQueue::finish(std::unique_ptr<Job> job) {
+  bool first;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    first = finished_.empty();
+    finished_.push_back(std::move(job));
+  }
+  // The function carries no data: one call wakes JS for all jobs that have finished until it looks.
+  if (first) napi_call_threadsafe_function(wake_, nullptr, napi_tsfn_nonblocking);
+}
+
+void JobQueue::wakeJs(napi_env env, napi_value, void* context, void*) {
+  if (env != nullptr) static_cast<JobQueue*>(context)->settle(env);
+}
+
+void JobQueue::settle(napi_env raw) {
+  const Napi::Env env(raw);
+  std::vector<std::unique_ptr<Job>> jobs;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    jobs.swap(finished_);
+  }
+  for (const std::unique_ptr<Job>& job : jobs) {
+    const Napi::HandleScope scope(env);
+    job->finished(env);
+    if (job->failure() != nullptr) {
+      job->deferred_->Reject(errorOf(env, *job->failure()));
+    } else {
+      const Napi::Value value = job->result(env);
+      // Without C++ exceptions a failed N-API call leaves a JS exception behind.
+      if (env.IsExceptionPending()) {
+        job->deferred_->Reject(env.GetAndClearPendingException().Value());
+      } else {
+        job->deferred_->Resolve(value);
+      }
+    }
+  }
+  pending_ -= jobs.size();
+  if (pending_ == 0) napi_unref_threadsafe_function(env, wake_);
+}
+
+Napi::Promise submit(Napi::Env env, std::unique_ptr<Job> job) { return env.GetInstanceData<AddonData>()->jobs.submit(env, std::move(job), false); }
+
+}  // namespace accelerate_ts

@@ -1,0 +1,72 @@
+// The native threads of one Node environment (main thread or worker_thread) and the way back to its JS thread.
+#pragma once
+#include <napi.h>
+
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "job.h"
+
+namespace accelerate_ts {
+
+// One thread that executes jobs in the order of their submission; it starts with the first one.
+class Lane {
+ public:
+  using Done = void (*)(void* context, std::unique_ptr<Job> job);
+  Lane(Done done, void* context) : done_(done), context_(context) {}
+
+  void push(std::unique_ptr<Job> job);
+  // Any thread, no N-API, more than once: interrupts the job in execution and joins the thread. What was queued stays in the lane.
+  void halt();
+
+ private:
+  void loop();
+
+  const Done done_;
+  void* const context_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<std::unique_ptr<Job>> queue_;
+  std::unique_ptr<Job> current_;
+  bool quit_ = false;
+  std::thread thread_;
+  std::mutex joining_;
+};
+
+class JobQueue {
+ public:
+  // JS thread. Two hooks end the threads: the environment's clean-up hook (worker.terminate, natural end) and atexit (process.exit calls no clean-up hook on
+  // the main thread). Both interrupt the job in execution and join, so that no thread of ours runs while memory, pool and library are torn down.
+  explicit JobQueue(Napi::Env env);
+  ~JobQueue();
+
+  // JS thread. Runs and kernels share a lane; sessions are made on the other, so that a program compiles while another runs.
+  Napi::Promise submit(Napi::Env env, std::unique_ptr<Job> job, bool making);
+
+  void halt();
+  static void haltAll();
+
+ private:
+  static void wakeJs(napi_env env, napi_value callback, void* context, void* data);
+  void finish(std::unique_ptr<Job> job);
+  void settle(napi_env env);
+
+  Lane running_;
+  Lane making_;
+  napi_threadsafe_function wake_ = nullptr;
+  size_t pending_ = 0;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Job>> finished_;
+};
+
+// The addon's data of one environment.
+struct AddonData {
+  explicit AddonData(Napi::Env env) : jobs(env) {}
+  JobQueue jobs;
+};
+
+}  // namespace accelerate_ts

@@ -1,0 +1,56 @@
+// Memory for arenas: anonymous pages, zeroed, on huge pages where the system gives some, freed with the ArrayBuffer that shows them.
+#include <napi.h>
+#include <sys/mman.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+#include "modules.h"
+
+namespace accelerate_ts {
+namespace {
+
+constexpr size_t kHugePage = size_t{2} << 20;
+
+struct Mapping {
+  void* address;
+  size_t length;
+};
+
+// allocate(bytes): ArrayBuffer
+Napi::Value allocate(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const size_t bytes = static_cast<size_t>(info[0].As<Napi::Number>().Int64Value());
+  // Room to begin at a huge page's border; what lies before it stays untouched and costs no memory.
+  const bool huge = bytes >= kHugePage;
+  const size_t length = huge ? bytes + kHugePage : bytes;
+  void* address = mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (address == MAP_FAILED) {
+    Napi::Error error = Napi::Error::New(env, "no memory for an arena of " + std::to_string(bytes) + " bytes: " + std::strerror(errno));
+    error.Set("code", Napi::String::New(env, "ERR_ARENA_MEMORY"));
+    error.ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  char* data = static_cast<char*>(address);
+  if (huge) {
+    data += (kHugePage - reinterpret_cast<size_t>(data) % kHugePage) % kHugePage;
+#ifdef MADV_HUGEPAGE
+    madvise(data, bytes, MADV_HUGEPAGE);  // advice: where it is refused, small pages do
+#endif
+  }
+  auto* mapping = new Mapping{address, length};
+  return Napi::ArrayBuffer::New(
+      env, data, bytes,
+      [](Napi::Env env, void*, Mapping* mapping) {
+        munmap(mapping->address, mapping->length);
+        delete mapping;
+      },
+      mapping);
+}
+
+void init(Napi::Env env, Napi::Object exports) { exports.Set("allocate", Napi::Function::New(env, allocate)); }
+const Module module(init);
+
+}  // namespace
+}  // namespace accelerate_ts

@@ -1,0 +1,15 @@
+// The table of custom ops: a file in ops/ and a line here.
+#pragma once
+#include "custom_op.h"
+
+namespace accelerate_ts {
+
+void dropoutOps(std::vector<const CustomOp*>& ops);
+void embeddingGradOps(std::vector<const CustomOp*>& ops);
+
+constexpr OpList kOps[] = {
+    dropoutOps,
+    embeddingGradOps,
+};
+
+}  // namespace accelerate_ts

@@ -1,0 +1,71 @@
+// The functions of ONNX Runtime's C API that the addon calls: slot in the OrtApi table, name, result, arguments.
+// The table is append-only: upstream guards every released slot with static_assert(offsetof(...), "Size of version N API cannot change"), so an index read
+// from the headers of one version is right for all later ones. ort_api_check.cpp compares this list with real headers where there are some.
+#pragma once
+
+// clang-format off
+#define ACCELERATE_TS_ORT_SLOTS(SLOT) \
+  SLOT(0, CreateStatus, OrtStatus*, (OrtErrorCode, const char*)) \
+  SLOT(1, GetErrorCode, OrtErrorCode, (const OrtStatus*)) \
+  SLOT(2, GetErrorMessage, const char*, (const OrtStatus*)) \
+  SLOT(8, CreateSessionFromArray, OrtStatus*, (const OrtEnv*, const void*, size_t, const OrtSessionOptions*, OrtSession**)) \
+  SLOT(10, CreateSessionOptions, OrtStatus*, (OrtSessionOptions**)) \
+  SLOT(14, EnableProfiling, OrtStatus*, (OrtSessionOptions*, const char*)) \
+  SLOT(17, DisableMemPattern, OrtStatus*, (OrtSessionOptions*)) \
+  SLOT(20, SetSessionLogId, OrtStatus*, (OrtSessionOptions*, const char*)) \
+  SLOT(23, SetSessionGraphOptimizationLevel, OrtStatus*, (OrtSessionOptions*, GraphOptimizationLevel)) \
+  SLOT(26, CreateCustomOpDomain, OrtStatus*, (const char*, OrtCustomOpDomain**)) \
+  SLOT(27, CustomOpDomain_Add, OrtStatus*, (OrtCustomOpDomain*, const OrtCustomOp*)) \
+  SLOT(28, AddCustomOpDomain, OrtStatus*, (OrtSessionOptions*, OrtCustomOpDomain*)) \
+  SLOT(30, SessionGetInputCount, OrtStatus*, (const OrtSession*, size_t*)) \
+  SLOT(31, SessionGetOutputCount, OrtStatus*, (const OrtSession*, size_t*)) \
+  SLOT(33, SessionGetInputTypeInfo, OrtStatus*, (const OrtSession*, size_t, OrtTypeInfo**)) \
+  SLOT(34, SessionGetOutputTypeInfo, OrtStatus*, (const OrtSession*, size_t, OrtTypeInfo**)) \
+  SLOT(36, SessionGetInputName, OrtStatus*, (const OrtSession*, size_t, OrtAllocator*, char**)) \
+  SLOT(37, SessionGetOutputName, OrtStatus*, (const OrtSession*, size_t, OrtAllocator*, char**)) \
+  SLOT(39, CreateRunOptions, OrtStatus*, (OrtRunOptions**)) \
+  SLOT(46, RunOptionsSetTerminate, OrtStatus*, (OrtRunOptions*)) \
+  SLOT(47, RunOptionsUnsetTerminate, OrtStatus*, (OrtRunOptions*)) \
+  SLOT(49, CreateTensorWithDataAsOrtValue, OrtStatus*, (const OrtMemoryInfo*, void*, size_t, const int64_t*, size_t, ONNXTensorElementDataType, OrtValue**)) \
+  SLOT(50, IsTensor, OrtStatus*, (const OrtValue*, int*)) \
+  SLOT(51, GetTensorMutableData, OrtStatus*, (OrtValue*, void**)) \
+  SLOT(55, CastTypeInfoToTensorInfo, OrtStatus*, (const OrtTypeInfo*, const OrtTensorTypeAndShapeInfo**)) \
+  SLOT(60, GetTensorElementType, OrtStatus*, (const OrtTensorTypeAndShapeInfo*, ONNXTensorElementDataType*)) \
+  SLOT(61, GetDimensionsCount, OrtStatus*, (const OrtTensorTypeAndShapeInfo*, size_t*)) \
+  SLOT(62, GetDimensions, OrtStatus*, (const OrtTensorTypeAndShapeInfo*, int64_t*, size_t)) \
+  SLOT(63, GetSymbolicDimensions, OrtStatus*, (const OrtTensorTypeAndShapeInfo*, const char**, size_t)) \
+  SLOT(65, GetTensorTypeAndShape, OrtStatus*, (const OrtValue*, OrtTensorTypeAndShapeInfo**)) \
+  SLOT(69, CreateCpuMemoryInfo, OrtStatus*, (OrtAllocatorType, OrtMemType, OrtMemoryInfo**)) \
+  SLOT(76, AllocatorFree, OrtStatus*, (OrtAllocator*, void*)) \
+  SLOT(78, GetAllocatorWithDefaultOptions, OrtStatus*, (OrtAllocator**)) \
+  SLOT(85, KernelInfoGetAttribute_float, OrtStatus*, (const OrtKernelInfo*, const char*, float*)) \
+  SLOT(86, KernelInfoGetAttribute_int64, OrtStatus*, (const OrtKernelInfo*, const char*, int64_t*)) \
+  SLOT(90, KernelContext_GetInput, OrtStatus*, (const OrtKernelContext*, size_t, const OrtValue**)) \
+  SLOT(91, KernelContext_GetOutput, OrtStatus*, (OrtKernelContext*, size_t, const int64_t*, size_t, OrtValue**)) \
+  SLOT(93, ReleaseStatus, void, (OrtStatus*)) \
+  SLOT(95, ReleaseSession, void, (OrtSession*)) \
+  SLOT(96, ReleaseValue, void, (OrtValue*)) \
+  SLOT(97, ReleaseRunOptions, void, (OrtRunOptions*)) \
+  SLOT(98, ReleaseTypeInfo, void, (OrtTypeInfo*)) \
+  SLOT(99, ReleaseTensorTypeAndShapeInfo, void, (OrtTensorTypeAndShapeInfo*)) \
+  SLOT(100, ReleaseSessionOptions, void, (OrtSessionOptions*)) \
+  SLOT(119, CreateEnvWithGlobalThreadPools, OrtStatus*, (OrtLoggingLevel, const char*, const OrtThreadingOptions*, OrtEnv**)) \
+  SLOT(120, DisablePerSessionThreads, OrtStatus*, (OrtSessionOptions*)) \
+  SLOT(121, CreateThreadingOptions, OrtStatus*, (OrtThreadingOptions**)) \
+  SLOT(122, ReleaseThreadingOptions, void, (OrtThreadingOptions*)) \
+  SLOT(130, AddSessionConfigEntry, OrtStatus*, (OrtSessionOptions*, const char*, const char*)) \
+  SLOT(133, RunWithBinding, OrtStatus*, (OrtSession*, const OrtRunOptions*, const OrtIoBinding*)) \
+  SLOT(134, CreateIoBinding, OrtStatus*, (OrtSession*, OrtIoBinding**)) \
+  SLOT(135, ReleaseIoBinding, void, (OrtIoBinding*)) \
+  SLOT(136, BindInput, OrtStatus*, (OrtIoBinding*, const char*, const OrtValue*)) \
+  SLOT(137, BindOutput, OrtStatus*, (OrtIoBinding*, const char*, const OrtValue*)) \
+  SLOT(138, BindOutputToDevice, OrtStatus*, (OrtIoBinding*, const char*, const OrtMemoryInfo*)) \
+  SLOT(140, GetBoundOutputValues, OrtStatus*, (const OrtIoBinding*, OrtAllocator*, OrtValue***, size_t*)) \
+  SLOT(144, CreateAndRegisterAllocator, OrtStatus*, (OrtEnv*, const OrtMemoryInfo*, const OrtArenaCfg*)) \
+  SLOT(147, SetGlobalIntraOpNumThreads, OrtStatus*, (OrtThreadingOptions*, int)) \
+  SLOT(148, SetGlobalInterOpNumThreads, OrtStatus*, (OrtThreadingOptions*, int)) \
+  SLOT(149, SetGlobalSpinControl, OrtStatus*, (OrtThreadingOptions*, int)) \
+  SLOT(155, SetGlobalDenormalAsZero, OrtStatus*, (OrtThreadingOptions*)) \
+  SLOT(274, KernelContext_ParallelFor, OrtStatus*, (const OrtKernelContext*, void (*)(void*, size_t), size_t, size_t, void*)) \
+  SLOT(390, TensorTypeAndShape_HasShape, bool, (const OrtTensorTypeAndShapeInfo*))
+// clang-format on

@@ -1,0 +1,165 @@
+// Sessions: made from a model's bytes off the JS thread, described to JS, released behind the runs that still use them.
+#include "session.h"
+
+#include "job_queue.h"
+#include "modules.h"
+
+namespace accelerate_ts {
+namespace {
+
+struct SessionRequest {
+  std::string name;
+  std::string profile;
+  int optimization = 99;
+};
+
+class MakeSession : public Job {
+ public:
+  MakeSession(Bytes model, SessionRequest request) : model_(model), request_(std::move(request)), session_(std::make_shared<Session>()) {}
+
+  void execute(const Parallel&) override {
+    const OrtFunctions& api = ort()->api;
+    OrtSessionOptions* raw = nullptr;
+    OrtStatus* status = api.CreateSessionOptions(&raw);
+    const OrtPtr<OrtSessionOptions> options(raw);
+    if (status == nullptr) status = api.DisablePerSessionThreads(raw);
+    // Shapes vary from run to run: a pattern would be planned for each and used once.
+    if (status == nullptr) status = api.DisableMemPattern(raw);
+    if (status == nullptr) status = api.SetSessionGraphOptimizationLevel(raw, request_.optimization);
+    if (status == nullptr) status = api.AddSessionConfigEntry(raw, "session.use_env_allocators", "1");
+    if (status == nullptr) status = api.AddSessionConfigEntry(raw, "session.set_denormal_as_zero", "1");
+    // Threads spin within a run only, so that the pauses between steps do not burn cores.
+    if (status == nullptr) status = api.AddSessionConfigEntry(raw, "session.force_spinning_stop", "1");
+    if (status == nullptr) status = api.AddCustomOpDomain(raw, ort()->domain);
+    if (status == nullptr && !request_.name.empty()) status = api.SetSessionLogId(raw, request_.name.c_str());
+    if (status == nullptr && !request_.profile.empty()) status = api.EnableProfiling(raw, request_.profile.c_str());
+    OrtSession* session = nullptr;
+    if (status == nullptr) status = api.CreateSessionFromArray(ort()->env, model_.data, model_.length, raw, &session);
+    session_->session.reset(session);
+    if (status == nullptr) status = describe(true, session_->inputs);
+    if (status == nullptr) status = describe(false, session_->outputs);
+    const std::string error = takeStatus(status);
+    if (!error.empty()) fail("ERR_SESSION_CREATE", error);
+  }
+
+  Napi::Value result(Napi::Env env) override {
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("inputs", slots(env, session_->inputs));
+    result.Set("outputs", slots(env, session_->outputs));
+    result.Set("handle", handleOf(env, session_));
+    return result;
+  }
+
+ private:
+  OrtStatus* describe(bool input, std::vector<Slot>& slots) {
+    const OrtFunctions& api = ort()->api;
+    const OrtSession* session = session_->session.get();
+    size_t count = 0;
+    OrtStatus* status = input ? api.SessionGetInputCount(session, &count) : api.SessionGetOutputCount(session, &count);
+    for (size_t i = 0; status == nullptr && i < count; i++) {
+      Slot slot;
+      char* name = nullptr;
+      status = input ? api.SessionGetInputName(session, i, ort()->allocator, &name) : api.SessionGetOutputName(session, i, ort()->allocator, &name);
+      if (status != nullptr) return status;
+      slot.name = name;
+      takeStatus(api.AllocatorFree(ort()->allocator, name));
+      OrtTypeInfo* raw = nullptr;
+      status = input ? api.SessionGetInputTypeInfo(session, i, &raw) : api.SessionGetOutputTypeInfo(session, i, &raw);
+      const OrtPtr<OrtTypeInfo> info(raw);
+      if (status == nullptr) status = describeTensor(info.get(), slot);
+      slots.push_back(std::move(slot));
+    }
+    return status;
+  }
+
+  static OrtStatus* describeTensor(const OrtTypeInfo* info, Slot& slot) {
+    const OrtFunctions& api = ort()->api;
+    const OrtTensorTypeAndShapeInfo* tensor = nullptr;
+    OrtStatus* status = api.CastTypeInfoToTensorInfo(info, &tensor);
+    if (status != nullptr || tensor == nullptr) return status;  // a sequence or map: type 0, which JS refuses
+    status = api.GetTensorElementType(tensor, &slot.type);
+    size_t rank = 0;
+    if (status == nullptr) status = api.GetDimensionsCount(tensor, &rank);
+    slot.shaped = api.TensorTypeAndShape_HasShape(tensor);
+    slot.dims.resize(rank);
+    std::vector<const char*> symbols(rank, "");
+    if (status == nullptr) status = api.GetDimensions(tensor, slot.dims.data(), rank);
+    if (status == nullptr) status = api.GetSymbolicDimensions(tensor, symbols.data(), rank);
+    slot.symbols.assign(symbols.begin(), symbols.end());
+    return status;
+  }
+
+  static Napi::Value slots(Napi::Env env, const std::vector<Slot>& slots) {
+    Napi::Array array = Napi::Array::New(env, slots.size());
+    for (size_t i = 0; i < slots.size(); i++) {
+      const Slot& slot = slots[i];
+      Napi::Object object = Napi::Object::New(env);
+      object.Set("name", slot.name);
+      object.Set("type", slot.type);
+      if (slot.shaped) {
+        Napi::Array shape = Napi::Array::New(env, slot.dims.size());
+        for (size_t d = 0; d < slot.dims.size(); d++) {
+          if (slot.dims[d] >= 0) shape.Set(d, static_cast<double>(slot.dims[d]));
+          else shape.Set(d, slot.symbols[d]);
+        }
+        object.Set("shape", shape);
+      }
+      array.Set(i, object);
+    }
+    return array;
+  }
+
+  const Bytes model_;
+  const SessionRequest request_;
+  const std::shared_ptr<Session> session_;
+};
+
+// Behind the runs that were queued before, on their thread: the memory of a big session takes milliseconds to give back.
+class ReleaseSession : public Job {
+ public:
+  explicit ReleaseSession(std::shared_ptr<Session> session) : session_(std::move(session)) {}
+  void execute(const Parallel&) override { session_->session.reset(); }
+
+ private:
+  const std::shared_ptr<Session> session_;
+};
+
+// createSession(model: Uint8Array, name: string, optimization: number, profile: string): Promise<{ handle, inputs, outputs }>
+Napi::Value createSession(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  SessionRequest request;
+  request.name = info[1].As<Napi::String>();
+  request.optimization = info[2].As<Napi::Number>().Int32Value();
+  request.profile = info[3].As<Napi::String>();
+  auto job = std::make_unique<MakeSession>(bytesOf(env, info[0]), std::move(request));
+  job->keep(info[0].As<Napi::Object>());
+  return env.GetInstanceData<AddonData>()->jobs.submit(env, std::move(job), true);
+}
+
+// closeSession(session): Promise<void>; its bindings are closed before.
+Napi::Value closeSession(const Napi::CallbackInfo& info) { return submit(info.Env(), std::make_unique<ReleaseSession>(fromHandle<Session>(info[0]))); }
+
+void init(Napi::Env env, Napi::Object exports) {
+  exports.Set("createSession", Napi::Function::New(env, createSession));
+  exports.Set("closeSession", Napi::Function::New(env, closeSession));
+}
+const Module module(init);
+
+}  // namespace
+
+Bytes bytesOf(napi_env env, napi_value view) {
+  Bytes bytes;
+  napi_typedarray_type type;
+  napi_value buffer;
+  size_t offset;
+  size_t elements;
+  if (napi_get_typedarray_info(env, view, &type, &elements, &bytes.data, nullptr, &offset) == napi_ok) {
+    constexpr size_t sizes[] = {1, 1, 1, 2, 2, 4, 4, 4, 8, 8, 8};
+    bytes.length = elements * sizes[type];
+  } else if (napi_get_dataview_info(env, view, &bytes.length, &bytes.data, &buffer, &offset) != napi_ok) {
+    napi_get_arraybuffer_info(env, view, &bytes.data, &bytes.length);
+  }
+  return bytes;
+}
+
+}  // namespace accelerate_ts

@@ -1,0 +1,260 @@
+// A binding: the memory that one kind of run reads and writes, kept between runs, and the run itself.
+import { dtypes, sizeOf, type TypedArray } from "../graph/dtype.js";
+import type { NativeBinding, NativeHandle } from "../native/binding.js";
+import { EngineError, type EngineErrorCode, engineError } from "./engine-error.js";
+import type { Session, SlotInfo } from "./session.js";
+
+export interface RunOptions {
+  /** Ends the run between two nodes; the promise rejects with the signal's reason, and what the outputs hold is undefined. */
+  readonly signal?: AbortSignal;
+  /** After the run and in the same job: into += from, element by element. Pairs of equal length. */
+  readonly accumulate?: readonly { readonly into: Float32Array; readonly from: Float32Array }[];
+}
+
+/** An output that ONNX Runtime allocated. */
+export interface TakenOutput {
+  readonly shape: number[];
+  readonly data: TypedArray;
+}
+
+/** What a session hands to a new binding. */
+export interface BindingParts {
+  readonly native: NativeBinding;
+  readonly handle: NativeHandle<"binding">;
+  readonly session: Session;
+  readonly onClose: () => void;
+}
+
+interface Bound {
+  readonly data: ArrayBufferView;
+  readonly shape: readonly number[];
+  readonly bytes: number;
+}
+
+const maxRank = 16;
+
+/**
+ * Inputs and outputs of a session, bound to memory that the caller owns and that is written in place. Only what changes is bound again.
+ *
+ * @example
+ * binding.bindInput(0, ids, [batch, tokens]);
+ * binding.bindOutput(0, logits, [batch, labels]);
+ * await binding.run({ signal: AbortSignal.timeout(60_000) });
+ */
+export class Binding implements Disposable {
+  readonly #parts: BindingParts;
+  readonly #inputs: (Bound | undefined)[];
+  readonly #outputs: (Bound | "dynamic" | undefined)[];
+  readonly #taken = new Map<number, TakenOutput>();
+  readonly #shape = new Float64Array(maxRank);
+  #run: Promise<void> | undefined;
+  #ran = false;
+  #closed = false;
+
+  constructor(parts: BindingParts) {
+    this.#parts = parts;
+    this.#inputs = new Array(parts.session.inputs.length).fill(undefined);
+    this.#outputs = new Array(parts.session.outputs.length).fill(undefined);
+  }
+
+  /**
+   * Binds an input to memory with the session's dtype: row-major, byte length = product(shape) * bytes per element.
+   * @throws EngineError ERR_BINDING_SIZE, ERR_BINDING_SHAPE, ERR_BINDING_INDEX, ERR_BINDING_BUSY while a run is in flight, ERR_BINDING_CLOSED.
+   */
+  bindInput(index: number, data: ArrayBufferView, shape: readonly number[]): void {
+    const slot = this.#slot(this.#parts.session.inputs, index, "input");
+    const bound = this.#inputs[index];
+    if (bound !== undefined && same(bound, data, shape)) return;
+    const bytes = this.#check(slot, data, shape, "input");
+    this.#parts.native.bindInput(this.#parts.handle, index, data, this.#shape, shape.length);
+    this.#inputs[index] = { data, shape: [...shape], bytes };
+  }
+
+  /** Binds an output to memory that the run writes in place; its shape must be what the run will give. Errors as for `bindInput`. */
+  bindOutput(index: number, data: ArrayBufferView, shape: readonly number[]): void {
+    const slot = this.#slot(this.#parts.session.outputs, index, "output");
+    const bound = this.#outputs[index];
+    if (bound !== undefined && bound !== "dynamic" && same(bound, data, shape)) return;
+    const bytes = this.#check(slot, data, shape, "output");
+    this.#parts.native.bindOutput(this.#parts.handle, index, data, this.#shape, shape.length);
+    this.#outputs[index] = { data, shape: [...shape], bytes };
+  }
+
+  /** Lets ONNX Runtime allocate an output, for shapes that are not known before the run; read it with `takeOutput`. */
+  bindOutputDynamic(index: number): void {
+    this.#slot(this.#parts.session.outputs, index, "output");
+    if (this.#outputs[index] === "dynamic") return;
+    this.#parts.native.bindOutputDynamic(this.#parts.handle, index);
+    this.#outputs[index] = "dynamic";
+  }
+
+  /**
+   * The output of the last run that was bound with `bindOutputDynamic`, without a copy: the memory is the caller's from now on, the next run allocates anew.
+   * @throws EngineError ERR_BINDING_OUTPUT when it was not bound so, or not run yet.
+   */
+  takeOutput(index: number): TakenOutput {
+    const slot = this.#slot(this.#parts.session.outputs, index, "output");
+    if (this.#outputs[index] !== "dynamic" || !this.#ran) {
+      const why = this.#outputs[index] === "dynamic" ? "no run has ended well since" : "it was not bound with bindOutputDynamic";
+      throw this.#error("ERR_BINDING_OUTPUT", `output ${slot.name} cannot be taken`, why, slot.name);
+    }
+    const known = this.#taken.get(index);
+    if (known) return known;
+    const { bytes, array } = dtypes[slot.dtype];
+    const { shape, buffer } = this.#parts.native.takeOutput(this.#parts.handle, index, bytes);
+    const taken = { shape, data: new array(buffer, 0, sizeOf(shape)) as TypedArray };
+    this.#taken.set(index, taken);
+    return taken;
+  }
+
+  /**
+   * Runs the session on the native run thread; runs and other native jobs follow each other in the order of their submission.
+   * @throws EngineError ERR_RUN with `node`, `op` and `tensor`; ERR_BINDING_UNBOUND, ERR_BINDING_DETACHED, ERR_BINDING_SIZE, ERR_BINDING_BUSY, ERR_BINDING_CLOSED before anything runs; the signal's reason after an abort.
+   */
+  run(options: RunOptions = {}): Promise<void> {
+    try {
+      this.#free();
+      options.signal?.throwIfAborted();
+      this.#complete();
+      const run = this.#start(options).finally(() => {
+        this.#run = undefined;
+      });
+      this.#run = run;
+      return run;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Settles when no run is in flight, whatever its outcome. */
+  async idle(): Promise<void> {
+    await this.#run?.catch(() => undefined); // the caller of run() has the error
+  }
+
+  /** Lets go of all memory. @throws EngineError ERR_BINDING_BUSY while a run is in flight. */
+  close(): void {
+    if (this.#closed) return;
+    this.#free();
+    this.#closed = true;
+    this.#inputs.fill(undefined);
+    this.#outputs.fill(undefined);
+    this.#taken.clear();
+    this.#parts.native.closeBinding(this.#parts.handle);
+    this.#parts.onClose();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  async #start({ signal, accumulate }: RunOptions): Promise<void> {
+    const { native, handle, session } = this.#parts;
+    const receipt: { job?: NativeHandle<"job"> } | undefined = signal && {};
+    const sums = accumulate && this.#sums(accumulate);
+    const abort = () => receipt?.job && native.interrupt(receipt.job);
+    this.#taken.clear();
+    this.#ran = false;
+    try {
+      const running = native.run(handle, this, sums, receipt);
+      signal?.addEventListener("abort", abort, { once: true });
+      await running;
+      this.#ran = true;
+    } catch (cause) {
+      if ((cause as { code?: string }).code === "ERR_ABORTED" && signal) throw signal.reason;
+      throw engineError(cause, `run${session.name ? ` of ${session.name}` : ""} failed`, (node) => session.tensorsOf(node));
+    } finally {
+      signal?.removeEventListener("abort", abort);
+    }
+  }
+
+  #sums(pairs: NonNullable<RunOptions["accumulate"]>): Float32Array[] {
+    return pairs.flatMap(({ into, from }, i) => {
+      if (into.length === from.length) return [into, from];
+      throw this.#error("ERR_BINDING_SIZE", `accumulate[${i}] adds ${from.length} numbers to ${into.length}`, "give pairs of equal length");
+    });
+  }
+
+  #slot(slots: readonly SlotInfo[], index: number, kind: string): SlotInfo {
+    this.#free();
+    const slot = slots[index];
+    if (slot) return slot;
+    throw this.#error(
+      "ERR_BINDING_INDEX",
+      `there is no ${kind} ${index}`,
+      slots.length ? `the session has ${kind}s 0 to ${slots.length - 1}` : `the session has no ${kind}s`,
+    );
+  }
+
+  #free(): void {
+    if (this.#closed) throw this.#error("ERR_BINDING_CLOSED", "the binding was closed", "make another one with session.createBinding()");
+    if (this.#run) throw this.#error("ERR_BINDING_BUSY", "a run is in flight", "await it first, or use a second binding");
+  }
+
+  /** Validates and fills #shape; returns the byte length. */
+  #check(slot: SlotInfo, data: ArrayBufferView, shape: readonly number[], kind: string): number {
+    if (slot.ranked ? shape.length !== slot.shape.length : shape.length > maxRank) {
+      const rank = slot.ranked ? `rank ${slot.shape.length}: [${slot.shape.map((dim) => dim || "?").join(", ")}]` : `at most rank ${maxRank}`;
+      throw this.#error("ERR_BINDING_SHAPE", `${kind} ${slot.name} got shape [${shape.join(", ")}]`, `the graph has ${rank}`, slot.name);
+    }
+    let bytes = dtypes[slot.dtype].bytes;
+    for (let i = 0; i < shape.length; i++) {
+      const dim = shape[i]!;
+      const wanted = slot.shape[i];
+      if (!Number.isSafeInteger(dim) || dim < 0 || (typeof wanted === "number" && wanted !== dim)) {
+        const rule = typeof wanted === "number" ? `the graph has ${wanted} there` : "dims are whole numbers from 0";
+        throw this.#error("ERR_BINDING_SHAPE", `${kind} ${slot.name} got shape [${shape.join(", ")}]: dim ${i} is ${dim}`, rule, slot.name);
+      }
+      this.#shape[i] = dim;
+      bytes *= dim;
+    }
+    if (data.byteLength !== bytes) {
+      throw this.#error(
+        "ERR_BINDING_SIZE",
+        `${kind} ${slot.name} got ${data.byteLength} bytes for ${slot.dtype} [${shape.join(", ")}]`,
+        `${bytes} bytes are needed${data.byteLength === 0 && bytes > 0 ? " (was the buffer transferred to another thread?)" : ""}`,
+        slot.name,
+      );
+    }
+    return bytes;
+  }
+
+  /** Every input is bound, at least one output is, and all memory is still there. */
+  #complete(): void {
+    const { inputs, outputs } = this.#parts.session;
+    for (let i = 0; i < inputs.length; i++) {
+      const bound = this.#inputs[i];
+      if (bound === undefined)
+        throw this.#error("ERR_BINDING_UNBOUND", `input ${inputs[i]!.name} is not bound`, `call bindInput(${i}, data, shape)`, inputs[i]!.name);
+      if (bound.data.byteLength !== bound.bytes) throw this.#detached(`input ${inputs[i]!.name}`, inputs[i]!.name);
+    }
+    let any = false;
+    for (let i = 0; i < outputs.length; i++) {
+      const bound = this.#outputs[i];
+      if (bound === undefined) continue;
+      any = true;
+      if (bound !== "dynamic" && bound.data.byteLength !== bound.bytes) throw this.#detached(`output ${outputs[i]!.name}`, outputs[i]!.name);
+    }
+    if (!any && outputs.length > 0)
+      throw this.#error("ERR_BINDING_UNBOUND", `no output is bound`, `call bindOutput(0, data, shape) for ${outputs[0]!.name}`, outputs[0]!.name);
+  }
+
+  #detached(what: string, tensor: string): EngineError {
+    return this.#error(
+      "ERR_BINDING_DETACHED",
+      `the memory of ${what} has gone or changed its length since it was bound`,
+      "bind it again; do not transfer bound buffers to other threads",
+      tensor,
+    );
+  }
+
+  #error(code: EngineErrorCode, message: string, hint: string, tensor?: string): EngineError {
+    const { name } = this.#parts.session;
+    return new EngineError(code, `${name ? `${name}: ` : ""}${message}`, { hint, tensor });
+  }
+}
+
+function same(bound: Bound, data: ArrayBufferView, shape: readonly number[]): boolean {
+  if (bound.data !== data || data.byteLength !== bound.bytes || bound.shape.length !== shape.length) return false;
+  for (let i = 0; i < shape.length; i++) if (bound.shape[i] !== shape[i]) return false;
+  return true;
+}

@@ -1,0 +1,8 @@
+// The runtime: devices, the engine and its sessions, flat memory.
+export { Arena, type ArenaMemory, type Segment, type SegmentRequest } from "./arena.js";
+export { Binding, type RunOptions, type TakenOutput } from "./binding.js";
+export { cpu, type Device } from "./device.js";
+export { Engine, type EngineOptions } from "./engine.js";
+export { EngineError, type EngineErrorCode } from "./engine-error.js";
+export { usableCores, usableMemory } from "./host.js";
+export { Session, type SessionOptions, type SlotInfo } from "./session.js";
