@@ -1,6 +1,6 @@
 // Reverse-mode differentiation: appends to a graph the nodes that compute the gradient of a scalar loss.
 import { Builder } from "../graph/builder.js";
-import { isFloat } from "../graph/dtype.js";
+import { isFloat, typedArray } from "../graph/dtype.js";
 import type { Graph, Node, Value } from "../graph/graph.js";
 import { AutogradError, opName } from "./errors.js";
 import type { GradientContext, GradientTable } from "./gradient-table.js";
@@ -49,7 +49,7 @@ export function differentiate(graph: Graph, options: DifferentiateOptions): Map<
   const b = new Builder(graph);
   for (const input of graph.inputs) b.source(input);
   const contributions = new Map<Value, Value[]>();
-  const seed = options.seed ?? b.constant({ dtype: loss.dtype, shape: loss.shape.map(() => 1), data: b.scalar(1, loss.dtype).constant!.data });
+  const seed = options.seed ?? b.constant({ dtype: loss.dtype, shape: loss.shape.map(() => 1), data: typedArray(loss.dtype, [1]) });
   contributions.set(loss, [seed]);
   /** The sum of all contributions to a value; called when its last use has been handled. */
   const gradientOf = (value: Value): Value | undefined => {

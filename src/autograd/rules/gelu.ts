@@ -1,9 +1,7 @@
-// Gradients of the GELU family: exact (erf) and tanh approximation, in ONNX's and Microsoft's forms.
+// Gradient of GELU: the exact form (erf) and the tanh approximation.
 import type { Builder } from "../../graph/builder.js";
 import { float, type Value } from "../../graph/graph.js";
-import { unsupported } from "../errors.js";
 import type { GradientDef, GradientRule } from "../gradient-table.js";
-import { floatAttribute } from "./helpers.js";
 
 /**
  * d/dx x P(x) = P(x) + x p(x) with the normal distribution's P(x) = (1 + erf(x/sqrt 2))/2 and density p(x) = exp(-x^2/2)/sqrt(2 pi).
@@ -33,23 +31,4 @@ function tanhGelu(b: Builder, dy: Value, x: Value): Value {
 
 const gelu: GradientRule = ({ b, node, input, gradOut }) => [(node.attributes.approximate === "tanh" ? tanhGelu : erfGelu)(b, gradOut(0)!, input(0))];
 
-const fastGelu: GradientRule = ({ b, node, input, gradOut }) => {
-  if (node.inputs[1]) throw unsupported(node, "a bias", "add the bias before the op");
-  return [tanhGelu(b, gradOut(0)!, input(0))];
-};
-
-/** y = x s(a x): s + y a (1 - s). */
-const quickGelu: GradientRule = ({ b, node, input, output, gradOut }) => {
-  const alpha = floatAttribute(node, "alpha", 1.702);
-  const x = input(0);
-  const s = b.unary("Sigmoid", b.mulScalar(x, alpha));
-  const rest = b.mul(b.mulScalar(output(0), alpha), b.sub(b.scalar(1, x.dtype), s));
-  return [b.mul(gradOut(0)!, b.add(s, rest))];
-};
-
-export const geluGradients: readonly GradientDef[] = [
-  { op: "Gelu", rule: gelu },
-  { op: "Gelu", domain: "com.microsoft", rule: gelu },
-  { op: "FastGelu", domain: "com.microsoft", rule: fastGelu },
-  { op: "QuickGelu", domain: "com.microsoft", rule: quickGelu },
-];
+export const geluGradients: readonly GradientDef[] = [{ op: "Gelu", rule: gelu }];

@@ -43,16 +43,17 @@ export function sameShape(env: ShapeEnv, a: Shape, b: Shape): boolean {
 export function reshapeLike(b: Builder, x: Value, like: Value): Value {
   const target = reshapeTarget(b.graph.env, x.shape, like.shape);
   if (target === "same") return x;
-  return target ? b.op("Reshape", [x, b.int64(target)]) : b.reshapeLike(x, like);
+  return target ? b.op("Reshape", [x, b.int64(target)]) : b.op("Reshape", [x, b.shapeOf(like)], { allowzero: 1 });
 }
 
 /** Reshapes to dims; a symbolic dim that cannot be copied or left over is read from `from` at run time. */
 export function reshapeTo(b: Builder, x: Value, dims: Shape, from: readonly Value[]): Value {
   const target = reshapeTarget(b.graph.env, x.shape, dims);
   if (target === "same") return x;
-  return target ? b.op("Reshape", [x, b.int64(target)]) : b.reshape(x, dims, [x, ...from]);
+  return target ? b.op("Reshape", [x, b.int64(target)]) : b.op("Reshape", [x, b.sizes(dims, [x, ...from])], { allowzero: 1 });
 }
 
+/** Undefined where sizes must be computed, or are 0, which needs Reshape's `allowzero`. */
 function reshapeTarget(env: ShapeEnv, from: Shape, to: Shape): number[] | "same" | undefined {
   if (sameShape(env, from, to)) return "same";
   const target: number[] = [];
