@@ -1,0 +1,97 @@
+// The layers of BERT: attention, feed-forward, one after the other; and the pooler on top.
+import { gelu, type Linear, Module } from "../nn/index.js";
+import type { Tensor } from "../tensor/index.js";
+import { BertAttention, BertResidual, unset } from "./bert-attention.js";
+import type { BertConfig, HiddenAct } from "./bert-config.js";
+
+const activations: { readonly [A in HiddenAct]: (x: Tensor) => Tensor } = {
+  gelu: (x) => gelu(x),
+  gelu_new: (x) => gelu(x, { approximate: "tanh" }),
+  gelu_pytorch_tanh: (x) => gelu(x, { approximate: "tanh" }),
+  relu: (x) => x.relu(),
+  tanh: (x) => x.tanh(),
+};
+
+/** The wide half of the feed-forward block: [B, S, H] to [B, S, intermediate_size]. */
+export class BertIntermediate extends Module {
+  readonly dense: Linear;
+  readonly act: HiddenAct;
+
+  constructor(config: BertConfig) {
+    super();
+    this.dense = unset(config.hidden_size, config.intermediate_size);
+    this.act = config.hidden_act;
+  }
+
+  forward(x: Tensor): Tensor {
+    return activations[this.act](this.dense(x));
+  }
+}
+
+interface LayerOutput {
+  readonly hidden: Tensor;
+  readonly weights: Tensor;
+}
+
+export class BertLayer extends Module {
+  readonly attention: BertAttention;
+  readonly intermediate: BertIntermediate;
+  readonly output: BertResidual;
+
+  constructor(config: BertConfig) {
+    super();
+    this.attention = new BertAttention(config);
+    this.intermediate = new BertIntermediate(config);
+    this.output = new BertResidual(config, config.intermediate_size);
+  }
+
+  forward(x: Tensor, mask?: Tensor): LayerOutput {
+    const { context, weights } = this.attention(x, mask);
+    return { hidden: this.output(this.intermediate(context), context), weights };
+  }
+}
+
+interface EncoderStates {
+  /** Output of the last layer, [B, S, H]. */
+  readonly last: Tensor;
+  /** The input and the output of every layer. */
+  readonly hidden: readonly Tensor[];
+  /** Attention weights of every layer. */
+  readonly attentions: readonly Tensor[];
+}
+
+export class BertEncoder extends Module {
+  readonly layer: readonly BertLayer[];
+
+  constructor(config: BertConfig) {
+    super();
+    this.layer = Array.from({ length: config.num_hidden_layers }, () => new BertLayer(config));
+  }
+
+  forward(x: Tensor, mask?: Tensor): EncoderStates {
+    const hidden = [x];
+    const attentions: Tensor[] = [];
+    let last = x;
+    for (const layer of this.layer) {
+      const output = layer(last, mask);
+      last = output.hidden;
+      hidden.push(last);
+      attentions.push(output.weights);
+    }
+    return { last, hidden, attentions };
+  }
+}
+
+/** tanh(dense(first token)): [B, S, H] to [B, H]. */
+export class BertPooler extends Module {
+  readonly dense: Linear;
+
+  constructor(config: BertConfig) {
+    super();
+    this.dense = unset(config.hidden_size, config.hidden_size);
+  }
+
+  forward(hidden: Tensor): Tensor {
+    return this.dense(hidden.at(":", 0)).tanh();
+  }
+}

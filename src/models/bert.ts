@@ -1,0 +1,70 @@
+// BertModel: embeddings, encoder and pooler, as transformers' class of that name.
+import { additiveMask } from "../nn/index.js";
+import type { Tensor } from "../tensor/index.js";
+import { type BertConfig, type BertConfigOptions, bertConfig } from "./bert-config.js";
+import { BertEmbeddings } from "./bert-embeddings.js";
+import { BertEncoder, BertPooler } from "./bert-encoder.js";
+import { checkEncoderValues, checkKeys, encoderKeys } from "./check-batch.js";
+import { type Architecture, type FromPretrainedOptions, loadPretrained } from "./from-pretrained.js";
+import { initWeights, PreTrainedModelBase } from "./pretrained-model.js";
+import type { EncoderCall, EncoderInputs, EncoderOutput } from "./types.js";
+
+/** @internal */
+export interface MakeOptions {
+  /** false leaves the weights unset, for one that sets them itself. */
+  readonly init?: boolean;
+}
+
+/**
+ * BERT (https://arxiv.org/abs/1810.04805) without a head. Fields are named as in transformers' state dict. A new one has random
+ * weights and is in training mode; one from `fromPretrained` is in evaluation mode.
+ *
+ * @example
+ * const bert = await BertModel.fromPretrained("bert-folder");
+ * const { last_hidden_state, pooler_output } = bert({ input_ids: tensor([[101, 7592, 102]], { dtype: "int64" }) });
+ */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the interface adds only the call signature, which every instance has
+export class BertModel extends PreTrainedModelBase {
+  readonly config: BertConfig;
+  readonly embeddings: BertEmbeddings;
+  readonly encoder: BertEncoder;
+  readonly pooler: BertPooler;
+
+  constructor(config: BertConfigOptions | BertConfig, options: MakeOptions = {}) {
+    super();
+    this.config = bertConfig(config);
+    this.embeddings = new BertEmbeddings(this.config);
+    this.encoder = new BertEncoder(this.config);
+    this.pooler = new BertPooler(this.config);
+    if (options.init !== false) initWeights(this, { std: this.config.initializer_range });
+  }
+
+  static readonly architecture: Architecture<BertModel, BertConfig> = {
+    name: "BertModel",
+    prefix: "bert",
+    config: bertConfig,
+    make: (config) => new BertModel(config, { init: false }),
+  };
+
+  /** Loads a folder with config.json and model.safetensors, with or without a head. */
+  static fromPretrained(checkpoint: string, options: FromPretrainedOptions = {}): Promise<BertModel> {
+    return loadPretrained(BertModel.architecture, checkpoint, options);
+  }
+
+  forward(inputs: EncoderInputs): EncoderOutput {
+    checkKeys("BertModel", inputs, encoderKeys);
+    const mask = inputs.attention_mask && additiveMask(inputs.attention_mask);
+    const { last, hidden, attentions } = this.encoder(this.embeddings(inputs), mask);
+    return {
+      last_hidden_state: last as Tensor<3, "float32">,
+      pooler_output: this.pooler(last) as Tensor<2, "float32">,
+      ...(this.config.output_hidden_states && { hidden_states: hidden as readonly Tensor<3>[] }),
+      ...(this.config.output_attentions && { attentions: attentions as readonly Tensor<4>[] }),
+    };
+  }
+
+  override checkCall(inputs: EncoderInputs): void {
+    checkEncoderValues(inputs, this.config);
+  }
+}
+export interface BertModel extends EncoderCall {}

@@ -1,0 +1,23 @@
+// Pretrained models and their files: `accelerate-ts/models`.
+export * from "../text/index.js";
+export { AutoModel, AutoModelForSequenceClassification } from "./auto.js";
+export { BertModel } from "./bert.js";
+export { type BertConfig, type BertConfigOptions, bertConfig } from "./bert-config.js";
+export { BertForSequenceClassification } from "./bert-for-sequence-classification.js";
+export { Checkpoint } from "./checkpoint.js";
+export { ConfigError, type Labels, type PretrainedConfig, type ProblemType } from "./config.js";
+export type { FromPretrainedOptions } from "./from-pretrained.js";
+export { type PreTrainedModel, PreTrainedModelBase } from "./pretrained-model.js";
+export { loadSafetensors, SafetensorsFile } from "./safetensors.js";
+export { SafetensorsError, type SafetensorsErrorCode } from "./safetensors-error.js";
+export { type SaveSafetensorsOptions, saveSafetensors } from "./safetensors-writer.js";
+export type {
+  EncoderInputs,
+  EncoderOutput,
+  Fits,
+  LossOf,
+  ModelOutput,
+  SequenceClassifierBatch,
+  SequenceClassifierInputs,
+  SequenceClassifierOutput,
+} from "./types.js";

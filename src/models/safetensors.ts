@@ -1,0 +1,165 @@
+// Reads safetensors files: the header at once, tensors one by one when they are asked for.
+import { type FileHandle, open } from "node:fs/promises";
+import { dtypes, sizeOf, type TensorData, type TypedArray } from "../graph/dtype.js";
+import { bfloat16ToFloat32, float16ToFloat32 } from "./half-arrays.js";
+import { SafetensorsError } from "./safetensors-error.js";
+import { headerLength, lengthBytes, parseHeader, type SafetensorsHeader, type StoredTypeName, storedTypes, type TensorEntry } from "./safetensors-header.js";
+
+/** Bytes per read of a tensor that is converted on the way, so that the scratch memory stays small. */
+const chunkBytes = 4 << 20;
+/** Bytes per system call at most. */
+const maxReadBytes = 1 << 30;
+
+type Converter = (from: Uint8Array, into: Float32Array) => void;
+const widen =
+  <A extends Uint16Array | Float64Array>(
+    array: new (buffer: ArrayBufferLike, offset: number, length: number) => A,
+    convert: (from: A, into: Float32Array) => void,
+  ): Converter =>
+  (from, into) =>
+    convert(new array(from.buffer, from.byteOffset, into.length), into);
+
+/** How stored floats become float32; types that are not in the table do not. */
+const toFloat32: { readonly [T in StoredTypeName]?: Converter } = {
+  F16: widen(Uint16Array, float16ToFloat32),
+  BF16: widen(Uint16Array, bfloat16ToFloat32),
+  F64: widen(Float64Array, (from, into) => into.set(from)),
+};
+
+/**
+ * An open safetensors file. Tensors are read with one positioned read each, so a big file costs no memory until its parts are wanted.
+ * Format: https://huggingface.co/docs/safetensors (little-endian u64 header length, JSON header, data).
+ *
+ * @throws SafetensorsError with code ERR_SAFETENSORS_*, the file and the byte offset, when the file breaks a rule of the format
+ * @example
+ * await using file = await SafetensorsFile.open("model.safetensors");
+ * for (const [name, { shape }] of file.tensors) console.log(name, shape);
+ * const weight = await file.readFloat32("classifier.weight"); // Float32Array, F16 and BF16 widened
+ */
+export class SafetensorsFile implements AsyncDisposable {
+  readonly file: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly tensors: ReadonlyMap<string, TensorEntry>;
+  readonly #handle: FileHandle;
+
+  private constructor(file: string, handle: FileHandle, header: SafetensorsHeader) {
+    this.file = file;
+    this.metadata = header.metadata;
+    this.tensors = header.tensors;
+    this.#handle = handle;
+  }
+
+  /** Opens a file and checks its whole header against the file's size. */
+  static async open(file: string): Promise<SafetensorsFile> {
+    const handle = await open(file, "r");
+    try {
+      const { size } = await handle.stat();
+      const prefix = new Uint8Array(Math.min(lengthBytes, size));
+      await readFully(handle, prefix, 0, file, "the header length");
+      const json = new Uint8Array(headerLength(prefix, size, file));
+      await readFully(handle, json, lengthBytes, file, "the header");
+      return new SafetensorsFile(file, handle, parseHeader(json, size, file));
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+
+  /** A tensor's entry in the header. */
+  entry(name: string): TensorEntry {
+    const entry = this.tensors.get(name);
+    if (!entry) throw new SafetensorsError("ERR_SAFETENSORS_NAME", `there is no tensor ${name} (${this.tensors.size} others)`, { file: this.file });
+    return entry;
+  }
+
+  /** A tensor in its stored element type; float16 and bfloat16 come as bits. */
+  async read(name: string): Promise<TensorData> {
+    const { stored, shape, begin } = this.entry(name);
+    const { dtype } = storedTypes[stored];
+    if (dtype === undefined)
+      throw new SafetensorsError("ERR_SAFETENSORS_DTYPE", `tensor ${name} is stored as ${stored}, which cannot be read here`, {
+        file: this.file,
+        offset: begin,
+      });
+    const data: TypedArray = new dtypes[dtype].array(sizeOf(shape));
+    await this.#read(new Uint8Array(data.buffer), begin, name);
+    return { dtype, shape, data };
+  }
+
+  /**
+   * A tensor of floats as float32, straight into `into` when it is given (of exactly the tensor's length).
+   * F16, BF16 and F64 are converted.
+   */
+  async readFloat32(name: string, into?: Float32Array): Promise<Float32Array> {
+    const { stored, shape, begin } = this.entry(name);
+    const length = sizeOf(shape);
+    const out = into ?? new Float32Array(length);
+    if (out.length !== length)
+      throw new SafetensorsError("ERR_SAFETENSORS_SIZE", `tensor ${name} has ${length} elements, the memory to read it into ${out.length}`, {
+        file: this.file,
+        offset: begin,
+      });
+    if (stored === "F32") {
+      await this.#read(new Uint8Array(out.buffer, out.byteOffset, out.byteLength), begin, name);
+      return out;
+    }
+    const convert = toFloat32[stored];
+    if (!convert)
+      throw new SafetensorsError("ERR_SAFETENSORS_DTYPE", `tensor ${name} is stored as ${stored}, floating point is needed`, {
+        file: this.file,
+        offset: begin,
+      });
+    const width = storedTypes[stored].bytes;
+    const step = chunkBytes / width;
+    const chunk = new Uint8Array(Math.min(length * width, chunkBytes));
+    for (let done = 0; done < length; done += step) {
+      const count = Math.min(step, length - done);
+      await this.#read(chunk.subarray(0, count * width), begin + done * width, name);
+      convert(chunk, out.subarray(done, done + count));
+    }
+    return out;
+  }
+
+  #read(into: Uint8Array, position: number, name: string): Promise<void> {
+    return readFully(this.#handle, into, position, this.file, `tensor ${name}`);
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close();
+  }
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+async function readFully(handle: FileHandle, into: Uint8Array, position: number, file: string, what: string): Promise<void> {
+  for (let done = 0; done < into.length; ) {
+    const { bytesRead } = await handle.read(into, done, Math.min(into.length - done, maxReadBytes), position + done);
+    if (bytesRead === 0) {
+      throw new SafetensorsError(
+        "ERR_SAFETENSORS_TRUNCATED",
+        `${what} ends at byte ${(position + into.length).toLocaleString("en-US")}, the file was cut off at ${(position + done).toLocaleString("en-US")} while it was read`,
+        {
+          file,
+          offset: position + done,
+          hint: "download it again",
+        },
+      );
+    }
+    done += bytesRead;
+  }
+}
+
+/**
+ * All tensors of a safetensors file, by name, in their stored element types.
+ *
+ * @example
+ * const tensors = await loadSafetensors("model.safetensors");
+ * console.log(tensors.get("classifier.weight")?.shape);
+ */
+export async function loadSafetensors(file: string): Promise<Map<string, TensorData>> {
+  await using opened = await SafetensorsFile.open(file);
+  const tensors = new Map<string, TensorData>();
+  for (const name of opened.tensors.keys()) tensors.set(name, await opened.read(name));
+  return tensors;
+}

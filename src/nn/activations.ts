@@ -1,0 +1,51 @@
+// Layers without parameters: activations and dropout.
+import type { Tensor } from "../tensor/index.js";
+import { checkProbability, dropout, gelu, type GeluOptions } from "./functional.js";
+import { Module } from "./module.js";
+
+/** max(x, 0). */
+export class ReLU extends Module {
+  forward(x: Tensor): Tensor {
+    return x.relu();
+  }
+}
+
+/** x * Phi(x); see `gelu`. */
+export class GELU extends Module {
+  readonly approximate: "none" | "tanh";
+
+  constructor(options: GeluOptions = {}) {
+    super();
+    this.approximate = options.approximate ?? "none";
+  }
+
+  forward(x: Tensor): Tensor {
+    return gelu(x, { approximate: this.approximate });
+  }
+}
+
+export class Tanh extends Module {
+  forward(x: Tensor): Tensor {
+    return x.tanh();
+  }
+}
+
+/**
+ * Dropout in training, nothing in evaluation; see `dropout`.
+ *
+ * @example
+ * const layers = new Sequential(new Linear(8, 8), new Dropout(0.1));
+ */
+export class Dropout extends Module {
+  readonly p: number;
+
+  constructor(p = 0.5) {
+    super();
+    checkProbability("Dropout", p);
+    this.p = p;
+  }
+
+  forward(x: Tensor): Tensor {
+    return dropout(x, { p: this.p, training: this.training });
+  }
+}

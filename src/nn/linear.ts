@@ -1,0 +1,100 @@
+// Linear maps: with known sizes, and with an input size learnt from the first call.
+import { ArgumentError, ShapeError } from "../errors.js";
+import { Parameter } from "../tensor/index.js";
+import type { Tensor } from "../tensor/index.js";
+import { linear } from "./functional.js";
+import { type Initializer, kaimingUniform, uniform } from "./init.js";
+import { Module } from "./module.js";
+
+export interface LinearOptions {
+  /** Default true. */
+  readonly bias?: boolean;
+  /** First values of the weight [outFeatures, inFeatures] and of the bias; torch's unless told. */
+  readonly weightInit?: Initializer;
+  readonly biasInit?: Initializer;
+}
+
+export function checkSize(who: string, what: string, size: number): void {
+  if (!Number.isSafeInteger(size) || size < 1) throw new ArgumentError(`${who}: ${what} is a whole number from 1 up, not ${size}`);
+}
+
+/** torch's first values: both weight and bias U(-b, b) with b = 1 / sqrt(in). */
+function firstWeight(inFeatures: number, outFeatures: number, options: LinearOptions): Parameter<2> {
+  const init = options.weightInit ?? ((shape) => kaimingUniform(shape, { a: Math.sqrt(5) }));
+  return new Parameter(init([outFeatures, inFeatures]) as Tensor<2, "float32">);
+}
+function firstBias(inFeatures: number, outFeatures: number, options: LinearOptions): Parameter<1> | undefined {
+  if (options.bias === false) return undefined;
+  const bound = 1 / Math.sqrt(inFeatures);
+  const init = options.biasInit ?? ((shape) => uniform(shape, { low: -bound, high: bound }));
+  return new Parameter(init([outFeatures]) as Tensor<1, "float32">);
+}
+
+/**
+ * x W^T + b: [..., inFeatures] to [..., outFeatures]. The weight is [outFeatures, inFeatures].
+ *
+ * @example
+ * const layer = new Linear(4, 2);
+ * const y = layer(tensor([[1, 2, 3, 4]])); // [1, 2]
+ */
+export class Linear extends Module {
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+  readonly weight: Parameter<2>;
+  readonly bias: Parameter<1> | undefined;
+
+  constructor(inFeatures: number, outFeatures: number, options: LinearOptions = {}) {
+    super();
+    checkSize("Linear", "inFeatures", inFeatures);
+    checkSize("Linear", "outFeatures", outFeatures);
+    this.inFeatures = inFeatures;
+    this.outFeatures = outFeatures;
+    this.weight = firstWeight(inFeatures, outFeatures, options);
+    this.bias = firstBias(inFeatures, outFeatures, options);
+  }
+
+  forward(x: Tensor): Tensor {
+    return linear(x, this.weight, this.bias);
+  }
+}
+
+/**
+ * A Linear that learns inFeatures from its first input; the first values are drawn then.
+ *
+ * @example
+ * const head = new LazyLinear(3);
+ * const y = head(tensor([[1, 2]])); // [1, 3]; head.weight is now [3, 2]
+ */
+export class LazyLinear extends Module {
+  readonly outFeatures: number;
+  readonly options: LinearOptions;
+  weight: Parameter<2> | undefined;
+  bias: Parameter<1> | undefined;
+
+  constructor(outFeatures: number, options: LinearOptions = {}) {
+    super();
+    checkSize("LazyLinear", "outFeatures", outFeatures);
+    this.outFeatures = outFeatures;
+    this.options = options;
+  }
+
+  forward(x: Tensor): Tensor {
+    if (this.weight === undefined) this.materialize(lastSize(x));
+    return linear(x, this.weight!, this.bias);
+  }
+
+  /** Gives the layer its parameters for inputs of a size. */
+  materialize(inFeatures: number): void {
+    this.weight = firstWeight(inFeatures, this.outFeatures, this.options);
+    this.bias = firstBias(inFeatures, this.outFeatures, this.options);
+  }
+}
+
+/** The last size of a tensor in this very call, also where it is symbolic. */
+function lastSize(x: Tensor): number {
+  const s = x.state;
+  const size = s.kind === "symbolic" ? s.tracer.graph.env.hint(s.value.shape.at(-1) ?? "") : s.shape.at(-1);
+  if (size === undefined)
+    throw new ShapeError("LazyLinear: the size of the last dim of its first input is not known", { hint: "use Linear and give inFeatures" });
+  return size;
+}
