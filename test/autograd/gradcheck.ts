@@ -13,6 +13,8 @@ export interface Operand {
   readonly values?: ArrayLike<number>;
   /** Whether its gradient is checked; default: if it is a float. */
   readonly gradient?: boolean;
+  /** Dims that stay numbers in a symbolic case: sizes that decide ranks. */
+  readonly known?: boolean;
 }
 
 export interface GradientCase {
@@ -64,7 +66,9 @@ export interface Differentiated {
 async function compileCase(c: GradientCase) {
   const graph = new Graph();
   const b = new Builder(graph);
-  const inputs = c.operands.map((o, i) => graph.input(`x${i}`, o.dtype ?? "float64", c.symbolic ? o.shape.map((d) => graph.env.symbol(d)) : o.shape));
+  const inputs = c.operands.map((o, i) =>
+    graph.input(`x${i}`, o.dtype ?? "float64", c.symbolic && !o.known ? o.shape.map((d) => graph.env.symbol(d)) : o.shape),
+  );
   const built = c.build(b, inputs);
   const outputs = "dtype" in built ? [built] : built;
   const weights: Value[] = [];
