@@ -1,38 +1,37 @@
 // Splits texts by seed such that equal ones never lie on both sides.
 import { createHash } from "node:crypto";
 
-export interface Split<T> {
-  readonly train: T[];
-  readonly test: T[];
+/** Row numbers, in ascending order. */
+export interface Split {
+  readonly train: number[];
+  readonly test: number[];
 }
 
 /**
- * Puts about `testSize` of the items aside. Mails that were sent twice differ in little but case, spacing and numbers: those count as equal and stay together,
+ * Puts about `testSize` of the texts aside. Mails that were sent twice differ in little but case, spacing and numbers: those count as equal and stay together,
  * else the test would ask for texts that were learned by heart. The order of the groups is a hash of seed and text, not of their place in the corpus.
  *
  * @example
- * const { train, test } = splitByText(mails, { text: (mail) => mail.subject + mail.body, testSize: 0.2, seed: 42 });
+ * const { train, test } = splitByText(["Buy 1", "buy 2", "hello"], { testSize: 0.3, seed: 42 }); // 0 and 1 lie on one side
  */
-export function splitByText<T>(
-  items: readonly T[],
-  options: { readonly text: (item: T) => string; readonly testSize: number; readonly seed: number },
-): Split<T> {
-  const groups = new Map<string, T[]>();
-  for (const item of items) {
+export function splitByText(texts: readonly string[], options: { readonly testSize: number; readonly seed: number }): Split {
+  const groups = new Map<string, number[]>();
+  texts.forEach((text, row) => {
     const key = createHash("sha256")
-      .update(`${options.seed}\n${normalize(options.text(item))}`)
+      .update(`${options.seed}\n${normalize(text)}`)
       .digest("hex");
     const group = groups.get(key);
-    if (group) group.push(item);
-    else groups.set(key, [item]);
-  }
-  const wanted = Math.round(items.length * options.testSize);
-  const test = new Set<T>();
+    if (group) group.push(row);
+    else groups.set(key, [row]);
+  });
+  const wanted = Math.round(texts.length * options.testSize);
+  const test = new Set<number>();
   for (const key of [...groups.keys()].sort()) {
     const group = groups.get(key)!;
-    if (test.size + group.length <= wanted) for (const item of group) test.add(item);
+    if (test.size + group.length <= wanted) for (const row of group) test.add(row);
   }
-  return { train: items.filter((item) => !test.has(item)), test: items.filter((item) => test.has(item)) };
+  const rows = texts.map((_, row) => row);
+  return { train: rows.filter((row) => !test.has(row)), test: rows.filter((row) => test.has(row)) };
 }
 
 /** Letters only, in lower case. */

@@ -1,0 +1,29 @@
+// What every benchmark says of itself: the command, the machine, the versions.
+import { execFileSync } from "node:child_process";
+import { availableParallelism, cpus, totalmem } from "node:os";
+import { version } from "accelerate-ts";
+
+/** One JSON-able description; `python` adds the versions of the other side. */
+export function machine(python?: string): Record<string, string | number> {
+  const described: Record<string, string | number> = {
+    command: ["node", ...process.argv.slice(1).map((argument) => argument.replace(`${process.cwd()}/`, ""))].join(" "),
+    cpu: cpus()[0]?.model ?? "unknown",
+    cores: availableParallelism(),
+    memory_gb: Math.round(totalmem() / 2 ** 30),
+    node: process.version,
+    accelerate_ts: version,
+  };
+  if (python) {
+    const script =
+      "import sys, torch, transformers, accelerate; print(f'Python {sys.version.split()[0]}, torch {torch.__version__}, transformers {transformers.__version__}, accelerate {accelerate.__version__}')";
+    described.python = execFileSync(python, ["-c", script], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
+  }
+  return described;
+}
+
+/** The last line of a program's stdout as JSON, and when the program was started. */
+export function runJson<T>(command: string, args: readonly string[]): { readonly result: T; readonly startedAt: number } {
+  const startedAt = Date.now();
+  const stdout = execFileSync(command, args, { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"], maxBuffer: 1 << 26 });
+  return { result: JSON.parse(stdout.trim().split("\n").at(-1)!) as T, startedAt };
+}

@@ -1,0 +1,97 @@
+// Our side of the MRPC job; bench/peers/mrpc.py is Python's, with the same arguments and the same JSON line at the end.
+//   node dist/bench/mrpc.js --weights DIR --data train.jsonl --threads 2 [--batch 16] [--steps 20] [--warmup 3] [--order order.json]
+//   node dist/bench/mrpc.js --vocab vocab.txt --layers 6 --hidden 384 --heads 12 --ffn 1536 --dropout 0.1 --data train.jsonl     random weights
+import { readFile } from "node:fs/promises";
+import { parseArgs } from "node:util";
+import { AdamW, configureEngine, DataCollatorWithPadding, DataLoader, loadDataset, setSeed } from "accelerate-ts";
+import { AutoModelForSequenceClassification, AutoTokenizer, BertForSequenceClassification, bertConfig } from "accelerate-ts/models";
+
+const { values: args } = parseArgs({
+  options: {
+    data: { type: "string" }, // JSON lines with sentence1, sentence2, label
+    weights: { type: "string" }, // a BERT directory; random weights of the sizes below without it
+    vocab: { type: "string" },
+    layers: { type: "string", default: "6" },
+    hidden: { type: "string", default: "384" },
+    heads: { type: "string", default: "12" },
+    ffn: { type: "string", default: "1536" },
+    dropout: { type: "string", default: "0.1" },
+    batch: { type: "string", default: "16" },
+    "max-length": { type: "string", default: "128" },
+    pad: { type: "string", default: "longest" },
+    steps: { type: "string", default: "20" },
+    warmup: { type: "string", default: "3" },
+    lr: { type: "string", default: "5e-5" },
+    threads: { type: "string", default: "2" },
+    seed: { type: "string", default: "42" },
+    order: { type: "string" }, // a JSON list of row numbers: the order in which the other side met them
+  },
+});
+if (args.data === undefined || (args.weights ?? args.vocab) === undefined) throw new Error("--data and one of --weights and --vocab are needed");
+const maxLength = Number(args["max-length"]);
+const padding = args.pad === "max_length" ? "max_length" : "longest";
+const warmup = Number(args.warmup);
+const steps = Number(args.steps);
+
+configureEngine({ threads: Number(args.threads) });
+setSeed(Number(args.seed));
+const tokenizer = await AutoTokenizer.fromPretrained(args.weights ?? args.vocab!);
+const raw = await loadDataset("json", { dataFiles: args.data, split: "train", features: { sentence1: "string", sentence2: "string", label: "int64" } });
+const order = args.order === undefined ? undefined : (JSON.parse(await readFile(args.order, "utf8")) as number[]);
+const mapped = await raw.map(tokenizer.mapper("sentence1", "sentence2", { truncation: true, maxLength }), { batched: true });
+const encoded = mapped.removeColumns(["sentence1", "sentence2"]).renameColumn("label", "labels");
+const loader = new DataLoader(order ? encoded.select(order) : encoded, {
+  batchSize: Number(args.batch),
+  shuffle: order === undefined,
+  collateFn: new DataCollatorWithPadding(tokenizer, { padding, maxLength }),
+});
+
+const model = args.weights
+  ? await AutoModelForSequenceClassification.fromPretrained(args.weights, { numLabels: 2 })
+  : new BertForSequenceClassification(
+      bertConfig({
+        num_hidden_layers: Number(args.layers),
+        hidden_size: Number(args.hidden),
+        num_attention_heads: Number(args.heads),
+        intermediate_size: Number(args.ffn),
+        hidden_dropout_prob: Number(args.dropout),
+        attention_probs_dropout_prob: Number(args.dropout),
+      }),
+    );
+model.train();
+const optimizer = new AdamW(model.parameters(), { lr: Number(args.lr) });
+
+async function* endless() {
+  for (;;) yield* loader;
+}
+const losses: number[] = [];
+let [samples, tokens, step, firstStep, started] = [0, 0, 0, 0, performance.now()];
+for await (const batch of endless()) {
+  if (step === warmup) [samples, tokens, started] = [0, 0, performance.now()];
+  const { loss } = model(batch);
+  await loss.backward();
+  await optimizer.step();
+  optimizer.zeroGrad();
+  losses.push(await loss.item());
+  firstStep ||= Date.now();
+  samples += batch.labels.shape[0]!;
+  for (const one of await batch.attention_mask.data()) tokens += Number(one);
+  if (++step === warmup + steps) break;
+}
+const seconds = (performance.now() - started) / 1000;
+console.log(
+  JSON.stringify({
+    peer: "accelerate-ts",
+    threads: Number(args.threads),
+    samples_per_s: round(samples / seconds, 2),
+    tokens_per_s: round(tokens / seconds, 1),
+    ms_per_step: round((seconds / steps) * 1e3, 1),
+    rss_mb: Math.round(process.resourceUsage().maxRSS / 1024),
+    first_step_unix_ms: firstStep,
+    losses: losses.map((loss) => round(loss, 6)),
+  }),
+);
+
+function round(value: number, digits: number): number {
+  return Number(value.toFixed(digits));
+}
