@@ -1,7 +1,7 @@
 // Module: a class with parameters and a forward, whose instances are called like functions.
 import { inspect } from "node:util";
 import { ArgumentError } from "../errors.js";
-import { activeTracer, callTraced, Parameter, Tensor, type Traceable } from "../tensor/index.js";
+import { activeTracer, callTraced, Parameter, type Tensor, type Traceable } from "../tensor/index.js";
 
 /**
  * Makes instances callable: the constructor gives back a function that has the class's prototype. Fields of this class would
@@ -146,7 +146,9 @@ export abstract class ModuleBase extends Callable implements Traceable {
   }
 
   [inspect.custom](): string {
-    const fields = [...this.#children()].map(([path, { kind, value }]) => `${path}: ${kind === "parameter" ? `[${(value as Parameter).shape.join(", ")}]` : value.constructor.name}`);
+    const fields = [...this.#children()].map(
+      ([path, { kind, value }]) => `${path}: ${kind === "parameter" ? `[${(value as Parameter).shape.join(", ")}]` : value.constructor.name}`,
+    );
     return `${this.constructor.name} { ${fields.join(", ")} }`;
   }
 }
@@ -165,6 +167,7 @@ export abstract class ModuleBase extends Callable implements Traceable {
  */
 export abstract class Module extends ModuleBase {}
 export interface Module {
+  // biome-ignore lint/style/useShorthandFunctionType: merged with the class, which a type cannot be
   (...args: Parameters<this["forward"]>): ReturnType<this["forward"]>;
 }
 /** Any module of one tensor: for lists of layers. */

@@ -25,8 +25,10 @@ function reportUnreached(plan: Plan, reached: readonly Parameter[]): void {
 
 /** Adds the gradients of a scalar to every parameter that it depends on. */
 export async function backward(loss: Tensor, options: WaitOptions = {}): Promise<void> {
-  if (loss.state.kind === "symbolic") throw new ArgumentError("backward inside forward", { hint: "return the loss from forward and call backward on it outside" });
-  if (sizeOf(loss.shape) !== 1) throw new ShapeError(`backward of a tensor of shape [${loss.shape.join(", ")}]`, { hint: "a loss is one number: take its mean() or sum()" });
+  if (loss.state.kind === "symbolic")
+    throw new ArgumentError("backward inside forward", { hint: "return the loss from forward and call backward on it outside" });
+  if (sizeOf(loss.shape) !== 1)
+    throw new ShapeError(`backward of a tensor of shape [${loss.shape.join(", ")}]`, { hint: "a loss is one number: take its mean() or sum()" });
   if (!isFloat(loss.dtype)) throw new ArgumentError(`backward of a tensor of ${loss.dtype}`, { code: "ERR_DTYPE", hint: "a loss is a float" });
   await defaultExecutor().backward(loss, { ...options, onCompiled: reportUnreached });
   defaultGenerator().nextMicroStep();

@@ -58,7 +58,10 @@ function flatten(value: unknown, tensors: Tensor[], name: string): Omit<Flattene
   if (typeof value === "object" && value !== null) {
     const entries = Object.entries(value).map(([k, v]) => [k, flatten(v, tensors, name === "x" ? k : `${name}_${k}`)] as const);
     if (isPlain(value) || tensors.length > 0) {
-      return { key: `{${entries.map(([k, v]) => `${k}:${v.key}`).join()}}`, rebuild: (replace) => Object.fromEntries(entries.map(([k, v]) => [k, v.rebuild(replace)])) };
+      return {
+        key: `{${entries.map(([k, v]) => `${k}:${v.key}`).join()}}`,
+        rebuild: (replace) => Object.fromEntries(entries.map(([k, v]) => [k, v.rebuild(replace)])),
+      };
     }
   }
   if ((typeof value === "object" && value !== null) || typeof value === "function") return { key: `@${identity(value)}`, rebuild: () => value };
@@ -69,7 +72,8 @@ function findTrace(target: Traceable, args: readonly unknown[]): { trace: Trace;
   const tensors: Tensor[] = [];
   const flat = flatten(args.length === 1 ? args[0] : args, tensors, "x");
   for (const x of tensors) {
-    if (x.state.kind === "symbolic") throw new ArgumentError(`${target.traceName} was called with a tensor of a forward that has ended`, { code: "ERR_TRACE_LEAK" });
+    if (x.state.kind === "symbolic")
+      throw new ArgumentError(`${target.traceName} was called with a tensor of a forward that has ended`, { code: "ERR_TRACE_LEAK" });
   }
   let cache = caches.get(target);
   if (!cache) {
@@ -110,7 +114,10 @@ function outputsOf(tree: OutputTree, touch: (index: number) => Tensor): unknown 
   if (tree.kind === "tensor") return touch(tree.index);
   if (tree.kind === "static") return tree.value;
   const define = (target: object, key: string | number, item: OutputTree) => {
-    const descriptor = item.kind === "tensor" ? { get: () => touch(item.index), enumerable: true, configurable: true } : { value: outputsOf(item, touch), enumerable: true, configurable: true };
+    const descriptor =
+      item.kind === "tensor"
+        ? { get: () => touch(item.index), enumerable: true, configurable: true }
+        : { value: outputsOf(item, touch), enumerable: true, configurable: true };
     Object.defineProperty(target, key, descriptor);
   };
   if (tree.kind === "array") {

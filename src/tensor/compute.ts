@@ -9,7 +9,9 @@ import type { Tensor, WaitOptions } from "./tensor.js";
 export async function compute(tensor: Tensor, options: WaitOptions = {}): Promise<TypedArray> {
   const s = tensor.state;
   if (s.kind === "symbolic") {
-    throw new AccelerateError("ERR_SYMBOLIC_VALUE", `${s.value.name} has no value while forward is traced`, { hint: "forward describes the model; ask for values of what a call of the model returns" });
+    throw new AccelerateError("ERR_SYMBOLIC_VALUE", `${s.value.name} has no value while forward is traced`, {
+      hint: "forward describes the model; ask for values of what a call of the model returns",
+    });
   }
   if (s.kind === "parameter") return (tensor as Parameter).values();
   if (s.data) return s.data;

@@ -8,10 +8,12 @@ import { Tensor } from "./tensor.js";
 import type { Dim, Inc, NestedNumbers, NumbersIn } from "./types.js";
 
 type Encode = (value: number) => number | bigint;
-const integer = (dtype: DType): Encode => (v) => {
-  if (!Number.isInteger(v)) throw new ArgumentError(`${v} is no ${dtype}`, { code: "ERR_DTYPE", hint: "only whole numbers fit an integer tensor" });
-  return dtype === "int64" ? BigInt(v) : v;
-};
+const integer =
+  (dtype: DType): Encode =>
+  (v) => {
+    if (!Number.isInteger(v)) throw new ArgumentError(`${v} is no ${dtype}`, { code: "ERR_DTYPE", hint: "only whole numbers fit an integer tensor" });
+    return dtype === "int64" ? BigInt(v) : v;
+  };
 const encoders: { readonly [D in DType]: Encode } = {
   float32: (v) => v,
   float64: (v) => v,
@@ -32,12 +34,15 @@ function shapeOf(values: NestedNumbers): number[] {
 
 function fill(out: TypedArray, values: NestedNumbers, shape: readonly number[], dim: number, offset: number, encode: Encode): number {
   if (dim === shape.length) {
-    if (typeof values !== "number" && typeof values !== "boolean") throw new ShapeError(`nested numbers are ragged: an array where dim ${dim} would hold a number`);
+    if (typeof values !== "number" && typeof values !== "boolean")
+      throw new ShapeError(`nested numbers are ragged: an array where dim ${dim} would hold a number`);
     out[offset] = encode(values) as never;
     return offset + 1;
   }
   if (!Array.isArray(values) || values.length !== shape[dim]) {
-    throw new ShapeError(`nested numbers are ragged: dim ${dim} has ${Array.isArray(values) ? values.length : "a number"} where ${shape[dim]} were expected`, { hint: "pad the rows to one length" });
+    throw new ShapeError(`nested numbers are ragged: dim ${dim} has ${Array.isArray(values) ? values.length : "a number"} where ${shape[dim]} were expected`, {
+      hint: "pad the rows to one length",
+    });
   }
   let at = offset;
   for (const v of values as readonly NestedNumbers[]) at = fill(out, v, shape, dim + 1, at, encode);
@@ -69,7 +74,11 @@ export function tensor(values: NestedNumbers, options: { dtype?: DType } = {}): 
  */
 export function fromData<R extends number = number, D extends DType = "float32">(data: DTypeArrays[D], shape: readonly number[], dtype?: D): Tensor<R, D> {
   const type = (dtype ?? "float32") as D;
-  if (!(data instanceof dtypes[type].array)) throw new ArgumentError(`fromData: ${type} takes a ${dtypes[type].array.name}, not a ${(data as object).constructor.name}`, { code: "ERR_DTYPE", hint: "name the dtype as third argument" });
+  if (!(data instanceof dtypes[type].array))
+    throw new ArgumentError(`fromData: ${type} takes a ${dtypes[type].array.name}, not a ${(data as object).constructor.name}`, {
+      code: "ERR_DTYPE",
+      hint: "name the dtype as third argument",
+    });
   if (sizeOf(shape) !== data.length) throw new ShapeError(`fromData: shape [${shape.join(", ")}] holds ${sizeOf(shape)} numbers, the array ${data.length}`);
   return Tensor.make(type, { kind: "concrete", shape: [...shape], data });
 }

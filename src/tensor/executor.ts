@@ -26,6 +26,8 @@ export class Executor {
   #last: Promise<void> = Promise.resolve();
   /** How many programs were compiled so far. */
   compiled = 0;
+  /** How many runs there were. */
+  runs = 0;
 
   constructor(engine: () => Engine) {
     this.#engine = engine;
@@ -80,7 +82,10 @@ export class Executor {
   }
 
   /** Runs forward and backward of a loss; gradients land in the arenas. Returns the parameters that got one. */
-  async backward(loss: Tensor, options: WaitOptions & { readonly onCompiled?: (plan: Plan, gradients: readonly Parameter[]) => void } = {}): Promise<readonly Parameter[]> {
+  async backward(
+    loss: Tensor,
+    options: WaitOptions & { readonly onCompiled?: (plan: Plan, gradients: readonly Parameter[]) => void } = {},
+  ): Promise<readonly Parameter[]> {
     return await this.#exclusive(async () => {
       const plan = makePlan(loss, { backward: true });
       const before = this.compiled;
@@ -114,6 +119,7 @@ export class Executor {
       binding.bindOutput(plan.outputs.length + k, target, p.shape);
       bound[at] = target;
     }
+    this.runs++;
     await binding.run({ ...(signal ? { signal } : {}), ...(accumulate.length > 0 ? { accumulate } : {}) });
     for (const [i, t] of plan.outputs.entries()) if (t.state.kind === "lazy") t.state.data = results[i];
   }

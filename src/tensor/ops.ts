@@ -45,7 +45,8 @@ const compare =
 
 /** A dim counted from the front; errors name the op. */
 export function axisOf(op: string, dim: number, rank: number): number {
-  if (!Number.isInteger(dim) || dim < -rank || dim >= Math.max(rank, 1)) throw new ShapeError(`${op}: dim ${dim} of a tensor of rank ${rank}`, { hint: rank === 0 ? "a scalar has no dims" : `dims are ${-rank} to ${rank - 1}` });
+  if (!Number.isInteger(dim) || dim < -rank || dim >= Math.max(rank, 1))
+    throw new ShapeError(`${op}: dim ${dim} of a tensor of rank ${rank}`, { hint: rank === 0 ? "a scalar has no dims" : `dims are ${-rank} to ${rank - 1}` });
   return dim < 0 ? dim + rank : dim;
 }
 const number = (a: OpAttributes, key: string): number => a[key] as number;
@@ -68,7 +69,10 @@ function reshape(b: Builder, x: Value, dims: readonly Dim[]): Value {
   const known = env.product(dims.filter((d) => d !== -1));
   const [ht, hk] = [env.hint(total), env.hint(known)];
   const fits = ht === undefined || hk === undefined || (dims.includes(-1) ? hk !== 0 && ht % hk === 0 : ht === hk);
-  if (!fits) throw new ShapeError(`reshape of ${env.show(x.shape)} (${ht} elements) to [${dims.map((d) => env.showDim(d)).join(", ")}]`, { hint: "the number of elements must stay the same" });
+  if (!fits)
+    throw new ShapeError(`reshape of ${env.show(x.shape)} (${ht} elements) to [${dims.map((d) => env.showDim(d)).join(", ")}]`, {
+      hint: "the number of elements must stay the same",
+    });
   return b.reshape(x, dims);
 }
 
@@ -129,7 +133,8 @@ export const tensorOps: { readonly [name: string]: Emit } = {
 
   permute: (b, [x], a) => {
     const perm = (a.dims as readonly number[]).map((d) => axisOf("permute", d, x!.rank));
-    if (perm.length !== x!.rank || new Set(perm).size !== perm.length) throw new ShapeError(`permute(${perm.join(", ")}) of a tensor of rank ${x!.rank}`, { hint: "name each dim once" });
+    if (perm.length !== x!.rank || new Set(perm).size !== perm.length)
+      throw new ShapeError(`permute(${perm.join(", ")}) of a tensor of rank ${x!.rank}`, { hint: "name each dim once" });
     return b.transpose(x!, perm);
   },
   transpose: (b, [x], a) => {
@@ -143,14 +148,21 @@ export const tensorOps: { readonly [name: string]: Emit } = {
   flatten: (b, [x], a) => {
     const [start, end] = [axisOf("flatten", number(a, "start"), x!.rank), axisOf("flatten", number(a, "end"), x!.rank)];
     const dims = b.graph.env.resolveShape(x!.shape);
-    return x!.rank === 0 ? b.reshape(x!, [1]) : start >= end ? x! : b.reshape(x!, [...dims.slice(0, start), b.graph.env.product(dims.slice(start, end + 1)), ...dims.slice(end + 1)]);
+    return x!.rank === 0
+      ? b.reshape(x!, [1])
+      : start >= end
+        ? x!
+        : b.reshape(x!, [...dims.slice(0, start), b.graph.env.product(dims.slice(start, end + 1)), ...dims.slice(end + 1)]);
   },
   squeeze: (b, [x], a) => b.squeeze(x!, [axisOf("squeeze", number(a, "dim"), x!.rank)]),
   unsqueeze: (b, [x], a) => b.unsqueeze(x!, [axisOf("unsqueeze", number(a, "dim"), x!.rank + 1)]),
   expand: (b, [x], a) => {
     const dims = a.dims as readonly Dim[];
     const extra = dims.length - x!.rank;
-    return b.expand(x!, dims.map((d, i) => (d === -1 ? (x!.shape[i - extra] ?? 1) : d)));
+    return b.expand(
+      x!,
+      dims.map((d, i) => (d === -1 ? (x!.shape[i - extra] ?? 1) : d)),
+    );
   },
   /** The part [start, end) of one dim. */
   narrow: (b, [x], a) => {
@@ -180,9 +192,11 @@ export const tensorOps: { readonly [name: string]: Emit } = {
   softmax: (b, [x], a) => b.op("Softmax", [x!], { axis: axisOf("softmax", number(a, "dim"), x!.rank) }),
   logSoftmax: (b, [x], a) => b.op("LogSoftmax", [x!], { axis: axisOf("logSoftmax", number(a, "dim"), x!.rank) }),
   gelu: (b, [x], a) => b.op("Gelu", [x!], { approximate: (a.approximate as string | undefined) ?? "none" }),
-  layerNorm: (b, [x, weight, bias], a) => b.op("LayerNormalization", bias ? [x!, weight!, bias] : [x!, weight!], { axis: -1, epsilon: float(number(a, "epsilon")) }),
+  layerNorm: (b, [x, weight, bias], a) =>
+    b.op("LayerNormalization", bias ? [x!, weight!, bias] : [x!, weight!], { axis: -1, epsilon: float(number(a, "epsilon")) }),
   /** weight [V, H], ids [...] -> [..., H]; the row paddingIdx gets no gradient. */
-  embedding: (b, [weight, ids], a) => b.op("Gather", [weight!, ids!], a.paddingIdx === undefined ? { axis: 0 } : { axis: 0, _padding_idx: number(a, "paddingIdx") }),
+  embedding: (b, [weight, ids], a) =>
+    b.op("Gather", [weight!, ids!], a.paddingIdx === undefined ? { axis: 0 } : { axis: 0, _padding_idx: number(a, "paddingIdx") }),
   /** x, key int64 [4]; see the custom op accelerate_ts.Dropout. */
   dropout: (b, [x, key], a) => b.op("Dropout", [x!, key!], { ratio: float(number(a, "p")), site: number(a, "site") }, { domain: "accelerate_ts" }),
 };

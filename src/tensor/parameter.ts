@@ -28,7 +28,11 @@ export class Parameter<R extends number = number> extends Tensor<R, "float32"> {
   constructor(value: Tensor<R>, options: { requiresGrad?: boolean } = {}) {
     const s = value.state;
     const data = s.kind === "concrete" || s.kind === "lazy" ? s.data : undefined;
-    if (!data || s.kind === "symbolic") throw new ArgumentError("a Parameter is made of a tensor whose values are known", { code: "ERR_PARAMETER_VALUE", hint: "make it in the constructor, from tensor(...), zeros(...) or an init function" });
+    if (!data || s.kind === "symbolic")
+      throw new ArgumentError("a Parameter is made of a tensor whose values are known", {
+        code: "ERR_PARAMETER_VALUE",
+        hint: "make it in the constructor, from tensor(...), zeros(...) or an init function",
+      });
     if (!(data instanceof Float32Array)) throw new ArgumentError(`a Parameter is float32, not ${value.dtype}`, { code: "ERR_DTYPE" });
     super("float32", { kind: "parameter", shape: s.shape });
     this.#own = data;
@@ -66,7 +70,8 @@ export class Parameter<R extends number = number> extends Tensor<R, "float32"> {
   }
   /** Copies numbers in. */
   set(values: Float32Array): void {
-    if (values.length !== this.values().length) throw new ShapeError(`parameter ${this.#name || "(unnamed)"} of shape [${this.shape.join(", ")}] cannot take ${values.length} numbers`);
+    if (values.length !== this.values().length)
+      throw new ShapeError(`parameter ${this.#name || "(unnamed)"} of shape [${this.shape.join(", ")}] cannot take ${values.length} numbers`);
     this.values().set(values);
     this.changed();
   }

@@ -1,12 +1,15 @@
 // What a run has to compute: the part of the recording behind some tensors, in order, and the text that names its structure.
 import { AccelerateError } from "../errors.js";
-import { Parameter } from "./parameter.js";
+import type { Parameter } from "./parameter.js";
 import { anyStale, differentiable, isStale } from "./recording.js";
 import type { Recorded } from "./state.js";
-import { Tensor } from "./tensor.js";
+import type { Tensor } from "./tensor.js";
 
 /** Where a tensor comes from within a plan. */
-export type Reference = { readonly kind: "node"; readonly node: number; readonly output: number } | { readonly kind: "feed"; readonly feed: number } | { readonly kind: "parameter"; readonly parameter: number };
+export type Reference =
+  | { readonly kind: "node"; readonly node: number; readonly output: number }
+  | { readonly kind: "feed"; readonly feed: number }
+  | { readonly kind: "parameter"; readonly parameter: number };
 
 export interface Plan {
   /** In topological order. */
@@ -43,7 +46,8 @@ class Planner {
   reference(x: Tensor, through: boolean): Reference {
     const s = x.state;
     if (s.kind === "parameter") return { kind: "parameter", parameter: this.parameter(x as Parameter) };
-    if (s.kind === "symbolic") throw new AccelerateError("ERR_SYMBOLIC_VALUE", `a tensor of forward (${s.value.name}) has no value`, { hint: "return it from forward" });
+    if (s.kind === "symbolic")
+      throw new AccelerateError("ERR_SYMBOLIC_VALUE", `a tensor of forward (${s.value.name}) has no value`, { hint: "return it from forward" });
     if (s.kind === "concrete") return { kind: "feed", feed: this.feed(x) };
     if (through && s.expired) throw staleError("a tensor that was computed with older parameters is part of a loss");
     const source = s.source;
@@ -92,7 +96,7 @@ class Planner {
     const queue = [...this.nodes];
     for (const node of queue) {
       for (const out of node.outputs) {
-        if (!out || out.state.kind !== "lazy") continue;
+        if (out?.state.kind !== "lazy") continue;
         if (out.state.users.length === 0 && !out.state.data && !anyStale(node)) found.push(out);
         for (const user of out.state.users) {
           if (seen.has(user)) continue;

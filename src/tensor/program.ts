@@ -117,7 +117,9 @@ export function buildGraph(plan: Plan): { graph: Graph; slots: Map<Value, InputS
 export async function compileProgram(plan: Plan, engine: Engine): Promise<Program> {
   const { graph, slots, symbols, gradients } = buildGraph(plan);
   if (plan.loss && gradients.length === 0) {
-    throw new AccelerateError("ERR_BACKWARD_NO_PARAMETERS", "the loss depends on no parameter that requires a gradient", { hint: "check requiresGrad and detach()" });
+    throw new AccelerateError("ERR_BACKWARD_NO_PARAMETERS", "the loss depends on no parameter that requires a gradient", {
+      hint: "check requiresGrad and detach()",
+    });
   }
   const session = await engine.createSession(toOnnx(graph), { name: plan.loss ? "backward" : "forward" });
   const byName = new Map([...slots].map(([value, slot]) => [value.name, slot]));

@@ -18,7 +18,9 @@ export function anyStale(node: Recorded, seen: Map<Recorded, boolean> = new Map(
   const known = seen.get(node);
   if (known !== undefined) return known;
   seen.set(node, false);
-  const result = (node.kind === "call" && isStale(node)) || node.inputs.some((x) => x.state.kind === "lazy" && x.state.source !== undefined && !x.state.data && anyStale(x.state.source, seen));
+  const result =
+    (node.kind === "call" && isStale(node)) ||
+    node.inputs.some((x) => x.state.kind === "lazy" && x.state.source !== undefined && !x.state.data && anyStale(x.state.source, seen));
   seen.set(node, result);
   return result;
 }

@@ -24,7 +24,8 @@ function* numbersOf(dtype: DType, data: TypedArray): Generator<number> {
   const decode = decoders[dtype];
   for (const [i, v] of data.entries()) {
     if (typeof v !== "bigint") yield decode ? decode(v) : v;
-    else if (v > maxSafe || v < -maxSafe) throw new ArgumentError(`int64 ${v} at position ${i} is beyond 2^53 and no plain number`, { code: "ERR_INT64_RANGE", hint: "read it with data()" });
+    else if (v > maxSafe || v < -maxSafe)
+      throw new ArgumentError(`int64 ${v} at position ${i} is beyond 2^53 and no plain number`, { code: "ERR_INT64_RANGE", hint: "read it with data()" });
     else yield Number(v);
   }
 }
@@ -306,7 +307,8 @@ export class Tensor<out R extends number = number, out D extends DType = DType> 
   }
   /** The number of a tensor that has one. */
   async item(options: WaitOptions = {}): Promise<number> {
-    if (this.state.kind !== "symbolic" && sizeOf(this.shape) !== 1) throw new ShapeError(`item() of a tensor of shape [${this.shape.join(", ")}]`, { hint: "it has more than one value: use toArray() or data()" });
+    if (this.state.kind !== "symbolic" && sizeOf(this.shape) !== 1)
+      throw new ShapeError(`item() of a tensor of shape [${this.shape.join(", ")}]`, { hint: "it has more than one value: use toArray() or data()" });
     return numbersOf(this.dtype, await compute(this, options)).next().value as number;
   }
   /** Adds to the gradients of every parameter that this scalar depends on; they add up until `zeroGrad()`. */
@@ -320,7 +322,8 @@ export class Tensor<out R extends number = number, out D extends DType = DType> 
   }
   [inspect.custom](): string {
     const s = this.state;
-    const what = s.kind === "symbolic" ? `Tensor ${this.dtype} ${s.tracer.graph.env.show(s.value.shape)} (symbolic)` : `Tensor ${this.dtype} [${s.shape.join(", ")}]`;
+    const what =
+      s.kind === "symbolic" ? `Tensor ${this.dtype} ${s.tracer.graph.env.show(s.value.shape)} (symbolic)` : `Tensor ${this.dtype} [${s.shape.join(", ")}]`;
     const data = s.kind === "concrete" || s.kind === "lazy" ? s.data : undefined;
     if (!data) return s.kind === "lazy" ? `${what} (not computed)` : what;
     return data.length <= 16 ? `${what} ${inspect(nest(numbersOf(this.dtype, data), this.shape), { breakLength: Number.POSITIVE_INFINITY })}` : what;

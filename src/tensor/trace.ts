@@ -60,7 +60,11 @@ export class Tracer {
 
   /** A tensor argument: all its sizes become symbols, with its own sizes as hints. */
   input(x: Tensor, name: string): Tensor {
-    const value = this.graph.input(name, x.dtype, x.shape.map((d) => this.graph.env.symbol(d)));
+    const value = this.graph.input(
+      name,
+      x.dtype,
+      x.shape.map((d) => this.graph.env.symbol(d)),
+    );
     this.builder.source(value);
     this.inputs.push(value);
     return this.tensorOf(value);
@@ -71,7 +75,9 @@ export class Tracer {
     const s = x.state;
     if (s.kind === "symbolic") {
       if (s.tracer === this) return s.value;
-      throw new AccelerateError("ERR_TRACE_LEAK", `a tensor of an earlier forward (${s.value.name}) was used in forward of ${this.#name}`, { hint: "do not keep tensors of forward in fields: return them" });
+      throw new AccelerateError("ERR_TRACE_LEAK", `a tensor of an earlier forward (${s.value.name}) was used in forward of ${this.#name}`, {
+        hint: "do not keep tensors of forward in fields: return them",
+      });
     }
     if (s.kind === "parameter") return this.#parameter(x as Parameter);
     if (s.kind === "lazy" && !s.data) {
@@ -89,9 +95,13 @@ export class Tracer {
     if (known) return known;
     const name = this.#registered.get(p);
     if (name === undefined) {
-      throw new AccelerateError("ERR_PARAMETER_UNREGISTERED", `forward of ${this.#name} uses a parameter of shape [${p.shape.join(", ")}] that is not found among its fields`, {
-        hint: "keep parameters in public fields, arrays or maps of the module (not in #private fields), made in the constructor",
-      });
+      throw new AccelerateError(
+        "ERR_PARAMETER_UNREGISTERED",
+        `forward of ${this.#name} uses a parameter of shape [${p.shape.join(", ")}] that is not found among its fields`,
+        {
+          hint: "keep parameters in public fields, arrays or maps of the module (not in #private fields), made in the constructor",
+        },
+      );
     }
     const value = this.graph.input(name, p.dtype, p.shape);
     this.parameters.set(p, value);
@@ -145,7 +155,10 @@ export class Tracer {
 
   #tree(result: unknown, outputs: Value[], path: string): OutputTree {
     if (result instanceof Tensor) return { kind: "tensor", index: outputs.push(this.valueOf(result)) - 1 };
-    if (result instanceof Promise) throw new AccelerateError("ERR_TRACE_ASYNC", `forward of ${this.#name} returned a promise`, { hint: "forward must be synchronous: it describes the model, nothing is computed in it" });
+    if (result instanceof Promise)
+      throw new AccelerateError("ERR_TRACE_ASYNC", `forward of ${this.#name} returned a promise`, {
+        hint: "forward must be synchronous: it describes the model, nothing is computed in it",
+      });
     if (Array.isArray(result)) return { kind: "array", items: result.map((r, i) => this.#tree(r, outputs, `${path}[${i}]`)) };
     if (typeof result === "object" && result !== null) {
       return { kind: "object", entries: Object.entries(result).map(([k, v]) => [k, this.#tree(v, outputs, `${path}.${k}`)] as const) };

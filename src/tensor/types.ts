@@ -24,7 +24,7 @@ interface Ranks {
 /** One rank fewer, one more; `number` stays unknown. */
 export type Dec<R extends number> = Ranks[R][0];
 export type Inc<R extends number> = Ranks[R][1];
-export type NumbersIn<T> = T extends number ? 0 : T extends readonly (infer E)[] ? Inc<NumbersIn<E>> : number;
+export type NumbersIn<T> = NestedNumbers extends T ? number : T extends number ? 0 : T extends readonly (infer E)[] ? Inc<NumbersIn<E>> : number;
 
 export type SliceText = ":" | `${number}:` | `:${number}` | `${number}:${number}`;
 /** A position (drops the dim), a range (keeps it) or null (a new dim of size 1). */
