@@ -2,7 +2,7 @@
 import { ArgumentError, ShapeError } from "../errors.js";
 import { type Dim, type Shape, ShapeEnv } from "./dims.js";
 import type { DType, TensorData } from "./dtype.js";
-import { maxContent, maxRank } from "./op-def.js";
+import { maxContent, maxRank, type OutputSpec } from "./op-def.js";
 import { type OpTable, standardOps } from "./op-table.js";
 
 export type AttributeValue = number | string | readonly number[] | readonly string[] | TensorData | Uint8Array | FloatAttribute | FloatsAttribute;
@@ -79,6 +79,16 @@ export interface AddOptions {
   readonly name?: string;
 }
 
+/** What no rule may make of any input: too many dims, sizes that are no sizes. */
+function checkSpecs(specs: readonly OutputSpec[], name: string, op: string): void {
+  for (const { shape } of specs) {
+    if (shape.length > maxRank) throw new ShapeError(`node ${name} (${op}): the output has ${shape.length} dims`, { hint: `at most ${maxRank} are supported` });
+    for (const d of shape)
+      if (typeof d === "number" && !(d >= 0 && Number.isSafeInteger(d)))
+        throw new ShapeError(`node ${name} (${op}): the output would be [${shape.join(", ")}]`);
+  }
+}
+
 /**
  * A graph in topological order. `add` infers dtype and shape of the outputs by the op table and refuses what the op cannot take.
  *
@@ -132,9 +142,7 @@ export class Graph {
     const def = this.ops.get(op, domain);
     if (!def) throw new ArgumentError(`op ${domain ? `${domain}.` : ""}${op} is not in the op table (node ${name})`, { code: "ERR_OP_UNKNOWN" });
     const specs = def.infer({ env: this.env, op, name, attributes, inputs, outputs: options.outputs ?? def.outputs[0] });
-    for (const s of specs)
-      if (s.shape.length > maxRank)
-        throw new ShapeError(`node ${name} (${op}): an output has ${s.shape.length} dims`, { hint: `at most ${maxRank} are supported` });
+    checkSpecs(specs, name, op);
     const outputs = specs.map(
       (s, i) => new Value(this.#unique(specs.length === 1 ? `${name}_out` : `${name}_out${i}`), s.dtype, s.shape, { content: s.content }),
     );

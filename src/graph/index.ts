@@ -6,3 +6,5 @@ export { type AddOptions, type Attributes, type AttributeValue, type FloatAttrib
 export { type InferContext, maxVariadic, type OpDef, OpTable, type OutputSpec, type Range, standardOps } from "./op-table.js";
 export { type ToOnnxOptions, toOnnx } from "./onnx/write.js";
 export { liveNodes, removeDeadCode } from "./passes/dead-code.js";
+export { OnnxError, type OnnxErrorCode } from "./onnx/errors.js";
+export { type FromOnnxOptions, fromOnnx, type ImportedModel, type ImportedParameter } from "./onnx/read.js";

@@ -22,6 +22,8 @@ export class OpTable {
             code: "ERR_OP_ARITY",
           });
         }
+        if (ctx.outputs > def.outputs[1])
+          throw new ArgumentError(`node ${ctx.name}: ${def.op} has at most ${def.outputs[1]} outputs, ${ctx.outputs} were asked for`, { code: "ERR_OP_ARITY" });
         try {
           return def.infer(ctx);
         } catch (error) {

@@ -4,7 +4,7 @@ import type { Dim, Shape, ShapeEnv } from "../dims.js";
 import { type DType, dtypeFromOnnx, dtypes } from "../dtype.js";
 import type { Value } from "../graph.js";
 import { type InferContext, maxVariadic, type OpDef, type OutputSpec } from "../op-def.js";
-import { broadcast, broadcastsTo, carried, define, intAttribute, type Kind, need, needAll, needKind, sameDtype } from "./common.js";
+import { broadcast, broadcastsTo, carried, define, intAttribute, type Kind, literals, need, needAll, needKind, sameDtype } from "./common.js";
 
 /** Output like the input. [..] -> [..] */
 const unaryKinds: Readonly<Record<string, Kind>> = {
@@ -37,6 +37,12 @@ const unaryKinds: Readonly<Record<string, Kind>> = {
   Sign: "number",
   Not: "bool",
   Identity: "any",
+};
+
+/** What becomes of the elements of a size vector. */
+const unaryContent: Readonly<Record<string, (x: Value) => readonly Dim[] | undefined>> = {
+  Identity: (x) => x.content,
+  Neg: (x) => literals(x)?.map((n) => -n),
 };
 
 type ContentRule = (env: ShapeEnv, a: Dim, b: Dim) => Dim | undefined;
@@ -147,7 +153,7 @@ export const elementwiseOps: readonly OpDef[] = [
     define(op, [1, 1], (ctx) => {
       const x = need(ctx, 0);
       needKind(ctx, x, kind);
-      return [{ dtype: x.dtype, shape: x.shape, content: op === "Identity" ? x.content : undefined }];
+      return [{ dtype: x.dtype, shape: x.shape, content: x.content && unaryContent[op]?.(x) }];
     }),
   ),
   ...["Add", "Sub", "Mul", "Div", "Pow", "Mod"].map((op) => binary(op, "number")),
