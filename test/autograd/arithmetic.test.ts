@@ -34,6 +34,11 @@ describe("gradients of arithmetic", () => {
     );
   });
 
+  test("Mean sends each of its inputs an equal share, in float32 as its kernel is", async () => {
+    const operands = [[2, 3], [3], [2, 1]].map((shape) => ({ shape, dtype: "float32" }) as const);
+    await checkGradient({ operands, build: (b, inputs) => b.op("Mean", inputs), seed: 4, step: 5e-3, tolerance: 2e-3 });
+  });
+
   test("Pow has the gradient of base and exponent", async () => {
     await fc.assert(
       fc.asyncProperty(broadcasting(2), seeds, fc.boolean(), ([a, c], seed, symbolic) =>

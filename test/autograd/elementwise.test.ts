@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { dtypes, sizeOf } from "../../src/graph/index.js";
+import { dtypes, float, sizeOf } from "../../src/graph/index.js";
 import { runs, seeds, shapes } from "./arbitraries.js";
 import { apart, checkGradient, gradientsOf, random, within } from "./gradcheck.js";
 
@@ -27,6 +27,9 @@ const unary: Readonly<Record<string, Values>> = {
   Relu: awayFromKinks,
 };
 
+/** Ops whose kernel knows float32 only, with their alpha. */
+const single = [["Softplus"], ["Tan"], ["Atan"], ["Sinh"], ["Cosh"], ["LeakyRelu", 0.2], ["Elu", 1], ["Elu", 0.4]] as const;
+
 describe("gradients of element-wise functions", () => {
   for (const [op, values] of Object.entries(unary)) {
     test(`${op} has the slope of its finite differences`, async () => {
@@ -36,6 +39,20 @@ describe("gradients of element-wise functions", () => {
         ),
         runs,
       );
+    });
+  }
+
+  for (const [op, alpha] of single) {
+    test(`${op}${alpha === undefined ? "" : ` with alpha ${alpha}`} has the slope of its finite differences, in float32 as its kernel is`, async () => {
+      const values = apart(20, 3, 0.08);
+      const attributes = alpha === undefined ? {} : { alpha: float(alpha) };
+      await checkGradient({
+        operands: [{ shape: [4, 5], dtype: "float32", values }],
+        build: (b, [x]) => b.op(op, [x!], attributes),
+        seed: 3,
+        step: 5e-3,
+        tolerance: 2e-3,
+      });
     });
   }
 

@@ -6,7 +6,7 @@ import type { AccelerateError } from "../../src/errors.js";
 import { differentiate } from "../../src/autograd/index.js";
 import { Builder, Graph, sizeOf } from "../../src/graph/index.js";
 import { runs, seeds, shapes } from "./arbitraries.js";
-import { checkGradient, gradientsOf, random, within } from "./gradcheck.js";
+import { apart, checkGradient, gradientsOf, random, within } from "./gradcheck.js";
 
 const shapeAndAxis = shapes(1, 3).chain((shape) => fc.tuple(fc.constant(shape), fc.integer({ min: 0, max: shape.length - 1 })));
 const integers = (n: number, seed: number, low: number, high: number): number[] => within(n, seed, low, high).map(Math.floor);
@@ -69,6 +69,17 @@ describe("gradients of picking", () => {
       }),
       runs,
     );
+  });
+
+  test("TopK sends the gradient to what was taken, Trilu to its triangle", async () => {
+    await checkGradient({
+      operands: [{ shape: [3, 5], values: apart(15, 4) }],
+      build: (b, [x]) => b.ops("TopK", [x!, b.int64([2])], { axis: 1 }, { outputs: 2 })[0]!,
+      seed: 4,
+      symbolic: true,
+    });
+    for (const upper of [0, 1])
+      await checkGradient({ operands: [{ shape: [2, 3, 4] }], build: (b, [x]) => b.op("Trilu", [x!, b.scalar(1, "int64")], { upper }), seed: 4 });
   });
 
   const bound = fc.integer({ min: -5, max: 6 });

@@ -13,16 +13,30 @@ const shapeAndAxes = shapes(0, 4).chain((shape) => {
 });
 
 describe("gradients of reductions", () => {
-  for (const op of ["ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin"] as const) {
+  const ops = ["ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSumExp"];
+  for (const op of ops) {
     test(`${op} over any axes, with and without keepdims`, async () => {
       await fc.assert(
         fc.asyncProperty(shapeAndAxes, fc.boolean(), seeds, fc.boolean(), ([shape, axes], keep, seed, symbolic) =>
-          checkGradient({ operands: [{ shape, values: apart(sizeOf(shape), seed) }], build: (b, [x]) => b.reduce(op, x!, axes, keep), seed, symbolic }),
+          checkGradient({
+            operands: [{ shape, values: apart(sizeOf(shape), seed) }],
+            build: (b, [x]) => b.op(op, axes ? [x!, b.int64(axes)] : [x!], { keepdims: Number(keep) }),
+            seed,
+            symbolic,
+          }),
         ),
         { numRuns: 20 },
       );
     });
   }
+
+  test("CumSum from either end, with and without the element itself", async () => {
+    for (const exclusive of [0, 1]) {
+      for (const reverse of [0, 1]) {
+        await checkGradient({ operands: [{ shape: [3, 4] }], build: (b, [x]) => b.op("CumSum", [x!, b.scalar(1, "int64")], { exclusive, reverse }), seed: 6 });
+      }
+    }
+  });
 
   test("equal maxima share the gradient evenly", async () => {
     const { gradients } = await gradientsOf({

@@ -1,4 +1,4 @@
-// Gradients of the arithmetic of two or more operands, with broadcasting: Add, Sub, Mul, Div, Pow, Sum, Max, Min.
+// Gradients of the arithmetic of two or more operands, with broadcasting: Add, Sub, Mul, Div, Pow, Sum, Mean, Max, Min.
 import type { Value } from "../../graph/graph.js";
 import { unsupported } from "../errors.js";
 import type { GradientContext, GradientDef, GradientRule } from "../gradient-table.js";
@@ -8,6 +8,11 @@ import { constantScalar, maskOf, toInput } from "./helpers.js";
 const reduced = (ctx: GradientContext, i: number, gradient: () => Value): Value | undefined => (ctx.needs(i) ? toInput(ctx, gradient(), i) : undefined);
 
 const sum: GradientRule = (ctx) => ctx.node.inputs.map((_, i) => reduced(ctx, i, () => ctx.gradOut(0)!));
+
+const mean: GradientRule = (ctx) => {
+  const share = ctx.b.divScalar(ctx.gradOut(0)!, ctx.node.inputs.length);
+  return ctx.node.inputs.map((_, i) => reduced(ctx, i, () => share));
+};
 
 /** The sign is changed after the sum over broadcast dims: there it is small. */
 const sub: GradientRule = (ctx) => [reduced(ctx, 0, () => ctx.gradOut(0)!), ctx.needs(1) ? ctx.b.neg(toInput(ctx, ctx.gradOut(0)!, 1)) : undefined];
@@ -72,6 +77,7 @@ const extremum =
 export const arithmeticGradients: readonly GradientDef[] = [
   { op: "Add", rule: sum },
   { op: "Sum", rule: sum },
+  { op: "Mean", rule: mean },
   { op: "Sub", rule: sub },
   { op: "Mul", rule: mul },
   { op: "Div", rule: div },

@@ -1,6 +1,6 @@
 // Gradients of element-wise functions of one operand, selections by a condition, and casts.
 import type { GradientDef, GradientRule } from "../gradient-table.js";
-import { maskOf, toInput, unaryRule } from "./helpers.js";
+import { floatAttribute, maskOf, toInput, unaryRule } from "./helpers.js";
 
 /**
  * dA = dY * [c], dB = dY * [not c]. The condition is cast at its own, often smaller, shape: ONNX Runtime's Where takes over twice the time of a
@@ -31,6 +31,23 @@ const clip: GradientRule = (ctx) => {
 /** [y > 0] by a comparison, a cast and a product: faster on the CPU than Where or Sign. y, not x: what follows reads y too. */
 const relu = unaryRule((b, dy, _x, y) => b.mul(dy, maskOf(b, b.op("Greater", [y, b.scalar(0, y.dtype)]), dy)));
 
+/** Slope alpha up to 0, then 1: alpha + (1 - alpha) [x > 0]. */
+const leakyRelu: GradientRule = ({ b, node, input, gradOut }) => {
+  const alpha = floatAttribute(node, "alpha", 0.01);
+  const positive = maskOf(b, b.op("Greater", [input(0), b.scalar(0, input(0).dtype)]), input(0));
+  return [b.mul(gradOut(0)!, b.addScalar(b.mulScalar(positive, 1 - alpha), alpha))];
+};
+
+/** Slope alpha exp(min(x, 0)) = min(y, 0) + alpha up to 0, then 1. */
+const elu: GradientRule = ({ b, node, input, output, gradOut }) => {
+  const alpha = floatAttribute(node, "alpha", 1);
+  const zero = b.scalar(0, input(0).dtype);
+  const below = b.addScalar(b.op("Min", [output(0), zero]), alpha);
+  if (alpha === 1) return [b.mul(gradOut(0)!, below)];
+  const positive = maskOf(b, b.op("Greater", [input(0), zero]), input(0));
+  return [b.mul(gradOut(0)!, b.add(below, b.mulScalar(positive, 1 - alpha)))];
+};
+
 const identity: GradientRule = (ctx) => [ctx.gradOut(0)!];
 
 export const elementwiseGradients: readonly GradientDef[] = [
@@ -49,7 +66,14 @@ export const elementwiseGradients: readonly GradientDef[] = [
   // dY (1 - y^2), dY (y - y^2)
   { op: "Tanh", rule: unaryRule((b, dy, _x, y) => b.mul(dy, b.sub(b.scalar(1, y.dtype), b.mul(y, y)))) },
   { op: "Sigmoid", rule: unaryRule((b, dy, _x, y) => b.mul(dy, b.sub(y, b.mul(y, y)))) },
+  { op: "Softplus", rule: unaryRule((b, dy, x) => b.mul(dy, b.unary("Sigmoid", x))) },
+  { op: "Tan", rule: unaryRule((b, dy, _x, y) => b.mul(dy, b.addScalar(b.mul(y, y), 1))) },
+  { op: "Atan", rule: unaryRule((b, dy, x) => b.div(dy, b.addScalar(b.mul(x, x), 1))) },
+  { op: "Sinh", rule: unaryRule((b, dy, x) => b.mul(dy, b.unary("Cosh", x))) },
+  { op: "Cosh", rule: unaryRule((b, dy, x) => b.mul(dy, b.unary("Sinh", x))) },
   { op: "Relu", rule: relu },
+  { op: "LeakyRelu", rule: leakyRelu },
+  { op: "Elu", rule: elu },
   { op: "Where", rule: where },
   { op: "Clip", rule: clip },
 ];

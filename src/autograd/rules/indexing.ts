@@ -1,4 +1,4 @@
-// Gradients of ops that pick elements: Gather, GatherElements, Slice, Pad.
+// Gradients of ops that pick elements: Gather, GatherElements, TopK, Trilu, Slice, Pad.
 import type { Builder } from "../../graph/builder.js";
 import type { Dim } from "../../graph/dims.js";
 import type { Node, Value } from "../../graph/graph.js";
@@ -47,6 +47,16 @@ const gatherElements: GradientRule = (ctx) => {
     undefined,
   ];
 };
+
+/** The values that were taken go back to where they came from. */
+const topK: GradientRule = (ctx) => {
+  const { b, node } = ctx;
+  const axis = intAttribute(node, "axis", -1);
+  return [b.op("ScatterElements", [zerosLike(b, ctx.input(0)), ctx.output(1), ctx.gradOut(0)!], { axis, reduction: "add" }), undefined];
+};
+
+/** The same triangle of dY. */
+const trilu: GradientRule = ({ b, node, gradOut }) => [b.op("Trilu", [gradOut(0)!, node.inputs[1]], { upper: intAttribute(node, "upper", 1) })];
 
 interface SliceAxis {
   readonly axis: number;
@@ -142,6 +152,8 @@ function padsOf(node: Node): readonly number[] {
 export const indexingGradients: readonly GradientDef[] = [
   { op: "Gather", rule: gather },
   { op: "GatherElements", rule: gatherElements },
+  { op: "TopK", rule: topK },
+  { op: "Trilu", rule: trilu },
   { op: "Slice", rule: slice },
   { op: "Pad", rule: pad },
 ];

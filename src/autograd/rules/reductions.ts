@@ -1,4 +1,4 @@
-// Gradients of reductions: ReduceSum, ReduceMean, ReduceMax, ReduceMin, over constant axes.
+// Gradients of reductions over constant axes, and of the running sum.
 import type { Builder } from "../../graph/builder.js";
 import type { Dim } from "../../graph/dims.js";
 import type { Value } from "../../graph/graph.js";
@@ -49,9 +49,28 @@ const reduceExtremum: GradientRule = (ctx) => {
   return [b.mul(mask, b.div(keep(ctx, ctx.gradOut(0)!, reduction), ties))];
 };
 
+/** A reduction whose gradient is dY, broadcast, times a slope made of x and the kept output. */
+const scaled =
+  (slope: (b: Builder, x: Value, y: Value) => Value): GradientRule =>
+  (ctx) => {
+    const reduction = reductionOf(ctx);
+    return [ctx.b.mul(slope(ctx.b, ctx.input(0), keep(ctx, ctx.output(0), reduction)), keep(ctx, ctx.gradOut(0)!, reduction))];
+  };
+
+/** The gradient of a running sum is the running sum from the other end. */
+const cumSum: GradientRule = ({ b, node, input, gradOut }) => {
+  const attributes = { exclusive: intAttribute(node, "exclusive", 0), reverse: 1 - intAttribute(node, "reverse", 0) };
+  return [b.op("CumSum", [gradOut(0)!, input(1)], attributes)];
+};
+
 export const reductionGradients: readonly GradientDef[] = [
   { op: "ReduceSum", rule: reduceSum },
   { op: "ReduceMean", rule: reduceMean },
   { op: "ReduceMax", rule: reduceExtremum },
   { op: "ReduceMin", rule: reduceExtremum },
+  { op: "ReduceL1", rule: scaled((b, x) => b.unary("Sign", x)) },
+  { op: "ReduceL2", rule: scaled((b, x, y) => b.div(x, y)) },
+  { op: "ReduceSumSquare", rule: scaled((b, x) => b.mulScalar(x, 2)) },
+  { op: "ReduceLogSumExp", rule: scaled((b, x, y) => b.unary("Exp", b.sub(x, y))) },
+  { op: "CumSum", rule: cumSum },
 ];
