@@ -90,12 +90,10 @@ function findTrace(target: Traceable, args: readonly unknown[]): { trace: Trace;
     const sizes = sizesOf(trace, tensors);
     if (trace.graph.env.holds(sizes)) return { trace, tensors, sizes };
   }
-  const registered = new Map([...target.namedParameters()].map(([name, p]) => [p, name]));
-  const trainable = new Map([...registered].filter(([p]) => p.requiresGrad));
-  const tracer = new Tracer(target.traceName, registered);
+  const tracer = new Tracer(target.traceName, () => new Map([...target.namedParameters()].map(([name, p]) => [p, name])));
   const given = flat.rebuild((x, name) => tracer.input(x, name));
   const forwardArgs = (args.length === 1 ? [given] : (given as unknown[])) as never[];
-  const trace = tracer.run(() => target.forward(...forwardArgs), trainable);
+  const trace = tracer.run(() => target.forward(...forwardArgs));
   traces.push(trace);
   return { trace, tensors, sizes: sizesOf(trace, tensors) };
 }

@@ -19,6 +19,8 @@ function memoryOf(slot: InputSlot, plan: Plan): { data: TypedArray; shape: reado
   return { data: s.data, shape: s.shape };
 }
 
+const sameShape = (a: readonly number[], b: readonly number[]): boolean => a === b || (a.length === b.length && a.every((d, i) => d === b[i]));
+
 /** The programs of a process and the order of their runs. One run at a time: each waits for the one before. */
 export class Executor {
   readonly #engine: () => Engine;
@@ -33,8 +35,8 @@ export class Executor {
     this.#engine = engine;
   }
 
-  /** Runs a body when all earlier ones have ended. */
-  async #exclusive<V>(body: () => Promise<V>): Promise<V> {
+  /** Runs a body when all runs and bodies before it have ended: what changes parameters (an optimizer's step) goes through here too. */
+  async exclusive<V>(body: () => Promise<V>): Promise<V> {
     const before = this.#last;
     let done = () => {};
     this.#last = new Promise((resolve) => {
@@ -74,7 +76,7 @@ export class Executor {
 
   /** Computes a tensor and every sink that hangs on it. */
   async bringOut(tensor: Tensor, options: WaitOptions = {}): Promise<void> {
-    await this.#exclusive(async () => {
+    await this.exclusive(async () => {
       if (tensor.state.kind === "lazy" && tensor.state.data) return;
       const plan = makePlan(tensor, { backward: false });
       await this.#run(plan, await this.#program(plan), options);
@@ -86,7 +88,7 @@ export class Executor {
     loss: Tensor,
     options: WaitOptions & { readonly onCompiled?: (plan: Plan, gradients: readonly Parameter[]) => void } = {},
   ): Promise<readonly Parameter[]> {
-    return await this.#exclusive(async () => {
+    return await this.exclusive(async () => {
       const plan = makePlan(loss, { backward: true });
       const before = this.compiled;
       const program = await this.#program(plan);
@@ -102,9 +104,9 @@ export class Executor {
     const { binding, bound } = program;
     for (const [i, slot] of program.inputs.entries()) {
       const { data, shape } = memoryOf(slot, plan);
-      if (bound[i] === data) continue;
+      if (bound[i]?.data === data && sameShape(bound[i].shape, shape)) continue;
       binding.bindInput(i, data, shape);
-      bound[i] = data;
+      bound[i] = { data, shape };
     }
     const results = plan.outputs.map((t) => new dtypes[t.dtype].array(sizeOf(t.shape)));
     for (const [i, data] of results.entries()) binding.bindOutput(i, data, plan.outputs[i]!.shape);
@@ -115,9 +117,9 @@ export class Executor {
       const target = segment.hasGrad ? segment.arena.scratch(segment) : segment.grad;
       if (segment.hasGrad) accumulate.push({ into: segment.grad, from: target });
       const at = program.inputs.length + k;
-      if (bound[at] === target) continue;
+      if (bound[at]?.data === target) continue;
       binding.bindOutput(plan.outputs.length + k, target, p.shape);
-      bound[at] = target;
+      bound[at] = { data: target, shape: p.shape };
     }
     this.runs++;
     await binding.run({ ...(signal ? { signal } : {}), ...(accumulate.length > 0 ? { accumulate } : {}) });

@@ -32,7 +32,7 @@ export interface Program {
   readonly env: ShapeEnv;
   readonly symbols: readonly SymbolSource[];
   /** What is bound now, by slot; bound again only when it is another array. */
-  readonly bound: (ArrayBufferView | undefined)[];
+  readonly bound: ({ readonly data: ArrayBufferView; readonly shape: readonly number[] } | undefined)[];
 }
 
 /** Copies the graph of a traced forward into a program's graph; shapes are inferred anew, in the program's sizes. */

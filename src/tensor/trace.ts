@@ -44,14 +44,17 @@ export class Tracer {
   readonly inputs: Value[] = [];
   readonly parameters = new Map<Parameter, Value>();
   readonly captured = new Map<Tensor, Value>();
-  readonly #registered: ReadonlyMap<Parameter, string>;
+  /** Names of the module's parameters; asked for again when an unknown one is met, because lazy layers make theirs in forward. */
+  readonly #register: () => ReadonlyMap<Parameter, string>;
+  #registered: ReadonlyMap<Parameter, string>;
   readonly #name: string;
   #key: Tensor | undefined;
   #site = 0;
 
-  constructor(name: string, registered: ReadonlyMap<Parameter, string>) {
+  constructor(name: string, register: () => ReadonlyMap<Parameter, string>) {
     this.#name = name;
-    this.#registered = registered;
+    this.#register = register;
+    this.#registered = register();
   }
 
   tensorOf(value: Value): Tensor {
@@ -93,6 +96,7 @@ export class Tracer {
   #parameter(p: Parameter): Value {
     const known = this.parameters.get(p);
     if (known) return known;
+    if (!this.#registered.has(p)) this.#registered = this.#register();
     const name = this.#registered.get(p);
     if (name === undefined) {
       throw new AccelerateError(
@@ -129,7 +133,7 @@ export class Tracer {
   }
 
   /** Runs forward with this tracer active. */
-  run(forward: () => unknown, trainable: ReadonlyMap<Parameter, string>): Trace {
+  run(forward: () => unknown): Trace {
     if (active) throw new AccelerateError("ERR_TRACE_NESTED", "a forward was traced inside another one");
     active = this;
     try {
@@ -146,7 +150,7 @@ export class Tracer {
         key: key?.kind === "symbolic" ? key.value : undefined,
         outputs,
         tree,
-        trainable,
+        trainable: new Map([...this.#register()].filter(([p]) => p.requiresGrad)),
       };
     } finally {
       active = undefined;
