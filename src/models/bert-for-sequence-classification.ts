@@ -44,7 +44,6 @@ const losses: { readonly [P in ProblemType]: (logits: Tensor, labels: Tensor, nu
  * const model = new BertForSequenceClassification({ vocab_size: 8000, hidden_size: 128, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 512 });
  * const { loss, logits } = model({ input_ids, attention_mask, labels });
  */
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the interface adds only the call signature, which every instance has
 export class BertForSequenceClassification extends PreTrainedModelBase {
   readonly config: BertConfig;
   readonly bert: BertModel;

@@ -23,7 +23,6 @@ export interface MakeOptions {
  * const bert = await BertModel.fromPretrained("bert-folder");
  * const { last_hidden_state, pooler_output } = bert({ input_ids: tensor([[101, 7592, 102]], { dtype: "int64" }) });
  */
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the interface adds only the call signature, which every instance has
 export class BertModel extends PreTrainedModelBase {
   readonly config: BertConfig;
   readonly embeddings: BertEmbeddings;
