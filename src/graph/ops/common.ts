@@ -117,7 +117,7 @@ export function carried(dtype: DType, shape: Shape, content: readonly Dim[] | un
   return content && shape.length <= 1 && content.length <= maxContent && dtypes[dtype].kind !== "float" ? content : undefined;
 }
 /** Unknown sizes: they depend on data. */
-export const unknownShape = (env: ShapeEnv, rank: number): Dim[] => Array.from({ length: rank }, () => env.symbol());
+export const unknownShape = (env: ShapeEnv, rank: number): Dim[] => Array.from({ length: rank }, () => env.unknown());
 
 // ---- meeting sizes
 /** One size for two that must be the same, or undefined. Hints decide; without them the sizes are taken to be equal. */

@@ -64,7 +64,7 @@ function range(ctx: InferContext): readonly OutputSpec[] {
   const dtype = sameDtype(ctx, start, delta);
   const [from, to, step] = [scalar(start), scalar(limit), scalar(delta)];
   if (step === 0) throw new ShapeError("a step of 0 leads nowhere");
-  if (from === undefined || to === undefined || typeof step !== "number") return [{ dtype, shape: [env.symbol()] }];
+  if (from === undefined || to === undefined || typeof step !== "number") return [{ dtype, shape: [env.unknown()] }];
   if (typeof from === "number" && typeof to === "number") {
     const n = Math.max(0, Math.ceil((to - from) / step));
     const content = n <= maxContent ? Array.from({ length: n }, (_, i) => from + i * step) : undefined;
@@ -72,7 +72,7 @@ function range(ctx: InferContext): readonly OutputSpec[] {
   }
   if (step === 1) return [{ dtype, shape: [from === 0 ? to : env.sub(to, env.min(from, to))] }];
   const [f, t] = [env.hint(from), env.hint(to)];
-  return [{ dtype, shape: [env.symbol(f === undefined || t === undefined ? undefined : Math.max(0, Math.ceil((t - f) / step)))] }];
+  return [{ dtype, shape: [env.unknown(f === undefined || t === undefined ? undefined : Math.max(0, Math.ceil((t - f) / step)))] }];
 }
 
 export const constantOps: readonly OpDef[] = [

@@ -123,7 +123,7 @@ function oneHot(ctx: InferContext): readonly OutputSpec[] {
   broadcastsTo(env, values.shape, [2]);
   const axis = axisOf(intAttribute(ctx, "axis", -1), indices.shape.length + 1, () => `${env.show(indices.shape)} with one more`);
   const fromData = depth.constant && depth.constant.data.length === 1 ? Number(depth.constant.data[0]) : undefined;
-  const size: Dim = scalarContent(depth) ?? fromData ?? env.symbol();
+  const size: Dim = scalarContent(depth) ?? fromData ?? env.unknown();
   return [{ dtype: values.dtype, shape: [...indices.shape.slice(0, axis), size, ...indices.shape.slice(axis)] }];
 }
 
@@ -135,5 +135,5 @@ export const indexingOps: readonly OpDef[] = [
   define("ScatterND", [3, 3], scatterND),
   define("OneHot", [3, 3], oneHot),
   // x [..] -> int64 [rank, n], n known only at run time.
-  define("NonZero", [1, 1], (ctx) => [{ dtype: "int64", shape: [Math.max(need(ctx, 0).shape.length, 1), ctx.env.symbol()] }]),
+  define("NonZero", [1, 1], (ctx) => [{ dtype: "int64", shape: [Math.max(need(ctx, 0).shape.length, 1), ctx.env.unknown()] }]),
 ];

@@ -51,7 +51,7 @@ function topK(ctx: InferContext): readonly OutputSpec[] {
   const { env } = ctx;
   const [x, k] = [need(ctx, 0), need(ctx, 1)];
   const axis = axisAttribute(ctx, x, -1);
-  const size = scalarContent(k) ?? env.symbol();
+  const size = scalarContent(k) ?? env.unknown();
   const from = env.hint(x.shape[axis]!);
   const wanted = env.hint(size);
   if (from !== undefined && wanted !== undefined && (wanted > from || wanted < 0))

@@ -45,7 +45,7 @@ function sliced(env: ShapeEnv, size: Dim, start: Dim, end: Dim, step: number): D
   const whole = (from === -1 || (typeof from === "number" && from >= endless)) && typeof to === "number" && to <= -endless;
   if (whole) return step === -1 ? d : env.div(env.add(d, -step - 1), -step);
   const [hd, hf, ht] = [env.hint(d), env.hint(from), env.hint(to)];
-  return env.symbol(hd === undefined || hf === undefined || ht === undefined ? undefined : count(hf, ht, step, hd));
+  return env.unknown(hd === undefined || hf === undefined || ht === undefined ? undefined : count(hf, ht, step, hd));
 }
 
 /** data, starts [n], ends [n], axes [n]?, steps [n]?. */
@@ -72,7 +72,7 @@ function slice(ctx: InferContext): readonly OutputSpec[] {
   }
   if (steps?.includes(0)) throw new ShapeError(`a step of 0 leads nowhere, in a slice of ${env.show(x.shape)}`);
   const shape: Dim[] = [...x.shape];
-  for (const [i, axis] of axes.entries()) shape[axis] = known ? sliced(env, shape[axis]!, starts.content[i]!, ends.content[i]!, steps[i]!) : env.symbol();
+  for (const [i, axis] of axes.entries()) shape[axis] = known ? sliced(env, shape[axis]!, starts.content[i]!, ends.content[i]!, steps[i]!) : env.unknown();
   return [
     {
       dtype: x.dtype,
