@@ -1,4 +1,5 @@
 // Element types: their sizes, typed arrays and ONNX numbers, in one table.
+import { numberToBfloat16, numberToFloat16 } from "./half.js";
 
 export interface DTypeArrays {
   float32: Float32Array;
@@ -48,10 +49,15 @@ export interface TensorData<D extends DType = DType> {
 
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
-/** A typed array of the dtype with the given numbers (int64 values are converted). */
+const encoders: { readonly [D in DType]?: (value: number) => number } = { float16: numberToFloat16, bfloat16: numberToBfloat16 };
+
+/** A typed array of the dtype with the given numbers, converted: int64 to bigint, float16 and bfloat16 to their bits. */
 export function typedArray<D extends DType>(dtype: D, values: ArrayLike<number>): DTypeArrays[D] {
   const out = new dtypes[dtype].array(values.length);
   if (out instanceof BigInt64Array) for (let i = 0; i < values.length; i++) out[i] = BigInt(values[i]!);
-  else for (let i = 0; i < values.length; i++) out[i] = values[i]!;
+  else {
+    const encode = encoders[dtype];
+    for (let i = 0; i < values.length; i++) out[i] = encode ? encode(values[i]!) : values[i]!;
+  }
   return out;
 }

@@ -1,5 +1,5 @@
 // Half precision bits (IEEE float16 and bfloat16) to float32, for whole arrays: what reading a checkpoint does most.
-import { float16ToNumber } from "../tensor/half.js";
+import { float16ToNumber } from "../graph/half.js";
 
 let table: Float32Array | undefined;
 

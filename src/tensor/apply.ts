@@ -1,9 +1,8 @@
 // Applies an op to tensors: into the graph while forward is traced, into the recording otherwise.
 import { AccelerateError, ArgumentError, ShapeError } from "../errors.js";
 import { Builder } from "../graph/builder.js";
-import { type DType, dtypes, isFloat } from "../graph/dtype.js";
+import { type DType, isFloat, typedArray } from "../graph/dtype.js";
 import { Graph } from "../graph/graph.js";
-import { numberToBfloat16, numberToFloat16 } from "./half.js";
 import { defaultGenerator } from "./generator.js";
 import { noteUse } from "./recording.js";
 import { type OpAttributes, tensorOps } from "./ops.js";
@@ -79,17 +78,13 @@ export function apply(op: string, inputs: readonly (Tensor | undefined)[], attri
   return tracer ? trace(tracer, op, given, attributes) : record(op, given, attributes);
 }
 
-const encoders: { readonly [D in DType]?: (value: number) => number } = { float16: numberToFloat16, bfloat16: numberToBfloat16 };
-
 /**
  * A 0-d tensor for a number that meets x: of x's dtype, or float32 when x holds integers and the number is none. In forward it
  * is part of the graph; outside it is fed, so that a changing number compiles nothing.
  */
 export function scalarFor(x: Tensor, value: number): Tensor {
   const dtype: DType = isFloat(x.dtype) ? x.dtype : !Number.isInteger(value) ? "float32" : x.dtype === "bool" ? "int64" : x.dtype;
-  const data = new dtypes[dtype].array(1);
-  if (data instanceof BigInt64Array) data[0] = BigInt(value);
-  else data[0] = (encoders[dtype] ?? Number)(value);
+  const data = typedArray(dtype, [value]);
   const tracer = activeTracer();
   return tracer ? tracer.tensorOf(tracer.graph.constant({ dtype, shape: [], data })) : Tensor.make(dtype, { kind: "concrete", shape: [], data });
 }

@@ -2,7 +2,7 @@
 import { ArgumentError, ShapeError } from "../errors.js";
 import { type DType, type DTypeArrays, dtypes, sizeOf, type TypedArray } from "../graph/dtype.js";
 import { apply } from "./apply.js";
-import { numberToBfloat16, numberToFloat16 } from "./half.js";
+import { numberToBfloat16, numberToFloat16 } from "../graph/half.js";
 import { SymbolicSize } from "./size.js";
 import { Tensor } from "./tensor.js";
 import type { Dim, Inc, NestedNumbers, NumbersIn } from "./types.js";

@@ -3,7 +3,7 @@ import { inspect } from "node:util";
 import { AccelerateError, ArgumentError, ShapeError } from "../errors.js";
 import { type DType, type DTypeArrays, sizeOf, type TypedArray } from "../graph/dtype.js";
 import { apply, applyScalar, scalarFor } from "./apply.js";
-import { bfloat16ToNumber, float16ToNumber } from "./half.js";
+import { bfloat16ToNumber, float16ToNumber } from "../graph/half.js";
 import { axisOf, type OpAttributes } from "./ops.js";
 import { backward } from "./backward.js";
 import { compute } from "./compute.js";
