@@ -1,0 +1,77 @@
+// Clipping of gradients, by their global norm or by value.
+import { AccelerateError, ArgumentError } from "../errors.js";
+import { Engine } from "../runtime/engine.js";
+import type { ArenaSegment, Parameter, ParameterArena } from "../tensor/index.js";
+import { kernelsOf, normKinds } from "./kernels.js";
+import { byArena, mergedRanges } from "./ranges.js";
+
+/** Keeps the quotient finite for a zero norm, as in torch. */
+const tiny = 1e-6;
+
+/** Segments that hold a gradient, each once, by arena. */
+function gradients(parameters: Iterable<Parameter>): Map<ParameterArena, { segment: ArenaSegment }[]> {
+  const segments = [...new Set(parameters)].map((p) => p.segment()).filter((s) => s?.hasGrad === true);
+  return byArena(segments.map((segment) => ({ segment: segment! })));
+}
+
+/** One range per parameter: a norm adds up in chunks that begin at each parameter, so it does not depend on what lies next to it. */
+const separate = (segments: readonly { segment: ArenaSegment }[]): Float64Array =>
+  Float64Array.from(segments.flatMap(({ segment }) => [segment.offset, segment.length, 0]));
+const merged = (segments: readonly { segment: ArenaSegment }[]): Float64Array =>
+  mergedRanges(segments.map(({ segment }) => ({ segment, row: 0, crossesGaps: true })));
+
+export interface ClipGradNormOptions {
+  /** The p of the norm: 2 by default, Infinity for the largest absolute value. */
+  readonly normType?: number;
+  /** Throw when the norm is NaN or infinite, instead of making all gradients NaN as torch does. Default false. */
+  readonly errorIfNonfinite?: boolean;
+}
+
+/**
+ * Scales all gradients so that their norm, taken together, is at most maxNorm: g *= min(1, maxNorm / (norm + 1e-6)). The norm is added
+ * up in double precision and does not depend on the number of threads.
+ *
+ * @returns the norm before clipping; 0 when no parameter has a gradient.
+ * @throws ArgumentError for a negative maxNorm or a normType that is not above 0; AccelerateError ERR_GRADIENT_NONFINITE with errorIfNonfinite.
+ * @example
+ * await loss.backward();
+ * const norm = await clipGradNorm(model.parameters(), 1);
+ * await optimizer.step();
+ */
+export async function clipGradNorm(parameters: Iterable<Parameter>, maxNorm: number, options: ClipGradNormOptions = {}): Promise<number> {
+  const { normType = 2, errorIfNonfinite = false } = options;
+  if (!(maxNorm >= 0)) throw new ArgumentError(`maxNorm is ${maxNorm}`, { hint: "give a number of at least 0" });
+  if (!(normType > 0)) throw new ArgumentError(`normType is ${normType}`, { hint: "give a number above 0, or Infinity" });
+  const arenas = gradients(parameters);
+  if (arenas.size === 0) return 0;
+  const kernels = kernelsOf(Engine.default());
+  const kind = normType === 2 ? "squares" : normType === 1 ? "absolutes" : normType === Number.POSITIVE_INFINITY ? "maximum" : "power";
+  const parts = await Promise.all([...arenas].map(([arena, segments]) => kernels.norm(arena.grads, separate(segments), normKinds[kind], normType)));
+  const values = parts.map((p) => p.value);
+  const sum = values.reduce((a, b) => a + b, 0);
+  const norm = kind === "maximum" ? Math.max(...values) : kind === "squares" ? Math.sqrt(sum) : sum ** (1 / normType);
+  if (errorIfNonfinite && !Number.isFinite(norm)) {
+    const bad = parts.reduce((a, p) => a + p.nonFinite, 0);
+    throw new AccelerateError("ERR_GRADIENT_NONFINITE", `the norm of the gradients is ${norm}: ${bad} of their elements are not finite`, {
+      hint: "lower the learning rate, or look for a division by zero in the loss",
+    });
+  }
+  const factor = maxNorm / (norm + tiny);
+  if (!(factor >= 1)) await Promise.all([...arenas].map(([arena, segments]) => kernels.scale(arena.grads, merged(segments), factor)));
+  return norm;
+}
+
+/**
+ * Limits every element of every gradient to [-clipValue, clipValue].
+ *
+ * @throws ArgumentError for a clipValue that is negative or NaN.
+ * @example
+ * await clipGradValue(model.parameters(), 0.5);
+ */
+export async function clipGradValue(parameters: Iterable<Parameter>, clipValue: number): Promise<void> {
+  if (!(clipValue >= 0)) throw new ArgumentError(`clipValue is ${clipValue}`, { hint: "give a number of at least 0" });
+  const arenas = gradients(parameters);
+  if (arenas.size === 0) return;
+  const kernels = kernelsOf(Engine.default());
+  await Promise.all([...arenas].map(([arena, segments]) => kernels.clamp(arena.grads, merged(segments), clipValue)));
+}

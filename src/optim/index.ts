@@ -1,0 +1,12 @@
+// Optimizers, learning rate schedules and gradient clipping.
+export { Adam, type AdamOptions } from "./adam.js";
+export { AdamW, type AdamWGroupOptions, type AdamWOptions, type AdamWVariant } from "./adamw.js";
+export { clipGradNorm, type ClipGradNormOptions, clipGradValue } from "./clip.js";
+export type { GroupState, Hyperparameters, ParamGroup, Params } from "./groups.js";
+export { type FollowingScheduler, Optimizer, type StepDecision, type StepHook } from "./optimizer.js";
+export { decayedNames, type NamedModules, parameterGroups } from "./parameter-groups.js";
+export { type PlateauOptions, PlateauScheduler } from "./plateau.js";
+export { getScheduler, LambdaScheduler, type Scheduler, type SchedulerName, schedulerNames } from "./scheduler.js";
+export { makeSchedule, type Ramp, type Schedule, type ScheduleName, type ScheduleOptions, schedules } from "./schedules.js";
+export { SGD, type SGDGroupOptions, type SGDOptions } from "./sgd.js";
+export type { OptimizerState, ParameterState, SavedGroup, SavedValue, SchedulerState } from "./state.js";

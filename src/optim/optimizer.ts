@@ -1,0 +1,273 @@
+// The base of all optimizers: which parameters are updated, where their state lies, how it is saved, and who may skip a step.
+import { ArgumentError } from "../errors.js";
+import { Arena } from "../runtime/arena.js";
+import { Engine } from "../runtime/engine.js";
+import { type ArenaSegment, type Parameter, ParameterArena } from "../tensor/index.js";
+import { type GroupState, Groups, type Hyperparameters, type Params } from "./groups.js";
+import { kernelsOf, type OptimizerKernels } from "./kernels.js";
+import { byArena, mergedRanges, type RowedSegment } from "./ranges.js";
+import { applyGroup, type OptimizerState, type ParameterState, type SchedulerState, savedGroup } from "./state.js";
+
+/** What a hook says about the step that is about to be made. */
+export interface StepDecision {
+  /** Make no step: parameters, state and schedulers stay as they are. */
+  readonly skip?: boolean;
+  /** Multiplies all gradients on their way into the update (unscaling, clipping), at no cost. */
+  readonly gradScale?: number;
+}
+export type StepHook = () => StepDecision | Promise<StepDecision>;
+
+/** What an optimizer asks of a scheduler that follows it. */
+export interface FollowingScheduler {
+  stateDict(): SchedulerState;
+  loadStateDict(state: SchedulerState): void;
+}
+
+/** What the update of one arena gets. */
+export interface ArenaUpdate {
+  readonly kernels: OptimizerKernels;
+  readonly values: Float32Array;
+  readonly grads: Float32Array;
+  /** One arena per name in `stateNames`, laid out as the parameters are. */
+  readonly states: readonly Float32Array[];
+  readonly ranges: Float64Array;
+  readonly rows: Float64Array;
+}
+
+/**
+ * Updates parameters from their gradients. A parameter without a gradient is left alone: no decay, no step, no state.
+ *
+ * State lies in arenas beside the parameters' own; parameters that lie side by side and share hyperparameters and step count are
+ * updated as one range. Steps are jobs of the native run thread and follow the backward runs before them.
+ */
+export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
+  /** Hyperparameters of groups that do not give their own. */
+  readonly defaults: Readonly<H>;
+  /** How many steps were made; skipped ones do not count. */
+  stepCount = 0;
+  readonly #groups: Groups<H>;
+  readonly #steps = new Map<Parameter, number>();
+  readonly #states = new Map<ParameterArena, readonly Arena[]>();
+  readonly #homes = new Map<Parameter, ArenaSegment>();
+  readonly #hooks = new Set<StepHook>();
+  readonly #schedulers: FollowingScheduler[] = [];
+  #waiting: SchedulerState[] = [];
+  #inFlight = 0;
+
+  constructor(params: Params<Partial<H>>, defaults: H) {
+    this.defaults = defaults;
+    this.check(defaults);
+    this.#groups = new Groups(params, defaults);
+    for (const group of this.#groups.states) this.check(group);
+  }
+
+  /** Refuses hyperparameters that make no sense, with torch's messages. */
+  protected abstract check(group: H): void;
+  /** Names of the per-element state, one arena each. */
+  protected abstract readonly stateNames: readonly string[];
+  /** The kernel's constants for a group at a parameter's `step`, counted from 1. */
+  protected abstract constants(group: H, step: number, gradScale: number): readonly number[];
+  /** Whether zero parameters with zero gradients and state stay zero. */
+  protected crossesGaps(_group: H): boolean {
+    return true;
+  }
+  protected abstract update(update: ArenaUpdate): Promise<void>;
+
+  /** The groups, with hyperparameters that may be changed between steps. */
+  get paramGroups(): readonly GroupState<H>[] {
+    return this.#groups.states;
+  }
+
+  /**
+   * Updates every parameter that has a gradient. Resolves when the new values are there; what is run afterwards sees them even if
+   * the promise was not awaited.
+   *
+   * @throws ArgumentError when there are no parameters, or a hyperparameter was set to what makes no sense.
+   */
+  step(): Promise<void> {
+    try {
+      return this.#hooks.size === 0 ? this.#submit(1) : this.#hookedStep();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  async #hookedStep(): Promise<void> {
+    let gradScale = 1;
+    for (const hook of this.#hooks) {
+      const decision = await hook();
+      if (decision.skip) return;
+      gradScale *= decision.gradScale ?? 1;
+    }
+    await this.#submit(gradScale);
+  }
+
+  #submit(gradScale: number): Promise<void> {
+    this.#groups.refresh();
+    const rows: number[] = [];
+    const segments: RowedSegment[] = [];
+    for (const group of this.paramGroups) {
+      this.check(group);
+      const crossesGaps = this.crossesGaps(group);
+      const rowOfStep = new Map<number, number>();
+      for (const parameter of group.params) {
+        const segment = parameter.segment();
+        if (!segment?.hasGrad) continue;
+        const step = (this.#steps.get(parameter) ?? 0) + 1;
+        this.#steps.set(parameter, step);
+        let row = rowOfStep.get(step);
+        if (row === undefined) {
+          const constants = this.constants(group, step, gradScale);
+          row = rows.length / constants.length;
+          rowOfStep.set(step, row);
+          rows.push(...constants);
+        }
+        segments.push({ segment, row, crossesGaps });
+        if (this.#homes.get(parameter) !== segment) this.#settle(parameter, segment);
+      }
+    }
+    const jobs: Promise<void>[] = [];
+    const kernels = segments.length > 0 ? kernelsOf(Engine.default()) : undefined;
+    for (const [arena, own] of byArena(segments)) {
+      const states = this.#statesOf(arena).map((s) => s.data);
+      jobs.push(this.update({ kernels: kernels!, values: arena.values, grads: arena.grads, states, ranges: mergedRanges(own), rows: Float64Array.from(rows) }));
+      arena.version++;
+    }
+    this.stepCount++;
+    this.#inFlight++;
+    return Promise.all(jobs).then(
+      () => {
+        this.#inFlight--;
+      },
+      (error: unknown) => {
+        this.#inFlight--;
+        throw error;
+      },
+    );
+  }
+
+  /** Forgets all gradients: the next backward starts from zero. Parameters without a gradient are left alone by `step`. */
+  zeroGrad(): void {
+    for (const group of this.paramGroups) {
+      for (const parameter of group.params) {
+        const segment = parameter.segment();
+        if (segment) segment.hasGrad = false;
+      }
+    }
+  }
+
+  /** Asks `hook` before every step; returns what takes it away again. For what decides whether a step is made: accumulation, loss scaling. */
+  beforeStep(hook: StepHook): () => void {
+    this.#hooks.add(hook);
+    return () => {
+      this.#hooks.delete(hook);
+    };
+  }
+
+  /** @internal A scheduler was made from this optimizer: it is saved and loaded with it. */
+  follow(scheduler: FollowingScheduler): void {
+    this.#schedulers.push(scheduler);
+    const state = this.#waiting.shift();
+    if (state) scheduler.loadStateDict(state);
+  }
+
+  /** State memory for an arena's parameters. */
+  #statesOf(arena: ParameterArena): readonly Arena[] {
+    let states = this.#states.get(arena);
+    if (!states) {
+      const layout = arena.segments.map((s) => ({ name: s.parameter.name, length: s.length }));
+      states = this.stateNames.map(() => Arena.allocate(layout));
+      this.#states.set(arena, states);
+    }
+    return states;
+  }
+  #view(segment: ArenaSegment, state: number): Float32Array {
+    return this.#statesOf(segment.arena)[state]!.data.subarray(segment.offset, segment.offset + segment.length);
+  }
+  /** Notes where a parameter lies; state that lay elsewhere comes along. */
+  #settle(parameter: Parameter, segment: ArenaSegment): void {
+    const before = this.#homes.get(parameter);
+    this.#homes.set(parameter, segment);
+    if (before) for (const i of this.stateNames.keys()) this.#view(segment, i).set(this.#view(before, i));
+  }
+
+  #quiet(what: string): void {
+    if (this.#inFlight > 0) throw new ArgumentError(`${what} during a step`, { code: "ERR_OPTIMIZER_BUSY", hint: "await optimizer.step() first" });
+  }
+
+  /**
+   * A copy of everything that a resumed run needs, by parameter name: step counters and state (Float32Array, flat), hyperparameters of
+   * the groups, and the schedulers that follow this optimizer.
+   *
+   * @example
+   * const saved = optimizer.stateDict();
+   * // in another process, after the same model and optimizer were made:
+   * optimizer.loadStateDict(saved); // goes on bit for bit
+   */
+  stateDict(): OptimizerState {
+    this.#quiet("stateDict");
+    this.#groups.refresh();
+    const state: Record<string, ParameterState> = {};
+    for (const [name, parameter] of this.#groups.named()) {
+      const step = this.#steps.get(parameter);
+      const segment = this.#homes.get(parameter);
+      if (step === undefined || !segment) continue;
+      const arrays = this.stateNames.map((key, i) => [key, this.#view(segment, i).slice()] as const);
+      state[name] = { step, ...Object.fromEntries(arrays) };
+    }
+    return { state, param_groups: this.paramGroups.map(savedGroup), step_count: this.stepCount, schedulers: this.#schedulers.map((s) => s.stateDict()) };
+  }
+
+  /**
+   * Takes over what `stateDict` gave. Groups must hold the same parameters by name.
+   * @throws ArgumentError ERR_OPTIMIZER_STATE, naming the first difference; nothing was changed then.
+   */
+  loadStateDict(saved: OptimizerState): void {
+    this.#quiet("loadStateDict");
+    this.#groups.refresh();
+    const refuse = (what: string, hint: string): never => {
+      throw new ArgumentError(`the saved optimizer state does not fit: ${what}`, { code: "ERR_OPTIMIZER_STATE", hint });
+    };
+    const named = this.#groups.named();
+    const sameModel = "make the model and the optimizer as they were when the state was saved";
+    if (saved.param_groups.length !== this.paramGroups.length)
+      refuse(`it has ${saved.param_groups.length} groups, the optimizer ${this.paramGroups.length}`, sameModel);
+    for (const [i, group] of this.paramGroups.entries()) {
+      const names = new Set(saved.param_groups[i]!.params);
+      for (const { name } of group.params) if (!names.delete(name)) refuse(`group ${i} of it lacks ${name}`, sameModel);
+      for (const name of names) refuse(`group ${i} of it has ${name}, which the optimizer lacks`, sameModel);
+    }
+    for (const [name, own] of Object.entries(saved.state)) {
+      const parameter = named.get(name) ?? refuse(`it has state for ${name}, which the optimizer lacks`, sameModel);
+      for (const key of this.stateNames) {
+        const array = own[key];
+        if (array === undefined || typeof array === "number") refuse(`${name} lacks ${key}`, "load it into the kind of optimizer that saved it");
+        else if (array.length !== parameter.values().length)
+          refuse(`${key} of ${name} has ${array.length} numbers, the parameter ${parameter.values().length}`, sameModel);
+      }
+    }
+    const groups = this.paramGroups.map((group, i) => applyGroup(group, saved.param_groups[i]!));
+    for (const group of groups) this.check(group);
+    for (const [i, group] of this.paramGroups.entries()) Object.assign(group, groups[i]);
+    ParameterArena.adopt(Object.keys(saved.state).map((name) => named.get(name)!));
+    this.#steps.clear();
+    for (const [name, own] of Object.entries(saved.state)) {
+      const parameter = named.get(name)!;
+      const segment = parameter.segment()!;
+      this.#steps.set(parameter, own.step);
+      this.#homes.set(parameter, segment);
+      for (const [i, key] of this.stateNames.entries()) this.#view(segment, i).set(own[key] as ArrayLike<number>);
+    }
+    // Parameters that have no state in the save start from zero, also where they had some.
+    for (const [name, parameter] of named) {
+      const segment = this.#homes.get(parameter);
+      if (segment && !(name in saved.state)) for (const i of this.stateNames.keys()) this.#view(segment, i).fill(0);
+    }
+    this.stepCount = saved.step_count;
+    this.#waiting = [...saved.schedulers];
+    for (const scheduler of this.#schedulers) {
+      const state = this.#waiting.shift();
+      if (state) scheduler.loadStateDict(state);
+    }
+  }
+}

@@ -1,0 +1,42 @@
+// What an optimizer's state looks like when it is saved: torch's names, keyed by parameter name.
+import type { GroupState, Hyperparameters } from "./groups.js";
+
+/** Of one parameter: its own step counter, and flat arrays such as exp_avg. */
+export interface ParameterState {
+  readonly step: number;
+  readonly [name: string]: number | ArrayLike<number>;
+}
+
+export type SavedValue = string | number | boolean | null | readonly SavedValue[];
+
+/** Of one group: its hyperparameters in torch's spelling (weight_decay), and its parameters' names. */
+export interface SavedGroup {
+  readonly params: readonly string[];
+  readonly [hyperparameter: string]: SavedValue;
+}
+
+/** Of a scheduler: plain numbers and lists of them. */
+export type SchedulerState = Readonly<Record<string, SavedValue>>;
+
+export interface OptimizerState {
+  readonly state: Readonly<Record<string, ParameterState>>;
+  readonly param_groups: readonly SavedGroup[];
+  readonly step_count: number;
+  /** Of the schedulers that follow the optimizer, in the order in which they were made. */
+  readonly schedulers: readonly SchedulerState[];
+}
+
+const snake = (key: string): string => key.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
+
+export function savedGroup<H extends Hyperparameters>(group: GroupState<H>): SavedGroup {
+  const { params, ...own } = group;
+  return { ...Object.fromEntries(Object.entries(own).map(([key, value]) => [snake(key), value as SavedValue])), params: params.map((p) => p.name) };
+}
+
+/** The hyperparameters of a group as saved; those that were not saved stay. */
+export function applyGroup<H extends Hyperparameters>(group: GroupState<H>, saved: SavedGroup): H & { initialLr?: number } {
+  const { params: _, ...own } = group;
+  const keys = [...new Set([...Object.keys(own), "initialLr"])];
+  const loaded = keys.filter((key) => snake(key) in saved).map((key) => [key, saved[snake(key)]] as const);
+  return { ...own, ...Object.fromEntries(loaded) } as unknown as H & { initialLr?: number };
+}
