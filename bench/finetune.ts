@@ -2,7 +2,7 @@
 //   node dist/bench/finetune.js --model DIR --train train.jsonl --eval validation.jsonl --seeds 42,1,2 [--epochs 3] [--batch 8] [--lr 5e-5] [--threads 2]
 // The recipe: AdamW without decay, linear schedule to zero, dynamic padding, at most 128 tokens.
 import { parseArgs } from "node:util";
-import { AdamW, configureEngine, DataCollatorWithPadding, DataLoader, getScheduler, loadDataset, loadMetric, setSeed } from "accelerate-ts";
+import { AdamW, DataCollatorWithPadding, DataLoader, Engine, getScheduler, loadDataset, loadMetric, setSeed } from "accelerate-ts";
 import { AutoModelForSequenceClassification, AutoTokenizer } from "accelerate-ts/models";
 import { machine } from "./machine.js";
 
@@ -20,7 +20,7 @@ const { values: args } = parseArgs({
   },
 });
 if (args.model === undefined || args.train === undefined || args.eval === undefined) throw new Error("--model, --train and --eval are needed");
-configureEngine({ threads: Number(args.threads) });
+Engine.open({ threads: Number(args.threads) }); // the first engine of a process decides
 const checkpoint = args.model;
 const epochs = Number(args.epochs);
 const tokenizer = await AutoTokenizer.fromPretrained(checkpoint);

@@ -3,7 +3,7 @@
 //   node dist/bench/mrpc.js --vocab vocab.txt --layers 6 --hidden 384 --heads 12 --ffn 1536 --dropout 0.1 --data train.jsonl     random weights
 import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { AdamW, configureEngine, DataCollatorWithPadding, DataLoader, loadDataset, setSeed } from "accelerate-ts";
+import { AdamW, DataCollatorWithPadding, DataLoader, Engine, loadDataset, setSeed } from "accelerate-ts";
 import { AutoModelForSequenceClassification, AutoTokenizer, BertForSequenceClassification, bertConfig } from "accelerate-ts/models";
 
 const { values: args } = parseArgs({
@@ -33,7 +33,7 @@ const padding = args.pad === "max_length" ? "max_length" : "longest";
 const warmup = Number(args.warmup);
 const steps = Number(args.steps);
 
-configureEngine({ threads: Number(args.threads) });
+Engine.open({ threads: Number(args.threads) }); // the first engine of a process decides
 setSeed(Number(args.seed));
 const tokenizer = await AutoTokenizer.fromPretrained(args.weights ?? args.vocab!);
 const raw = await loadDataset("json", { dataFiles: args.data, split: "train", features: { sentence1: "string", sentence2: "string", label: "int64" } });

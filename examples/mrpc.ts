@@ -2,9 +2,8 @@
 //   node dist/examples/mrpc.js MODEL_DIR train.jsonl validation.jsonl
 //   node dist/examples/mrpc.js MODEL_DIR train.jsonl validation.jsonl --epochs 1 --batch 16 --out mrpc-model
 // MODEL_DIR holds config.json, model.safetensors and vocab.txt or tokenizer.json; a line of the data is {"sentence1": "...", "sentence2": "...", "label": 1}.
-import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
-import { AdamW, DataCollatorWithPadding, DataLoader, getScheduler, loadDataset, loadMetric, progress, setSeed } from "accelerate-ts";
+import { AdamW, DataCollatorWithPadding, DataLoader, Engine, getScheduler, loadDataset, loadMetric, progress, setSeed } from "accelerate-ts";
 import { AutoModelForSequenceClassification, AutoTokenizer } from "accelerate-ts/models";
 
 const { values, positionals } = parseArgs({
@@ -30,7 +29,7 @@ console.log(raw);
 
 const tokenizer = await AutoTokenizer.fromPretrained(checkpoint);
 const mapper = tokenizer.mapper("sentence1", "sentence2", { truncation: true, maxLength: Number(values["max-length"]) });
-const tokenized = (await raw.map(mapper, { batched: true, numProc: availableParallelism() }))
+const tokenized = (await raw.map(mapper, { batched: true, numProc: Engine.default().threads }))
   .removeColumns(["sentence1", "sentence2"])
   .renameColumn("label", "labels");
 
