@@ -27,3 +27,15 @@ function readThreads(env: Readonly<Record<string, string | undefined>>): number 
   const shared = Number.parseInt(env.OMP_NUM_THREADS ?? "", 10);
   return shared >= 1 && shared <= 1024 ? shared : undefined;
 }
+
+/** How to write to a terminal (https://no-color.org). */
+export interface TerminalSettings {
+  readonly noColor: boolean;
+  /** COLUMNS, for terminals that do not say how wide they are. */
+  readonly columns: number | undefined;
+}
+
+export function terminalSettings(env: Readonly<Record<string, string | undefined>> = process.env): TerminalSettings {
+  const columns = Number(env.COLUMNS);
+  return { noColor: env.NO_COLOR !== undefined && env.NO_COLOR !== "", columns: Number.isInteger(columns) && columns > 0 ? columns : undefined };
+}

@@ -1,0 +1,93 @@
+// Cuts CSV bytes into fields by the rules of Python's readers (csv, pandas), so that the same file gives the same rows:
+// a quote opens a quoted field only at its start, a doubled quote inside is a quote, text behind the closing quote belongs to the field.
+import { ArgumentError } from "../../errors.js";
+import { chunksOf, DataFileError } from "./files.js";
+
+export interface CsvRecord {
+  readonly fields: string[];
+  /** Where the record begins: line from 1, offset in bytes from 0. */
+  readonly line: number;
+  readonly byte: number;
+}
+const [NEWLINE, RETURN, QUOTE] = [10, 13, 34];
+
+interface Scanned {
+  readonly fields: string[];
+  readonly end: number;
+  readonly newlines: number;
+}
+
+/** One record from `start`; undefined when the buffer ends inside it and more may come. */
+function scan(data: Buffer, start: number, delimiter: number, final: boolean): Scanned | "open quote" | undefined {
+  const fields: string[] = [];
+  let [at, newlines] = [start, 0];
+  for (;;) {
+    let text = "";
+    if (data[at] === QUOTE) {
+      let from = ++at;
+      for (;;) {
+        const to = data.indexOf(QUOTE, at);
+        if (to < 0 || (to + 1 >= data.length && !final)) return final ? "open quote" : undefined;
+        text += data.toString("utf8", from, to);
+        if (data[to + 1] !== QUOTE) {
+          at = to + 1;
+          break;
+        }
+        // The second quote of the pair is the first byte of the next piece.
+        from = to + 1;
+        at = to + 2;
+      }
+      for (const c of text) if (c === "\n") newlines++;
+    }
+    const from = at;
+    while (at < data.length && data[at] !== delimiter && data[at] !== NEWLINE && data[at] !== RETURN) at++;
+    if (at >= data.length && !final) return undefined;
+    fields.push(text + data.toString("utf8", from, at));
+    if (at < data.length && data[at] === delimiter) {
+      at++;
+      continue;
+    }
+    if (data[at] !== RETURN) return { fields, end: at + 1, newlines: newlines + 1 };
+    if (at + 1 >= data.length && !final) return undefined;
+    return { fields, end: at + (data[at + 1] === NEWLINE ? 2 : 1), newlines: newlines + 1 };
+  }
+}
+
+/** The records of a file; empty lines are skipped. @throws DataFileError ERR_DATA_FILE for a quote that is never closed. */
+export async function* csvRecords(file: string, delimiter: string): AsyncGenerator<CsvRecord, void, undefined> {
+  const code = delimiter.charCodeAt(0);
+  if (delimiter.length !== 1 || code > 127 || code === QUOTE || code === NEWLINE || code === RETURN) {
+    throw new ArgumentError(`delimiter ${JSON.stringify(delimiter)}`, { code: "ERR_CSV_DELIMITER", hint: 'give one ASCII character, such as "," or "\\t"' });
+  }
+  let rest: Buffer = Buffer.alloc(0);
+  let [line, byte, needed] = [1, 0, 0];
+  const take = function* (data: Buffer, final: boolean): Generator<CsvRecord, number> {
+    let at = 0;
+    while (at < data.length) {
+      const record = scan(data, at, code, final);
+      if (!record) break;
+      if (record === "open quote") throw new DataFileError(file, "a quote is opened and never closed", { line, byte });
+      if (record.fields.length > 1 || record.fields[0] !== "") yield { fields: record.fields, line, byte };
+      const end = Math.min(record.end, data.length);
+      line += record.newlines;
+      byte += end - at;
+      at = end;
+    }
+    return at;
+  };
+  let first = true;
+  for await (const chunk of chunksOf(file)) {
+    let data = rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk;
+    if (first && data.subarray(0, 3).equals(Buffer.from([0xef, 0xbb, 0xbf]))) [data, byte] = [data.subarray(3), 3];
+    first = false;
+    if (data.length < needed) {
+      rest = data;
+      continue;
+    }
+    const used = yield* take(data, false);
+    rest = Buffer.from(data.subarray(used));
+    // A record longer than the buffer is looked at again only when the buffer has doubled.
+    needed = used === 0 ? data.length * 2 : 0;
+  }
+  yield* take(rest, true);
+}

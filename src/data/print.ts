@@ -1,0 +1,24 @@
+// How datasets print: the texts of Python's datasets, byte for byte.
+
+/** Python's repr of a string: single quotes unless the text holds one and no double quote. */
+export function pythonString(text: string): string {
+  const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
+  const escaped = text.replaceAll("\\", "\\\\").replaceAll("\n", "\\n").replaceAll("\r", "\\r").replaceAll("\t", "\\t");
+  return quote + (quote === "'" ? escaped.replaceAll("'", "\\'") : escaped) + quote;
+}
+export const pythonList = (texts: readonly string[]): string => `[${texts.map(pythonString).join(", ")}]`;
+
+/** Dataset({ features: [...], num_rows: N }) over four lines. */
+export const datasetText = (columns: readonly string[], length: number): string =>
+  `Dataset({\n    features: ${pythonList(columns)},\n    num_rows: ${length}\n})`;
+
+/** DatasetDict({ train: Dataset({...}) ... }), every line of a split four spaces deeper. */
+export function datasetDictText(splits: readonly (readonly [name: string, text: string])[]): string {
+  const lines = splits.map(([name, text]) =>
+    `${name}: ${text}`
+      .split("\n")
+      .map((line) => `    ${line}\n`)
+      .join(""),
+  );
+  return `DatasetDict({\n${lines.join("")}})`;
+}

@@ -1,0 +1,145 @@
+// The progress bar: counts, measures, and draws now and then: one moving line on a TTY, a plain line every few seconds elsewhere.
+import { AccelerateError, ArgumentError } from "../errors.js";
+import { progressLine } from "./line.js";
+import type { Terminal } from "./terminal.js";
+
+export interface ProgressBar {
+  /** Steps done; over items, those given out so far, the one in hand among them. */
+  readonly n: number;
+  readonly total: number | undefined;
+  /** Counts n more steps (default 1). A bar over a number of steps closes itself at the last. */
+  update(n?: number): void;
+  /** Shown behind the rate: `{ loss: 0.0841 }`. */
+  setPostfix(values: Readonly<Record<string, number | string>>): void;
+  setDescription(text: string): void;
+  /** Draws the last line and ends it. */
+  close(): void;
+}
+export interface ProgressOptions {
+  /** Text before the bar. */
+  readonly description?: string;
+  /** What the rate counts; default "steps", over a DataLoader "samples". */
+  readonly unit?: string;
+  /** Units in one step, such as the batch size; default 1, over a DataLoader its batchSize. */
+  readonly unitScale?: number;
+  /** false draws nothing: for workers that are not the main process. */
+  readonly enabled?: boolean;
+}
+
+const TTY_INTERVAL = 100;
+const PLAIN_INTERVAL = 5000;
+/** The rate is that of the last seconds. */
+const RATE_WINDOW = 10_000;
+
+export class Bar implements ProgressBar {
+  readonly total: number | undefined;
+  readonly #terminal: Terminal;
+  readonly #options: ProgressOptions;
+  readonly #closesItself: boolean;
+  readonly #start: number;
+  #nextDraw: number;
+  #drawn = false;
+  #closed = false;
+  #n = 0;
+  #description: string;
+  #postfix: readonly (readonly [string, number | string])[] = [];
+  readonly #marks: { time: number; n: number }[];
+
+  /** Nothing is drawn before `delay` milliseconds have passed, and then nothing at all if it was closed before. */
+  constructor(terminal: Terminal, total: number | undefined, options: ProgressOptions & { readonly closesItself?: boolean; readonly delay?: number }) {
+    if (total !== undefined && !(total >= 0))
+      throw new ArgumentError(`progress: total is ${total}`, { code: "ERR_PROGRESS", hint: "give the number of steps" });
+    this.total = total;
+    this.#terminal = terminal;
+    this.#options = options;
+    this.#description = options.description ?? "";
+    this.#closesItself = options.closesItself ?? false;
+    this.#start = terminal.now();
+    this.#marks = [{ time: this.#start, n: 0 }];
+    this.#nextDraw = this.#start + Math.max(options.delay ?? 0, terminal.isTTY ? 0 : PLAIN_INTERVAL);
+    this.#drawn = options.delay === undefined;
+  }
+  get n(): number {
+    return this.#n;
+  }
+  update(n = 1): void {
+    this.#n += n;
+    if (this.#closesItself && this.total !== undefined && this.#n >= this.total) this.close();
+    else this.#draw(false);
+  }
+  setPostfix(values: Readonly<Record<string, number | string>>): void {
+    this.#postfix = Object.entries(values);
+    this.#draw(false);
+  }
+  setDescription(text: string): void {
+    this.#description = text;
+    this.#draw(false);
+  }
+  close(): void {
+    if (this.#closed) return;
+    if (this.#drawn) this.#draw(true);
+    this.#closed = true;
+  }
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #draw(last: boolean): void {
+    const now = this.#terminal.now();
+    if (this.#closed || this.#options.enabled === false || (!last && now < this.#nextDraw)) return;
+    const { isTTY, color, columns } = this.#terminal;
+    this.#nextDraw = now + (isTTY ? TTY_INTERVAL : PLAIN_INTERVAL);
+    this.#drawn = true;
+    const line = progressLine(this.#state(now, last), columns - 1, color);
+    this.#terminal.write(isTTY ? `\r${line}\x1b[K${last ? "\n" : ""}` : `${line}\n`);
+  }
+  #state(now: number, last: boolean) {
+    const marks = this.#marks;
+    marks.push({ time: now, n: this.#n });
+    while (marks.length > 2 && marks[1]!.time < now - RATE_WINDOW) marks.shift();
+    // The last line tells of the whole run.
+    const from = last ? { time: this.#start, n: 0 } : marks[0]!;
+    const stepsPerSecond = now > from.time && this.#n > from.n ? ((this.#n - from.n) * 1000) / (now - from.time) : undefined;
+    const left = this.total !== undefined && stepsPerSecond && !last ? (this.total - this.#n) / stepsPerSecond : undefined;
+    return {
+      description: this.#description,
+      n: this.#n,
+      total: this.total,
+      unit: this.#options.unit ?? "steps",
+      rate: stepsPerSecond && stepsPerSecond * (this.#options.unitScale ?? 1),
+      postfix: this.#postfix,
+      elapsedSeconds: (now - this.#start) / 1000,
+      secondsLeft: left,
+    };
+  }
+}
+
+/** The number of items, when they know it. A loader over a stream refuses to say. */
+function lengthOf(items: { readonly length?: number }): number | undefined {
+  try {
+    return items.length;
+  } catch (error) {
+    if (error instanceof AccelerateError && error.code === "ERR_NO_LENGTH") return undefined;
+    throw error;
+  }
+}
+
+/** A bar that is iterated in place of the items: counts each as it is given out, closes when the loop ends, however it ends. */
+export class IteratingBar<T> extends Bar implements AsyncIterable<T> {
+  readonly #items: AsyncIterable<T> | Iterable<T>;
+  constructor(terminal: Terminal, items: (AsyncIterable<T> | Iterable<T>) & { readonly length?: number }, options: ProgressOptions) {
+    const { batchSize } = items as { readonly batchSize?: unknown };
+    super(terminal, lengthOf(items), { ...(typeof batchSize === "number" ? { unit: "samples", unitScale: batchSize } : {}), ...options });
+    this.#items = items;
+  }
+  async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
+    try {
+      for await (const item of this.#items) {
+        this.update(1);
+        yield item;
+      }
+    } finally {
+      this.close();
+    }
+  }
+}

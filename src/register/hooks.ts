@@ -1,0 +1,49 @@
+// Loader hooks: .ts files are transformed by esbuild; "./x.js" finds x.ts as tsc would. They run in Node's own loader thread.
+import { readFile } from "node:fs/promises";
+import type { LoadFnOutput, LoadHookContext, ResolveFnOutput, ResolveHookContext } from "node:module";
+import { fileURLToPath } from "node:url";
+import { transform } from "esbuild";
+
+type NextResolve = (specifier: string, context?: Partial<ResolveHookContext>) => ResolveFnOutput | Promise<ResolveFnOutput>;
+type NextLoad = (url: string, context?: Partial<LoadHookContext>) => LoadFnOutput | Promise<LoadFnOutput>;
+
+const typescript = /^file:.*\.([cm]?)ts(\?.*)?$/;
+/** What may stand in an import, and the file it may mean. */
+const sources: readonly (readonly [written: RegExp, file: string])[] = [
+  [/\.js$/, ".ts"],
+  [/\.mjs$/, ".mts"],
+  [/\.cjs$/, ".cts"],
+];
+
+const isMissing = (error: unknown): boolean => (error as { code?: unknown }).code === "ERR_MODULE_NOT_FOUND";
+
+/** A relative import of a .js file that is not there means the .ts file it is compiled from. */
+export async function resolve(specifier: string, context: ResolveHookContext, next: NextResolve): Promise<ResolveFnOutput> {
+  try {
+    return await next(specifier, context);
+  } catch (error) {
+    const rewritten =
+      /^(\.|\/|file:)/.test(specifier) && context.parentURL?.match(typescript) ? sources.find(([written]) => written.test(specifier)) : undefined;
+    if (!rewritten || !isMissing(error)) throw error;
+    try {
+      return await next(specifier.replace(...rewritten), context);
+    } catch (second) {
+      throw isMissing(second) ? error : second;
+    }
+  }
+}
+
+export async function load(url: string, context: LoadHookContext, next: NextLoad): Promise<LoadFnOutput> {
+  const kind = typescript.exec(url);
+  if (!kind) return next(url, context);
+  const file = fileURLToPath(url);
+  const commonjs = kind[1] === "c";
+  const { code } = await transform(await readFile(file, "utf8"), {
+    loader: "ts",
+    format: commonjs ? "cjs" : "esm",
+    target: "node20",
+    sourcemap: "inline",
+    sourcefile: file,
+  });
+  return { format: commonjs ? "commonjs" : "module", source: code, shortCircuit: true };
+}
