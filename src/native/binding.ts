@@ -69,6 +69,8 @@ export function loadNative(): NativeBinding {
     throw new AccelerateError("ERR_NATIVE_MISSING", "the native addon is switched off by ACCELERATE_TS_NATIVE=0", { hint: "unset it to train or run a model" });
   if (!existsSync(path)) throw new AccelerateError("ERR_NATIVE_MISSING", `the native addon is not built (no ${path})`, { hint });
   try {
+    // require() would run anything else as JavaScript.
+    if (!path.endsWith(".node")) throw new Error("its name does not end in .node");
     return createRequire(import.meta.url)(path) as NativeBinding;
   } catch (cause) {
     throw new AccelerateError("ERR_NATIVE_LOAD", `the native addon ${path} does not load (${cause instanceof Error ? cause.message : cause})`, { hint, cause });

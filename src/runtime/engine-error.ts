@@ -55,21 +55,25 @@ export class EngineError extends AccelerateError {
 const forms: readonly RegExp[] = [
   /returned while running (?<op>\S+) node\. Name:'(?<node>[^']*)' Status Message: (?<text>[\s\S]*)/,
   /Node \((?<node>[^)]*)\) Op \((?<op>[^)]*)\) (?<text>[\s\S]*)/,
-  /In Node, \("(?<node>[^"]*)", (?<op>[^,]+), [^)]*\) : \((?:"(?<tensor>[^"]*)")?[\s\S]*?Error (?<text>[\s\S]*)/,
+  /In Node, \("(?<node>[^"]*)", (?<op>[^,]+), [\s\S]*?, Error (?<text>[\s\S]*)/,
   /(?<text>Type Error: .*?of Optype \((?<op>[^)]*)\)[\s\S]*?in node \((?<node>[^)]*)\)[\s\S]*)/,
   /(?<text>Type Error: Type '[^']*' of (?:input|output) parameter \((?<tensor>[^)]*)\) of operator \((?<op>[^)]*)\) in node \((?<node>[^)]*)\)[\s\S]*)/,
   /(?<text>Could not find an implementation for (?<op>[^(\s]+)\(\d+\) node with name '(?<node>[^']*)'[\s\S]*)/,
-  /(?<text>(?:Node input|Nodes in a graph must be topologically sorted, however input) '(?<tensor>[^']*)' of node:\s*(?:name: )?(?<node>[\s\S]*?) (?:is not a graph input|OpType: (?<op>\S+))[\s\S]*)/,
+  /(?<text>Node input '(?<tensor>[^']*)' is not a graph input[\s\S]*)/,
+  /(?<text>Nodes in a graph must be topologically sorted, however input '(?<tensor>[^']*)' of node:\s*name: (?<node>.*?) OpType: (?<op>\S+)[\s\S]*)/,
   /(?<text>(?<op>[\w.:]+)\(-?\d+\) is not a registered function\/op[\s\S]*)/,
 ];
 const tensorForms: readonly RegExp[] = [/input(?: name)?:\s*'?(?<tensor>[\w./:-]+)/i, /tensor '(?<tensor>[^']+)'/, /output '(?<tensor>[^']+)'/];
+
+/** The C++ source, function and condition in front of the text of a failed check. */
+const sourcePlace = /^\/\S+:\d+ [\s\S]*? was false\. (?=\S)/;
 
 /** Takes one of ONNX Runtime's messages apart. */
 export function parseMessage(message: string): GraphPlace & { readonly text: string } {
   for (const form of forms) {
     const groups = form.exec(message)?.groups;
     if (groups === undefined) continue;
-    const text = (groups.text ?? message).trim();
+    const text = (groups.text ?? message).trim().replace(sourcePlace, "");
     return { node: groups.node || undefined, op: groups.op || undefined, tensor: groups.tensor ?? findTensor(text), text };
   }
   return { tensor: findTensor(message), text: message.trim() };

@@ -5,6 +5,7 @@ import { loadNative, type NativeBinding } from "../native/binding.js";
 import { EngineError, engineError } from "./engine-error.js";
 import { usableCores } from "./host.js";
 import { knownVersions, libraryPath } from "./library.js";
+import { nodeTensors } from "./model-nodes.js";
 import { Session, type SessionOptions } from "./session.js";
 
 export interface EngineOptions {
@@ -102,7 +103,7 @@ export class Engine implements AsyncDisposable {
       return session;
     } catch (cause) {
       if (cause instanceof EngineError) throw cause;
-      throw engineError(cause, `session${name ? ` ${name}` : ""} could not be made`);
+      throw engineError(cause, `session${name ? ` ${name}` : ""} could not be made`, (node) => nodeTensors(model, node));
     }
   }
 

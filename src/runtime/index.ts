@@ -5,4 +5,5 @@ export { cpu, type Device } from "./device.js";
 export { Engine, type EngineOptions } from "./engine.js";
 export { EngineError, type EngineErrorCode } from "./engine-error.js";
 export { usableCores, usableMemory } from "./host.js";
+export { type CallKey, dropoutKey, dropoutMask, philox4x32 } from "./philox.js";
 export { Session, type SessionOptions, type SlotInfo } from "./session.js";

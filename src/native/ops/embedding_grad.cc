@@ -27,15 +27,11 @@ class EmbeddingGrad {
     if (dy.count() != outer * count * inner) {
       return call.fail("EmbeddingGrad takes dY of " + std::to_string(outer * count * inner) + " elements (" + std::to_string(count) + " indices), got " + std::to_string(dy.count()));
     }
-    const I* ids = indices.as<I>();
-    for (size_t i = 0; i < count; i++) {
-      const int64_t id = ids[i];
-      if (id < -static_cast<int64_t>(rows) || id >= static_cast<int64_t>(rows)) {
-        return call.fail("EmbeddingGrad: index " + std::to_string(id) + " at place " + std::to_string(i) + " is outside of the table's " + std::to_string(rows) + " rows");
-      }
-    }
     T* out = static_cast<T*>(call.output(0, dims));
-    if (call.ok()) embedding_grad<T, I>(ids, count, dy.as<T>(), outer, rows, inner, padding_, out, call.parallel());
+    if (!call.ok()) return;
+    const int64_t bad = embedding_grad<T, I>(indices.as<I>(), count, dy.as<T>(), outer, rows, inner, padding_, out, call.parallel());
+    if (bad < 0) return;
+    call.fail("index " + std::to_string(indices.as<I>()[bad]) + " at place " + std::to_string(bad) + " is outside of the table's " + std::to_string(rows) + " rows");
   }
 
  private:

@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+import { Engine } from "../../src/runtime/index.js";
+import { slowModel } from "../support/tiny-model.js";
+
+suite("Aborting a run", async () => {
+  const size = 256;
+  const engine = Engine.default();
+  const session = await engine.createSession(slowModel(size, 400), { name: "slow" });
+  const x = new Float32Array(size * size);
+  for (let i = 0; i < size; i++) x[i * size + i] = 1;
+  const make = () => {
+    const binding = session.createBinding();
+    const out = new Float32Array(size * size);
+    binding.bindInput(0, x, [size, size]);
+    binding.bindInput(1, x, [size, size]);
+    binding.bindOutput(0, out, [size, size]);
+    return { binding, out };
+  };
+
+  test("an aborted run rejects with the signal's reason, and the binding runs again", async () => {
+    const { binding, out } = make();
+    for (let round = 0; round < 3; round++) {
+      const controller = new AbortController();
+      const reason = new Error("enough");
+      const run = binding.run({ signal: controller.signal });
+      setTimeout(() => controller.abort(reason), 5);
+      await assert.rejects(run, (error) => error === reason);
+    }
+    await binding.run();
+    assert.deepEqual(out, x);
+  });
+
+  test("a run that was still waiting is aborted without being started", async () => {
+    const [first, second] = [make(), make()];
+    const controller = new AbortController();
+    const runs = Promise.allSettled([first.binding.run(), second.binding.run({ signal: controller.signal })]);
+    controller.abort("no longer wanted");
+    const [done, aborted] = await runs;
+    assert.equal(done.status, "fulfilled");
+    assert.deepEqual(aborted, { status: "rejected", reason: "no longer wanted" });
+    assert.ok(second.out.every((value) => value === 0));
+    await second.binding.run();
+    assert.deepEqual(second.out, x);
+  });
+
+  test("a signal that is aborted before the run starts it not", async () => {
+    const { binding, out } = make();
+    const reason = new Error("too late");
+    await assert.rejects(binding.run({ signal: AbortSignal.abort(reason) }), (error) => error === reason);
+    assert.ok(out.every((value) => value === 0));
+  });
+
+  test("an abort after the run's end changes nothing, whatever the order of settling", async () => {
+    const { binding } = make();
+    const controller = new AbortController();
+    await binding.run({ signal: controller.signal });
+    controller.abort();
+    await binding.run();
+    // Both are settled in one turn of the event loop; the first one's continuation aborts the second.
+    const late = new AbortController();
+    const [a, b] = [make(), make()];
+    const runs = Promise.allSettled([a.binding.run().then(() => late.abort("late")), b.binding.run({ signal: late.signal })]);
+    const until = performance.now() + 1000;
+    while (performance.now() < until); // the JS thread is busy: both runs end unseen
+    const [, second] = await runs;
+    assert.equal(second.status === "fulfilled" || second.reason === "late", true);
+  });
+
+  test("a timeout signal works, and memory is summed by no aborted run", async () => {
+    const { binding, out } = make();
+    const sum = new Float32Array(size * size);
+    const run = binding.run({ signal: AbortSignal.timeout(5), accumulate: [{ into: sum, from: out }] });
+    await assert.rejects(run, { name: "TimeoutError" });
+    assert.ok(sum.every((value) => value === 0));
+    await session.close();
+  });
+});

@@ -1,0 +1,144 @@
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
+import { ArgumentError } from "../../src/errors.js";
+import { Engine, type EngineError } from "../../src/runtime/index.js";
+import { addModel, slowModel } from "../support/tiny-model.js";
+
+/** A run of about the given time on this machine, whatever its speed. */
+async function slowBinding(engine: Engine, milliseconds: number) {
+  const size = 384;
+  const x = new Float32Array(size * size).fill(1e-3);
+  const bind = async (steps: number) => {
+    const session = await engine.createSession(slowModel(size, steps), { name: `slow-${steps}` });
+    const binding = session.createBinding();
+    binding.bindInput(0, x, [size, size]);
+    binding.bindInput(1, x, [size, size]);
+    binding.bindOutput(0, new Float32Array(size * size), [size, size]);
+    await binding.run();
+    return binding;
+  };
+  const probe = await bind(50);
+  const started = performance.now();
+  await probe.run();
+  return bind(Math.ceil((50 * milliseconds) / (performance.now() - started)));
+}
+
+suite("Engine", () => {
+  const engine = Engine.default();
+
+  test("reports the version and threads it runs with", () => {
+    assert.match(engine.version, /^1\.30\./);
+    assert.ok(engine.threads >= 1);
+    assert.equal(Engine.default(), engine);
+  });
+
+  test("a timer of 5 ms keeps ticking while a run of about a second is in flight", async () => {
+    const binding = await slowBinding(engine, 1000);
+    const ticks: number[] = [];
+    const timer = setInterval(() => ticks.push(performance.now()), 5);
+    const started = performance.now();
+    await binding.run();
+    const took = performance.now() - started;
+    clearInterval(timer);
+    // A machine with fewer cores than busy threads ticks late; a blocked JS thread would not tick at all.
+    assert.ok(ticks.length > took / 25, `${ticks.length} ticks in ${took.toFixed(0)} ms`);
+    assert.ok(took > 250, `the run took only ${took.toFixed(0)} ms`);
+  });
+
+  test("several sessions live side by side and one is made while another runs", async () => {
+    const slow = await slowBinding(engine, 400);
+    let running = true;
+    const run = slow.run().finally(() => {
+      running = false;
+    });
+    await using add = await engine.createSession(addModel(), { name: "add" });
+    assert.ok(running, "the session was made during the run");
+    const bindings = [0, 1, 2].map((i) => {
+      const binding = add.createBinding();
+      const out = new Float32Array(2);
+      binding.bindInput(0, new Float32Array([i, i]), [2]);
+      binding.bindInput(1, new Float32Array([10, 20]), [2]);
+      binding.bindOutput(0, out, [2]);
+      return { binding, out };
+    });
+    await Promise.all([run, ...bindings.map(({ binding }) => binding.run())]);
+    assert.deepEqual(
+      bindings.map(({ out }) => [...out]),
+      [
+        [10, 20],
+        [11, 21],
+        [12, 22],
+      ],
+    );
+  });
+
+  test("jobs run in the order of their submission", async () => {
+    await using session = await engine.createSession(addModel());
+    const total = new Float32Array([0]);
+    const bindings = Array.from({ length: 20 }, (_, i) => {
+      const binding = session.createBinding();
+      binding.bindInput(0, total, [1]);
+      binding.bindInput(1, new Float32Array([i]), [1]);
+      binding.bindOutput(0, total, [1]);
+      return binding;
+    });
+    const order: number[] = [];
+    await Promise.all(bindings.map((binding, i) => binding.run().then(() => order.push(i))));
+    assert.equal(total[0], 190);
+    assert.deepEqual(
+      order,
+      [...order].sort((a, b) => a - b),
+    );
+  });
+
+  test("allocates zeroed, page-aligned memory of any size and refuses sizes that are none", () => {
+    for (const bytes of [1, 4096, 5 << 20]) {
+      const buffer = engine.allocate(bytes);
+      assert.equal(buffer.byteLength, bytes);
+      assert.ok(new Uint8Array(buffer).every((byte) => byte === 0));
+    }
+    assert.throws(() => engine.allocate(0), ArgumentError);
+    assert.throws(
+      () => engine.allocate(2 ** 52),
+      (error: EngineError) => error.code === "ERR_ARENA_MEMORY",
+    );
+  });
+
+  test("a second engine shares the environment, and other options are refused by name", () => {
+    assert.equal(Engine.open({ threads: engine.threads }).threads, engine.threads);
+    assert.throws(
+      () => Engine.open({ threads: engine.threads + 1 }),
+      (error: EngineError) => error.code === "ERR_ENGINE_OPEN" && error.message.includes(`threads ${engine.threads}, not ${engine.threads + 1}`),
+    );
+    assert.throws(() => Engine.open({ threads: 0 }), ArgumentError);
+  });
+
+  test("a closed engine closes its sessions, makes no more, and the default one opens again", async () => {
+    const other = Engine.open();
+    const session = await other.createSession(addModel(), { name: "last" });
+    const binding = session.createBinding();
+    binding.bindInput(0, new Float32Array([1]), [1]);
+    binding.bindInput(1, new Float32Array([2]), [1]);
+    const out = new Float32Array(1);
+    binding.bindOutput(0, out, [1]);
+    const run = binding.run();
+    await other.close();
+    await run;
+    assert.equal(out[0], 3);
+    await assert.rejects(other.createSession(addModel()), { code: "ERR_ENGINE_CLOSED" });
+    assert.throws(() => session.createBinding(), { code: "ERR_SESSION_CLOSED" });
+    await assert.rejects(binding.run(), { code: "ERR_BINDING_CLOSED" });
+    await (await Engine.default().createSession(addModel())).close();
+  });
+
+  test("worker threads use the same environment at the same time", async () => {
+    const workers = [3, 4].map((value) => new Worker(new URL("./fixtures/worker-child.js", import.meta.url), { workerData: { value, runs: 200 } }));
+    const sums = await Promise.all(workers.map((worker) => new Promise((resolve, reject) => worker.once("message", resolve).once("error", reject))));
+    assert.deepEqual(sums, [600, 800]);
+    await Promise.all(workers.map((worker) => worker.terminate()));
+    await sleep(1);
+    await (await engine.createSession(addModel())).close();
+  });
+});
