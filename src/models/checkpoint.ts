@@ -4,9 +4,7 @@ import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
 import { AccelerateError } from "../errors.js";
-import { SafetensorsFile } from "./safetensors.js";
-import { SafetensorsError } from "./safetensors-error.js";
-import type { TensorEntry } from "./safetensors-header.js";
+import { SafetensorsError, SafetensorsFile, type TensorEntry } from "../safetensors/index.js";
 
 export const weightsName = "model.safetensors";
 export const indexName = "model.safetensors.index.json";

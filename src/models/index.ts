@@ -8,9 +8,14 @@ export { Checkpoint } from "./checkpoint.js";
 export { ConfigError, type Labels, type PretrainedConfig, type ProblemType } from "./config.js";
 export type { FromPretrainedOptions } from "./from-pretrained.js";
 export { type PreTrainedModel, PreTrainedModelBase } from "./pretrained-model.js";
-export { loadSafetensors, SafetensorsFile } from "./safetensors.js";
-export { SafetensorsError, type SafetensorsErrorCode } from "./safetensors-error.js";
-export { type SaveSafetensorsOptions, saveSafetensors } from "./safetensors-writer.js";
+export {
+  loadSafetensors,
+  SafetensorsError,
+  type SafetensorsErrorCode,
+  SafetensorsFile,
+  type SaveSafetensorsOptions,
+  saveSafetensors,
+} from "../safetensors/index.js";
 export type {
   EncoderInputs,
   EncoderOutput,

@@ -1,11 +1,10 @@
 // What all models of the library share: a config, saving, and the first values of new weights.
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { TensorData } from "../graph/dtype.js";
 import { Embedding, init, LayerNorm, Linear, ModuleBase, type Parameter } from "../nn/index.js";
 import { type PretrainedConfig, saveConfig } from "./config.js";
 import { weightsName } from "./checkpoint.js";
-import { saveSafetensors } from "./safetensors-writer.js";
+import { saveModule } from "../nn/module-file.js";
 import type { ModelOutput, UnknownBatch } from "./types.js";
 
 /** A model with a config; its classes add their typed call. */
@@ -21,13 +20,9 @@ export abstract class PreTrainedModelBase extends ModuleBase {
    */
   async savePretrained(directory: string): Promise<void> {
     await mkdir(directory, { recursive: true });
-    const tensors = [...this.namedParameters()].map(([name, p]): readonly [string, TensorData] => [
-      name,
-      { dtype: "float32", shape: p.shape, data: p.values() },
-    ]);
     const { torch_dtype: _, ...config } = this.config;
     // Weights first: a folder with a config but without its weights would look like a model.
-    await saveSafetensors(join(directory, weightsName), tensors);
+    await saveModule(this, join(directory, weightsName));
     await saveConfig(directory, { ...config, dtype: "float32" } as PretrainedConfig, this.constructor.name);
   }
 }

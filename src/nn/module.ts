@@ -2,6 +2,7 @@
 import { inspect } from "node:util";
 import { ArgumentError } from "../errors.js";
 import { activeTracer, callTraced, Parameter, type Tensor, type Traceable } from "../tensor/index.js";
+import { loadModule, saveModule } from "./module-file.js";
 
 /**
  * Makes instances callable: the constructor gives back a function that has the class's prototype. Fields of this class would
@@ -133,6 +134,20 @@ export abstract class ModuleBase extends Callable implements Traceable {
   requiresGrad(value: boolean): this {
     for (const parameter of this.parameters()) parameter.requiresGrad = value;
     return this;
+  }
+
+  /**
+   * Writes parameters and persistent buffers into a safetensors file.
+   *
+   * @example
+   * await model.save("model.safetensors");
+   */
+  save(file: string): Promise<void> {
+    return saveModule(this, file);
+  }
+  /** Reads what `save` wrote into a module of the same structure; AccelerateError ERR_WEIGHTS_MISMATCH names what differs. */
+  load(file: string): Promise<void> {
+    return loadModule(this, file);
   }
 
   structure(): string {

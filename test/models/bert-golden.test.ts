@@ -6,7 +6,7 @@ import { describe, it } from "node:test";
 import { BertModel } from "../../src/models/bert.js";
 import { BertForSequenceClassification } from "../../src/models/bert-for-sequence-classification.js";
 import type { ProblemType } from "../../src/models/config.js";
-import { loadSafetensors } from "../../src/models/safetensors.js";
+import { loadSafetensors } from "../../src/safetensors/index.js";
 import { packageRoot } from "../../src/package-root.js";
 import { type NestedNumbers, type Parameter, tensor } from "../../src/tensor/index.js";
 import { flatNumbers, goldenFile, gradientBound, int64Batch, maxAbs, near, normOf, readGolden } from "./golden-support.js";

@@ -10,8 +10,7 @@ import { BertModel } from "../../src/models/bert.js";
 import { bertConfig } from "../../src/models/bert-config.js";
 import { BertForSequenceClassification } from "../../src/models/bert-for-sequence-classification.js";
 import { matchNames } from "../../src/models/load-weights.js";
-import { loadSafetensors } from "../../src/models/safetensors.js";
-import { saveSafetensors } from "../../src/models/safetensors-writer.js";
+import { loadSafetensors, saveSafetensors } from "../../src/safetensors/index.js";
 import { setSeed, tensor } from "../../src/tensor/index.js";
 import { goldenFile, int64Batch, maxAbs } from "./golden-support.js";
 

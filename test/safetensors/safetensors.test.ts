@@ -8,10 +8,7 @@ import fc from "fast-check";
 import { AccelerateError } from "../../src/errors.js";
 import { type DType, dtypes, sizeOf, type TensorData } from "../../src/graph/dtype.js";
 import { Checkpoint } from "../../src/models/checkpoint.js";
-import { loadSafetensors, SafetensorsFile } from "../../src/models/safetensors.js";
-import { SafetensorsError } from "../../src/models/safetensors-error.js";
-import { storedTypes } from "../../src/models/safetensors-header.js";
-import { saveSafetensors } from "../../src/models/safetensors-writer.js";
+import { loadSafetensors, SafetensorsError, SafetensorsFile, saveSafetensors, storedTypes } from "../../src/safetensors/index.js";
 import { packageRoot } from "../../src/package-root.js";
 
 const folder = mkdtempSync(join(tmpdir(), "safetensors-"));

@@ -3,8 +3,8 @@ import { randomUUID } from "node:crypto";
 import { open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type DType, dtypes, sizeOf, type TensorData } from "../graph/dtype.js";
-import { SafetensorsError } from "./safetensors-error.js";
-import { maxHeaderBytes, type StoredTypeName, storedTypes } from "./safetensors-header.js";
+import { SafetensorsError } from "./error.js";
+import { maxHeaderBytes, type StoredTypeName, storedTypes } from "./header.js";
 
 const storedNames = new Map<DType, StoredTypeName>(
   Object.entries(storedTypes).flatMap(([name, { dtype }]) => (dtype === undefined ? [] : [[dtype, name as StoredTypeName] as const])),

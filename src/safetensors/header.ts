@@ -1,6 +1,6 @@
 // The header of a safetensors file: u64 length, JSON, and the rules that make every byte of the data belong to one tensor.
 import type { DType } from "../graph/dtype.js";
-import { SafetensorsError } from "./safetensors-error.js";
+import { SafetensorsError } from "./error.js";
 
 interface StoredType {
   /** Bytes per element. */

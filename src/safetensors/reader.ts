@@ -2,8 +2,8 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { dtypes, sizeOf, type TensorData, type TypedArray } from "../graph/dtype.js";
 import { bfloat16ToFloat32, float16ToFloat32 } from "./half-arrays.js";
-import { SafetensorsError } from "./safetensors-error.js";
-import { headerLength, lengthBytes, parseHeader, type SafetensorsHeader, type StoredTypeName, storedTypes, type TensorEntry } from "./safetensors-header.js";
+import { SafetensorsError } from "./error.js";
+import { headerLength, lengthBytes, parseHeader, type SafetensorsHeader, type StoredTypeName, storedTypes, type TensorEntry } from "./header.js";
 
 /** Bytes per read of a tensor that is converted on the way, so that the scratch memory stays small. */
 const chunkBytes = 4 << 20;

@@ -1,0 +1,51 @@
+// The numbers of a module in a file: parameters and persistent buffers by name, as safetensors.
+import { AccelerateError } from "../errors.js";
+import type { TensorData } from "../graph/dtype.js";
+import { SafetensorsFile, saveSafetensors } from "../safetensors/index.js";
+import type { ModuleBase } from "./module.js";
+
+/** Everything of a module that a file keeps: parameters, then persistent buffers. Live views, not copies. */
+export async function moduleTensors(module: ModuleBase): Promise<Map<string, TensorData>> {
+  const tensors = new Map<string, TensorData>();
+  for (const [name, p] of module.namedParameters()) tensors.set(name, { dtype: "float32", shape: p.shape, data: p.values() });
+  for (const [name, buffer] of module.namedBuffers({ persistentOnly: true }))
+    tensors.set(name, { dtype: buffer.dtype, shape: buffer.shape, data: await buffer.data() });
+  return tensors;
+}
+
+/** Writes a module's numbers into one file, whole or not at all. */
+export async function saveModule(module: ModuleBase, file: string): Promise<void> {
+  await saveSafetensors(file, await moduleTensors(module));
+}
+
+/** Reads a module's numbers from a file that has exactly its names and shapes; nothing is changed when it has not. */
+export async function loadModule(module: ModuleBase, file: string): Promise<void> {
+  await using opened = await SafetensorsFile.open(file);
+  const wanted = await moduleTensors(module);
+  const missing = [...wanted.keys()].filter((name) => !opened.tensors.has(name));
+  const unexpected = [...opened.tensors.keys()].filter((name) => !wanted.has(name));
+  const shapes = [...wanted].flatMap(([name, { shape }]) => {
+    const inFile = opened.tensors.get(name)?.shape;
+    return inFile && inFile.join() !== shape.join() ? [`${name} is [${inFile.join(", ")}] in the file and [${shape.join(", ")}] in the module`] : [];
+  });
+  const problems = [
+    missing.length && `the file lacks ${missing.join(", ")}`,
+    unexpected.length && `the module has no ${unexpected.join(", ")}`,
+    ...shapes,
+  ].filter(Boolean);
+  if (problems.length > 0) {
+    throw new AccelerateError("ERR_WEIGHTS_MISMATCH", `${file} does not fit ${module.traceName}: ${problems.join("; ")}`, {
+      hint: "load it into a module of the same structure",
+    });
+  }
+  for (const [name, p] of module.namedParameters()) {
+    await opened.readFloat32(name, p.values());
+    p.changed();
+  }
+  for (const [name, buffer] of module.namedBuffers({ persistentOnly: true })) {
+    const data = await buffer.data();
+    const read = (await opened.read(name)).data;
+    if (read.constructor !== data.constructor) throw new AccelerateError("ERR_WEIGHTS_MISMATCH", `${file}: buffer ${name} is not ${buffer.dtype}`);
+    (data as Uint8Array).set(read as Uint8Array);
+  }
+}
