@@ -103,8 +103,9 @@ export class ShapeEnv {
     } else if (form?.some((t) => t.atoms.some((x) => this.resolve(x) !== x))) {
       let sum: poly.Polynomial = [];
       for (const term of form) {
-        let product = poly.number(term.coefficient);
-        for (const x of term.atoms) product = poly.multiply(product, this.#form(this.resolve(x)));
+        let product: poly.Polynomial | undefined = poly.number(term.coefficient);
+        for (const x of term.atoms) product = product && poly.multiply(product, this.#form(this.resolve(x)));
+        if (!product) return undefined;
         sum = poly.add(sum, product);
       }
       renewed = this.#name(sum);
@@ -285,7 +286,10 @@ export class ShapeEnv {
     if (a === 1 && operator === "*") return b;
     if (operator === "+") return this.#name(poly.add(this.#form(a), this.#form(b)));
     if (operator === "-") return this.#name(poly.subtract(this.#form(a), this.#form(b)));
-    if (operator === "*") return this.#name(poly.multiply(this.#form(a), this.#form(b)));
+    if (operator === "*") {
+      const product = poly.multiply(this.#form(a), this.#form(b));
+      return product ? this.#name(product) : this.#opaque({ operator, a, b });
+    }
     if (operator === "/") {
       if (b === 0) throw new ShapeError(`size ${this.showDim(a)} divided by 0`);
       const quotient = poly.divide(this.#form(a), this.#form(b));
@@ -301,7 +305,7 @@ export class ShapeEnv {
     const name = poly.show(form);
     const single = form.length === 1 && form[0]!.coefficient === 1 && form[0]!.atoms.length === 1;
     if (single || this.#seen.has(name)) return this.resolve(name);
-    if (name.length > maxLength) return this.unknown(this.#sum(form, (x) => this.hint(x)));
+    if (name.length > maxLength || !poly.isExact(form)) return this.unknown(this.#sum(form, (x) => this.hint(x)));
     this.#forms.set(name, form);
     this.#seen.set(name, this.#links);
     return name;
@@ -311,13 +315,16 @@ export class ShapeEnv {
     const { operator, a, b } = operation;
     const name = operator === "/" ? `(${a}/${b})` : `${operator}(${[a, b].sort().join(",")})`;
     if (this.#seen.has(name)) return this.resolve(name);
-    if (name.length > maxLength) {
-      const [x, y] = [this.hint(a), this.hint(b)];
-      return this.unknown(x === undefined || y === undefined ? undefined : operators[operator](x, y));
-    }
+    if (name.length > maxLength) return this.#opaque(operation);
     this.#atoms.set(name, operation);
     this.#seen.set(name, this.#links);
     return name;
+  }
+
+  /** An operation that is not followed further. */
+  #opaque({ operator, a, b }: Operation): Dim {
+    const [x, y] = [this.hint(a), this.hint(b)];
+    return this.unknown(x === undefined || y === undefined ? undefined : operators[operator](x, y));
   }
 
   /** The operands of a composite size, or undefined for a symbol. */

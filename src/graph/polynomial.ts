@@ -33,7 +33,15 @@ export function asNumber(p: Polynomial): number | undefined {
 export const add = (a: Polynomial, b: Polynomial): Polynomial => normal([...a, ...b]);
 export const scale = (a: Polynomial, by: number): Polynomial => (by === 0 ? [] : a.map((t) => ({ coefficient: t.coefficient * by, atoms: t.atoms })));
 export const subtract = (a: Polynomial, b: Polynomial): Polynomial => normal([...a, ...scale(b, -1)]);
-export function multiply(a: Polynomial, b: Polynomial): Polynomial {
+
+/** More than any model's sizes need; products beyond it are not multiplied out. */
+const maxAtoms = 24;
+const maxTerms = 48;
+const degree = (p: Polynomial): number => p.reduce((most, t) => Math.max(most, t.atoms.length), 0);
+
+/** The product, unless it would be too big to be of use. */
+export function multiply(a: Polynomial, b: Polynomial): Polynomial | undefined {
+  if (a.length * b.length > maxTerms || degree(a) + degree(b) > maxAtoms) return undefined;
   const terms: Term[] = [];
   for (const x of a) for (const y of b) terms.push({ coefficient: x.coefficient * y.coefficient, atoms: [...x.atoms, ...y.atoms].sort() });
   return normal(terms);
@@ -75,6 +83,9 @@ function showTerm({ coefficient, atoms }: Term): string {
   const size = Math.abs(coefficient);
   return atoms.length === 0 ? `${size}` : size === 1 ? keyOf(atoms) : `${size}*${keyOf(atoms)}`;
 }
+/** Whether all coefficients are exact. */
+export const isExact = (p: Polynomial): boolean => p.every((t) => Number.isSafeInteger(t.coefficient));
+
 /** The polynomial as text: "B", "(2*B*S+1)", "(S-1)". */
 export function show(p: Polynomial): string {
   const [first] = p;

@@ -46,7 +46,7 @@ function constantOfShape(ctx: InferContext): readonly OutputSpec[] {
   const dtype = value?.dtype ?? "float32";
   const shape = target.content ?? unknownShape(ctx.env, vectorLength(ctx, target));
   const n = shape.length === 0 ? 1 : shape[0];
-  const followed = shape.length <= 1 && typeof n === "number" && n <= maxContent;
+  const followed = shape.length <= 1 && typeof n === "number" && n >= 0 && n <= maxContent;
   return [{ dtype, shape, content: followed ? carried(dtype, shape, new Array<Dim>(n).fill(value ? Number(value.data[0]) : 0)) : undefined }];
 }
 
