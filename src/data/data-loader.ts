@@ -8,7 +8,7 @@ import { prefetch } from "./prefetch.js";
 import { batchCount, batchesOf, epochOrder } from "./sampler.js";
 import type { MapDataset } from "./types.js";
 
-export interface LoaderOptions {
+export interface DataLoaderOptions {
   /** Rows per batch; default 1. */
   readonly batchSize?: number;
   /** A new order every epoch; that of epoch e depends on the seed and e alone. Default false. */
@@ -44,10 +44,10 @@ export interface DataLoaderConstructor {
   /** Rows that the type checker does not know: the collator says what they are. */
   new <R, C, B>(
     dataset: (MapDataset<R> | AsyncIterable<R>) & (string extends keyof R ? unknown : never),
-    options: LoaderOptions & { collateFn: Collator<C, B> },
+    options: DataLoaderOptions & { collateFn: Collator<C, B> },
   ): DataLoader<B>;
-  new <R>(dataset: MapDataset<R> | AsyncIterable<R>, options?: LoaderOptions & { collateFn?: undefined }): DataLoader<Collated<R>>;
-  new <R, B>(dataset: MapDataset<R> | AsyncIterable<R>, options: LoaderOptions & { collateFn: Collator<R, B> }): DataLoader<B>;
+  new <R>(dataset: MapDataset<R> | AsyncIterable<R>, options?: DataLoaderOptions & { collateFn?: undefined }): DataLoader<Collated<R>>;
+  new <R, B>(dataset: MapDataset<R> | AsyncIterable<R>, options: DataLoaderOptions & { collateFn: Collator<R, B> }): DataLoader<B>;
   readonly prototype: DataLoader<unknown>;
 }
 
@@ -80,7 +80,7 @@ class BatchLoader<B> implements DataLoader<B> {
   #position: LoaderState = { epoch: 0, batch: 0 };
   #next: LoaderState = { epoch: 0, batch: 0 };
 
-  constructor(dataset: Rows, options: LoaderOptions & { readonly collateFn?: AnyCollator | undefined } = {}) {
+  constructor(dataset: Rows, options: DataLoaderOptions & { readonly collateFn?: AnyCollator | undefined } = {}) {
     if (typeof dataset !== "object" || dataset === null || !(isMap(dataset) || Symbol.asyncIterator in dataset || Symbol.iterator in dataset)) {
       throw fault(
         "ERR_LOADER_DATASET",

@@ -8,5 +8,5 @@ export type { Known, KnownDatasets } from "./known.js";
 export type { Batch, Columns, ColumnValue, MapDataset, MapOptions, Mapper, ModuleRef, Row } from "./types.js";
 export { type Collated, defaultCollate } from "./collate.js";
 export { DataCollatorWithPadding, type Padded, type PaddingOptions } from "./padding-collator.js";
-export { type Collator, DataLoader, type DataLoaderConstructor, type LoaderOptions, type LoaderState } from "./data-loader.js";
+export { type Collator, DataLoader, type DataLoaderConstructor, type DataLoaderOptions, type LoaderState } from "./data-loader.js";
 export { Pcg64 } from "./pcg64.js";

@@ -36,10 +36,11 @@ export interface PaddingRules {
   readonly modelMaxLength?: number;
 }
 
-/** A collator: call it with rows, or with columns as `dataset.slice(0, 8).toColumns()` gives them. */
+/** A collator: call it with rows. One signature only: the loader infers its batches from it. */
 export interface DataCollatorWithPadding {
   <R>(rows: (R & Paddable<R>)[]): Padded<R>;
-  <C extends { readonly [K in keyof C]: readonly unknown[] }>(columns: C): Padded<{ [K in keyof C]: C[K] extends readonly (infer E)[] ? E : never }>;
+  /** The same of columns, as `dataset.slice(0, 8).toColumns()` gives them. */
+  ofColumns<C extends { readonly [K in keyof C]: readonly unknown[] }>(columns: C): Padded<{ [K in keyof C]: C[K] extends readonly (infer E)[] ? E : never }>;
   readonly tokenizer: unknown;
 }
 
@@ -151,7 +152,7 @@ class CallablePadding {
     const padding = new Padding(tokenizer, options);
     const call = (rows: Parameters<Padding["collate"]>[0], floats?: FloatPaths) => padding.collate(rows, floats);
     // biome-ignore lint/correctness/noConstructorReturn: the instance is the function
-    return Object.assign(Object.setPrototypeOf(call, new.target.prototype), { tokenizer });
+    return Object.assign(Object.setPrototypeOf(call, new.target.prototype), { tokenizer, ofColumns: call });
   }
 }
 Object.setPrototypeOf(CallablePadding.prototype, Function.prototype);
