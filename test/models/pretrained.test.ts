@@ -172,6 +172,18 @@ describe("savePretrained", () => {
     assert.deepEqual([...written!.keys()].sort(), [...read!.keys()].sort());
   });
 
+  it("saves what training has changed", async () => {
+    const model = await BertForSequenceClassification.fromPretrained(tiny);
+    await model({ ...batch, ...int64Batch({ labels: [0, 1] }) }).loss.backward();
+    const weight = model.classifier.weight;
+    weight.set(weight.values().map((w, i) => w - (i + 1) / 64));
+    const folder = join(root, "trained");
+    await model.savePretrained(folder);
+    const again = await BertForSequenceClassification.fromPretrained(folder);
+    assert.deepEqual(again.classifier.weight.values(), weight.values());
+    assert.deepEqual(await logitsOf(again), await logitsOf(model));
+  });
+
   it("saves a fresh model with transformers' initial values", async () => {
     setSeed(9);
     const model = new BertForSequenceClassification({
