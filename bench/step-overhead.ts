@@ -4,7 +4,7 @@
 import { performance } from "node:perf_hooks";
 import { parseArgs } from "node:util";
 import { AdamW, arange, fromData, type Tensor } from "accelerate-ts";
-import { BertConfig, BertForSequenceClassification } from "accelerate-ts/models";
+import { BertForSequenceClassification, bertConfig } from "accelerate-ts/models";
 import { crossEntropy } from "accelerate-ts/nn";
 
 const { values } = parseArgs({
@@ -12,7 +12,7 @@ const { values } = parseArgs({
 });
 const [layers, hidden, steps] = [Number(values.layers), Number(values.hidden), Number(values.steps)];
 const model = new BertForSequenceClassification(
-  new BertConfig({ vocab_size: 1000, num_hidden_layers: layers, hidden_size: hidden, num_attention_heads: 12, intermediate_size: 4 * hidden, num_labels: 2 }),
+  bertConfig({ vocab_size: 1000, num_hidden_layers: layers, hidden_size: hidden, num_attention_heads: 12, intermediate_size: 4 * hidden, num_labels: 2 }),
 );
 model.train();
 const optimizer = new AdamW(model.parameters(), { lr: 1e-4 });
