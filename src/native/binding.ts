@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { readConfig } from "../config.js";
+import { configuredNative } from "../config.js";
 import { AccelerateError } from "../errors.js";
 import { packageRoot } from "../package-root.js";
 
@@ -54,7 +54,7 @@ export interface NativeBinding {
 
 /** Where the addon is looked for. */
 export function nativePath(): string | undefined {
-  const { native } = readConfig();
+  const native = configuredNative();
   return native === false ? undefined : (native ?? join(packageRoot(), "build", "accelerate_ts.node"));
 }
 

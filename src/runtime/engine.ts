@@ -1,5 +1,5 @@
 // The engine: ONNX Runtime opened through the addon, its threads, and the sessions made from it.
-import { readConfig } from "../config.js";
+import { configuredThreads } from "../config.js";
 import { ArgumentError } from "../errors.js";
 import { loadNative, type NativeBinding } from "../native/binding.js";
 import { EngineError, engineError } from "./engine-error.js";
@@ -62,7 +62,7 @@ export class Engine implements AsyncDisposable {
    */
   static open(options: EngineOptions = {}): Engine {
     const native = loadNative();
-    const threads = options.threads ?? readConfig().threads ?? usableCores();
+    const threads = options.threads ?? configuredThreads() ?? usableCores();
     if (!Number.isInteger(threads) || threads < 1 || threads > 1024)
       throw new ArgumentError(`threads is ${threads}`, { hint: "give a whole number from 1 to 1024" });
     const spin = options.spin ?? (threads > 1 && threads <= usableCores());

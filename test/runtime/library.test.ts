@@ -4,8 +4,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite, test } from "node:test";
-import { readConfig } from "../../src/config.js";
-import { AccelerateError, ArgumentError } from "../../src/errors.js";
+import { configuredNative, configuredThreads } from "../../src/config.js";
+import { ArgumentError } from "../../src/errors.js";
 import type { EngineError } from "../../src/runtime/index.js";
 import { libraryPath } from "../../src/runtime/library.js";
 
@@ -93,10 +93,13 @@ suite("Opening ONNX Runtime", () => {
 
   test("settings that make no sense are refused by name", () => {
     assert.throws(
-      () => readConfig({ ACCELERATE_TS_NUM_THREADS: "two" }),
-      (error: ArgumentError) => error.message.includes('ACCELERATE_TS_NUM_THREADS is "two"'),
+      () => configuredThreads({ ACCELERATE_TS_NUM_THREADS: "two" }),
+      (error) => error instanceof ArgumentError && error.message.includes('ACCELERATE_TS_NUM_THREADS is "two"'),
     );
-    assert.deepEqual(readConfig({ OMP_NUM_THREADS: "junk" }), { threads: undefined, native: undefined });
-    assert.ok(new ArgumentError("x") instanceof AccelerateError);
+    assert.equal(configuredThreads({ OMP_NUM_THREADS: "junk" }), undefined);
+    assert.deepEqual(
+      [configuredNative({}), configuredNative({ ACCELERATE_TS_NATIVE: "0" }), configuredNative({ ACCELERATE_TS_NATIVE: "a.node" })],
+      [undefined, false, "a.node"],
+    );
   });
 });

@@ -1,0 +1,25 @@
+// What a command of the CLI is: data for the parser and the help, and a function.
+import type { Writable } from "node:stream";
+
+/** Results go to stdout, all else to stderr. */
+export interface Terminal {
+  readonly stdout: Writable & { readonly isTTY?: boolean };
+  readonly stderr: Writable & { readonly isTTY?: boolean };
+}
+
+export interface CommandOption {
+  /** As commander writes them: "--json", "--sanitize <kind>". */
+  readonly flags: string;
+  readonly description: string;
+  readonly choices?: readonly string[];
+}
+
+export interface CliCommand {
+  readonly name: string;
+  readonly summary: string;
+  readonly options: readonly CommandOption[];
+  /** Whole command lines with what they are for. */
+  readonly examples: readonly (readonly [line: string, purpose: string])[];
+  /** Options by their long name in camelCase; resolves with the exit code. */
+  run(options: { readonly [name: string]: string | boolean | undefined }, terminal: Terminal): Promise<number>;
+}

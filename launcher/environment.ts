@@ -1,0 +1,108 @@
+// Facts about this machine and this install, for `accelerate-ts env`.
+import { readFileSync, statfsSync } from "node:fs";
+import { cpus, freemem, totalmem } from "node:os";
+import { configuredThreads } from "../src/config.js";
+import { AccelerateError } from "../src/errors.js";
+import { loadNative, nativePath } from "../src/native/binding.js";
+import { Engine, usableCores, usableMemory } from "../src/runtime/index.js";
+import { libraryPath } from "../src/runtime/library.js";
+import { packageVersion } from "./version.js";
+
+export interface EnvironmentReport {
+  readonly accelerateTs: string;
+  readonly node: string;
+  readonly platform: string;
+  readonly arch: string;
+  readonly onnxruntime: { readonly version?: string; readonly library?: string };
+  readonly native: { readonly path?: string; readonly loads: boolean };
+  readonly cpu: {
+    readonly model: string;
+    /** Those that kernels are chosen by. */
+    readonly instructions: readonly string[];
+    readonly cores: { readonly machine: number; readonly usable: number };
+    /** Threads that a process would use. */
+    readonly threads: number;
+  };
+  /** Bytes. */
+  readonly memory: { readonly machine: number; readonly usable: number; readonly free: number; readonly shm?: number };
+  readonly problems: readonly { readonly what: string; readonly cure: string }[];
+}
+
+/** Flags of /proc/cpuinfo that matter for matrix products, x86 and ARM. */
+const telling = [
+  "avx",
+  "avx2",
+  "fma",
+  "f16c",
+  "avx512f",
+  "avx512bw",
+  "avx512vl",
+  "avx512_vnni",
+  "avx512_bf16",
+  "avx512_fp16",
+  "amx_tile",
+  "amx_bf16",
+  "asimd",
+  "asimdhp",
+  "sve",
+  "sve2",
+  "bf16",
+  "i8mm",
+];
+
+function instructions(): string[] {
+  try {
+    const flags = new Set(
+      readFileSync("/proc/cpuinfo", "utf8")
+        .match(/^(?:flags|Features)\s*:(.*)$/m)?.[1]
+        ?.trim()
+        .split(" "),
+    );
+    return telling.filter((flag) => flags.has(flag));
+  } catch {
+    return []; // not Linux
+  }
+}
+
+function shmBytes(): number | undefined {
+  try {
+    const { blocks, bsize } = statfsSync("/dev/shm");
+    return blocks * bsize;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Asks the machine; opens ONNX Runtime to see whether it works. */
+export function readEnvironment(): EnvironmentReport {
+  const problems: { what: string; cure: string }[] = [];
+  /** The value, or undefined and a problem. */
+  const attempt = <T>(work: () => T): T | undefined => {
+    try {
+      return work();
+    } catch (error) {
+      if (!(error instanceof AccelerateError)) throw error;
+      const what = error.hint ? error.message.replace(`: ${error.hint}`, "") : error.message;
+      const problem = { what, cure: error.hint ?? "see the message" };
+      if (!problems.some((known) => known.what === what)) problems.push(problem);
+      return undefined;
+    }
+  };
+  const library = attempt(libraryPath);
+  const path = nativePath();
+  const loads = attempt(loadNative) !== undefined;
+  const threads = attempt(() => configuredThreads()) ?? usableCores();
+  const version = loads && library ? attempt(() => Engine.open({ library, threads, spin: false }).version) : undefined;
+  const shm = shmBytes();
+  return {
+    accelerateTs: packageVersion(),
+    node: process.version,
+    platform: process.platform,
+    arch: process.arch,
+    onnxruntime: { ...(version && { version }), ...(library && { library }) },
+    native: { ...(path && { path }), loads },
+    cpu: { model: cpus()[0]?.model.trim() ?? "unknown", instructions: instructions(), cores: { machine: cpus().length, usable: usableCores() }, threads },
+    memory: { machine: totalmem(), usable: usableMemory(), free: freemem(), ...(shm !== undefined && { shm }) },
+    problems,
+  };
+}

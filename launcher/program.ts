@@ -1,0 +1,65 @@
+// The command line: a commander program made from the table of commands; exit codes and messages in one place.
+import { Command, CommanderError, Option } from "commander";
+import { AccelerateError } from "../src/errors.js";
+import type { CliCommand, Terminal } from "./command.js";
+import { commands } from "./commands/index.js";
+import { packageVersion } from "./version.js";
+
+/** Exit codes: 0 done, 1 failed, 2 called wrongly. */
+const usageError = 2;
+
+// commander writes: error: unknown option '--x'\n(Did you mean --y?)
+const plain = (message: string): string =>
+  message
+    .replace(/^error: /, "")
+    .replace(/'([^']*)'/g, "$1")
+    .replace(/\n?\((Did you mean .*\?)\)/, (_, hint: string) => ` (${hint[0]?.toLowerCase()}${hint.slice(1)})`);
+
+const exampleHelp = (examples: CliCommand["examples"]): string => {
+  const width = Math.max(...examples.map(([line]) => line.length));
+  return `\nExamples:\n${examples.map(([line, purpose]) => `  ${line.padEnd(width)}  # ${purpose}`).join("\n")}\n`;
+};
+
+function subcommand(command: CliCommand, terminal: Terminal, finish: (code: number) => void): Command {
+  const parser = new Command(command.name).description(command.summary).allowExcessArguments(false);
+  for (const { flags, description, choices } of command.options) {
+    const option = new Option(flags, description);
+    parser.addOption(choices ? option.choices(choices) : option);
+  }
+  parser.addHelpText("after", exampleHelp(command.examples));
+  return parser.action(async (options: { [name: string]: string | boolean | undefined }) => finish(await command.run(options, terminal)));
+}
+
+/** Parses and runs; never exits the process itself. Resolves with the exit code. */
+export async function runCli(argv: readonly string[], terminal: Terminal): Promise<number> {
+  let code = 0;
+  const program = new Command("accelerate-ts")
+    .description("Distributed training of transformers in TypeScript.")
+    .version(packageVersion(), "-V, --version", "print the version")
+    .helpOption("-h, --help", "show help for a command")
+    .helpCommand(false)
+    .addHelpText("after", exampleHelp(commands.flatMap(({ examples }) => examples.slice(0, 1))));
+  for (const command of commands) {
+    program.addCommand(
+      subcommand(command, terminal, (ended) => {
+        code = ended;
+      }),
+    );
+  }
+  for (const parser of [program, ...program.commands]) {
+    parser.exitOverride().configureOutput({
+      writeOut: (text) => terminal.stdout.write(text),
+      writeErr: (text) => terminal.stderr.write(text),
+      outputError: (text, write) => write(plain(text)),
+    });
+  }
+  try {
+    await program.parseAsync(argv, { from: "user" });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : usageError;
+    if (!(error instanceof AccelerateError)) throw error;
+    terminal.stderr.write(`${error.message}\n`);
+    return 1;
+  }
+}
