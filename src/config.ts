@@ -28,3 +28,15 @@ export function configuredThreads(env: Environment = process.env): number | unde
 export function configuredNative(env: Environment = process.env): string | false | undefined {
   return env.ACCELERATE_TS_NATIVE === "0" ? false : env.ACCELERATE_TS_NATIVE || undefined;
 }
+
+/** How to write to a terminal (https://no-color.org). */
+export interface TerminalSettings {
+  readonly noColor: boolean;
+  /** COLUMNS, for terminals that do not say how wide they are. */
+  readonly columns: number | undefined;
+}
+
+export function terminalSettings(env: Environment = process.env): TerminalSettings {
+  const columns = Number(env.COLUMNS);
+  return { noColor: env.NO_COLOR !== undefined && env.NO_COLOR !== "", columns: Number.isInteger(columns) && columns > 0 ? columns : undefined };
+}
