@@ -26,7 +26,8 @@ export function fans(shape: Shape): { readonly fanIn: number; readonly fanOut: n
 export function constant(shape: Shape, value: number): Weights {
   return make(shape, new Float32Array(sizeOf(shape)).fill(value));
 }
-export const zeros = (shape: Shape): Weights => constant(shape, 0);
+/** Untouched memory: nothing is written before a checkpoint or an init is. */
+export const zeros = (shape: Shape): Weights => make(shape, new Float32Array(sizeOf(shape)));
 export const ones = (shape: Shape): Weights => constant(shape, 1);
 
 /**
