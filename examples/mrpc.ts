@@ -45,7 +45,7 @@ const scheduler = getScheduler("linear", optimizer, { numWarmupSteps: 0, numTrai
 const metric = loadMetric("glue", "mrpc");
 
 for (let epoch = 1; epoch <= epochs; epoch++) {
-  const bar = progress(trainLoader.length, { description: `epoch ${epoch}/${epochs}` });
+  const bar = progress(trainLoader.length, { description: `epoch ${epoch}/${epochs}`, unit: "samples", unitScale: Number(values.batch) });
   let total = 0;
   model.train();
   for await (const batch of trainLoader) {

@@ -21,11 +21,11 @@ const { values } = parseArgs({
   },
 });
 const epochs = Number(values.epochs);
-const seed = Number(values.seed);
+const batchSize = Number(values.batch);
 const maxLength = Number(values["max-length"]);
 const count = (n: number) => n.toLocaleString("en-US");
 
-setSeed(seed);
+setSeed(Number(values.seed));
 const { threads } = Engine.default();
 console.log(`accelerate-ts ${version}   1 process on cpu, ${count(threads)} thread${threads === 1 ? "" : "s"}`);
 
@@ -45,7 +45,7 @@ const tokenized = (await mails.map(tokenizer.mapper("subject", "body", { truncat
 console.log(`spam filter: ${count(split.train.length)} e-mails to learn from, ${count(split.test.length)} to check, vocabulary ${count(tokenizer.vocabSize)}`);
 
 const collateFn = new DataCollatorWithPadding(tokenizer);
-const trainLoader = new DataLoader(tokenized.select(split.train), { batchSize: Number(values.batch), shuffle: true, collateFn });
+const trainLoader = new DataLoader(tokenized.select(split.train), { batchSize, shuffle: true, collateFn });
 const evalLoader = new DataLoader(tokenized.select(split.test), { batchSize: 64, collateFn });
 
 const config = bertConfig({
@@ -64,8 +64,7 @@ const scheduler = getScheduler("linear", optimizer, { numWarmupSteps: Math.round
 
 for (let epoch = 1; epoch <= epochs; epoch++) {
   const started = performance.now();
-  const bar = progress(trainLoader.length, { description: `epoch ${epoch}/${epochs}` });
-  let samples = 0;
+  const bar = progress(trainLoader.length, { description: `epoch ${epoch}/${epochs}`, unit: "samples", unitScale: batchSize });
   model.train();
   for await (const batch of trainLoader) {
     const { loss } = model(batch);
@@ -73,8 +72,7 @@ for (let epoch = 1; epoch <= epochs; epoch++) {
     await optimizer.step();
     scheduler.step();
     optimizer.zeroGrad();
-    samples += batch.labels.shape[0]!;
-    bar.setPostfix({ "samples/s": Math.round((1000 * samples) / (performance.now() - started)), loss: await loss.item(), lr: scheduler.getLastLr()[0]! });
+    bar.setPostfix({ loss: await loss.item(), lr: scheduler.getLastLr()[0]! });
     bar.update(1);
   }
   bar.close();

@@ -16,7 +16,19 @@ test("the spam filter trains, reports every epoch, saves a model, and the model 
   const folder = await mkdtemp(join(tmpdir(), "spam-"));
   try {
     const out = join(folder, "model");
-    const { stdout } = await run(process.execPath, [join(examples, "spam.js"), "--limit", "160", "--epochs", "2", "--vocabulary", "600", "--max-length", "32", "--out", out]);
+    const { stdout } = await run(process.execPath, [
+      join(examples, "spam.js"),
+      "--limit",
+      "160",
+      "--epochs",
+      "2",
+      "--vocabulary",
+      "600",
+      "--max-length",
+      "32",
+      "--out",
+      out,
+    ]);
     const lines = stdout.trim().split("\n");
     assert.match(lines[0]!, /^accelerate-ts \d+\.\d+\.\d+ {3}1 process on cpu, \d+ threads?$/);
     assert.match(lines[1]!, /^spam filter: 128 e-mails to learn from, 32 to check, vocabulary \d+$/);
