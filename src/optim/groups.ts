@@ -1,6 +1,6 @@
 // Parameter groups: lists of parameters with their own hyperparameters, which may fill in after the optimizer was made.
 import { ArgumentError } from "../errors.js";
-import { Parameter } from "../tensor/index.js";
+import { Parameter, parametersMade } from "../tensor/index.js";
 
 /** What every optimizer has per group. `lr` may be changed between steps; schedulers do. */
 export interface Hyperparameters {
@@ -54,7 +54,7 @@ class ParameterList {
 export class Groups<H extends Hyperparameters> {
   readonly states: readonly GroupState<H>[];
   readonly #lists: readonly ParameterList[];
-  #checked = false;
+  #readAt = -1;
 
   constructor(params: Params<Partial<H>>, defaults: H) {
     if (typeof params?.[Symbol.iterator] !== "function")
@@ -77,11 +77,18 @@ export class Groups<H extends Hyperparameters> {
     this.#check();
   }
 
-  /** Reads the lists again. */
-  refresh(): void {
-    let changed = !this.#checked;
+  /** Reads the lists again: always, or (a walk over a model's modules takes a while) only when parameters have been made since. */
+  refresh(options: { readonly always?: boolean } = {}): void {
+    const made = parametersMade();
+    if (made === this.#readAt && !options.always) return;
+    let changed = false;
     for (const list of this.#lists) changed = list.read() || changed;
     if (changed) this.#check();
+    this.#readAt = made;
+  }
+
+  /** A step needs something to update. */
+  requireAny(): void {
     if (this.#lists.every((l) => l.list.length === 0)) {
       throw new ArgumentError("optimizer got an empty parameter list", {
         code: "ERR_OPTIMIZER_PARAMS",
@@ -105,7 +112,6 @@ export class Groups<H extends Hyperparameters> {
         seen.set(p, i);
       }
     }
-    this.#checked = true;
   }
 
   /** Every parameter once, by name. */

@@ -104,6 +104,7 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
 
   #submit(gradScale: number): Promise<void> {
     this.#groups.refresh();
+    this.#groups.requireAny();
     const rows: number[] = [];
     const segments: RowedSegment[] = [];
     for (const group of this.paramGroups) {
@@ -148,6 +149,7 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
 
   /** Forgets all gradients: the next backward starts from zero. Parameters without a gradient are left alone by `step`. */
   zeroGrad(): void {
+    this.#groups.refresh();
     for (const group of this.paramGroups) {
       for (const parameter of group.params) {
         const segment = parameter.segment();
@@ -206,7 +208,7 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
    */
   stateDict(): OptimizerState {
     this.#quiet("stateDict");
-    this.#groups.refresh();
+    this.#groups.refresh({ always: true });
     const state: Record<string, ParameterState> = {};
     for (const [name, parameter] of this.#groups.named()) {
       const step = this.#steps.get(parameter);
@@ -224,7 +226,7 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
    */
   loadStateDict(saved: OptimizerState): void {
     this.#quiet("loadStateDict");
-    this.#groups.refresh();
+    this.#groups.refresh({ always: true });
     const refuse = (what: string, hint: string): never => {
       throw new ArgumentError(`the saved optimizer state does not fit: ${what}`, { code: "ERR_OPTIMIZER_STATE", hint });
     };

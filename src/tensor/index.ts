@@ -5,7 +5,7 @@ export { callTraced, type Traceable } from "./call.js";
 export { arange, cat, fromData, full, ones, stack, tensor, where, zeros } from "./create.js";
 export { defaultExecutor, Executor } from "./executor.js";
 export { defaultGenerator, Generator, type GeneratorState, setSeed } from "./generator.js";
-export { Parameter } from "./parameter.js";
+export { Parameter, parametersMade } from "./parameter.js";
 export { type ArenaSegment, ParameterArena } from "./parameter-arena.js";
 export { Tensor, type WaitOptions } from "./tensor.js";
 export { activeTracer } from "./trace.js";

@@ -5,6 +5,8 @@ import type { ArenaSegment } from "./parameter-arena.js";
 import { Tensor } from "./tensor.js";
 
 let nextId = 1;
+/** @internal How many parameters the process has made: unless it has grown, no list of parameters has new ones. */
+export const parametersMade = (): number => nextId - 1;
 
 /**
  * A tensor that is trained: usable wherever a tensor is. Its numbers lie in an arena once an optimizer or a backward has

@@ -118,15 +118,16 @@ test("parameters that appear after the optimizer was made are found at the next 
   const live = { [Symbol.iterator]: () => list[Symbol.iterator]() };
   const optimizer = new SGD(live, { lr: 1 });
   await assert.rejects(optimizer.step(), /optimizer got an empty parameter list/);
-  const [a, b] = [parameterOf("a", [1], [1]), parameterOf("b", [1], [1])];
+  const a = parameterOf("a", [1], [1]);
   list.push(a);
   setGrad(a, [1]);
   await optimizer.step();
+  const b = parameterOf("b", [1], [1]);
   list.push(b);
   setGrad(b, [1]);
   await optimizer.step();
   assert.deepEqual([a.values()[0], b.values()[0]], [-1, 0]);
-  list.push(a);
+  list.push(parameterOf("c", [1], [1]), a);
   await assert.rejects(optimizer.step(), /parameter a appears twice in group 0/);
 });
 
