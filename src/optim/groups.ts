@@ -55,6 +55,7 @@ export class Groups<H extends Hyperparameters> {
   readonly states: readonly GroupState<H>[];
   readonly #lists: readonly ParameterList[];
   #readAt = -1;
+  #checked = false;
 
   constructor(params: Params<Partial<H>>, defaults: H) {
     if (typeof params?.[Symbol.iterator] !== "function")
@@ -81,9 +82,8 @@ export class Groups<H extends Hyperparameters> {
   refresh(options: { readonly always?: boolean } = {}): void {
     const made = parametersMade();
     if (made === this.#readAt && !options.always) return;
-    let changed = false;
-    for (const list of this.#lists) changed = list.read() || changed;
-    if (changed) this.#check();
+    for (const list of this.#lists) if (list.read()) this.#checked = false;
+    if (!this.#checked) this.#check();
     this.#readAt = made;
   }
 
@@ -112,6 +112,7 @@ export class Groups<H extends Hyperparameters> {
         seen.set(p, i);
       }
     }
+    this.#checked = true;
   }
 
   /** Every parameter once, by name. */

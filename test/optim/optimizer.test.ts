@@ -128,7 +128,7 @@ test("parameters that appear after the optimizer was made are found at the next 
   await optimizer.step();
   assert.deepEqual([a.values()[0], b.values()[0]], [-1, 0]);
   list.push(parameterOf("c", [1], [1]), a);
-  await assert.rejects(optimizer.step(), /parameter a appears twice in group 0/);
+  for (let i = 0; i < 2; i++) await assert.rejects(optimizer.step(), /parameter a appears twice in group 0/);
 });
 
 test("a hook scales the gradients on their way into the update", async () => {
