@@ -112,6 +112,7 @@ class Decoder {
       if (value instanceof Packed) for (const v of value.values) list.push(v);
       else list.push(value);
     }
+    if (reader.pos > reader.len) throw new OnnxError("ERR_ONNX_TRUNCATED", `the file ends inside ${name}`, reader.len);
     if (reader.pos !== end) throw new OnnxError("ERR_ONNX_MALFORMED", `${name} ends inside a field`, reader.pos);
     return out as Messages[M];
   }
