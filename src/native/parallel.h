@@ -13,7 +13,7 @@ struct Parallel {
   void* context = nullptr;
   Dispatch dispatch = nullptr;
 
-  // Calls task(arg, 0 .. chunks-1), each once, in any order and on any thread; returns when all have returned. A task does not throw.
+  // Calls task(arg, 0 .. chunks-1), each once, in any order and on any thread; returns when all have returned. A task neither throws nor calls run.
   void run(size_t chunks, Task task, void* arg) const {
     if (chunks > 1 && dispatch != nullptr) return dispatch(context, chunks, task, arg);
     for (size_t chunk = 0; chunk < chunks; chunk++) task(arg, chunk);
