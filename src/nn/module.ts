@@ -39,6 +39,20 @@ function* search(value: unknown, path: string): Generator<readonly [path: string
   else if (value instanceof Map) for (const [k, v] of value) yield* search(v, `${path}.${String(k)}`);
 }
 
+/** Modes and frozen parameters of whatever a field holds. Runs at every call of a model, so it recurses plainly instead of yielding. */
+function describe(value: unknown, parts: string[], seen: Set<unknown>): void {
+  if (typeof value === "function") {
+    if (!(value instanceof ModuleBase) || seen.has(value)) return;
+    seen.add(value);
+    parts.push(value.training ? "t" : "e");
+    for (const field of Object.keys(value)) describe((value as unknown as Record<string, unknown>)[field], parts, seen);
+  } else if (typeof value === "object" && value !== null) {
+    if (value instanceof Parameter) parts.push(value.requiresGrad ? `${value.id},` : `${value.id}f,`);
+    else if (Array.isArray(value)) for (const v of value) describe(v, parts, seen);
+    else if (value instanceof Map) for (const v of value.values()) describe(v, parts, seen);
+  }
+}
+
 interface Buffer {
   readonly tensor: Tensor;
   readonly persistent: boolean;
@@ -151,13 +165,9 @@ export abstract class ModuleBase extends Callable implements Traceable {
   }
 
   structure(): string {
-    let modes = "";
-    let frozen = "";
-    for (const [, module] of this.namedModules()) {
-      modes += module.training ? "t" : "e";
-      for (const [, found] of module.#children()) if (found.kind === "parameter") frozen += `${found.value.id}${found.value.requiresGrad ? "" : "f"},`;
-    }
-    return `${modes}/${frozen}`;
+    const parts: string[] = [];
+    describe(this, parts, new Set());
+    return parts.join("");
   }
 
   [inspect.custom](): string {

@@ -19,8 +19,6 @@ function memoryOf(slot: InputSlot, plan: Plan): { data: TypedArray; shape: reado
   return { data: s.data, shape: s.shape };
 }
 
-const sameShape = (a: readonly number[], b: readonly number[]): boolean => a === b || (a.length === b.length && a.every((d, i) => d === b[i]));
-
 /** The programs of a process and the order of their runs. One run at a time: each waits for the one before. */
 export class Executor {
   readonly #engine: () => Engine;
@@ -101,12 +99,10 @@ export class Executor {
   }
 
   async #run(plan: Plan, program: Program, { signal }: WaitOptions): Promise<void> {
-    const { binding, bound } = program;
+    const { binding } = program;
     for (const [i, slot] of program.inputs.entries()) {
       const { data, shape } = memoryOf(slot, plan);
-      if (bound[i]?.data === data && sameShape(bound[i].shape, shape)) continue;
       binding.bindInput(i, data, shape);
-      bound[i] = { data, shape };
     }
     const results = plan.outputs.map((t) => new dtypes[t.dtype].array(sizeOf(t.shape)));
     for (const [i, data] of results.entries()) binding.bindOutput(i, data, plan.outputs[i]!.shape);
@@ -116,10 +112,7 @@ export class Executor {
       const segment = p.segment()!;
       const target = segment.hasGrad ? segment.arena.scratch(segment) : segment.grad;
       if (segment.hasGrad) accumulate.push({ into: segment.grad, from: target });
-      const at = program.inputs.length + k;
-      if (bound[at]?.data === target) continue;
       binding.bindOutput(plan.outputs.length + k, target, p.shape);
-      bound[at] = { data: target, shape: p.shape };
     }
     this.runs++;
     await binding.run({ ...(signal ? { signal } : {}), ...(accumulate.length > 0 ? { accumulate } : {}) });

@@ -31,8 +31,6 @@ export interface Program {
   readonly gradients: readonly Parameter[];
   readonly env: ShapeEnv;
   readonly symbols: readonly SymbolSource[];
-  /** What is bound now, by slot; bound again only when it is another array. */
-  readonly bound: ({ readonly data: ArrayBufferView; readonly shape: readonly number[] } | undefined)[];
 }
 
 /** Copies the graph of a traced forward into a program's graph; shapes are inferred anew, in the program's sizes. */
@@ -128,7 +126,7 @@ export async function compileProgram(plan: Plan, engine: Engine): Promise<Progra
     if (!slot) throw new AccelerateError("ERR_PROGRAM_INPUT", `the compiled graph has an input ${name} that the plan does not know`);
     return slot;
   });
-  return { session, binding: session.createBinding(), inputs, gradients, env: graph.env, symbols, bound: [] };
+  return { session, binding: session.createBinding(), inputs, gradients, env: graph.env, symbols };
 }
 
 /** Whether a compiled program is valid for the sizes of a plan. */
