@@ -1,4 +1,5 @@
 // Shorthand for adding nodes: one method per op that autodiff, tensors and passes use, with ONNX's argument forms hidden.
+import { ShapeError } from "../errors.js";
 import type { Dim, Shape } from "./dims.js";
 import { type DType, dtypes, type TensorData, typedArray } from "./dtype.js";
 import { type AddOptions, type Attributes, float, type Graph, type Value } from "./graph.js";
@@ -85,7 +86,7 @@ export class Builder {
       return this.op("Shape", [value], { start: axis, end: axis + 1 });
     }
     const parts = env.parts(d);
-    if (!parts) throw new Error(`no value to read size ${d} from`);
+    if (!parts) throw new ShapeError(`no value to read size ${d} from`, { hint: "name a value that has it with source()" });
     const ops = { "+": "Add", "-": "Sub", "*": "Mul", "/": "Div", min: "Min", max: "Max" } as const;
     return this.op(ops[parts.operator], [this.dim(parts.a), this.dim(parts.b)]);
   }

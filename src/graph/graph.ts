@@ -119,6 +119,7 @@ export class Graph {
   }
 
   input(name: string, dtype: DType, shape: Shape): Value {
+    for (const d of shape) if (typeof d === "string") this.env.symbol(undefined, d);
     const value = new Value(this.#unique(name), dtype, shape);
     this.inputs.push(value);
     return value;

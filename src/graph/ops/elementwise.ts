@@ -42,7 +42,7 @@ const unaryKinds: Readonly<Record<string, Kind>> = {
 /** What becomes of the elements of a size vector. */
 const unaryContent: Readonly<Record<string, (x: Value) => readonly Dim[] | undefined>> = {
   Identity: (x) => x.content,
-  Neg: (x) => literals(x)?.map((n) => -n),
+  Neg: (x) => literals(x)?.map((n) => 0 - n),
 };
 
 type ContentRule = (env: ShapeEnv, a: Dim, b: Dim) => Dim | undefined;
