@@ -8,7 +8,8 @@ type Kind = "bool" | "int64" | "float64" | "string" | "json" | "list";
 function kindOf(value: unknown): Kind {
   if (typeof value === "boolean") return "bool";
   if (typeof value === "bigint") return "int64";
-  if (typeof value === "number") return Number.isInteger(value) ? "int64" : "float64";
+  // Whole numbers beyond 64 bits were written as 1e300.
+  if (typeof value === "number") return Number.isInteger(value) && Math.abs(value) < 2 ** 64 ? "int64" : "float64";
   if (typeof value === "string") return "string";
   if (Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView))) return "list";
   // By its looks: threads must not load the tensor engine to tell.

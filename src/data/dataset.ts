@@ -237,8 +237,9 @@ export class RowWriter {
       throw error instanceof ValueError ? fault(error.message, error) : error;
     }
   }
-  pushColumn(name: string, values: Iterable<unknown>): void {
-    const writer = this.#declared ? this.#writers.get(name) : new InferringWriter();
+  /** A whole column; of a type when the caller knows it. */
+  pushColumn(name: string, values: Iterable<unknown>, feature?: Feature): void {
+    const writer = this.#declared ? this.#writers.get(name) : feature ? writerFor(feature) : new InferringWriter();
     if (!writer) return;
     this.#writers.set(name, writer);
     for (const value of values) this.#push(writer, name, value);

@@ -22,7 +22,6 @@ export async function* prefetch<T>(source: AsyncIterator<T>, depth: number): Asy
       while (queue.length <= depth) fetch();
       const next = await queue.shift()!;
       if (next.done) return;
-      if (depth > 0) fetch();
       yield next.value;
     }
   } finally {

@@ -55,8 +55,12 @@ function countsOf({ predictions, references, sampleWeight }: Weighted, label: nu
   });
   return out;
 }
-/** F1 = 2 TP / (2 TP + FP + FN); 0 where the label never occurs. */
-const f1Of = ({ tp, fp, fn }: Counts): number => (tp + fp + fn === 0 ? 0 : (2 * tp) / (2 * tp + fp + fn));
+/** F1 = 2 P R / (P + R), which is 2 TP / (2 TP + FP + FN); written so that the last digit is that of published results. 0 without true positives. */
+function f1Of({ tp, fp, fn }: Counts): number {
+  if (tp === 0) return 0;
+  const [precision, recall] = [tp / (tp + fp), tp / (tp + fn)];
+  return (2 * precision * recall) / (precision + recall);
+}
 
 export interface F1Args extends Weighted {
   /** binary (default) scores posLabel alone; macro is the mean over labels, weighted by support with "weighted"; micro counts over all labels. */

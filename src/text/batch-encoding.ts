@@ -1,6 +1,7 @@
 // BatchEncoding: tokenized texts as columns, lists or tensors, with a row of each by index.
-import { ArgumentError } from "../errors.js";
+
 import { writeInt64 } from "../data/int64.js";
+import { ArgumentError } from "../errors.js";
 import { type Dec, fromData, type Tensor } from "../tensor/index.js";
 
 export interface EncodedRow {

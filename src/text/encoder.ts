@@ -1,21 +1,10 @@
 // The native tokenizer (npm `tokenizers`) behind a stateless face: truncation is an argument, not a state that calls would share.
 import { type JsEncoding as Encoding, Tokenizer, type TruncationStrategy } from "tokenizers";
 import { AccelerateError, ArgumentError } from "../errors.js";
+import type { Strategy, Truncation } from "./options.js";
+import { TokenizeError } from "./tokenize-error.js";
 
-export type Strategy = "longest_first" | "only_first" | "only_second";
-export interface Truncation {
-  /** In tokens, special ones among them. */
-  readonly maxLength: number;
-  readonly strategy: Strategy;
-}
 const strategies: { readonly [S in Strategy]: `${TruncationStrategy}` } = { longest_first: "LongestFirst", only_first: "OnlyFirst", only_second: "OnlySecond" };
-
-/** Texts that the tokenizer refuses: code ERR_TOKENIZE. */
-export class TokenizeError extends AccelerateError {
-  constructor(message: string, options: { readonly cause?: unknown; readonly hint?: string } = {}) {
-    super("ERR_TOKENIZE", message, options);
-  }
-}
 
 /** Texts per native call: enough to be fast, few enough that reading the results holds up no timer. */
 const CHUNK = 256;

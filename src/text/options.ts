@@ -1,6 +1,12 @@
 // Options of a tokenizer call, resolved to what is to be done.
 import { ArgumentError } from "../errors.js";
-import type { Strategy, Truncation } from "./encoder.js";
+
+export type Strategy = "longest_first" | "only_first" | "only_second";
+export interface Truncation {
+  /** In tokens, special ones among them. */
+  readonly maxLength: number;
+  readonly strategy: Strategy;
+}
 
 export interface TokenizeOptions {
   /** true or "longest": to the longest of the call; "max_length": to maxLength. */

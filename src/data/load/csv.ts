@@ -114,11 +114,11 @@ function declaredColumns(file: string, header: readonly string[], features: Feat
   });
 }
 
-const tests: readonly (readonly [Convert, (field: string) => boolean])[] = [
+const tests: readonly (readonly [type: "int64" | "float64" | "bool", fits: (field: string) => boolean])[] = [
   // A leading zero or more digits than a number holds: an identifier, kept as text.
-  [asInteger, (field) => field === "" || (INTEGER.test(field) && Number.isSafeInteger(Number(field)))],
-  [asNumber, (field) => field === "" || SPECIAL.has(field) || (NUMBER.test(field) && !/^[+-]?(0\d|\d{17})/.test(field))],
-  [asBool, (field) => field === "" || TRUTH.has(field)],
+  ["int64", (field) => field === "" || (INTEGER.test(field) && Number.isSafeInteger(Number(field)))],
+  ["float64", (field) => field === "" || SPECIAL.has(field) || (NUMBER.test(field) && !/^[+-]?(0\d|\d{17})/.test(field))],
+  ["bool", (field) => field === "" || TRUTH.has(field)],
 ];
 
 /** Columns in which every field reads as a number or a truth become that; all others are text. */
@@ -127,22 +127,20 @@ function inferred(texts: ReadonlyMap<string, TextWriter>): RowWriter {
   for (const [name, writer] of texts) {
     const data = writer.finish();
     const read = valueReader(data) as (i: number) => string;
-    const every = (test: (field: string) => boolean): boolean => {
+    const every = (fits: (field: string) => boolean): boolean => {
       let filled = false;
       for (let i = 0; i < data.length; i++) {
         const field = read(i);
-        if (!test(field)) return false;
+        if (!fits(field)) return false;
         filled ||= field !== "";
       }
       return filled;
     };
-    const convert = tests.find(([, test]) => every(test))?.[0] ?? converters.string;
-    out.pushColumn(
-      name,
-      (function* () {
-        for (let i = 0; i < data.length; i++) yield convert(read(i));
-      })(),
-    );
+    const type = tests.find(([, fits]) => every(fits))?.[0] ?? "string";
+    const values = function* () {
+      for (let i = 0; i < data.length; i++) yield converters[type](read(i));
+    };
+    out.pushColumn(name, values(), type);
   }
   return out;
 }

@@ -1,0 +1,133 @@
+// Progress bars: the line at any width, when lines are drawn, and the public function in a real process.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { test } from "node:test";
+import fc from "fast-check";
+import { Bar, IteratingBar } from "../../src/progress/bar.js";
+import { clockText, numberText, progressLine } from "../../src/progress/line.js";
+import { progress } from "../../src/progress.js";
+
+/** A terminal that keeps what it is shown, with a clock that is set by hand. */
+function screen(options: { isTTY?: boolean; columns?: number; color?: boolean } = {}) {
+  const shown: string[] = [];
+  const clock = { ms: 0 };
+  return {
+    shown,
+    clock,
+    isTTY: options.isTTY ?? true,
+    columns: options.columns ?? 100,
+    color: options.color ?? false,
+    write: (text: string) => void shown.push(text),
+    now: () => clock.ms,
+  };
+}
+const state = {
+  description: "epoch 1/3",
+  n: 188,
+  total: 303,
+  rate: 512,
+  unit: "samples",
+  postfix: [
+    ["loss", 0.0841],
+    ["lr", 3.2e-4],
+  ] as const,
+  elapsedSeconds: 6,
+  secondsLeft: 4,
+};
+
+test("the line tells share, steps, rate, values and time left", () => {
+  assert.equal(progressLine(state, 120, false), "epoch 1/3 ━━━━━━━━━━━━━━━━────────── 62%  188/303  512 samples/s  loss 0.0841  lr 3.2e-4  0:04 left");
+  assert.equal(progressLine({ ...state, total: undefined, secondsLeft: undefined }, 120, false), "epoch 1/3 188  512 samples/s  loss 0.0841  lr 3.2e-4  0:06");
+  assert.ok(progressLine(state, 120, true).includes("\u001b["));
+});
+
+test("the line fits any width", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 200 }), fc.nat({ max: 400 }), (columns, n) => {
+      assert.ok([...progressLine({ ...state, n }, columns, false)].length <= columns);
+    }),
+  );
+});
+
+test("numbers and times are short", () => {
+  assert.deepEqual([0.0841, 12.3456, 3.2e-4, 1200, 0, -0.5, 1e7].map(numberText), ["0.0841", "12.346", "3.2e-4", "1200", "0", "-0.5000", "10000000"]);
+  assert.deepEqual([4, 75, 3700].map(clockText), ["0:04", "1:15", "1:01:40"]);
+});
+
+test("on a TTY one line moves, at most ten times a second, and ends at the last step", () => {
+  const terminal = screen();
+  const bar = new Bar(terminal, 1000, { description: "train", closesItself: true });
+  for (let i = 0; i < 1000; i++) {
+    terminal.clock.ms += 10;
+    bar.update();
+  }
+  assert.ok(terminal.shown.length <= 101, `${terminal.shown.length} lines`);
+  assert.ok(terminal.shown.slice(0, -1).every((text) => text.startsWith("\r") && !text.includes("\n")));
+  assert.equal(terminal.shown.at(-1), `\rtrain ${"━".repeat(26)} 100%  1000/1000  100 steps/s  0:10\x1b[K\n`);
+  bar.update();
+  bar.close();
+  assert.equal(terminal.shown.filter((text) => text.endsWith("\n")).length, 1);
+});
+
+test("without a TTY there is a plain line every five seconds and one at the end", () => {
+  const terminal = screen({ isTTY: false });
+  const bar = new Bar(terminal, 100, { unit: "samples", unitScale: 8 });
+  for (let i = 0; i < 12; i++) {
+    terminal.clock.ms += 1000;
+    bar.update();
+    bar.setPostfix({ loss: 0.5 });
+  }
+  bar.close();
+  assert.deepEqual(
+    terminal.shown.map((text) => text.replace(/[━╸─]+ /, "")),
+    [
+      "5%  5/100  8.0 samples/s  loss 0.5000  1:35 left\n",
+      "10%  10/100  8.0 samples/s  loss 0.5000  1:30 left\n",
+      "12%  12/100  8.0 samples/s  loss 0.5000  0:12\n",
+    ],
+  );
+});
+
+test("a delayed bar that is closed early shows nothing, nor does one that is not enabled", () => {
+  const terminal = screen();
+  const bar = new Bar(terminal, 10, { delay: 1000 });
+  terminal.clock.ms = 900;
+  bar.update(10);
+  bar.close();
+  const off = new Bar(terminal, 10, { enabled: false });
+  off.update(5);
+  off.close();
+  assert.deepEqual(terminal.shown, []);
+});
+
+test("over items it counts those given out, and closes however the loop ends", async () => {
+  const terminal = screen({ isTTY: false });
+  const items = Object.assign(["a", "b", "c"], { batchSize: 4 });
+  const seen: [string, number][] = [];
+  const bar = new IteratingBar(terminal, items, { description: "eval" });
+  for await (const item of bar) {
+    terminal.clock.ms += 1000;
+    seen.push([item, bar.n]);
+    if (item === "b") break;
+  }
+  assert.deepEqual(seen, [
+    ["a", 1],
+    ["b", 2],
+  ]);
+  assert.equal(bar.total, 3);
+  assert.match(terminal.shown.join(""), /^eval .* 66% {2}2\/3 {2}4\.0 samples\/s {2}0:02\n$/);
+});
+
+test("what cannot be counted is refused", () => {
+  assert.throws(() => progress(Number.NaN), { code: "ERR_PROGRESS" });
+  assert.throws(() => progress("10" as never), { code: "ERR_PROGRESS" });
+});
+
+test("a process draws on stderr only and ends by itself", () => {
+  const url = new URL("../../src/progress.js", import.meta.url).href;
+  const script = `import { progress } from ${JSON.stringify(url)}; const bar = progress(3, { description: "steps" }); for (let i = 0; i < 3; i++) bar.update(); console.log(bar.n);`;
+  const { stdout, stderr, status } = spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
+  assert.deepEqual({ stdout, status }, { stdout: "3\n", status: 0 });
+  assert.match(stderr, /^steps ━+ 100% {2}3\/3 .*\n$/);
+  assert.ok(!stderr.includes("\u001b"));
+});
