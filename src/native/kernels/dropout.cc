@@ -166,7 +166,7 @@ template <typename T> void dropout(const T* x, const int64_t key[4], uint32_t si
   const auto length = rank == 0 ? size_t{1} : static_cast<size_t>(dims[rank - 1]);
   if (rows == 0 || length == 0) return;
   const auto threshold = static_cast<uint64_t>(std::llround(static_cast<double>(ratio) * 4294967296.0));
-  if (threshold == 0) {
+  if (ratio == 0) {
     if (x != y) std::memcpy(y, x, rows * length * sizeof(T));
     return;
   }
