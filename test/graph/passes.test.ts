@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { Builder, fromOnnx, Graph, liveNodes, removeDeadCode, toOnnx } from "../../src/graph/index.js";
+import { shareSubexpressions } from "../../src/graph/passes/common-subexpressions.js";
 import { equalConstants } from "../../src/graph/passes/equal-constants.js";
+import { evaluate } from "../support/evaluate.js";
 import { grow, sizePairs, stepLists } from "./random-graphs.js";
 
 test("nodes whose outputs reach no output of the graph go, with the constants that only they used; inputs stay", () => {
@@ -103,4 +105,47 @@ test("an output that is an input, a constant, or given twice comes through a cop
     ["Neg", "Identity", "Identity", "Identity"],
   );
   assert.deepEqual(read.outputs[0]!.name, "y");
+});
+
+test("equal nodes become one; random ones, other attributes and outputs of the graph stay", () => {
+  const graph = new Graph();
+  const b = new Builder(graph);
+  const x = graph.input("x", "float32", ["B", 4]);
+  const twice = [0, 1].map(() => b.reshape(b.mulScalar(x, 2), [-1]));
+  const sum = b.add(twice[0]!, twice[1]!);
+  const [low, high] = [b.op("Softmax", [x], { axis: 0 }), b.op("Softmax", [x], { axis: 1 })];
+  const drops = [0, 1].map(() => b.op("Dropout", [x]));
+  graph.output(b.sumOf([b.reshape(low, [-1]), b.reshape(high, [-1]), ...drops.map((d) => b.reshape(d, [-1])), sum]));
+  graph.output(b.mulScalar(x, 2), "doubled");
+  const replaced = shareSubexpressions(graph);
+  assert.equal(replaced.get(twice[1]!), twice[0]);
+  assert.deepEqual(sum.producer!.inputs, [twice[0], twice[0]]);
+  const count = (op: string) => graph.nodes.filter((n) => n.op === op).length;
+  assert.deepEqual([count("Mul"), count("Softmax"), count("Dropout"), count("Reshape")], [2, 2, 2, 5]);
+  assert.equal(shareSubexpressions(graph).size, 0);
+});
+
+test("sharing subexpressions changes no output, bit for bit", async () => {
+  await fc.assert(
+    fc.asyncProperty(stepLists, sizePairs, async (list, sizes) => {
+      // Every step twice, so that there is something to share.
+      const { graph, sizes: values } = grow([...list, ...list], sizes, true);
+      const feeds = new Map(
+        graph.inputs.map((v) => {
+          const shape = v.shape.map((d) => graph.env.evaluate(d, values));
+          return [v, { dtype: v.dtype, shape, data: new Float32Array(shape.reduce((p, d) => p * d, 1)).map((_, i) => Math.cos(i + 1)) }] as const;
+        }),
+      );
+      const before = await evaluate(graph, feeds, graph.outputs);
+      const nodes = graph.nodes.length;
+      shareSubexpressions(graph);
+      assert.ok(graph.nodes.length <= nodes);
+      const after = await evaluate(graph, feeds, graph.outputs);
+      assert.deepEqual(
+        after.map((t) => Buffer.from(t.data.buffer as ArrayBuffer, t.data.byteOffset, t.data.byteLength).toString("hex")),
+        before.map((t) => Buffer.from(t.data.buffer as ArrayBuffer, t.data.byteOffset, t.data.byteLength).toString("hex")),
+      );
+    }),
+    { numRuns: 15 },
+  );
 });

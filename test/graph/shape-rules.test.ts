@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { type Attributes, type AttributeValue, type DType, float, Graph, type Value } from "../../src/graph/index.js";
 import { typedArray } from "../../src/graph/dtype.js";
+import { type Attributes, type AttributeValue, type DType, float, Graph, type Value } from "../../src/graph/index.js";
 import { packageRoot } from "../../src/package-root.js";
 
 interface Described {
