@@ -24,6 +24,7 @@ export class Executor {
   readonly #engine: () => Engine;
   readonly #programs = new Map<string, Program[]>();
   #last: Promise<void> = Promise.resolve();
+  #backwards = 0;
   /** How many programs were compiled so far. */
   compiled = 0;
   /** How many runs there were. */
@@ -33,8 +34,13 @@ export class Executor {
     this.#engine = engine;
   }
 
-  /** Runs a body when all runs and bodies before it have ended: what changes parameters (an optimizer's step) goes through here too. */
-  async exclusive<V>(body: () => Promise<V>): Promise<V> {
+  /** Whether a backward was begun and has not ended: gradients are not there yet. */
+  get inBackward(): boolean {
+    return this.#backwards > 0;
+  }
+
+  /** Runs a body when all runs and bodies before it have ended. */
+  async #exclusive<V>(body: () => Promise<V>): Promise<V> {
     const before = this.#last;
     let done = () => {};
     this.#last = new Promise((resolve) => {
@@ -74,7 +80,7 @@ export class Executor {
 
   /** Computes a tensor and every sink that hangs on it. */
   async bringOut(tensor: Tensor, options: WaitOptions = {}): Promise<void> {
-    await this.exclusive(async () => {
+    await this.#exclusive(async () => {
       if (tensor.state.kind === "lazy" && tensor.state.data) return;
       const plan = makePlan(tensor, { backward: false });
       await this.#run(plan, await this.#program(plan), options);
@@ -86,16 +92,21 @@ export class Executor {
     loss: Tensor,
     options: WaitOptions & { readonly onCompiled?: (plan: Plan, gradients: readonly Parameter[]) => void } = {},
   ): Promise<readonly Parameter[]> {
-    return await this.exclusive(async () => {
-      const plan = makePlan(loss, { backward: true });
-      const before = this.compiled;
-      const program = await this.#program(plan);
-      if (this.compiled > before) options.onCompiled?.(plan, program.gradients);
-      ParameterArena.adopt(program.gradients);
-      await this.#run(plan, program, options);
-      for (const p of program.gradients) p.segment()!.hasGrad = true;
-      return program.gradients;
-    });
+    this.#backwards++;
+    try {
+      return await this.#exclusive(async () => {
+        const plan = makePlan(loss, { backward: true });
+        const before = this.compiled;
+        const program = await this.#program(plan);
+        if (this.compiled > before) options.onCompiled?.(plan, program.gradients);
+        ParameterArena.adopt(program.gradients);
+        await this.#run(plan, program, options);
+        for (const p of program.gradients) p.segment()!.hasGrad = true;
+        return program.gradients;
+      });
+    } finally {
+      this.#backwards--;
+    }
   }
 
   async #run(plan: Plan, program: Program, { signal }: WaitOptions): Promise<void> {
