@@ -32,6 +32,7 @@ Napi::Value open(const Napi::CallbackInfo& info) {
     error.ThrowAsJavaScriptException();
     return env.Undefined();
   }
+  env.GetInstanceData<AddonData>()->jobs.listen(env);
   Napi::Object result = Napi::Object::New(env);
   result.Set("version", opened->version);
   result.Set("library", opened->library);

@@ -2,6 +2,7 @@
 #include "job_queue.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <exception>
 #include <utility>
 
@@ -109,6 +110,18 @@ JobQueue::~JobQueue() {
 void JobQueue::halt() {
   running_.halt();
   making_.halt();
+}
+
+void JobQueue::listen(Napi::Env env) {
+  if (std::exchange(listening_, true)) return;
+  const Napi::Object process = env.Global().Get("process").As<Napi::Object>();
+  const Napi::Function halt = Napi::Function::New(
+      env, [](const Napi::CallbackInfo& info) { static_cast<JobQueue*>(info.Data())->halt(); }, "haltNativeJobs", this);
+  process.Get("once").As<Napi::Function>().Call(process, {Napi::String::New(env, "exit"), halt});
+}
+
+void JobQueue::haltAtExit() {
+  std::atexit([] { haltAll(); });
 }
 
 void JobQueue::haltAll() {

@@ -39,8 +39,10 @@ class Lane {
 
 class JobQueue {
  public:
-  // JS thread. Two hooks end the threads: the environment's clean-up hook (worker.terminate, natural end) and atexit (process.exit calls no clean-up hook on
-  // the main thread). Both interrupt the job in execution and join, so that no thread of ours runs while memory, pool and library are torn down.
+  // JS thread. The threads are ended by whatever comes first, so that none runs while memory, pool and library are torn down; each interrupts the job in execution and joins:
+  // - the process's "exit" event (process.exit, uncaught exceptions, natural end): before any destructor of ONNX Runtime's statics, which are made as late as in its first session;
+  // - the environment's clean-up hook (worker.terminate, which emits no event; process.exit calls no hook on the main thread);
+  // - atexit, for what ends the process past Node.
   explicit JobQueue(Napi::Env env);
   ~JobQueue();
 
@@ -49,6 +51,10 @@ class JobQueue {
 
   void halt();
   static void haltAll();
+  // Has haltAll run before the destructors of all statics that exist by now.
+  static void haltAtExit();
+  // JS thread: waits for the "exit" event; once is enough.
+  void listen(Napi::Env env);
 
  private:
   static void wakeJs(napi_env env, napi_value callback, void* context, void* data);
@@ -59,6 +65,7 @@ class JobQueue {
   Lane making_;
   napi_threadsafe_function wake_ = nullptr;
   size_t pending_ = 0;
+  bool listening_ = false;
   std::mutex mutex_;
   std::vector<std::unique_ptr<Job>> finished_;
 };

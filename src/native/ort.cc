@@ -96,7 +96,7 @@ const Ort* openOrt(const OrtOptions& options, Failure& failure) {
   }
   ort->pool = std::make_unique<ThreadPool>(options.threads);
   // After dlopen, so that it runs before the library's own exit handlers.
-  std::atexit([] { JobQueue::haltAll(); });
+  JobQueue::haltAtExit();
   return ort.release();
 }
 

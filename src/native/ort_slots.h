@@ -67,5 +67,6 @@
   SLOT(149, SetGlobalSpinControl, OrtStatus*, (OrtThreadingOptions*, int)) \
   SLOT(155, SetGlobalDenormalAsZero, OrtStatus*, (OrtThreadingOptions*)) \
   SLOT(274, KernelContext_ParallelFor, OrtStatus*, (const OrtKernelContext*, void (*)(void*, size_t), size_t, size_t, void*)) \
+  SLOT(293, SessionOptionsSetLoadCancellationFlag, OrtStatus*, (OrtSessionOptions*, bool)) \
   SLOT(390, TensorTypeAndShape_HasShape, bool, (const OrtTensorTypeAndShapeInfo*))
 // clang-format on

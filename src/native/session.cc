@@ -1,6 +1,8 @@
 // Sessions: made from a model's bytes off the JS thread, described to JS, released behind the runs that still use them.
 #include "session.h"
 
+#include <mutex>
+
 #include "job_queue.h"
 #include "modules.h"
 
@@ -21,7 +23,10 @@ class MakeSession : public Job {
     const OrtFunctions& api = ort()->api;
     OrtSessionOptions* raw = nullptr;
     OrtStatus* status = api.CreateSessionOptions(&raw);
-    const OrtPtr<OrtSessionOptions> options(raw);
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      options_.reset(raw);
+    }
     if (status == nullptr) status = api.DisablePerSessionThreads(raw);
     // Shapes vary from run to run: a pattern would be planned for each and used once.
     if (status == nullptr) status = api.DisableMemPattern(raw);
@@ -40,6 +45,17 @@ class MakeSession : public Job {
     if (status == nullptr) status = describe(false, session_->outputs);
     const std::string error = takeStatus(status);
     if (!error.empty()) fail("ERR_SESSION_CREATE", error);
+    // ONNX Runtime makes statics in its first session.
+    static std::once_flag first;
+    std::call_once(first, JobQueue::haltAtExit);
+    std::lock_guard<std::mutex> lock(mutex_);
+    options_.reset();
+  }
+
+  void interrupt() noexcept override {
+    Job::interrupt();
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (options_) takeStatus(ort()->api.SessionOptionsSetLoadCancellationFlag(options_.get(), true));
   }
 
   Napi::Value result(Napi::Env env) override {
@@ -112,6 +128,9 @@ class MakeSession : public Job {
   const Bytes model_;
   const SessionRequest request_;
   const std::shared_ptr<Session> session_;
+  // An interrupt comes from another thread.
+  std::mutex mutex_;
+  OrtPtr<OrtSessionOptions> options_;
 };
 
 // Behind the runs that were queued before, on their thread: the memory of a big session takes milliseconds to give back.

@@ -12,9 +12,9 @@ interface Ending {
   readonly stderr: string;
 }
 
-const end = (mode: string) =>
+const end = (mode: string, round: number) =>
   new Promise<Ending>((resolve) => {
-    const started = spawn(process.execPath, [child, mode], { stdio: ["ignore", "pipe", "pipe"] });
+    const started = spawn(process.execPath, [child, mode, String(20 + 150 * round)], { stdio: ["ignore", "pipe", "pipe"] });
     let [stdout, stderr] = ["", ""];
     started.stdout.on("data", (data) => {
       stdout += data;
@@ -27,6 +27,7 @@ const end = (mode: string) =>
 
 const cases: readonly { readonly mode: string; readonly what: string; readonly code: number; readonly stdout: string; readonly stderr: RegExp }[] = [
   { mode: "exit", what: "process.exit(7)", code: 7, stdout: "", stderr: /^$/ },
+  { mode: "reallyExit", what: "exit() below Node", code: 7, stdout: "", stderr: /^$/ },
   { mode: "throw", what: "an uncaught exception", code: 1, stdout: "", stderr: /Error: boom/ },
   { mode: "reject", what: "an unhandled rejection", code: 1, stdout: "", stderr: /Error: boom/ },
   { mode: "natural", what: "the end of the script, which waits for the run", code: 0, stdout: "settled\n", stderr: /^$/ },
@@ -39,7 +40,7 @@ suite("The process ends cleanly while a run is in flight", () => {
   for (const { mode, what, code, stdout, stderr } of cases) {
     test(`by ${what}`, async () => {
       for (let round = 0; round < 3; round++) {
-        const ending = await end(mode);
+        const ending = await end(mode, round);
         assert.deepEqual([ending.code, ending.signal], [code, null], ending.stderr);
         assert.equal(ending.stdout, stdout);
         assert.match(ending.stderr, stderr);
