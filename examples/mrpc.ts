@@ -5,6 +5,7 @@
 import { parseArgs } from "node:util";
 import { AdamW, DataCollatorWithPadding, DataLoader, Engine, getScheduler, loadDataset, loadMetric, progress, setSeed } from "accelerate-ts";
 import { AutoModelForSequenceClassification, AutoTokenizer } from "accelerate-ts/models";
+import { numberOptions } from "./number-options.js";
 
 const { values, positionals } = parseArgs({
   options: {
@@ -23,29 +24,36 @@ if (checkpoint === undefined || train === undefined || validation === undefined)
   console.error("usage: node dist/examples/mrpc.js MODEL_DIR train.jsonl validation.jsonl [--epochs 3] [--batch 8] [--lr 5e-5] [--out mrpc-model]");
   process.exit(2);
 }
-setSeed(Number(values.seed));
+const {
+  epochs,
+  batch: batchSize,
+  lr,
+  seed,
+  "max-length": maxLength,
+  labels: numLabels,
+} = numberOptions(values, ["epochs", "batch", "lr", "seed", "max-length", "labels"]);
+setSeed(seed);
 const raw = await loadDataset("json", { dataFiles: { train, validation }, features: { sentence1: "string", sentence2: "string", label: "int64" } });
 console.log(raw);
 
 const tokenizer = await AutoTokenizer.fromPretrained(checkpoint);
-const mapper = tokenizer.mapper("sentence1", "sentence2", { truncation: true, maxLength: Number(values["max-length"]) });
+const mapper = tokenizer.mapper("sentence1", "sentence2", { truncation: true, maxLength });
 const tokenized = (await raw.map(mapper, { batched: true, numProc: Engine.default().threads }))
   .removeColumns(["sentence1", "sentence2"])
   .renameColumn("label", "labels");
 
 const collateFn = new DataCollatorWithPadding(tokenizer);
-const trainLoader = new DataLoader(tokenized.train, { batchSize: Number(values.batch), shuffle: true, collateFn });
+const trainLoader = new DataLoader(tokenized.train, { batchSize, shuffle: true, collateFn });
 const evalLoader = new DataLoader(tokenized.validation, { batchSize: 32, collateFn });
 
-const model = await AutoModelForSequenceClassification.fromPretrained(checkpoint, { numLabels: Number(values.labels) });
-const optimizer = new AdamW(model.parameters(), { lr: Number(values.lr), weightDecay: 0 });
-const epochs = Number(values.epochs);
+const model = await AutoModelForSequenceClassification.fromPretrained(checkpoint, { numLabels });
+const optimizer = new AdamW(model.parameters(), { lr, weightDecay: 0 });
 const steps = epochs * trainLoader.length;
 const scheduler = getScheduler("linear", optimizer, { numWarmupSteps: 0, numTrainingSteps: steps });
 const metric = loadMetric("glue", "mrpc");
 
 for (let epoch = 1; epoch <= epochs; epoch++) {
-  const bar = progress(trainLoader.length, { description: `epoch ${epoch}/${epochs}`, unit: "samples", unitScale: Number(values.batch) });
+  const bar = progress(trainLoader.length, { description: `epoch ${epoch}/${epochs}`, unit: "samples", unitScale: batchSize });
   let total = 0;
   model.train();
   for await (const batch of trainLoader) {

@@ -2,8 +2,8 @@
 //   npm run predict -- "You have won a prize, claim it now" "Shall we meet at four?"
 //   npm run predict -- --model spam-model "one text"
 import { parseArgs } from "node:util";
-import { softmax } from "accelerate-ts/nn";
 import { AutoModelForSequenceClassification, AutoTokenizer } from "accelerate-ts/models";
+import { softmax } from "accelerate-ts/nn";
 
 const { values, positionals: texts } = parseArgs({ options: { model: { type: "string", default: "spam-model" } }, allowPositionals: true });
 if (texts.length === 0) {

@@ -5,6 +5,7 @@
 import { parseArgs } from "node:util";
 import { AdamW, DataCollatorWithPadding, DataLoader, Engine, getScheduler, loadMetric, progress, setSeed, version } from "accelerate-ts";
 import { BertForSequenceClassification, bertConfig, trainWordPiece } from "accelerate-ts/models";
+import { numberOptions } from "./number-options.js";
 import { loadMails } from "./spam/corpus.js";
 import { splitByText } from "./spam/split.js";
 
@@ -20,24 +21,30 @@ const { values } = parseArgs({
     out: { type: "string", default: "spam-model" },
   },
 });
-const epochs = Number(values.epochs);
-const batchSize = Number(values.batch);
-const maxLength = Number(values["max-length"]);
+const {
+  epochs,
+  batch: batchSize,
+  lr,
+  seed,
+  "max-length": maxLength,
+  vocabulary,
+} = numberOptions(values, ["epochs", "batch", "lr", "seed", "max-length", "vocabulary"]);
+const limit = values.limit === undefined ? undefined : numberOptions(values, ["limit"]).limit;
 const count = (n: number) => n.toLocaleString("en-US");
 
-setSeed(Number(values.seed));
+setSeed(seed);
 const { threads } = Engine.default();
 console.log(`accelerate-ts ${version}   1 process on cpu, ${count(threads)} thread${threads === 1 ? "" : "s"}`);
 
 // Only subject and body. The held-out fifth is not looked at before the evaluation, not even for the vocabulary.
-const mails = await loadMails({ limit: values.limit === undefined ? undefined : Number(values.limit) });
+const mails = await loadMails({ limit });
 const bodies = mails.column("body");
 const texts = mails.column("subject").map((subject, row) => `${subject} ${bodies[row]}`);
-const split = splitByText(texts, { testSize: 0.2, seed: 42 });
+const split = splitByText(texts, { testSize: 0.2, seed });
 
 const tokenizer = await trainWordPiece(
   split.train.map((row) => texts[row]!),
-  { vocabSize: Number(values.vocabulary), modelMaxLength: maxLength },
+  { vocabSize: vocabulary, modelMaxLength: maxLength },
 );
 const tokenized = (await mails.map(tokenizer.mapper("subject", "body", { truncation: true, maxLength }), { batched: true, numProc: threads }))
   .removeColumns(["subject", "body"])
@@ -58,7 +65,7 @@ const config = bertConfig({
   id2label: { 0: "ham", 1: "spam" },
 });
 const model = new BertForSequenceClassification(config);
-const optimizer = new AdamW(model.parameters(), { lr: Number(values.lr), weightDecay: 0.01 });
+const optimizer = new AdamW(model.parameters(), { lr, weightDecay: 0.01 });
 const steps = epochs * trainLoader.length;
 const scheduler = getScheduler("linear", optimizer, { numWarmupSteps: Math.round(0.1 * steps), numTrainingSteps: steps });
 
