@@ -1,8 +1,8 @@
 // The default collator: rows of one structure become tensors with a batch dimension in front; texts stay a list.
 import { ArgumentError } from "../errors.js";
 import { type DType, dtypes, type TypedArray } from "../graph/dtype.js";
-import { fromData, Tensor } from "../tensor/index.js";
 import type { Inc } from "../tensor/index.js";
+import { fromData, Tensor } from "../tensor/index.js";
 import { writeInt64 } from "./int64.js";
 import type { Batch } from "./types.js";
 

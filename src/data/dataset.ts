@@ -1,11 +1,12 @@
 // Dataset: rows over columns in shared memory. Every operation returns a new view; no values are copied but by map.
+import { setImmediate as turn } from "node:timers/promises";
 import { inspect } from "node:util";
 import { ArgumentError } from "../errors.js";
 import { sharedUint32 } from "./column-data.js";
 import { InferringWriter } from "./column-infer.js";
 import { type ColumnWriter, ValueError, writerFor } from "./column-writer.js";
 import { type DatasetDict, datasetDict } from "./dataset-dict.js";
-import { checkFeatures, ClassLabel, type Feature, type Features, featureText, printable, type RowOf } from "./features.js";
+import { ClassLabel, checkFeatures, type Feature, type Features, featureText, printable, type RowOf } from "./features.js";
 import { rowReader } from "./jobs.js";
 import { type AnyMapOptions, type Mappable, mapTables } from "./map.js";
 import { Pcg64 } from "./pcg64.js";
@@ -165,7 +166,10 @@ export class Dataset<R = Row> implements MapDataset<R>, Iterable<R> {
   /** The rows for which the test holds. */
   async filter(test: (row: R, index: number) => boolean): Promise<Dataset<R>> {
     const kept: number[] = [];
-    for (let i = 0; i < this.length; i++) if (test(this.#row(i) as R, i)) kept.push(i);
+    for (let i = 0; i < this.length; i++) {
+      if (test(this.#row(i) as R, i)) kept.push(i);
+      if (i % 1000 === 999) await turn(); // a long filter lets timers run
+    }
     return this.select(kept);
   }
 

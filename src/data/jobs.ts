@@ -1,7 +1,8 @@
 // Column jobs: what map does to a range of rows, made from a closure, a library mapper or an export of a module.
-import { pathToFileURL } from "node:url";
+
 import { isAbsolute, resolve } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
 import { ArgumentError } from "../errors.js";
 import type { ColumnData, ColumnJob } from "./column-data.js";
 import { InferringWriter } from "./column-infer.js";

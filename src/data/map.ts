@@ -28,7 +28,7 @@ function positive(name: string, value: number | undefined, fallback: number): nu
 }
 
 /** @throws ArgumentError ERR_CLOSURE_TRAVEL for a closure with numProc. */
-async function jobFor(what: Mappable, options: AnyMapOptions): Promise<Job> {
+async function jobFor(what: Mappable, options: AnyMapOptions, tasks: number): Promise<Job> {
   const threads = positive("numProc", options.numProc, 1);
   if (typeof what === "function" && !("descriptor" in what)) {
     if (options.numProc !== undefined) {
@@ -44,7 +44,7 @@ async function jobFor(what: Mappable, options: AnyMapOptions): Promise<Job> {
     ? moduleJob(what, options.batched === true)
     : { kind: "mapper", mapper: (what as Mapper<never, unknown>).descriptor };
   const reads = isRef(what) ? undefined : (what as Mapper<never, unknown>).reads;
-  return { reads, runner: threads === 1 ? inProcess(await jobOf(descriptor)) : threadRunner(descriptor, threads) };
+  return { reads, runner: threads === 1 ? inProcess(await jobOf(descriptor)) : threadRunner(descriptor, Math.max(1, Math.min(threads, tasks))) };
 }
 
 function inProcess(run: (...args: Parameters<JobRunner["run"]>) => ReturnType<JobRunner["run"]>): JobRunner {
@@ -53,16 +53,17 @@ function inProcess(run: (...args: Parameters<JobRunner["run"]>) => ReturnType<Jo
 
 /** Maps several tables with one job (and one pool of threads), one after the other. */
 export async function mapTables(tables: readonly (readonly [title: string, table: Table])[], what: Mappable, options: AnyMapOptions = {}): Promise<Table[]> {
-  const { runner, reads } = await jobFor(what, options);
+  const size = positive("batchSize", options.batchSize, 1000);
+  const tasks = tables.reduce((most, [, table]) => Math.max(most, Math.ceil(table.length / size)), 0);
+  const { runner, reads } = await jobFor(what, options, tasks);
   await using _ = runner;
   const out: Table[] = [];
-  for (const [title, table] of tables) out.push(await mapTable(title, table, runner, reads, options));
+  for (const [title, table] of tables) out.push(await mapTable(title, table, { runner, reads }, size, options));
   return out;
 }
 
-async function mapTable(title: string, table: Table, runner: JobRunner, reads: readonly string[] | undefined, options: AnyMapOptions): Promise<Table> {
+async function mapTable(title: string, table: Table, { runner, reads }: Job, size: number, options: AnyMapOptions): Promise<Table> {
   const { signal } = options;
-  const size = positive("batchSize", options.batchSize, 1000);
   const data = table.data(reads ?? [...table.columns.keys()]);
   using bar = delayedProgress(table.length, `${options.description ?? "map"}${title && ` ${title}`}`, options.description === undefined);
   const parts: Readonly<Record<string, ColumnData>>[] = [];
@@ -78,6 +79,8 @@ async function mapTable(title: string, table: Table, runner: JobRunner, reads: r
       bar.update(end - start);
     }
   };
+  // A library mapper knows its columns without rows; a function is not called for none.
+  if (table.length === 0 && reads) parts.push(await runner.run(data, 0, 0, signal));
   await Promise.all(Array.from({ length: runner.parallel }, work));
   return merged(table, parts);
 }

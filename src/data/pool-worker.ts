@@ -15,7 +15,7 @@ export type RangeResult =
 
 const descriptor = workerData as JobDescriptor;
 // A thread does not inherit the hooks of the main thread (Node 20).
-if (descriptor.kind === "module" && /\.[cm]?ts$/.test(descriptor.url)) registerTypeScript();
+if (descriptor.kind === "module") registerTypeScript();
 let loading: Promise<ColumnJob> | undefined;
 
 /** Errors are returned, not thrown: thrown ones lose their code and class on the way to the main thread. */

@@ -4,7 +4,7 @@ import { Piscina } from "piscina";
 import { AccelerateError } from "../errors.js";
 import type { ColumnData, TableData } from "./column-data.js";
 import type { JobDescriptor } from "./jobs.js";
-import type { RangeTask, RangeResult } from "./pool-worker.js";
+import type { RangeResult, RangeTask } from "./pool-worker.js";
 
 /** Something that computes new columns for ranges of rows. */
 export interface JobRunner extends AsyncDisposable {

@@ -2,6 +2,7 @@
 import type { ColumnJob } from "../data/column-data.js";
 import { ListWriter, NumberWriter } from "../data/column-writer.js";
 import { tableOf } from "../data/table.js";
+import { ArgumentError } from "../errors.js";
 import { Encoder } from "./encoder.js";
 import type { ResolvedOptions } from "./options.js";
 import { type Filling, padRow } from "./padding.js";
@@ -23,14 +24,22 @@ export function tokenizeJob({ json, text, pair, resolved, filling, typeIds }: To
     const table = tableOf(data);
     const column = (name: string): string[] => {
       const read = table.reader(name);
-      return Array.from({ length: end - start }, (_, i) => read(start + i) as string);
+      return Array.from({ length: end - start }, (_, i) => {
+        const value = read(start + i);
+        if (typeof value === "string") return value;
+        throw new ArgumentError(`column ${name} holds ${value === null ? "null" : typeof value} in row ${start + i}`, {
+          code: "ERR_TEXT_INPUT",
+          hint: "a tokenizer takes texts: filter such rows out or fill them",
+        });
+      });
     };
     const [ids, types, mask] = [new ListWriter(new NumberWriter("int32")), new ListWriter(new NumberWriter("int8")), new ListWriter(new NumberWriter("int8"))];
     const rows: { ids: number[]; types: number[] }[] = [];
     for await (const encodings of encoder.encode(column(text), pair === undefined ? undefined : column(pair), { truncation: resolved.truncation })) {
       for (const encoding of encodings) rows.push({ ids: encoding.getIds(), types: typeIds ? encoding.getTypeIds() : [] });
     }
-    const width = resolved.padding === "longest" ? Math.max(0, ...rows.map((row) => row.ids.length)) : resolved.padding === "none" ? 0 : resolved.padding;
+    const width =
+      resolved.padding === "longest" ? rows.reduce((most, row) => Math.max(most, row.ids.length), 0) : resolved.padding === "none" ? 0 : resolved.padding;
     for (const row of rows) {
       const ones = new Array<number>(row.ids.length).fill(1);
       for (const [writer, values, fill] of [

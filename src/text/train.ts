@@ -1,7 +1,7 @@
-// trainWordPiece: a BERT vocabulary learned from texts. Words are cut by `tokenizers`; the merges are ours, because the npm package can set neither the
+// trainWordPiece: a BERT vocabulary learned from texts. `tokenizers` normalizes them; the merges are ours, because the npm package can neither set the
 // size of a vocabulary nor make the same one twice (its order of equal counts is that of a hash map).
 import { setImmediate as turn } from "node:timers/promises";
-import { bertNormalizer, bertPreTokenizer } from "tokenizers";
+import { bertNormalizer } from "tokenizers";
 import { ArgumentError } from "../errors.js";
 import { mergePieces } from "./merge-pieces.js";
 import { type PreTrainedTokenizer, tokenizerOf } from "./tokenizer.js";
@@ -49,14 +49,17 @@ export async function trainWordPiece(texts: Iterable<string>, options: TrainWord
   return tokenizerOf({ json, tokens: bertTokens, modelMaxLength, config: { tokenizer_class: "BertTokenizer", do_lower_case: lowercase } });
 }
 
+/** What bertPreTokenizer cuts: at whitespace, and every punctuation mark (all ASCII symbols among them) alone; without its array of offsets. */
+const wordPattern = /[!-/:-@[-`{-~\p{P}]|[^\s!-/:-@[-`{-~\p{P}]+/gu;
+/** The words of a normalized text. */
+export const cutWords = (text: string): readonly string[] => text.match(wordPattern) ?? [];
+
 async function countWords(texts: Iterable<string>, lowercase: boolean): Promise<Map<string, number>> {
   const normalizer = bertNormalizer({ lowercase });
-  const splitter = bertPreTokenizer();
   const counts = new Map<string, number>();
   let done = 0;
   for (const text of texts) {
-    for (const [word] of splitter.preTokenizeString(normalizer.normalizeString(text)))
-      if (word.length <= MAX_WORD) counts.set(word, (counts.get(word) ?? 0) + 1);
+    for (const word of cutWords(normalizer.normalizeString(text))) if (word.length <= MAX_WORD) counts.set(word, (counts.get(word) ?? 0) + 1);
     if (++done % 100 === 0) await turn();
   }
   return counts;

@@ -135,6 +135,10 @@ test("a mapper tokenizes columns, here and on threads, to the same narrow column
   const threads = await data.map(mapper, { numProc: 2, batchSize: 1 });
   assert.deepEqual([...threads], [...here]);
   await assert.rejects(data.removeColumns("b").map(mapper as never), { code: "ERR_COLUMN_NOT_FOUND", message: /"b".*columns are a/ });
+  const holes = Dataset.fromRows<{ a: string | null }>([{ a: "cat" }, { a: null }]);
+  await assert.rejects(holes.map(tokenizer.mapper("a") as never), { code: "ERR_TEXT_INPUT", message: /column a holds null in row 1/ });
+  await assert.rejects(holes.map(tokenizer.mapper("a") as never, { numProc: 1, batchSize: 1 }), { code: "ERR_TEXT_INPUT", message: /row 1/ });
+  assert.deepEqual((await data.slice(0, 0).map(mapper)).columnNames, ["a", "b", "input_ids", "token_type_ids", "attention_mask"]);
   const fixed = await data.map(tokenizer.mapper("a", { padding: "max_length", maxLength: 5 }));
   assert.ok(fixed.column("input_ids").every((ids) => ids.length >= 5));
 });

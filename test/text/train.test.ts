@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
+import { bertNormalizer, bertPreTokenizer } from "tokenizers";
 import { AutoTokenizer, type PreTrainedTokenizer, trainWordPiece } from "../../src/text/index.js";
+import { cutWords } from "../../src/text/train.js";
 import { folderOf } from "../data/files.js";
 
 const texts = ["the cat sat on the mat", "the cats sat, the mats lay", "a bat and the rat", "unbelievable! believable?"];
@@ -53,4 +55,24 @@ test("only as many characters as allowed are kept", async () => {
   const list = words(tokenizer);
   assert.ok(list.includes("a") && list.includes("b") && !list.includes("c"));
   assert.deepEqual(await tokenizer.tokenize("cc"), ["[UNK]"]);
+});
+
+test("words are cut where tokenizers cuts them", () => {
+  const [normalizer, splitter] = [bertNormalizer(), bertPreTokenizer()];
+  const check = (text: string) => {
+    const normalized = normalizer.normalizeString(text);
+    assert.deepEqual(
+      cutWords(normalized),
+      splitter.preTokenizeString(normalized).map(([word]) => word),
+    );
+  };
+  check("Don't — «stop»… 中文,한국어 a\u00a0b\u3000c $5+3=8 _x_ ¡hola! 😀👍🏽");
+  fc.assert(
+    fc.property(
+      fc.string({
+        unit: fc.oneof(fc.string({ unit: "grapheme-ascii", minLength: 1, maxLength: 1 }), fc.constantFrom("é", "ß", "中", "„", "…", "€", "\t", "\u00a0")),
+      }),
+      check,
+    ),
+  );
 });

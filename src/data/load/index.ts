@@ -8,7 +8,7 @@ import type { Features, RowOf } from "../features.js";
 import { type Known, type KnownDatasets, knownFeatures } from "../known.js";
 import type { Row } from "../types.js";
 import { readCsv } from "./csv.js";
-import { checkFile, type Files, filesOfFolder, type Format } from "./files.js";
+import { checkFile, type Files, type Format, filesOfFolder } from "./files.js";
 import { readJson } from "./json.js";
 import { readText } from "./text.js";
 
@@ -49,13 +49,16 @@ export function loadDataset<const F extends Features | undefined = undefined>(
   builder: Builder,
   options: FileOptions & { dataFiles: Files; features?: F },
 ): Promise<DatasetDict<RowFrom<F>, "train">>;
-export function loadDataset<P extends string, C extends string>(
-  path: P,
-  config: C,
-  options?: { cacheDir?: string },
-): Promise<DatasetDict<Known<P, C>["row"], Known<P, C>["splits"]>>;
+export function loadDataset<P extends string, C extends string>(path: P, config: C): Promise<DatasetDict<Known<P, C>["row"], Known<P, C>["splits"]>>;
 export function loadDataset<P extends keyof KnownDatasets>(path: P): Promise<DatasetDict<KnownDatasets[P]["row"], KnownDatasets[P]["splits"]>>;
-export function loadDataset(path: string, options?: { split?: undefined }): Promise<DatasetDict>;
+export function loadDataset<const F extends Features | undefined = undefined>(
+  path: string,
+  options: { split: string; features?: F },
+): Promise<Dataset<RowFrom<F>>>;
+export function loadDataset<const F extends Features | undefined = undefined>(
+  path: string,
+  options?: { split?: undefined; features?: F },
+): Promise<DatasetDict<RowFrom<F>>>;
 export async function loadDataset(path: string, second?: string | AnyOptions): Promise<unknown> {
   const options: AnyOptions = typeof second === "object" ? second : {};
   if (options.dataFiles !== undefined) return loadFiles(path, options.dataFiles, options);
