@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import fc from "fast-check";
-import { Dataset, DataLoader, Pcg64 } from "../../src/data/index.js";
+import { DataLoader, Dataset, Pcg64 } from "../../src/data/index.js";
 import { setSeed } from "../../src/tensor/index.js";
 import { folderOf } from "./files.js";
 

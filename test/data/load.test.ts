@@ -142,7 +142,7 @@ test("a folder of files named for their splits is a data set", async (t) => {
   const folder = await folderOf(t, { "test.jsonl": line(3), "validation.jsonl": line(2), "train.jsonl": line(1), "README.md": "x", "train.csv": "n\n9\n" });
   const data = await loadDataset(folder);
   assert.deepEqual(data.splits, ["train", "validation", "test"]);
-  assert.deepEqual(data["train"]!.at(0), { n: 1 });
+  assert.deepEqual(data.train!.at(0), { n: 1 });
   await assert.rejects(loadDataset(join(folder, "nothing")), { code: "ERR_DATASET_NOT_FOUND", message: /there is no folder/ });
   await assert.rejects(loadDataset("glue", "mrpc"), { code: "ERR_DATASET_NOT_FOUND", message: /loadDataset\("glue", "mrpc"\)/ });
   await assert.rejects(loadDataset("json", { dataFiles: join(folder, "tran.jsonl") }), {
@@ -164,8 +164,8 @@ test("MRPC prints as in the course", needs("data/mrpc/train.jsonl"), async () =>
     raw.splits.map((split) => raw.get(split).length),
     [3668, 408, 1725],
   );
-  assert.equal(raw["train"]!.at(0)["label"], 1);
-  assert.match(String(raw["train"]!.at(15)["sentence1"]), /^Rudder was most recently/);
+  assert.equal(raw.train!.at(0).label, 1);
+  assert.match(String(raw.train!.at(15).sentence1), /^Rudder was most recently/);
 });
 
 test("NSMC has the rows that Python's datasets reads", needs("data/nsmc/ratings_train.txt"), async () => {

@@ -45,8 +45,8 @@ export async function datasets(): Promise<void> {
   // @ts-expect-error there is no such feature
   await loadDataset("json", { dataFiles: "x", features: { s: "text" } });
   const untyped = await loadDataset("csv", { dataFiles: "x" });
-  untyped.train.at(0)["whatever"];
-  (await loadDataset("someone/else"))["train"];
+  untyped.train.at(0).whatever;
+  (await loadDataset("someone/else")).train;
 
   const own = Dataset.fromRows([{ a: 1, b: ["x"] }]);
   same<ReturnType<typeof own.at>, { a: number; b: string[] }>(true);
