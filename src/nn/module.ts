@@ -1,7 +1,7 @@
 // Module: a class with parameters and a forward, whose instances are called like functions.
 import { inspect } from "node:util";
 import { ArgumentError } from "../errors.js";
-import { activeTracer, callTraced, Parameter, type Tensor, type Traceable } from "../tensor/index.js";
+import { activeTracer, callTraced, Parameter, Tensor, type Traceable } from "../tensor/index.js";
 import { loadModule, saveModule } from "./module-file.js";
 
 /**
@@ -39,18 +39,32 @@ function* search(value: unknown, path: string): Generator<readonly [path: string
   else if (value instanceof Map) for (const [k, v] of value) yield* search(v, `${path}.${String(k)}`);
 }
 
-/** Modes and frozen parameters of whatever a field holds. Runs at every call of a model, so it recurses plainly instead of yielding. */
-function describe(value: unknown, parts: string[], seen: Set<unknown>): void {
+/**
+ * Modes, frozen parameters and kinds of tensors of whatever a field holds. Runs at every call of a model, so it recurses plainly instead of
+ * yielding.
+ */
+function describe(value: unknown, parts: string[], fields: Tensor[], seen: Set<unknown>): void {
   if (typeof value === "function") {
     if (!(value instanceof ModuleBase) || seen.has(value)) return;
     seen.add(value);
     parts.push(value.training ? "t" : "e");
-    for (const field of Object.keys(value)) describe((value as unknown as Record<string, unknown>)[field], parts, seen);
+    for (const field of Object.keys(value)) describe((value as unknown as Record<string, unknown>)[field], parts, fields, seen);
   } else if (typeof value === "object" && value !== null) {
     if (value instanceof Parameter) parts.push(value.requiresGrad ? `${value.id},` : `${value.id}f,`);
-    else if (Array.isArray(value)) for (const v of value) describe(v, parts, seen);
-    else if (value instanceof Map) for (const v of value.values()) describe(v, parts, seen);
+    else if (value instanceof Tensor) parts.push(describeTensor(value, fields));
+    else if (Array.isArray(value)) for (const v of value) describe(v, parts, fields, seen);
+    else if (value instanceof Map) for (const v of value.values()) describe(v, parts, fields, seen);
   }
+}
+
+/** What forward's graph may assume of a tensor in a field: its dtype and shape, and which fields hold the same one. */
+function describeTensor(x: Tensor, fields: Tensor[]): string {
+  const known = fields.indexOf(x);
+  if (known >= 0) return `=${known},`;
+  fields.push(x);
+  const s = x.state;
+  const hasValues = s.kind === "concrete" || (s.kind === "lazy" && s.data !== undefined);
+  return hasValues ? `${x.dtype}${s.shape.join()};` : "?,";
 }
 
 interface Buffer {
@@ -164,9 +178,9 @@ export abstract class ModuleBase extends Callable implements Traceable {
     return loadModule(this, file);
   }
 
-  structure(): string {
+  structure(fields: Tensor[] = []): string {
     const parts: string[] = [];
-    describe(this, parts, new Set());
+    describe(this, parts, fields, new Set());
     return parts.join("");
   }
 

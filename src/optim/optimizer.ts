@@ -139,7 +139,7 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
     for (const [arena, own] of byArena(segments)) {
       const states = this.#statesOf(arena).map((s) => s.data);
       jobs.push(this.update({ kernels: kernels!, values: arena.values, grads: arena.grads, states, ranges: mergedRanges(own), rows: Float64Array.from(rows) }));
-      arena.version++;
+      for (const { segment } of own) segment.parameter.changed();
     }
     this.stepCount++;
     this.#inFlight++;

@@ -4,7 +4,7 @@ import { Builder } from "../graph/builder.js";
 import { type DType, isFloat, typedArray } from "../graph/dtype.js";
 import { Graph } from "../graph/graph.js";
 import { defaultGenerator } from "./generator.js";
-import { noteUse } from "./recording.js";
+import { noteUse, versionOf } from "./recording.js";
 import { type OpAttributes, tensorOps } from "./ops.js";
 import { graphDim } from "./size.js";
 import type { LazyState, RecordedOp } from "./state.js";
@@ -53,8 +53,8 @@ function trace(tracer: Tracer, op: string, inputs: readonly Tensor[], attributes
 function record(op: string, inputs: readonly Tensor[], attributes: OpAttributes): Tensor {
   const attributesKey = JSON.stringify(attributes);
   const { dtype, shape } = infer(op, inputs, attributes, attributesKey);
-  const source: RecordedOp = { kind: "op", op, attributes, attributesKey, inputs, outputs: [undefined] };
-  const state: LazyState = { kind: "lazy", shape, source, index: 0, users: [], data: undefined, expired: false };
+  const source: RecordedOp = { kind: "op", op, attributes, attributesKey, inputs, outputs: [undefined], version: versionOf(inputs) };
+  const state: LazyState = { kind: "lazy", shape, source, index: 0, used: false, users: [], data: undefined, expired: false };
   noteUse(inputs, source);
   const out = Tensor.make<number, DType>(dtype, state);
   source.outputs[0] = out;

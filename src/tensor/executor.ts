@@ -5,14 +5,18 @@ import type { Parameter } from "./parameter.js";
 import { ParameterArena } from "./parameter-arena.js";
 import { type Plan, plan as makePlan } from "./plan.js";
 import { compileProgram, fits, type InputSlot, type Program } from "./program.js";
+import { settle } from "./recording.js";
 import type { Tensor, WaitOptions } from "./tensor.js";
 
-/** Compiled structures that are kept; the one unused for longest goes first. */
+/** Compiled programs that are kept; those of the structure unused for longest go first. */
 const maxPrograms = 128;
 
 /** The numbers behind a tensor that is fed or bound. */
 function memoryOf(slot: InputSlot, plan: Plan): { data: TypedArray; shape: readonly number[] } {
-  if (slot.kind === "parameter") return { data: slot.parameter.values(), shape: slot.parameter.shape };
+  if (slot.kind === "parameter") {
+    const p = plan.parameters[slot.parameter]!;
+    return { data: p.values(), shape: p.shape };
+  }
   const x = plan.feeds[slot.feed]!;
   const s = x.state;
   if (s.kind === "symbolic" || s.kind === "parameter" || !s.data) throw new Error(`feed ${slot.feed} has no values`);
@@ -23,10 +27,14 @@ function memoryOf(slot: InputSlot, plan: Plan): { data: TypedArray; shape: reado
 export class Executor {
   readonly #engine: () => Engine;
   readonly #programs = new Map<string, Program[]>();
+  /** A structure names its parameters: once one of them is gone, it will not come again, and its programs' memory is given back. */
+  readonly #dropped = new FinalizationRegistry<string>((key) => void this.#exclusive(() => this.#forget(key)));
   #last: Promise<void> = Promise.resolve();
   #backwards = 0;
   /** How many programs were compiled so far. */
   compiled = 0;
+  /** How many of them are kept. */
+  held = 0;
   /** How many runs there were. */
   runs = 0;
 
@@ -62,20 +70,23 @@ export class Executor {
     if (!program) {
       program = await compileProgram(plan, this.#engine());
       this.compiled++;
+      this.held++;
       variants.push(program);
-      await this.#evict();
+      for (const p of plan.parameters) this.#dropped.register(p, plan.key);
+      // The newest structure stays, however many programs it has.
+      for (const key of this.#programs.keys()) {
+        if (this.held <= maxPrograms || key === plan.key) break;
+        await this.#forget(key);
+      }
     }
     return program;
   }
 
-  async #evict(): Promise<void> {
-    if (this.#programs.size <= maxPrograms) return;
-    const [oldest, programs] = this.#programs.entries().next().value!;
-    this.#programs.delete(oldest);
-    for (const p of programs) {
-      p.binding.close();
-      await p.session.close();
-    }
+  async #forget(key: string): Promise<void> {
+    const programs = this.#programs.get(key) ?? [];
+    this.#programs.delete(key);
+    this.held -= programs.length;
+    for (const { session } of programs) await session.close();
   }
 
   /** Computes a tensor and every sink that hangs on it. */
@@ -98,11 +109,12 @@ export class Executor {
         const plan = makePlan(loss, { backward: true });
         const before = this.compiled;
         const program = await this.#program(plan);
-        if (this.compiled > before) options.onCompiled?.(plan, program.gradients);
-        ParameterArena.adopt(program.gradients);
+        const reached = program.gradients.map((i) => plan.parameters[i]!);
+        if (this.compiled > before) options.onCompiled?.(plan, reached);
+        ParameterArena.adopt(reached);
         await this.#run(plan, program, options);
-        for (const p of program.gradients) p.segment()!.hasGrad = true;
-        return program.gradients;
+        for (const p of reached) p.segment()!.hasGrad = true;
+        return reached;
       });
     } finally {
       this.#backwards--;
@@ -119,7 +131,8 @@ export class Executor {
     for (const [i, data] of results.entries()) binding.bindOutput(i, data, plan.outputs[i]!.shape);
     // A parameter that has a gradient already gets the new one beside it, and they are added after the run.
     const accumulate: { into: Float32Array; from: Float32Array }[] = [];
-    for (const [k, p] of program.gradients.entries()) {
+    for (const [k, i] of program.gradients.entries()) {
+      const p = plan.parameters[i]!;
       const segment = p.segment()!;
       const target = segment.hasGrad ? segment.arena.scratch(segment) : segment.grad;
       if (segment.hasGrad) accumulate.push({ into: segment.grad, from: target });
@@ -128,6 +141,7 @@ export class Executor {
     this.runs++;
     await binding.run({ ...(signal ? { signal } : {}), ...(accumulate.length > 0 ? { accumulate } : {}) });
     for (const [i, t] of plan.outputs.entries()) if (t.state.kind === "lazy") t.state.data = results[i];
+    settle(plan.outputs, plan.reached);
   }
 }
 

@@ -20,8 +20,6 @@ export interface ArenaSegment {
  */
 export class ParameterArena {
   readonly segments: readonly ArenaSegment[];
-  /** Goes up whenever values have changed: what was recorded before is stale then. */
-  version = 0;
   readonly #values: Arena;
   readonly #grads: Arena;
   #scratch: Arena | undefined;

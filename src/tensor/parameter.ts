@@ -79,7 +79,7 @@ export class Parameter<R extends number = number> extends Tensor<R, "float32"> {
   }
   /** Goes up whenever its numbers may have changed. */
   get version(): number {
-    return this.#version + (this.#segment?.arena.version ?? 0);
+    return this.#version;
   }
   /** Its place in an arena, once it has one. */
   segment(): ArenaSegment | undefined {
@@ -87,7 +87,6 @@ export class Parameter<R extends number = number> extends Tensor<R, "float32"> {
   }
   /** @internal The arena has copied the numbers. */
   moveTo(segment: ArenaSegment): void {
-    this.#version = this.version - segment.arena.version;
     this.#segment = segment;
     this.#own = undefined;
   }

@@ -24,6 +24,8 @@ export interface Plan {
   readonly outputs: readonly Tensor[];
   readonly outputReferences: readonly Reference[];
   readonly loss: Reference | undefined;
+  /** Every node that was looked at for sinks. */
+  readonly reached: ReadonlySet<Recorded>;
   /** The same for all plans that one compiled program can serve, sizes aside. */
   readonly key: string;
 }
@@ -40,7 +42,6 @@ class Planner {
   readonly fixed = new Set<number>();
   readonly parameters = new Map<Parameter, number>();
   readonly #nodeOf = new Map<Recorded, number>();
-  readonly #differentiable = new Map<Recorded, boolean>();
 
   /** `through`: values computed before are differentiated through, so their recipe is run again. */
   reference(x: Tensor, through: boolean): Reference {
@@ -49,31 +50,48 @@ class Planner {
     if (s.kind === "symbolic")
       throw new AccelerateError("ERR_SYMBOLIC_VALUE", `a tensor of forward (${s.value.name}) has no value`, { hint: "return it from forward" });
     if (s.kind === "concrete") return { kind: "feed", feed: this.feed(x) };
-    if (through && s.expired) throw staleError("a tensor that was computed with older parameters is part of a loss");
-    const source = s.source;
+    const source = this.#recipe(x, through);
     if (source === undefined) return { kind: "feed", feed: this.feed(x) };
-    const recorded = this.#nodeOf.get(source);
-    if (recorded !== undefined) return { kind: "node", node: recorded, output: s.index };
-    if (s.data && (!through || !differentiable(source, this.#differentiable))) return { kind: "feed", feed: this.feed(x) };
-    return { kind: "node", node: this.node(source, through), output: s.index };
+    this.#plan(source, through);
+    return { kind: "node", node: this.#nodeOf.get(source)!, output: s.index };
   }
 
-  node(source: Recorded, through: boolean): number {
-    const known = this.#nodeOf.get(source);
-    if (known !== undefined) return known;
-    if (source.kind === "call" && isStale(source)) {
-      throw staleError(`an output of ${source.trace.name} was asked for after its parameters had changed`);
+  /** What has to run for a tensor; undefined when its value is fed. */
+  #recipe(x: Tensor, through: boolean): Recorded | undefined {
+    const s = x.state;
+    if (s.kind !== "lazy") return undefined;
+    if (through && s.expired) throw staleError("a tensor that was computed with older parameters is part of a loss");
+    if (s.source === undefined || this.#nodeOf.has(s.source) || !s.data) return s.source;
+    return through && differentiable(x) ? s.source : undefined;
+  }
+
+  /** Plans a node behind everything that it needs. A stack of its own: recordings may be very long. */
+  #plan(source: Recorded, through: boolean): void {
+    const stack = [source];
+    for (let node = stack.at(-1); node; node = stack.at(-1)) {
+      const missing = this.#nodeOf.has(node) ? [] : node.inputs.map((x) => this.#recipe(x, through)).filter((r) => r && !this.#nodeOf.has(r));
+      if (missing.length > 0) stack.push(...(missing.reverse() as Recorded[]));
+      else {
+        stack.pop();
+        if (!this.#nodeOf.has(node)) this.#add(node, through);
+      }
     }
-    const inputs = source.inputs.map((x) => this.reference(x, through));
-    if (source.kind === "call") {
-      for (const p of source.trace.parameters.keys()) this.parameter(p);
-      for (const x of source.trace.captured.keys()) this.fixed.add(this.feed(x));
-      if (source.key) this.fixed.add(this.feed(source.key));
+  }
+
+  #add(node: Recorded, through: boolean): void {
+    if (isStale(node)) {
+      const what =
+        node.kind === "call" ? `an output of ${node.trace.name} was asked for after its` : `what ${node.op} makes of a parameter was asked for after`;
+      throw staleError(`${what} parameters had changed`);
     }
-    const index = this.nodes.push(source) - 1;
+    const inputs = node.inputs.map((x) => this.reference(x, through));
+    if (node.kind === "call") {
+      for (const p of node.trace.parameters.keys()) this.parameter(p);
+      for (const x of node.captured) this.fixed.add(this.feed(x));
+      if (node.key) this.fixed.add(this.feed(node.key));
+    }
+    this.#nodeOf.set(node, this.nodes.push(node) - 1);
     this.inputs.push(inputs);
-    this.#nodeOf.set(source, index);
-    return index;
   }
 
   feed(x: Tensor): number {
@@ -89,23 +107,18 @@ class Planner {
     return this.parameters.size - 1;
   }
 
-  /** Touched tensors that hang on what is planned and that nothing was applied to. */
-  sinks(): Tensor[] {
+  /** Touched tensors that hang on what is planned and that nothing was applied to, and all nodes on the way to them. */
+  sinks(): { readonly found: readonly Tensor[]; readonly reached: ReadonlySet<Recorded> } {
     const found: Tensor[] = [];
-    const seen = new Set<Recorded>(this.nodes);
-    const queue = [...this.nodes];
-    for (const node of queue) {
+    const reached = new Set<Recorded>(this.nodes);
+    for (const node of reached) {
       for (const out of node.outputs) {
         if (out?.state.kind !== "lazy") continue;
-        if (out.state.users.length === 0 && !out.state.data && !anyStale(node)) found.push(out);
-        for (const user of out.state.users) {
-          if (seen.has(user)) continue;
-          seen.add(user);
-          queue.push(user);
-        }
+        if (!out.state.used && !out.state.data && !anyStale(node)) found.push(out);
+        for (const user of out.state.users) reached.add(user);
       }
     }
-    return found;
+    return { found, reached };
   }
 }
 
@@ -116,7 +129,8 @@ export function plan(root: Tensor, options: { backward: boolean }): Plan {
   const planner = new Planner();
   const rootReference = planner.reference(root, options.backward);
   const pending = (t: Tensor): boolean => t.state.kind === "lazy" && !t.state.data;
-  const outputs = [...new Set([...(pending(root) ? [root] : []), ...planner.sinks()])];
+  const sinks = planner.sinks();
+  const outputs = [...new Set([...(pending(root) ? [root] : []), ...sinks.found])];
   const outputReferences = outputs.map((t) => planner.reference(t, false));
 
   let key = options.backward ? `backward ${show(rootReference)}` : "forward";
@@ -136,6 +150,7 @@ export function plan(root: Tensor, options: { backward: boolean }): Plan {
     outputs,
     outputReferences,
     loss: options.backward ? rootReference : undefined,
+    reached: sinks.reached,
     key,
   };
 }

@@ -9,12 +9,11 @@ import type { Binding } from "../runtime/binding.js";
 import type { Engine } from "../runtime/engine.js";
 import type { Session } from "../runtime/session.js";
 import { tensorOps } from "./ops.js";
-import type { Parameter } from "./parameter.js";
 import type { Plan, Reference } from "./plan.js";
 import type { Trace } from "./trace.js";
 
 /** What is bound to an input of the session. */
-export type InputSlot = { readonly kind: "feed"; readonly feed: number } | { readonly kind: "parameter"; readonly parameter: Parameter };
+export type InputSlot = { readonly kind: "feed"; readonly feed: number } | { readonly kind: "parameter"; readonly parameter: number };
 
 /** A symbol of the program's graph, and where its size is read. */
 interface SymbolSource {
@@ -23,12 +22,13 @@ interface SymbolSource {
   readonly dim: number;
 }
 
+/** Names feeds and parameters by their positions in the plan, so that it keeps no module alive. */
 export interface Program {
   readonly session: Session;
   readonly binding: Binding;
   readonly inputs: readonly InputSlot[];
-  /** Parameters whose gradients are the outputs after those of the plan. */
-  readonly gradients: readonly Parameter[];
+  /** Positions of the parameters whose gradients are the outputs after those of the plan. */
+  readonly gradients: readonly number[];
   readonly env: ShapeEnv;
   readonly symbols: readonly SymbolSource[];
 }
@@ -47,7 +47,7 @@ function inline(graph: Graph, trace: Trace, given: ReadonlyMap<Value, Value>): M
 const scopeOf = (node: Node): string => node.name.slice(0, Math.max(0, node.name.lastIndexOf("/")));
 
 /** Builds the graph of a plan; the feeds' sizes become symbols with the sizes of this run as hints. */
-export function buildGraph(plan: Plan): { graph: Graph; slots: Map<Value, InputSlot>; symbols: SymbolSource[]; gradients: Parameter[]; outputs: Value[] } {
+export function buildGraph(plan: Plan): { graph: Graph; slots: Map<Value, InputSlot>; symbols: SymbolSource[]; gradients: number[]; outputs: Value[] } {
   const graph = new Graph();
   const builder = new Builder(graph);
   const slots = new Map<Value, InputSlot>();
@@ -66,8 +66,8 @@ export function buildGraph(plan: Plan): { graph: Graph; slots: Map<Value, InputS
     builder.source(value);
     return value;
   });
-  const parameters = plan.parameters.map((parameter) => {
-    const value = graph.input(parameter.name || `parameter${parameter.id}`, parameter.dtype, parameter.shape);
+  const parameters = plan.parameters.map((p, parameter) => {
+    const value = graph.input(p.name || `parameter${p.id}`, p.dtype, p.shape);
     slots.set(value, { kind: "parameter", parameter });
     return value;
   });
@@ -83,21 +83,20 @@ export function buildGraph(plan: Plan): { graph: Graph; slots: Map<Value, InputS
     const { trace } = node;
     const given = new Map<Value, Value>(trace.inputs.map((v, k) => [v, inputs[k]!]));
     for (const [p, v] of trace.parameters) given.set(v, parameters[plan.parameters.indexOf(p)]!);
-    for (const [x, v] of trace.captured) given.set(v, feeds[plan.feeds.indexOf(x)]!);
+    for (const [k, { value }] of trace.captured.entries()) given.set(value, feeds[plan.feeds.indexOf(node.captured[k]!)]!);
     if (trace.key) given.set(trace.key, feeds[plan.feeds.indexOf(node.key!)]!);
     const values = inline(graph, trace, given);
     results.push(trace.outputs.map((v) => values.get(v)!));
   }
 
   const outputs = plan.outputReferences.map(resolve);
-  const gradients: Parameter[] = [];
+  const gradients: number[] = [];
   if (plan.loss) {
-    const trainable = plan.parameters.map((p, i) => [p, parameters[i]!] as const).filter(([p]) => p.requiresGrad);
-    const found = differentiate(graph, { loss: resolve(plan.loss), wrt: trainable.map(([, v]) => v) });
-    for (const [p, v] of trainable) {
-      const gradient = found.get(v);
+    const found = differentiate(graph, { loss: resolve(plan.loss), wrt: parameters.filter((_, i) => plan.parameters[i]!.requiresGrad) });
+    for (const [i, value] of parameters.entries()) {
+      const gradient = found.get(value);
       if (!gradient) continue;
-      gradients.push(p);
+      gradients.push(i);
       outputs.push(gradient);
     }
   }

@@ -1,66 +1,77 @@
 // Facts about a recording: what can be differentiated, what has gone stale, who uses what.
+import { isFloat } from "../graph/dtype.js";
 import type { Parameter } from "./parameter.js";
-import type { LazyState, Recorded, RecordedCall } from "./state.js";
+import type { LazyState, Recorded } from "./state.js";
 import type { Tensor } from "./tensor.js";
+import type { Trace } from "./trace.js";
 
-/** Sum of versions: grows when any of the parameters changes. */
-export function versionOf(parameters: Iterable<Parameter>): number {
+/** Sum of the versions of what a node reads: grows when any of these parameters changes. */
+export function versionOf(inputs: readonly Tensor[], trace?: Trace): number {
   let sum = 0;
-  for (const p of parameters) sum += p.version;
+  for (const x of inputs) if (x.state.kind === "parameter") sum += (x as Parameter).version;
+  if (trace) for (const p of trace.parameters.keys()) sum += p.version;
   return sum;
 }
 
-/** Whether a parameter of the call has changed since it was recorded. */
-export const isStale = (call: RecordedCall): boolean => call.version !== versionOf(call.trace.parameters.keys());
+/** Whether a parameter that the node reads has changed since it was recorded. */
+export const isStale = (node: Recorded): boolean => node.version !== versionOf(node.inputs, node.kind === "call" ? node.trace : undefined);
 
-/** Whether anything behind a recorded node is stale; recipes that were dropped count as values. */
-export function anyStale(node: Recorded, seen: Map<Recorded, boolean> = new Map()): boolean {
-  const known = seen.get(node);
-  if (known !== undefined) return known;
-  seen.set(node, false);
-  const result =
-    (node.kind === "call" && isStale(node)) ||
-    node.inputs.some((x) => x.state.kind === "lazy" && x.state.source !== undefined && !x.state.data && anyStale(x.state.source, seen));
-  seen.set(node, result);
-  return result;
+/** Whether a node, or one behind it along the inputs that `follow` lets through, is a hit. A loop: recordings may be very long. */
+function somewhere(node: Recorded, hit: (node: Recorded) => boolean, follow: (x: Tensor, state: LazyState, by: Recorded) => boolean): boolean {
+  const seen = new Set([node]);
+  for (const n of seen) {
+    if (hit(n)) return true;
+    for (const x of n.inputs) if (x.state.kind === "lazy" && x.state.source !== undefined && follow(x, x.state, n)) seen.add(x.state.source);
+  }
+  return false;
 }
 
-/** Whether a gradient could flow through what was recorded. */
-export function differentiable(node: Recorded, seen: Map<Recorded, boolean> = new Map()): boolean {
-  const known = seen.get(node);
-  if (known !== undefined) return known;
-  const own = node.kind === "call" && [...node.trace.parameters.keys()].some((p) => p.requiresGrad);
-  const cut = node.kind === "op" && node.op === "detach";
-  const result =
-    own ||
-    (!cut &&
-      node.inputs.some((x) => {
-        if (x.state.kind === "parameter") return (x as Parameter).requiresGrad;
-        return x.state.kind === "lazy" && x.state.source !== undefined && differentiable(x.state.source, seen);
-      }));
-  seen.set(node, result);
-  return result;
+/** Whether computing a node would need a stale one; recipes that were dropped count as values. */
+export const anyStale = (node: Recorded): boolean => somewhere(node, isStale, (_, state) => state.data === undefined);
+
+const cuts = (node: Recorded): boolean => node.kind === "op" && node.op === "detach";
+const trained = (x: Tensor): boolean => x.state.kind === "parameter" && (x as Parameter).requiresGrad;
+const readsTrained = (node: Recorded): boolean =>
+  (node.kind === "call" && [...node.trace.parameters.keys()].some((p) => p.requiresGrad)) || (!cuts(node) && node.inputs.some(trained));
+
+/** Whether a gradient could flow through a tensor. Integers, booleans and what was detached let none through. */
+export function differentiable(x: Tensor): boolean {
+  if (!isFloat(x.dtype) || x.state.kind !== "lazy" || x.state.source === undefined) return trained(x);
+  return somewhere(x.state.source, readsTrained, (input, _, by) => isFloat(input.dtype) && !cuts(by));
 }
 
-/** Drops the recipe of a computed tensor once it can no longer be run, so that running totals do not keep every step alive. */
-function expire(state: LazyState): void {
-  const source = state.source;
-  if (!state.data || !source || !anyStaleBehind(source)) return;
-  state.expired = differentiable(source);
+function dropRecipe(x: Tensor, state: LazyState, options: { readonly expired: boolean }): void {
+  state.expired = options.expired && differentiable(x);
   state.source = undefined;
   state.users = [];
 }
-/** Like anyStale, but looks through computed tensors too: they would have to be run again for a gradient. */
-function anyStaleBehind(node: Recorded): boolean {
-  if (node.kind === "call") return isStale(node);
-  return node.inputs.some((x) => x.state.kind === "lazy" && (x.state.expired || (x.state.source !== undefined && anyStaleBehind(x.state.source))));
+
+/** Drops the recipe of a computed tensor once it can no longer be run, so that running totals do not keep every step alive. */
+function expire(x: Tensor, state: LazyState): void {
+  // Computed tensors are looked through: they would have to be run again for a gradient.
+  const past = (n: Recorded): boolean => isStale(n) || n.inputs.some((i) => i.state.kind === "lazy" && i.state.expired);
+  if (state.data && state.source && somewhere(state.source, past, () => true)) dropRecipe(x, state, { expired: true });
 }
 
 /** Notes that tensors are inputs of a newly recorded node. */
 export function noteUse(inputs: readonly Tensor[], by: Recorded): void {
   for (const x of inputs) {
     if (x.state.kind !== "lazy") continue;
-    expire(x.state);
+    expire(x, x.state);
+    x.state.used = true;
     if (x.state.source) x.state.users.push(by);
   }
+}
+
+/**
+ * After a run. A value that no gradient flows through will not be run again: its recipe goes. Users that the run has reached have
+ * nothing more to bring out, so what is used in every step does not keep every step alive.
+ */
+export function settle(broughtOut: readonly Tensor[], reached: ReadonlySet<Recorded>): void {
+  for (const node of reached) {
+    for (const out of node.outputs) {
+      if (out?.state.kind === "lazy" && out.state.users.length > 0) out.state.users = out.state.users.filter((user) => !reached.has(user));
+    }
+  }
+  for (const x of broughtOut) if (x.state.kind === "lazy" && !differentiable(x)) dropRecipe(x, x.state, { expired: false });
 }

@@ -18,7 +18,9 @@ export interface LazyState {
   /** What computes it, and which output it is. */
   source: Recorded | undefined;
   readonly index: number;
-  /** What was recorded on it: a touched tensor without users is a sink, and is brought out by the next run. */
+  /** Whether something was recorded on it: a touched tensor that was never used is a sink, and is brought out by the next run. */
+  used: boolean;
+  /** What was recorded on it since a run last looked for sinks. */
   users: Recorded[];
   data: TypedArray | undefined;
   /** Its recipe was dropped because parameters have changed: readable, but no longer differentiable. */
@@ -45,6 +47,8 @@ export interface RecordedOp {
   readonly attributesKey: string;
   readonly inputs: readonly Tensor[];
   readonly outputs: (Tensor | undefined)[];
+  /** Sum of the versions of the parameters among its inputs when it was recorded: differs once one of them has changed. */
+  readonly version: number;
 }
 /** One call of a module outside forward. */
 export interface RecordedCall {
@@ -52,11 +56,13 @@ export interface RecordedCall {
   readonly trace: Trace;
   /** The tensor arguments, flattened. */
   readonly inputs: readonly Tensor[];
+  /** The concrete tensors that forward met, as they are at this call. */
+  readonly captured: readonly Tensor[];
   /** The outputs that the program has touched. */
   readonly outputs: (Tensor | undefined)[];
   /** Dropout key of this call; undefined when nothing is drawn. */
   readonly key: Tensor | undefined;
-  /** Sum of the versions of its parameters when it was recorded: differs once one of them has changed. */
+  /** As of an op, with the parameters of its module. */
   readonly version: number;
 }
 export type Recorded = RecordedOp | RecordedCall;

@@ -12,6 +12,14 @@ export type OutputTree =
   | { readonly kind: "array"; readonly items: readonly OutputTree[] }
   | { readonly kind: "object"; readonly entries: readonly (readonly [string, OutputTree])[] };
 
+/** A concrete tensor met in forward. */
+export interface Captured {
+  readonly tensor: Tensor;
+  readonly value: Value;
+  /** Which of the module's tensor fields it is: a later call feeds what the field holds then. */
+  readonly field: number | undefined;
+}
+
 /** The graph of one forward, for one mode, structure of the inputs and pattern of frozen parameters. Sizes are symbolic. */
 export interface Trace {
   readonly id: number;
@@ -22,7 +30,7 @@ export interface Trace {
   readonly inputs: readonly Value[];
   readonly parameters: ReadonlyMap<Parameter, Value>;
   /** Concrete tensors met in forward: fed with every call, never part of the graph. */
-  readonly captured: ReadonlyMap<Tensor, Value>;
+  readonly captured: readonly Captured[];
   /** The dropout key, when forward draws. */
   readonly key: Value | undefined;
   readonly outputs: readonly Value[];
@@ -43,7 +51,9 @@ export class Tracer {
   readonly builder = new Builder(this.graph);
   readonly inputs: Value[] = [];
   readonly parameters = new Map<Parameter, Value>();
-  readonly captured = new Map<Tensor, Value>();
+  readonly #captured = new Map<Tensor, Captured>();
+  /** Tensors in the module's fields, in the order of `Traceable.structure`. */
+  readonly #fields: readonly Tensor[];
   /** Names of the module's parameters; asked for again when an unknown one is met, because lazy layers make theirs in forward. */
   readonly #register: () => ReadonlyMap<Parameter, string>;
   #registered: ReadonlyMap<Parameter, string>;
@@ -51,8 +61,9 @@ export class Tracer {
   #key: Tensor | undefined;
   #site = 0;
 
-  constructor(name: string, register: () => ReadonlyMap<Parameter, string>) {
+  constructor(name: string, fields: readonly Tensor[], register: () => ReadonlyMap<Parameter, string>) {
     this.#name = name;
+    this.#fields = fields;
     this.#register = register;
     this.#registered = register();
   }
@@ -86,10 +97,11 @@ export class Tracer {
     if (s.kind === "lazy" && !s.data) {
       throw new AccelerateError("ERR_TRACE_CAPTURE", `forward of ${this.#name} uses a tensor that was recorded outside it`, { hint: "pass it as an argument" });
     }
-    const known = this.captured.get(x);
-    if (known) return known;
+    const known = this.#captured.get(x);
+    if (known) return known.value;
     const value = this.graph.input("captured", x.dtype, s.shape);
-    this.captured.set(x, value);
+    const field = this.#fields.indexOf(x);
+    this.#captured.set(x, { tensor: x, value, field: field < 0 ? undefined : field });
     return value;
   }
 
@@ -146,7 +158,7 @@ export class Tracer {
         graph: this.graph,
         inputs: this.inputs,
         parameters: this.parameters,
-        captured: this.captured,
+        captured: [...this.#captured.values()],
         key: key?.kind === "symbolic" ? key.value : undefined,
         outputs,
         tree,
@@ -163,6 +175,11 @@ export class Tracer {
       throw new AccelerateError("ERR_TRACE_ASYNC", `forward of ${this.#name} returned a promise`, {
         hint: "forward must be synchronous: it describes the model, nothing is computed in it",
       });
+    if (result instanceof Map || result instanceof Set)
+      throw new AccelerateError("ERR_TRACE_OUTPUT", `forward of ${this.#name} returned a ${result.constructor.name}${path && ` in ${path}`}`, {
+        hint: "return a tensor, or arrays and objects of tensors",
+      });
+    if (ArrayBuffer.isView(result)) return { kind: "static", value: result };
     if (Array.isArray(result)) return { kind: "array", items: result.map((r, i) => this.#tree(r, outputs, `${path}[${i}]`)) };
     if (typeof result === "object" && result !== null) {
       return { kind: "object", entries: Object.entries(result).map(([k, v]) => [k, this.#tree(v, outputs, `${path}.${k}`)] as const) };
