@@ -39,6 +39,11 @@ export function threadRunner(job: JobDescriptor, threads: number): JobRunner {
     // Inherited flags such as --import would be run again in every thread; the worker registers what it needs.
     ...(isMainThread ? { execArgv: process.execArgv.filter((flag) => flag === "--enable-source-maps") } : {}),
   });
+  // A thread may answer while the pool is being taken down after another one's failure; Piscina then no longer knows the task and emits an error.
+  let closing = false;
+  pool.on("error", (error: Error) => {
+    if (!closing) throw error;
+  });
   return {
     parallel: threads,
     async run(table, start, end, signal) {
@@ -46,6 +51,9 @@ export function threadRunner(job: JobDescriptor, threads: number): JobRunner {
       if ("failure" in result) throw revived(result.failure, start, end);
       return result.columns;
     },
-    [Symbol.asyncDispose]: () => pool.destroy(),
+    async [Symbol.asyncDispose]() {
+      closing = true;
+      await pool.destroy();
+    },
   };
 }
