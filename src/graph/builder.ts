@@ -171,7 +171,9 @@ export class Builder {
 
   // ---- shape
   reshape(x: Value, dims: Shape, from: readonly Value[] = [x]): Value {
-    return this.op("Reshape", [x, this.sizes(dims, from)]);
+    // A size of 0 means "copy" to ONNX unless it is told otherwise.
+    const empty = !dims.includes(-1) && dims.some((d) => this.graph.env.hint(d) === 0);
+    return this.op("Reshape", [x, this.sizes(dims, from)], empty ? { allowzero: 1 } : {});
   }
   reshapeLike(x: Value, like: Value): Value {
     return this.op("Reshape", [x, this.shapeOf(like)]);

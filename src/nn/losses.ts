@@ -43,15 +43,14 @@ export function crossEntropy(logits: Tensor, labels: Tensor, options: CrossEntro
   }
   if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) throw new ArgumentError(`crossEntropy: labelSmoothing is a number from 0 to 1, not ${labelSmoothing}`);
   checkLabels(labels, logits, ignoreIndex);
-  const kept = labels.ne(ignoreIndex);
-  const classes = labels.mul(kept.to(labels.dtype)).to("int64"); // an ignored label reads class 0, times 0 below
-  const weight = kept.to("float32");
+  const ignored = labels.eq(ignoreIndex);
+  const classes = labels.maskedFill(ignored, 0).to("int64"); // an ignored label reads class 0, whatever that is
   const logs: Tensor = logSoftmax(logits, -1);
   const picked: Tensor = logs.gather(-1, classes.unsqueeze(-1)).squeeze(-1);
   const target = labelSmoothing === 0 ? picked : picked.mul(1 - labelSmoothing).add(logs.mean(-1).mul(labelSmoothing));
-  const rows = target.mul(weight).neg();
+  const rows = target.maskedFill(ignored, 0).neg();
   if (reduction === "none") return rows as Tensor<number, "float32">;
-  return (reduction === "sum" ? rows.sum() : rows.sum().div(weight.sum())) as Scalar;
+  return (reduction === "sum" ? rows.sum() : rows.sum().div(ignored.logicalNot().to("float32").sum())) as Scalar;
 }
 
 export interface LossOptions {

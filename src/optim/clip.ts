@@ -2,6 +2,7 @@
 import { AccelerateError, ArgumentError } from "../errors.js";
 import { Engine } from "../runtime/engine.js";
 import type { ArenaSegment, Parameter, ParameterArena } from "../tensor/index.js";
+import { refuseInBackward } from "./checks.js";
 import { kernelsOf, normKinds } from "./kernels.js";
 import { byArena, mergedRanges } from "./ranges.js";
 
@@ -40,6 +41,7 @@ export interface ClipGradNormOptions {
  */
 export async function clipGradNorm(parameters: Iterable<Parameter>, maxNorm: number, options: ClipGradNormOptions = {}): Promise<number> {
   const { normType = 2, errorIfNonfinite = false } = options;
+  refuseInBackward("clipGradNorm");
   if (!(maxNorm >= 0)) throw new ArgumentError(`maxNorm is ${maxNorm}`, { hint: "give a number of at least 0" });
   if (!(normType > 0)) throw new ArgumentError(`normType is ${normType}`, { hint: "give a number above 0, or Infinity" });
   const arenas = gradients(parameters);
@@ -69,6 +71,7 @@ export async function clipGradNorm(parameters: Iterable<Parameter>, maxNorm: num
  * await clipGradValue(model.parameters(), 0.5);
  */
 export async function clipGradValue(parameters: Iterable<Parameter>, clipValue: number): Promise<void> {
+  refuseInBackward("clipGradValue");
   if (!(clipValue >= 0)) throw new ArgumentError(`clipValue is ${clipValue}`, { hint: "give a number of at least 0" });
   const arenas = gradients(parameters);
   if (arenas.size === 0) return;

@@ -2,7 +2,8 @@
 import { ArgumentError } from "../errors.js";
 import { Arena } from "../runtime/arena.js";
 import { Engine } from "../runtime/engine.js";
-import { type ArenaSegment, defaultExecutor, type Parameter, ParameterArena } from "../tensor/index.js";
+import { type ArenaSegment, type Parameter, ParameterArena } from "../tensor/index.js";
+import { refuseInBackward } from "./checks.js";
 import { type GroupState, Groups, type Hyperparameters, type Params } from "./groups.js";
 import { kernelsOf, type OptimizerKernels } from "./kernels.js";
 import { byArena, mergedRanges, type RowedSegment } from "./ranges.js";
@@ -32,12 +33,6 @@ export interface ArenaUpdate {
   readonly states: readonly Float32Array[];
   readonly ranges: Float64Array;
   readonly rows: Float64Array;
-}
-
-/** Gradients of a backward that was not awaited are not there yet: a step would silently leave them out. */
-function refuseInBackward(what: string): void {
-  if (defaultExecutor().inBackward)
-    throw new ArgumentError(`optimizer.${what}() while a backward is running`, { code: "ERR_BACKWARD_IN_FLIGHT", hint: "await loss.backward() first" });
 }
 
 /**
@@ -92,7 +87,7 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
    */
   step(): Promise<void> {
     try {
-      refuseInBackward("step");
+      refuseInBackward("optimizer.step");
       return this.#hooks.size === 0 ? this.#submit(1) : this.#hookedStep();
     } catch (error) {
       return Promise.reject(error);
@@ -156,7 +151,7 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
 
   /** Forgets all gradients: the next backward starts from zero. Parameters without a gradient are left alone by `step`. */
   zeroGrad(): void {
-    refuseInBackward("zeroGrad");
+    refuseInBackward("optimizer.zeroGrad");
     this.#groups.refresh();
     for (const group of this.paramGroups) {
       for (const parameter of group.params) {

@@ -1,8 +1,9 @@
 // Applies an op to tensors: into the graph while forward is traced, into the recording otherwise.
 import { AccelerateError, ArgumentError, ShapeError } from "../errors.js";
 import { Builder } from "../graph/builder.js";
-import { type DType, isFloat, typedArray } from "../graph/dtype.js";
+import { type DType, dtypes, isFloat } from "../graph/dtype.js";
 import { Graph } from "../graph/graph.js";
+import { encoders } from "./encode.js";
 import { defaultGenerator } from "./generator.js";
 import { noteUse, versionOf } from "./recording.js";
 import { type OpAttributes, tensorOps } from "./ops.js";
@@ -84,7 +85,8 @@ export function apply(op: string, inputs: readonly (Tensor | undefined)[], attri
  */
 export function scalarFor(x: Tensor, value: number): Tensor {
   const dtype: DType = isFloat(x.dtype) ? x.dtype : !Number.isInteger(value) ? "float32" : x.dtype === "bool" ? "int64" : x.dtype;
-  const data = typedArray(dtype, [value]);
+  const data = new dtypes[dtype].array(1);
+  data[0] = encoders[dtype](value) as never;
   const tracer = activeTracer();
   return tracer ? tracer.tensorOf(tracer.graph.constant({ dtype, shape: [], data })) : Tensor.make(dtype, { kind: "concrete", shape: [], data });
 }

@@ -2,29 +2,16 @@
 import { ArgumentError, ShapeError } from "../errors.js";
 import { type DType, type DTypeArrays, dtypes, sizeOf, type TypedArray } from "../graph/dtype.js";
 import { apply } from "./apply.js";
-import { numberToBfloat16, numberToFloat16 } from "../graph/half.js";
+import { encoders } from "./encode.js";
 import { SymbolicSize } from "./size.js";
 import { Tensor } from "./tensor.js";
 import type { Dim, Inc, NestedNumbers, NumbersIn } from "./types.js";
 
-type Encode = (value: number) => number | bigint;
-const integer =
-  (dtype: DType): Encode =>
-  (v) => {
-    if (!Number.isInteger(v)) throw new ArgumentError(`${v} is no ${dtype}`, { code: "ERR_DTYPE", hint: "only whole numbers fit an integer tensor" });
-    return dtype === "int64" ? BigInt(v) : v;
-  };
-const encoders: { readonly [D in DType]: Encode } = {
-  float32: (v) => v,
-  float64: (v) => v,
-  float16: numberToFloat16,
-  bfloat16: numberToBfloat16,
-  int64: integer("int64"),
-  int32: integer("int32"),
-  uint8: integer("uint8"),
-  int8: integer("int8"),
-  bool: (v) => Number(Boolean(v)),
-};
+/** Sizes are whole numbers from 0. */
+function checkSizes(who: string, sizes: readonly number[]): void {
+  for (const size of sizes)
+    if (!Number.isSafeInteger(size) || size < 0) throw new ShapeError(`${who}: ${size} is no size`, { hint: "sizes are whole numbers from 0" });
+}
 
 function shapeOf(values: NestedNumbers): number[] {
   const shape: number[] = [];
@@ -32,7 +19,7 @@ function shapeOf(values: NestedNumbers): number[] {
   return shape;
 }
 
-function fill(out: TypedArray, values: NestedNumbers, shape: readonly number[], dim: number, offset: number, encode: Encode): number {
+function fill(out: TypedArray, values: NestedNumbers, shape: readonly number[], dim: number, offset: number, encode: (typeof encoders)[DType]): number {
   if (dim === shape.length) {
     if (typeof values !== "number" && typeof values !== "boolean")
       throw new ShapeError(`nested numbers are ragged: an array where dim ${dim} would hold a number`);
@@ -79,6 +66,7 @@ export function fromData<R extends number = number, D extends DType = "float32">
       code: "ERR_DTYPE",
       hint: "name the dtype as third argument",
     });
+  checkSizes("fromData", shape);
   if (sizeOf(shape) !== data.length) throw new ShapeError(`fromData: shape [${shape.join(", ")}] holds ${sizeOf(shape)} numbers, the array ${data.length}`);
   return Tensor.make(type, { kind: "concrete", shape: [...shape], data });
 }
@@ -89,8 +77,11 @@ const symbolic = (dims: readonly Dim[]): boolean => dims.some((d) => (d as unkno
 export function full<D extends DType = "float32">(shape: readonly Dim[], value: number, options: { dtype?: D } = {}): Tensor<number, D> {
   const dtype = (options.dtype ?? "float32") as D;
   if (symbolic(shape)) return apply("full", [], { dims: shape, value, dtype }) as Tensor<number, D>;
+  checkSizes("a tensor", shape);
   const data = new dtypes[dtype].array(sizeOf(shape));
-  data.fill(encoders[dtype](value) as never);
+  const element = encoders[dtype](value);
+  // New memory is zero already, and costs nothing until it is touched.
+  if (!Object.is(element, 0) && element !== 0n) data.fill(element as never);
   return Tensor.make(dtype, { kind: "concrete", shape: [...shape], data });
 }
 export function zeros<D extends DType = "float32">(shape: readonly Dim[], options: { dtype?: D } = {}): Tensor<number, D> {
@@ -103,6 +94,7 @@ export function ones<D extends DType = "float32">(shape: readonly Dim[], options
 /** 0, 1, ..., end - 1 as int64. In forward, end may be symbolic. */
 export function arange(end: Dim): Tensor<1, "int64"> {
   if (symbolic([end])) return apply("arange", [], { dims: [end] }) as Tensor<1, "int64">;
+  checkSizes("arange", [end]);
   return Tensor.make("int64", { kind: "concrete", shape: [end], data: BigInt64Array.from({ length: end }, (_, i) => BigInt(i)) });
 }
 

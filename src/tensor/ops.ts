@@ -76,6 +76,19 @@ function reshape(b: Builder, x: Value, dims: readonly Dim[]): Value {
   return b.reshape(x, dims);
 }
 
+/** `length` positions of a dim from `start` on, all of which must be there. */
+function narrow(b: Builder, x: Value, axis: number, start: number, length: Dim): Value {
+  const env = b.graph.env;
+  const [size, count] = [env.hint(x.shape[axis]!), env.hint(length)];
+  const first = start < 0 && size !== undefined ? start + size : start;
+  const whole = [start, count ?? 0].every(Number.isSafeInteger) && (count ?? 0) >= 0;
+  if (!whole || (size !== undefined && (first < 0 || first + (count ?? 0) > size)))
+    throw new ShapeError(`narrow: ${count} positions from ${start} on, of dim ${axis}, which has ${size}`);
+  const end = typeof length === "number" ? start + length : env.add(start < 0 ? env.add(x.shape[axis]!, start) : start, length);
+  if (typeof end === "number") return b.slice(x, axis, start, start < 0 && end >= 0 ? Number.MAX_SAFE_INTEGER : end);
+  return b.op("Slice", [x, b.int64([start]), b.sizes([end], [x]), b.int64([axis]), b.int64([1])]);
+}
+
 export const tensorOps: { readonly [name: string]: Emit } = {
   add: arithmetic("Add"),
   sub: arithmetic("Sub"),
@@ -164,9 +177,10 @@ export const tensorOps: { readonly [name: string]: Emit } = {
       dims.map((d, i) => (d === -1 ? (x!.shape[i - extra] ?? 1) : d)),
     );
   },
-  /** The part [start, end) of one dim. */
-  narrow: (b, [x], a) => {
-    const axis = axisOf("narrow", number(a, "dim"), x!.rank);
+  narrow: (b, [x], a) => narrow(b, x!, axisOf("narrow", number(a, "dim"), x!.rank), number(a, "start"), (a.dims as readonly Dim[])[0]!),
+  /** The part [start, end) of one dim, cut off where the dim ends. */
+  range: (b, [x], a) => {
+    const axis = axisOf("at", number(a, "dim"), x!.rank);
     return b.slice(x!, axis, number(a, "start"), (a.end as number | undefined) ?? Number.MAX_SAFE_INTEGER);
   },
   /** One position of a dim, which goes away. */

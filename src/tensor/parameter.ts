@@ -5,12 +5,14 @@ import type { ArenaSegment } from "./parameter-arena.js";
 import { Tensor } from "./tensor.js";
 
 let nextId = 1;
+/** Memory that a parameter writes to. */
+const owned = new WeakSet<Float32Array>();
 /** @internal How many parameters the process has made: unless it has grown, no list of parameters has new ones. */
 export const parametersMade = (): number => nextId - 1;
 
 /**
  * A tensor that is trained: usable wherever a tensor is. Its numbers lie in an arena once an optimizer or a backward has
- * taken it in.
+ * taken it in. Until then they are those of the tensor that it is made of, which belongs to the parameter from now on.
  *
  * @example
  * class Mix extends Module {
@@ -37,7 +39,8 @@ export class Parameter<R extends number = number> extends Tensor<R, "float32"> {
       });
     if (!(data instanceof Float32Array)) throw new ArgumentError(`a Parameter is float32, not ${value.dtype}`, { code: "ERR_DTYPE" });
     super("float32", { kind: "parameter", shape: s.shape });
-    this.#own = data;
+    this.#own = owned.has(data) ? data.slice() : data;
+    owned.add(this.#own);
     this.#requiresGrad = options.requiresGrad ?? true;
   }
 

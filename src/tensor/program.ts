@@ -110,6 +110,15 @@ export function buildGraph(plan: Plan): { graph: Graph; slots: Map<Value, InputS
   return { graph, slots, symbols, gradients, outputs };
 }
 
+/** What ONNX Runtime says of an op that it cannot compute in a dtype; of all other errors nothing is changed. */
+function withoutKernel(error: unknown): never {
+  if (!(error instanceof AccelerateError) || !/Could not find an implementation|Type Error: Type/.test(error.message)) throw error;
+  throw new AccelerateError("ERR_DTYPE", `the engine cannot compute an op in its dtype: ${error.message}`, {
+    cause: error,
+    hint: 'convert its inputs first, with x.to("float32") or, for whole numbers, x.to("int64")',
+  });
+}
+
 /** Compiles a plan: builds its graph, writes it as ONNX and creates the session. */
 export async function compileProgram(plan: Plan, engine: Engine): Promise<Program> {
   const { graph, slots, symbols, gradients } = buildGraph(plan);
@@ -118,7 +127,7 @@ export async function compileProgram(plan: Plan, engine: Engine): Promise<Progra
       hint: "check requiresGrad and detach()",
     });
   }
-  const session = await engine.createSession(toOnnx(graph), { name: plan.loss ? "backward" : "forward" });
+  const session = await engine.createSession(toOnnx(graph), { name: plan.loss ? "backward" : "forward" }).catch(withoutKernel);
   const byName = new Map([...slots].map(([value, slot]) => [value.name, slot]));
   const inputs = session.inputs.map(({ name }) => {
     const slot = byName.get(name);

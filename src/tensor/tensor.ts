@@ -230,9 +230,9 @@ export class Tensor<out R extends number = number, out D extends DType = DType> 
   expand(dims: readonly Dim[]): Tensor<number, D> {
     return this.#apply("expand", { dims });
   }
-  /** `length` positions of a dim from `start` on. */
-  narrow(dim: number, start: number, length: number): Tensor<R, D> {
-    return this.#apply("narrow", { dim, start, end: start + length });
+  /** `length` positions of a dim from `start` on, which may count from the end. In forward, the length may be symbolic. */
+  narrow(dim: number, start: number, length: Dim): Tensor<R, D> {
+    return this.#apply("narrow", { dim, start, dims: [length] });
   }
   /** Entries along a dim at the positions that index holds; index has this tensor's rank (torch.gather). */
   gather(dim: number, index: Tensor): Tensor<R, D> {
@@ -255,7 +255,7 @@ export class Tensor<out R extends number = number, out D extends DType = DType> 
         const match = /^(-?\d*):(-?\d*)$/.exec(i);
         if (!match) throw new ArgumentError(`at: "${i}" is no range`, { hint: 'write ":", "1:", ":-1" or "2:5"' });
         const [, from, to] = match;
-        if (from || to) x = apply("narrow", [x], { dim, start: Number(from || 0), end: to ? Number(to) : undefined }) as Tensor<number, D>;
+        if (from || to) x = apply("range", [x], { dim, start: Number(from || 0), end: to ? Number(to) : undefined }) as Tensor<number, D>;
         dim++;
       }
     }

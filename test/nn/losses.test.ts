@@ -106,3 +106,23 @@ describe("functional forms", () => {
     assert.throws(() => dropout(tensor([1]), { p: 1.5 }), { code: "ERR_ARGUMENT" });
   });
 });
+
+it("a row that is ignored counts 0, also where its first class is impossible", async () => {
+  const scores = new Parameter(
+    tensor([
+      [1, 2, 3],
+      [0, 0, 0],
+    ]),
+  );
+  const logits = scores.add(
+    tensor([
+      [0, 0, 0],
+      [Number.NEGATIVE_INFINITY, 0, 0],
+    ]),
+  );
+  const loss = crossEntropy(logits, int64([2, -100]));
+  await loss.backward();
+  near([await loss.item()], [0.4076059], 1e-6, "loss");
+  const gradient = Array.from((await scores.grad!.data()) as Float32Array);
+  assert.deepEqual(gradient.slice(3), [0, 0, 0]);
+});

@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 import { AccelerateError } from "../../src/errors.js";
 import { Linear } from "../../src/nn/index.js";
-import { SGD } from "../../src/optim/index.js";
+import { clipGradNorm, clipGradValue, SGD } from "../../src/optim/index.js";
 import { tensor } from "../../src/tensor/index.js";
 
-it("a step or zeroGrad during a backward that was not awaited is refused", async () => {
+it("a step, zeroGrad or clipping during a backward that was not awaited is refused", async () => {
   const layer = new Linear(2, 1);
   const optimizer = new SGD(layer.parameters(), { lr: 0.1 });
   const running = layer(tensor([[1, 2]]))
@@ -15,6 +15,8 @@ it("a step or zeroGrad during a backward that was not awaited is refused", async
   const inFlight = (error: unknown) => error instanceof AccelerateError && error.code === "ERR_BACKWARD_IN_FLIGHT";
   await assert.rejects(() => optimizer.step(), inFlight);
   assert.throws(() => optimizer.zeroGrad(), inFlight);
+  await assert.rejects(() => clipGradNorm(layer.parameters(), 1), inFlight);
+  await assert.rejects(() => clipGradValue(layer.parameters(), 1), inFlight);
   await running;
   await optimizer.step();
   optimizer.zeroGrad();

@@ -4,7 +4,7 @@ import { describe, it } from "node:test";
 import { inspect } from "node:util";
 import { AccelerateError } from "../../src/errors.js";
 import { Module } from "../../src/nn/module.js";
-import { apply, arange, defaultExecutor, defaultGenerator, fromData, Parameter, setSeed, type Tensor, tensor } from "../../src/tensor/index.js";
+import { apply, arange, defaultExecutor, defaultGenerator, fromData, Parameter, setSeed, type Tensor, tensor, zeros } from "../../src/tensor/index.js";
 
 const code = (expected: string) => (error: unknown) => error instanceof AccelerateError && error.code === expected;
 const close = (actual: ArrayLike<number>, expected: ArrayLike<number>, tolerance = 1e-5) => {
@@ -88,6 +88,52 @@ describe("concrete tensors", () => {
     ]);
     assert.deepEqual(await arange(3).toArray(), [0, 1, 2]);
   });
+  it("refuse numbers that their dtype cannot hold, and sizes that are none", () => {
+    assert.throws(() => tensor([300], { dtype: "uint8" }), code("ERR_DTYPE"));
+    assert.throws(() => tensor([2 ** 63], { dtype: "int64" }), code("ERR_DTYPE"));
+    assert.throws(() => tensor([1], { dtype: "int8" }).add(1000), code("ERR_DTYPE"));
+    assert.throws(() => fromData(new Float32Array(4), [-1, -4]), code("ERR_SHAPE"));
+    assert.throws(() => zeros([2.5]), code("ERR_SHAPE"));
+    assert.throws(() => zeros([-1]), code("ERR_SHAPE"));
+    assert.throws(() => arange(1.5), code("ERR_SHAPE"));
+  });
+  it("may be empty, also on the way through a model and its backward", async () => {
+    assert.deepEqual(await zeros([4, 0]).reshape([0, 4]).toArray(), []);
+    assert.deepEqual(await zeros([0, 3]).reshape([2, 0, 2]).toArray(), [[], []]);
+    const model = new Affine();
+    await model(x2).sum().backward();
+    const empty = model(zeros([0, 2])).sum();
+    await empty.backward();
+    assert.equal(await empty.item(), 0);
+    close(await gradOf(model.b), [2, 2]);
+  });
+  it("are narrowed to positions that are all there, counted from either end", async () => {
+    const t = tensor([1, 2, 3, 4]);
+    assert.deepEqual(await t.narrow(0, 1, 2).toArray(), [2, 3]);
+    assert.deepEqual(await t.narrow(0, -2, 2).toArray(), [3, 4]);
+    assert.deepEqual(await t.narrow(0, -3, 2).toArray(), [2, 3]);
+    assert.deepEqual(await t.narrow(0, 4, 0).toArray(), []);
+    for (const [start, length] of [
+      [2, 5],
+      [-5, 2],
+      [-2, 3],
+      [2, -1],
+      [0.5, 1],
+    ] as const)
+      assert.throws(() => t.narrow(0, start, length), code("ERR_SHAPE"));
+  });
+  it("say which conversion helps where the engine has no kernel for a dtype", async () => {
+    await assert.rejects(
+      () => tensor([1], { dtype: "bfloat16" }).add(1).data(),
+      (e: AccelerateError) => e.code === "ERR_DTYPE" && /to\("float32"\)/.test(e.message),
+    );
+  });
+  it("do not lend their memory to two parameters", async () => {
+    const first = zeros([2]);
+    const [a, b] = [new Parameter(first), new Parameter(first)];
+    a.set(new Float32Array([1, 1]));
+    assert.deepEqual(Array.from(b.values()), [0, 0]);
+  });
   it("report a misfit where the op is written, with both shapes", () => {
     assert.throws(
       () => tensor([1, 2]).add(tensor([1, 2, 3])),
@@ -170,6 +216,26 @@ describe("a model call", () => {
       ],
     );
     assert.deepEqual(await model(tensor([[1, 2]])).toArray(), [[1], [2]]);
+  });
+  it("narrows to a symbolic length, for every length and for its gradient", async () => {
+    class Positions extends Module {
+      readonly table = new Parameter(tensor([1, 2, 3, 4]));
+      traced = 0;
+      forward(x: Tensor): Tensor {
+        this.traced++;
+        return x.mul(this.table.narrow(0, 0, x.size(0)));
+      }
+    }
+    const model = new Positions();
+    assert.deepEqual(await model(tensor([1, 1])).toArray(), [1, 2]);
+    assert.deepEqual(await model(tensor([1, 1, 1])).toArray(), [1, 2, 3]);
+    await model(tensor([5, 6, 7]))
+      .sum()
+      .backward();
+    close(await gradOf(model.table), [5, 6, 7, 0]);
+    assert.equal(model.traced, 1);
+    assert.deepEqual(await model(tensor([1, 1, 1, 1])).toArray(), [1, 2, 3, 4]);
+    assert.throws(() => model(tensor([1, 1, 1, 1, 1])), code("ERR_SHAPE"));
   });
   it("refuses a parameter that is not found among the fields, and an async forward", () => {
     const hidden = new Parameter(tensor([1, 2]));
