@@ -253,6 +253,7 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
     }
     const groups = this.paramGroups.map((group, i) => applyGroup(group, saved.param_groups[i]!));
     for (const group of groups) this.check(group);
+    this.#tryLoading(saved.schedulers);
     for (const [i, group] of this.paramGroups.entries()) Object.assign(group, groups[i]);
     ParameterArena.adopt(Object.keys(saved.state).map((name) => named.get(name)!));
     this.#steps.clear();
@@ -269,10 +270,21 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
       if (segment && !(name in saved.state)) for (const i of this.stateNames.keys()) this.#view(segment, i).fill(0);
     }
     this.stepCount = saved.step_count;
-    this.#waiting = [...saved.schedulers];
-    for (const scheduler of this.#schedulers) {
-      const state = this.#waiting.shift();
-      if (state) scheduler.loadStateDict(state);
+    this.#loadSchedulers(saved.schedulers);
+    this.#waiting = saved.schedulers.slice(this.#schedulers.length);
+  }
+
+  #loadSchedulers(states: readonly SchedulerState[]): void {
+    for (const [i, scheduler] of this.#schedulers.entries()) if (states[i]) scheduler.loadStateDict(states[i]);
+  }
+  /** A scheduler that refuses its state leaves all of them as they were. */
+  #tryLoading(states: readonly SchedulerState[]): void {
+    const before = this.#schedulers.map((s) => s.stateDict());
+    try {
+      this.#loadSchedulers(states);
+    } catch (error) {
+      this.#loadSchedulers(before);
+      throw error;
     }
   }
 }

@@ -51,10 +51,10 @@ function trace(tracer: Tracer, op: string, inputs: readonly Tensor[], attributes
   return tracer.tensorOf(value);
 }
 
-function record(op: string, inputs: readonly Tensor[], attributes: OpAttributes): Tensor {
+function record(op: string, inputs: readonly Tensor[], attributes: OpAttributes, key?: Tensor): Tensor {
   const attributesKey = JSON.stringify(attributes);
-  const { dtype, shape } = infer(op, inputs, attributes, attributesKey);
-  const source: RecordedOp = { kind: "op", op, attributes, attributesKey, inputs, outputs: [undefined], version: versionOf(inputs) };
+  const { dtype, shape } = infer(op, key ? [...inputs, key] : inputs, attributes, attributesKey);
+  const source: RecordedOp = { kind: "op", op, attributes, attributesKey, inputs, outputs: [undefined], key, version: versionOf(inputs) };
   const state: LazyState = { kind: "lazy", shape, source, index: 0, used: false, users: [], data: undefined, expired: false };
   noteUse(inputs, source);
   const out = Tensor.make<number, DType>(dtype, state);
@@ -71,10 +71,13 @@ function record(op: string, inputs: readonly Tensor[], attributes: OpAttributes)
 export function apply(op: string, inputs: readonly (Tensor | undefined)[], attributes: OpAttributes = {}): Tensor {
   if (!tensorOps[op]) throw new ArgumentError(`no tensor op "${op}"`, { hint: `there are ${Object.keys(tensorOps).join(", ")}` });
   const given = inputs.filter((x) => x !== undefined);
+  for (const [i, x] of given.entries())
+    if (!(x instanceof Tensor))
+      throw new ArgumentError(`${op}: input ${i} is ${x === null ? "null" : `a ${typeof x}`}, not a tensor`, { hint: "make it one with tensor(...)" });
   const tracer = activeTracer();
   if (op === "dropout") {
     if (tracer) return trace(tracer, op, [...given, tracer.key()], { ...attributes, site: tracer.nextSite() });
-    return record(op, [...given, defaultGenerator().drawKey()], { ...attributes, site: 0 });
+    return record(op, given, { ...attributes, site: 0 }, defaultGenerator().drawKey());
   }
   return tracer ? trace(tracer, op, given, attributes) : record(op, given, attributes);
 }

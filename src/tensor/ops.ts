@@ -159,13 +159,10 @@ export const tensorOps: { readonly [name: string]: Emit } = {
   },
   reshape: (b, [x], a) => reshape(b, x!, a.dims as readonly Dim[]),
   flatten: (b, [x], a) => {
+    if (x!.rank === 0) return b.reshape(x!, [1]);
     const [start, end] = [axisOf("flatten", number(a, "start"), x!.rank), axisOf("flatten", number(a, "end"), x!.rank)];
     const dims = b.graph.env.resolveShape(x!.shape);
-    return x!.rank === 0
-      ? b.reshape(x!, [1])
-      : start >= end
-        ? x!
-        : b.reshape(x!, [...dims.slice(0, start), b.graph.env.product(dims.slice(start, end + 1)), ...dims.slice(end + 1)]);
+    return start >= end ? x! : b.reshape(x!, [...dims.slice(0, start), b.graph.env.product(dims.slice(start, end + 1)), ...dims.slice(end + 1)]);
   },
   squeeze: (b, [x], a) => b.squeeze(x!, [axisOf("squeeze", number(a, "dim"), x!.rank)]),
   unsqueeze: (b, [x], a) => b.unsqueeze(x!, [axisOf("unsqueeze", number(a, "dim"), x!.rank + 1)]),

@@ -88,8 +88,8 @@ class Planner {
     if (node.kind === "call") {
       for (const p of node.trace.parameters.keys()) this.parameter(p);
       for (const x of node.captured) this.fixed.add(this.feed(x));
-      if (node.key) this.fixed.add(this.feed(node.key));
     }
+    if (node.key) this.fixed.add(this.feed(node.key));
     this.#nodeOf.set(node, this.nodes.push(node) - 1);
     this.inputs.push(inputs);
   }

@@ -76,15 +76,16 @@ export function buildGraph(plan: Plan): { graph: Graph; slots: Map<Value, InputS
   const resolve = (r: Reference): Value => (r.kind === "node" ? results[r.node]![r.output]! : r.kind === "feed" ? feeds[r.feed]! : parameters[r.parameter]!);
   for (const [i, node] of plan.nodes.entries()) {
     const inputs = plan.inputs[i]!.map(resolve);
+    const key = node.key && feeds[plan.feeds.indexOf(node.key)]!;
     if (node.kind === "op") {
-      results.push([tensorOps[node.op]!(builder, inputs, node.attributes)]);
+      results.push([tensorOps[node.op]!(builder, key ? [...inputs, key] : inputs, node.attributes)]);
       continue;
     }
     const { trace } = node;
     const given = new Map<Value, Value>(trace.inputs.map((v, k) => [v, inputs[k]!]));
     for (const [p, v] of trace.parameters) given.set(v, parameters[plan.parameters.indexOf(p)]!);
     for (const [k, { value }] of trace.captured.entries()) given.set(value, feeds[plan.feeds.indexOf(node.captured[k]!)]!);
-    if (trace.key) given.set(trace.key, feeds[plan.feeds.indexOf(node.key!)]!);
+    if (trace.key) given.set(trace.key, key!);
     const values = inline(graph, trace, given);
     results.push(trace.outputs.map((v) => values.get(v)!));
   }

@@ -47,6 +47,8 @@ export interface RecordedOp {
   readonly attributesKey: string;
   readonly inputs: readonly Tensor[];
   readonly outputs: (Tensor | undefined)[];
+  /** Dropout key of this op, fed after its inputs; undefined when nothing is drawn. */
+  readonly key: Tensor | undefined;
   /** Sum of the versions of the parameters among its inputs when it was recorded: differs once one of them has changed. */
   readonly version: number;
 }

@@ -109,6 +109,18 @@ test("a scheduler is saved with its optimizer, whether it is made before or afte
   }
 });
 
+test("a state whose scheduler does not fit changes nothing", async () => {
+  const [optimizer, other] = [sgd([1, 2]), sgd([1, 2])];
+  const schedule = (o: SGD) => getScheduler("linear", o, { numWarmupSteps: 0, numTrainingSteps: 10 });
+  const [first, second] = [schedule(other), schedule(other)];
+  await optimizer.step();
+  const state = schedule(optimizer).stateDict();
+  assert.throws(() => other.loadStateDict({ ...optimizer.stateDict(), schedulers: [{ ...state, last_epoch: 5 }, { last_epoch: "five" }] }), {
+    code: "ERR_SCHEDULER_STATE",
+  });
+  assert.deepEqual([other.stepCount, first.lastEpoch, second.lastEpoch, first.getLastLr()], [0, 0, 0, [1, 2]]);
+});
+
 test("missing options, unknown names and impossible values are refused by name", () => {
   const optimizer = sgd();
   const get = getScheduler as unknown as (name: string, o: SGD, options?: object) => unknown;

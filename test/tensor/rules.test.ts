@@ -122,6 +122,13 @@ describe("concrete tensors", () => {
     ] as const)
       assert.throws(() => t.narrow(0, start, length), code("ERR_SHAPE"));
   });
+  it("of rank 0 become vectors when they are flattened, and plain numbers are no tensors", async () => {
+    assert.deepEqual(await tensor(3).flatten().toArray(), [3]);
+    assert.throws(
+      () => apply("tanh", [5 as never]),
+      (e: AccelerateError) => /input 0 is a number, not a tensor/.test(e.message),
+    );
+  });
   it("say which conversion helps where the engine has no kernel for a dtype", async () => {
     await assert.rejects(
       () => tensor([1], { dtype: "bfloat16" }).add(1).data(),
@@ -391,6 +398,20 @@ describe("backward", () => {
     assert.deepEqual(await draw(), b);
     defaultGenerator().state = state;
     assert.deepEqual(await draw(), b);
+  });
+  it("goes through dropout that is applied outside of a model, with the masks of a value that was read before", async () => {
+    setSeed(2);
+    const w = new Parameter(tensor([1, 1, 1, 1, 1, 1, 1, 1]));
+    const compiled = defaultExecutor().compiled;
+    for (let i = 0; i < 3; i++) {
+      const y = apply("dropout", [w], { p: 0.5 });
+      const before = Array.from((await y.data()) as Float32Array);
+      assert.ok(before.every((v) => v === 0 || v === 2));
+      await y.sum().backward();
+      close(await gradOf(w), before);
+      w.segment()!.hasGrad = false;
+    }
+    assert.equal(defaultExecutor().compiled, compiled + 2);
   });
   it("stops at detach and at frozen parameters", async () => {
     const model = new Affine();
