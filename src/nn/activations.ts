@@ -3,14 +3,24 @@ import type { Tensor } from "../tensor/index.js";
 import { checkProbability, dropout, gelu, type GeluOptions } from "./functional.js";
 import { Module } from "./module.js";
 
-/** max(x, 0). */
+/**
+ * max(x, 0).
+ *
+ * @example
+ * const mlp = new Sequential(new Linear(4, 8), new ReLU(), new Linear(8, 2));
+ */
 export class ReLU extends Module {
   forward(x: Tensor): Tensor {
     return x.relu();
   }
 }
 
-/** x * Phi(x); see `gelu`. */
+/**
+ * x * Phi(x); see `gelu`.
+ *
+ * @example
+ * const mlp = new Sequential(new Linear(4, 8), new GELU({ approximate: "tanh" }), new Linear(8, 2));
+ */
 export class GELU extends Module {
   readonly approximate: "none" | "tanh";
 
@@ -24,6 +34,12 @@ export class GELU extends Module {
   }
 }
 
+/**
+ * The hyperbolic tangent.
+ *
+ * @example
+ * const mlp = new Sequential(new Linear(4, 8), new Tanh(), new Linear(8, 2));
+ */
 export class Tanh extends Module {
   forward(x: Tensor): Tensor {
     return x.tanh();

@@ -10,6 +10,8 @@ export const maskedScore = -3.4028234663852886e38;
  *
  * @param mask [B, S], 1 for tokens, 0 for padding
  * @returns [B, 1, 1, S] float32
+ * @example
+ * const weights = attentionWeights(q, k, { mask: additiveMask(attention_mask), scale: 1 / Math.sqrt(64) });
  */
 export function additiveMask(mask: Tensor): Tensor<number, "float32"> {
   return mask.to("float32").mul(-1).add(1).mul(maskedScore).unsqueeze(1).unsqueeze(1);
@@ -28,6 +30,8 @@ export interface AttentionOptions {
  * @param q [B, heads, Sq, d]
  * @param k [B, heads, Sk, d]
  * @returns [B, heads, Sq, Sk]
+ * @example
+ * const context = attentionWeights(q, k, { scale: 1 / Math.sqrt(64) }).matmul(v);
  */
 export function attentionWeights(q: Tensor, k: Tensor, options: AttentionOptions): Tensor {
   const scores = q.matmul(k, { transposeB: true, alpha: options.scale });
@@ -42,6 +46,8 @@ export function attentionWeights(q: Tensor, k: Tensor, options: AttentionOptions
  * @param v [B, heads, Sk, d]
  * @param options.dropoutP probability of dropout on the weights; give 0 outside training
  * @returns [B, heads, Sq, d]
+ * @example
+ * const context = scaledDotProductAttention(q, k, v, { mask: additiveMask(attention_mask), dropoutP: this.training ? 0.1 : 0 });
  */
 export function scaledDotProductAttention(
   q: Tensor,

@@ -13,7 +13,12 @@ export function softmax<R extends number, D extends DType>(x: Tensor<R, D>, dim:
   return apply("softmax", [x], { dim }) as Tensor<R, D>;
 }
 
-/** The logarithm of softmax, computed without its underflow. */
+/**
+ * The logarithm of softmax, computed without its underflow.
+ *
+ * @example
+ * await logSoftmax(tensor([0, 0]), -1).toArray(); // [-0.693, -0.693]
+ */
 export function logSoftmax<R extends number, D extends DType>(x: Tensor<R, D>, dim: number): Tensor<R, D> {
   return apply("logSoftmax", [x], { dim }) as Tensor<R, D>;
 }
@@ -23,12 +28,22 @@ export interface GeluOptions {
   readonly approximate?: "none" | "tanh";
 }
 
-/** x * Phi(x), Phi the normal distribution function: https://arxiv.org/abs/1606.08415. */
+/**
+ * x * Phi(x), Phi the normal distribution function: https://arxiv.org/abs/1606.08415.
+ *
+ * @example
+ * await gelu(tensor([-1, 0, 1])).toArray(); // [-0.159, 0, 0.841]
+ */
 export function gelu<R extends number, D extends DType>(x: Tensor<R, D>, options: GeluOptions = {}): Tensor<R, D> {
   return apply("gelu", [x], { approximate: options.approximate ?? "none" }) as Tensor<R, D>;
 }
 
-/** max(x, 0). */
+/**
+ * max(x, 0).
+ *
+ * @example
+ * await relu(tensor([-1, 2])).toArray(); // [0, 2]
+ */
 export function relu<R extends number, D extends DType>(x: Tensor<R, D>): Tensor<R, D> {
   return x.relu();
 }
@@ -48,6 +63,9 @@ export interface DropoutOptions {
 /**
  * Zeroes entries with probability p and divides the others by 1 - p. Which ones depends on the seed, the step, the call and the
  * place (row, token, channel), not on threads or padding.
+ *
+ * @example
+ * const y = dropout(x, { p: 0.1, training: this.training });
  */
 export function dropout<R extends number, D extends DType>(x: Tensor<R, D>, options: DropoutOptions = {}): Tensor<R, D> {
   const p = options.p ?? 0.5;
@@ -62,6 +80,8 @@ export function dropout<R extends number, D extends DType>(x: Tensor<R, D>, opti
  * @param weight [out, in]
  * @param bias [out]
  * @returns [..., out]
+ * @example
+ * await linear(tensor([[1, 2]]), tensor([[3, 4]]), tensor([0.5])).toArray(); // [[11.5]]
  */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor<number, "float32"> {
   return apply("linear", [x, weight, bias]) as Tensor<number, "float32">;
@@ -78,6 +98,8 @@ export interface EmbeddingOptions {
  * @param ids [...] int64
  * @param weight [rows, size]
  * @returns [..., size]
+ * @example
+ * const vectors = embedding(tensor([2, 0], { dtype: "int64" }), table, { paddingIdx: 0 });
  */
 export function embedding(ids: Tensor, weight: Tensor, options: EmbeddingOptions = {}): Tensor<number, "float32"> {
   return apply("embedding", [weight, ids], options.paddingIdx === undefined ? {} : { paddingIdx: options.paddingIdx }) as Tensor<number, "float32">;
@@ -92,6 +114,8 @@ export const layerNormEpsilon = 1e-5;
  * @param x [..., size]
  * @param weight [size]
  * @param bias [size]
+ * @example
+ * await layerNorm(tensor([[1, 3]]), tensor([1, 1]), tensor([0, 0])).toArray(); // [[-1, 1]], nearly
  */
 export function layerNorm<R extends number, D extends DType>(
   x: Tensor<R, D>,

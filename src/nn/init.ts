@@ -22,12 +22,28 @@ export function fans(shape: Shape): { readonly fanIn: number; readonly fanOut: n
   return { fanIn: shape[1]! * field, fanOut: shape[0]! * field };
 }
 
-/** One number everywhere. */
+/**
+ * One number everywhere.
+ *
+ * @example
+ * const bias = new Parameter(init.constant([4], 0.1));
+ */
 export function constant(shape: Shape, value: number): Weights {
   return make(shape, new Float32Array(sizeOf(shape)).fill(value));
 }
-/** Untouched memory: nothing is written before a checkpoint or an init is. */
+/**
+ * Untouched memory: nothing is written before a checkpoint or an init is.
+ *
+ * @example
+ * const bias = new Parameter(init.zeros([4]));
+ */
 export const zeros = (shape: Shape): Weights => make(shape, new Float32Array(sizeOf(shape)));
+/**
+ * Ones.
+ *
+ * @example
+ * const scale = new Parameter(init.ones([4]));
+ */
 export const ones = (shape: Shape): Weights => constant(shape, 1);
 
 /**
@@ -40,12 +56,22 @@ export function normal(shape: Shape, options: InitOptions & { readonly mean?: nu
   return make(shape, from(options).normal(sizeOf(shape), options.mean ?? 0, options.std ?? 1));
 }
 
-/** Evenly distributed over [low, high). */
+/**
+ * Evenly distributed over [low, high).
+ *
+ * @example
+ * const weight = new Parameter(init.uniform([10, 4], { low: -0.1, high: 0.1 }));
+ */
 export function uniform(shape: Shape, options: InitOptions & { readonly low?: number; readonly high?: number } = {}): Weights {
   return make(shape, from(options).uniform(sizeOf(shape), options.low ?? 0, options.high ?? 1));
 }
 
-/** Normally distributed, drawn again outside [low, high], which are values, not multiples of std. */
+/**
+ * Normally distributed, drawn again outside [low, high], which are values, not multiples of std.
+ *
+ * @example
+ * const weight = new Parameter(init.truncNormal([10, 4], { std: 0.02 }));
+ */
 export function truncNormal(
   shape: Shape,
   options: InitOptions & { readonly mean?: number; readonly std?: number; readonly low?: number; readonly high?: number } = {},
@@ -62,20 +88,35 @@ export function truncNormal(
   return make(shape, data);
 }
 
-/** U(-b, b) with b = sqrt(6 / ((1 + a^2) fanIn)), https://arxiv.org/abs/1502.01852; a is the slope of a leaky ReLU. */
+/**
+ * U(-b, b) with b = sqrt(6 / ((1 + a^2) fanIn)), https://arxiv.org/abs/1502.01852; a is the slope of a leaky ReLU.
+ *
+ * @example
+ * const weight = new Parameter(init.kaimingUniform([10, 4], { a: Math.sqrt(5) }));
+ */
 export function kaimingUniform(shape: Shape, options: InitOptions & { readonly a?: number } = {}): Weights {
   const bound = Math.sqrt(6 / ((1 + (options.a ?? 0) ** 2) * fans(shape).fanIn));
   return uniform(shape, { ...options, low: -bound, high: bound });
 }
 
-/** U(-b, b) with b = gain sqrt(6 / (fanIn + fanOut)): Glorot and Bengio 2010. */
+/**
+ * U(-b, b) with b = gain sqrt(6 / (fanIn + fanOut)): Glorot and Bengio 2010.
+ *
+ * @example
+ * const weight = new Parameter(init.xavierUniform([10, 4]));
+ */
 export function xavierUniform(shape: Shape, options: InitOptions & { readonly gain?: number } = {}): Weights {
   const { fanIn, fanOut } = fans(shape);
   const bound = (options.gain ?? 1) * Math.sqrt(6 / (fanIn + fanOut));
   return uniform(shape, { ...options, low: -bound, high: bound });
 }
 
-/** N(0, s^2) with s = gain sqrt(2 / (fanIn + fanOut)). */
+/**
+ * N(0, s^2) with s = gain sqrt(2 / (fanIn + fanOut)).
+ *
+ * @example
+ * const weight = new Parameter(init.xavierNormal([10, 4]));
+ */
 export function xavierNormal(shape: Shape, options: InitOptions & { readonly gain?: number } = {}): Weights {
   const { fanIn, fanOut } = fans(shape);
   return normal(shape, { ...options, std: (options.gain ?? 1) * Math.sqrt(2 / (fanIn + fanOut)) });

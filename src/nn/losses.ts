@@ -89,6 +89,8 @@ export function mseLoss(x: Tensor, y: Tensor, options: LossOptions = {}): Tensor
  *
  * @param x logits, any shape
  * @param y targets from 0 to 1, of x's shape
+ * @example
+ * console.log(await bceWithLogits(tensor([0, 0]), tensor([1, 0])).item()); // 0.6931
  */
 export function bceWithLogits(x: Tensor, y: Tensor, options: LossOptions & { readonly reduction: "none" }): Tensor<number, "float32">;
 export function bceWithLogits(x: Tensor, y: Tensor, options?: LossOptions & { readonly reduction?: "mean" | "sum" }): Scalar;

@@ -196,6 +196,9 @@ export abstract class ModuleBase extends Callable implements Traceable {
  * A layer or model of one's own: parameters and modules in fields, and a `forward` over tensors. Calling the instance calls
  * `forward` through the tracer.
  *
+ * `forward` runs once per mode, structure of its arguments and pattern of frozen parameters: plain numbers that it reads from fields then
+ * stay as they were. Give what changes from call to call as an argument, or keep it in a field as a tensor.
+ *
  * @example
  * class Two extends Module {
  *   readonly a = new Linear(4, 8);

@@ -73,7 +73,12 @@ export function fromData<R extends number = number, D extends DType = "float32">
 
 const symbolic = (dims: readonly Dim[]): boolean => dims.some((d) => (d as unknown) instanceof SymbolicSize);
 
-/** A tensor of one number. In forward, sizes may be symbolic. */
+/**
+ * A tensor of one number. In forward, sizes may be symbolic.
+ *
+ * @example
+ * await full([2], 0.5).toArray(); // [0.5, 0.5]
+ */
 export function full<D extends DType = "float32">(shape: readonly Dim[], value: number, options: { dtype?: D } = {}): Tensor<number, D> {
   const dtype = (options.dtype ?? "float32") as D;
   if (symbolic(shape)) return apply("full", [], { dims: shape, value, dtype }) as Tensor<number, D>;
@@ -84,33 +89,65 @@ export function full<D extends DType = "float32">(shape: readonly Dim[], value: 
   if (!Object.is(element, 0) && element !== 0n) data.fill(element as never);
   return Tensor.make(dtype, { kind: "concrete", shape: [...shape], data });
 }
+/**
+ * Zeros. In forward, sizes may be symbolic.
+ *
+ * @example
+ * zeros([2, 3], { dtype: "int64" }).shape; // [2, 3]
+ */
 export function zeros<D extends DType = "float32">(shape: readonly Dim[], options: { dtype?: D } = {}): Tensor<number, D> {
   return full(shape, 0, options);
 }
+/**
+ * Ones. In forward, sizes may be symbolic.
+ *
+ * @example
+ * await ones([2]).toArray(); // [1, 1]
+ */
 export function ones<D extends DType = "float32">(shape: readonly Dim[], options: { dtype?: D } = {}): Tensor<number, D> {
   return full(shape, 1, options);
 }
 
-/** 0, 1, ..., end - 1 as int64. In forward, end may be symbolic. */
+/**
+ * 0, 1, ..., end - 1 as int64. In forward, end may be symbolic.
+ *
+ * @example
+ * await arange(3).toArray(); // [0, 1, 2]
+ */
 export function arange(end: Dim): Tensor<1, "int64"> {
   if (symbolic([end])) return apply("arange", [], { dims: [end] }) as Tensor<1, "int64">;
   checkSizes("arange", [end]);
   return Tensor.make("int64", { kind: "concrete", shape: [end], data: BigInt64Array.from({ length: end }, (_, i) => BigInt(i)) });
 }
 
-/** Tensors one after the other along a dim. */
+/**
+ * Tensors one after the other along a dim.
+ *
+ * @example
+ * await cat([tensor([1]), tensor([2, 3])]).toArray(); // [1, 2, 3]
+ */
 export function cat<R extends number, D extends DType>(tensors: readonly Tensor<R, D>[], dim: number = 0): Tensor<R, D> {
   if (tensors.length === 0) throw new ArgumentError("cat of no tensors");
   return apply("cat", tensors, { dim }) as Tensor<R, D>;
 }
-/** Tensors of one shape along a new dim. */
+/**
+ * Tensors of one shape along a new dim.
+ *
+ * @example
+ * await stack([tensor([1, 2]), tensor([3, 4])]).toArray(); // [[1, 2], [3, 4]]
+ */
 export function stack<R extends number, D extends DType>(tensors: readonly Tensor<R, D>[], dim: number = 0): Tensor<Inc<R>, D> {
   return cat(
     tensors.map((t) => t.unsqueeze(dim)),
     dim,
   );
 }
-/** x where the condition is true, else y, with broadcasting. */
+/**
+ * x where the condition is true, else y, with broadcasting.
+ *
+ * @example
+ * await where(tensor([1, 0], { dtype: "bool" }), tensor([1, 2]), tensor([3, 4])).toArray(); // [1, 4]
+ */
 export function where(condition: Tensor, x: Tensor, y: Tensor): Tensor {
   return apply("where", [condition, x, y]);
 }
