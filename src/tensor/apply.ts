@@ -1,7 +1,7 @@
 // Applies an op to tensors: into the graph while forward is traced, into the recording otherwise.
 import { AccelerateError, ArgumentError, ShapeError } from "../errors.js";
 import { Builder } from "../graph/builder.js";
-import { type DType, dtypes, isFloat } from "../graph/dtype.js";
+import { type DType, dtypes, isFloat, sizeOf } from "../graph/dtype.js";
 import { Graph } from "../graph/graph.js";
 import { encoders } from "./encode.js";
 import { defaultGenerator } from "./generator.js";
@@ -51,7 +51,23 @@ function trace(tracer: Tracer, op: string, inputs: readonly Tensor[], attributes
   return tracer.tensorOf(value);
 }
 
-function record(op: string, inputs: readonly Tensor[], attributes: OpAttributes, key?: Tensor): Tensor {
+/**
+ * A reshape in a form that does not name the sizes of this very batch, where there is one: leading sizes that x has as well are copied from
+ * it, and the first of the others is left open. What is no reshape of x stays as it is, for an error that shows it.
+ */
+function sizeless(x: Tensor, attributes: OpAttributes): OpAttributes {
+  const dims = attributes.dims as readonly Dim[];
+  const total = sizeOf(x.shape);
+  const known = sizeOf(dims.filter((d) => d !== -1));
+  if (total === 0 || !dims.every((d) => d === -1 || d > 0) || (dims.includes(-1) ? total % known !== 0 : total !== known)) return attributes;
+  const differs = dims.findIndex((d, i) => d !== x.shape[i]);
+  const copied = differs < 0 ? dims.length : differs;
+  const rest = dims.slice(copied);
+  return { copied, dims: rest.length === 0 || rest.includes(-1) ? rest : [-1, ...rest.slice(1)] };
+}
+
+function record(op: string, inputs: readonly Tensor[], given: OpAttributes, key?: Tensor): Tensor {
+  const attributes = op === "reshape" ? sizeless(inputs[0]!, given) : given;
   const attributesKey = JSON.stringify(attributes);
   const { dtype, shape } = infer(op, key ? [...inputs, key] : inputs, attributes, attributesKey);
   const source: RecordedOp = { kind: "op", op, attributes, attributesKey, inputs, outputs: [undefined], key, version: versionOf(inputs) };

@@ -157,7 +157,8 @@ export const tensorOps: { readonly [name: string]: Emit } = {
     perm[j] = i;
     return b.transpose(x!, perm);
   },
-  reshape: (b, [x], a) => reshape(b, x!, a.dims as readonly Dim[]),
+  /** To the first `copied` sizes of x, then `dims`. */
+  reshape: (b, [x], a) => reshape(b, x!, [...x!.shape.slice(0, (a.copied as number | undefined) ?? 0), ...(a.dims as readonly Dim[])]),
   flatten: (b, [x], a) => {
     if (x!.rank === 0) return b.reshape(x!, [1]);
     const [start, end] = [axisOf("flatten", number(a, "start"), x!.rank), axisOf("flatten", number(a, "end"), x!.rank)];

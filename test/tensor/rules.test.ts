@@ -320,6 +320,30 @@ describe("backward", () => {
     assert.equal(await step(0.25, [2, 2]), 6);
     assert.equal(defaultExecutor().compiled, compiled);
   });
+  it("compiles once for reshapes outside of a model that name the sizes of the batch", async () => {
+    const model = new Affine();
+    const step = async (rows: number) => {
+      const y = model(fromData(new Float32Array(rows * 4).fill(1), [rows, 2, 2]));
+      const pairs = y
+        .reshape([rows * 2, 2])
+        .reshape([rows, 2, 2, 1])
+        .reshape([rows, 4]);
+      assert.deepEqual(pairs.shape, [rows, 4]);
+      await pairs.sum().backward();
+      return await pairs.toArray();
+    };
+    const row = [4.5, 5.5, 4.5, 5.5];
+    assert.deepEqual(await step(3), [row, row, row]);
+    const compiled = defaultExecutor().compiled;
+    assert.deepEqual(await step(5), [row, row, row, row, row]);
+    assert.deepEqual(await step(7), [row, row, row, row, row, row, row]);
+    assert.equal(defaultExecutor().compiled, compiled);
+    assert.deepEqual(await step(1), [row]);
+    assert.deepEqual(await step(2), [row, row]);
+    assert.throws(() => model(x2).reshape([3]), code("ERR_SHAPE"));
+    assert.throws(() => model(x2).reshape([-1, 3]), code("ERR_SHAPE"));
+    assert.throws(() => model(x2).reshape([2, -2]), code("ERR_SHAPE"));
+  });
   it("brings out the loss and every sink in its one run", async () => {
     const model = new Affine();
     const y = model(x2);
