@@ -5,6 +5,7 @@ import type { Tensor } from "../tensor/index.js";
 import { linear } from "./functional.js";
 import { type Initializer, kaimingUniform, uniform } from "./init.js";
 import { Module } from "./module.js";
+import { sizesInCall } from "./sizes.js";
 
 export interface LinearOptions {
   /** Default true. */
@@ -92,8 +93,7 @@ export class LazyLinear extends Module {
 
 /** The last size of a tensor in this very call, also where it is symbolic. */
 function lastSize(x: Tensor): number {
-  const s = x.state;
-  const size = s.kind === "symbolic" ? s.tracer.graph.env.hint(s.value.shape.at(-1) ?? "") : s.shape.at(-1);
+  const size = sizesInCall(x).at(-1);
   if (size === undefined)
     throw new ShapeError("LazyLinear: the size of the last dim of its first input is not known", { hint: "use Linear and give inFeatures" });
   return size;

@@ -4,6 +4,9 @@ import { cat } from "../tensor/index.js";
 import type { Scalar, Tensor } from "../tensor/index.js";
 import { checkLabels } from "./check-indices.js";
 import { logSoftmax } from "./functional.js";
+import { sameSizes, sizesInCall } from "./sizes.js";
+
+const show = (x: Tensor, count?: number): string => `[${sizesInCall(x).slice(0, count).join(", ")}]`;
 
 export type Reduction = "mean" | "sum" | "none";
 
@@ -21,7 +24,7 @@ export interface CrossEntropyOptions {
  *
  * @param logits [..., C], not normalised
  * @param labels [...] int64 or int32, 0 to C - 1 or `ignoreIndex`
- * @throws ShapeError when the labels do not have one dim less; ArgumentError ERR_LABEL_RANGE for a label that is no class
+ * @throws ShapeError when the labels do not have the logits' sizes without the classes; ArgumentError ERR_LABEL_RANGE for a label that is no class
  * @example
  * const loss = crossEntropy(tensor([[2, 0], [0, 1]]), tensor([0, 1], { dtype: "int64" }));
  * console.log(await loss.item()); // 0.2201
@@ -39,6 +42,11 @@ export function crossEntropy(logits: Tensor, labels: Tensor, options: CrossEntro
   if (labels.rank !== logits.rank - 1) {
     throw new ShapeError(`crossEntropy: logits of rank ${logits.rank} take labels of rank ${logits.rank - 1}, not ${labels.rank}`, {
       hint: "logits are [..., classes], labels [...]",
+    });
+  }
+  if (!sameSizes(logits, labels, labels.rank)) {
+    throw new ShapeError(`crossEntropy: logits ${show(logits)} take labels ${show(logits, labels.rank)}, not ${show(labels)}`, {
+      hint: "there is one label for each row of logits",
     });
   }
   if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) throw new ArgumentError(`crossEntropy: labelSmoothing is a number from 0 to 1, not ${labelSmoothing}`);
@@ -61,9 +69,9 @@ function reduce(values: Tensor, reduction: Reduction): Tensor<number, "float32">
   return (reduction === "none" ? values : reduction === "sum" ? values.sum() : values.mean()) as Tensor<number, "float32">;
 }
 
-function needSameRank(who: string, x: Tensor, y: Tensor): void {
-  if (x.rank !== y.rank)
-    throw new ShapeError(`${who}: prediction of rank ${x.rank}, target of rank ${y.rank}`, {
+function needSameShape(who: string, x: Tensor, y: Tensor): void {
+  if (x.rank !== y.rank || !sameSizes(x, y, x.rank))
+    throw new ShapeError(`${who}: prediction ${show(x)}, target ${show(y)}`, {
       hint: "both must have one shape: broadcasting them would pair every row with every other",
     });
 }
@@ -77,7 +85,7 @@ function needSameRank(who: string, x: Tensor, y: Tensor): void {
 export function mseLoss(x: Tensor, y: Tensor, options: LossOptions & { readonly reduction: "none" }): Tensor<number, "float32">;
 export function mseLoss(x: Tensor, y: Tensor, options?: LossOptions & { readonly reduction?: "mean" | "sum" }): Scalar;
 export function mseLoss(x: Tensor, y: Tensor, options: LossOptions = {}): Tensor<number, "float32"> {
-  needSameRank("mseLoss", x, y);
+  needSameShape("mseLoss", x, y);
   const difference = x.sub(y.to("float32"));
   return reduce(difference.mul(difference), options.reduction ?? "mean");
 }
@@ -95,7 +103,7 @@ export function mseLoss(x: Tensor, y: Tensor, options: LossOptions = {}): Tensor
 export function bceWithLogits(x: Tensor, y: Tensor, options: LossOptions & { readonly reduction: "none" }): Tensor<number, "float32">;
 export function bceWithLogits(x: Tensor, y: Tensor, options?: LossOptions & { readonly reduction?: "mean" | "sum" }): Scalar;
 export function bceWithLogits(x: Tensor, y: Tensor, options: LossOptions = {}): Tensor<number, "float32"> {
-  needSameRank("bceWithLogits", x, y);
+  needSameShape("bceWithLogits", x, y);
   const half = x.mul(0.5).unsqueeze(-1);
   const target = y.to("float32").unsqueeze(-1);
   const logs = logSoftmax(cat([half, half.neg()], -1), -1);

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { bceWithLogits, crossEntropy, dropout, gelu, l2Normalize, mseLoss, type Reduction } from "../../src/nn/index.js";
+import { Module } from "../../src/nn/module.js";
 import { type NestedNumbers, Parameter, type Scalar, type Tensor, tensor } from "../../src/tensor/index.js";
 import { flatNumbers, gradientBound, maxAbs, near, normOf, readGolden } from "../models/golden-support.js";
 
@@ -125,4 +126,22 @@ it("a row that is ignored counts 0, also where its first class is impossible", a
   near([await loss.item()], [0.4076059], 1e-6, "loss");
   const gradient = Array.from((await scores.grad!.data()) as Float32Array);
   assert.deepEqual(gradient.slice(3), [0, 0, 0]);
+});
+
+it("a loss refuses targets of another shape, which would be broadcast or left out, outside of a model and in forward", async () => {
+  const code = { code: "ERR_SHAPE" };
+  const ones = (rows: number, columns: number) => tensor(Array.from({ length: rows }, () => Array.from({ length: columns }, () => 1)));
+  assert.throws(() => crossEntropy(ones(4, 3), int64([0, 1])), { ...code, message: /\[4, 3\] take labels \[4\], not \[2\]/ });
+  assert.throws(() => crossEntropy(ones(2, 3), int64([0, 1, 2])), code);
+  assert.throws(() => mseLoss(ones(4, 1), ones(1, 4)), code);
+  assert.throws(() => bceWithLogits(ones(4, 1), ones(1, 4)), code);
+  class Scorer extends Module {
+    forward(x: Tensor, y: Tensor): Scalar {
+      return crossEntropy(x, y);
+    }
+  }
+  const model = new Scorer();
+  await model(ones(4, 3), int64([0, 1, 2, 0])).item();
+  assert.throws(() => model(ones(4, 3), int64([0, 1])), code);
+  await model(ones(2, 3), int64([0, 1])).item();
 });
