@@ -40,14 +40,15 @@ function* search(value: unknown, path: string): Generator<readonly [path: string
 }
 
 /**
- * Modes, frozen parameters and kinds of tensors of whatever a field holds. Runs at every call of a model, so it recurses plainly instead of
+ * Modules with their modes, frozen parameters and kinds of tensors of whatever a field holds. Runs at every call of a model, so it recurses plainly instead of
  * yielding.
  */
 function describe(value: unknown, parts: string[], fields: Tensor[], seen: Set<unknown>): void {
   if (typeof value === "function") {
-    if (!(value instanceof ModuleBase) || seen.has(value)) return;
+    if (!(value instanceof ModuleBase)) return;
+    parts.push(`${value.training ? "t" : "e"}${idOf(value)},`);
+    if (seen.has(value)) return;
     seen.add(value);
-    parts.push(value.training ? "t" : "e");
     for (const field of Object.keys(value)) describe((value as unknown as Record<string, unknown>)[field], parts, fields, seen);
   } else if (typeof value === "object" && value !== null) {
     if (value instanceof Parameter) parts.push(value.requiresGrad ? `${value.id},` : `${value.id}f,`);
@@ -55,6 +56,16 @@ function describe(value: unknown, parts: string[], fields: Tensor[], seen: Set<u
     else if (Array.isArray(value)) for (const v of value) describe(v, parts, fields, seen);
     else if (value instanceof Map) for (const v of value.values()) describe(v, parts, fields, seen);
   }
+}
+
+/** Modules are told apart: one that takes another's place in a field has a forward of its own. */
+const ids = new WeakMap<ModuleBase, number>();
+let nextId = 1;
+function idOf(module: ModuleBase): number {
+  const known = ids.get(module);
+  if (known !== undefined) return known;
+  ids.set(module, nextId);
+  return nextId++;
 }
 
 /** What forward's graph may assume of a tensor in a field: its dtype and shape, and which fields hold the same one. */

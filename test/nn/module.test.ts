@@ -121,4 +121,29 @@ describe("a module", () => {
     assert.deepEqual(await model({ parts: [...parts, tensor([4])] }, "keep").toArray(), [7]);
     assert.equal(traced, 3);
   });
+  it("whose fields get other modules is traced anew, also when these have no parameters", async () => {
+    class AddOne extends Module {
+      forward(x: Tensor): Tensor {
+        return x.add(1);
+      }
+    }
+    class TimesTen extends Module {
+      forward(x: Tensor): Tensor {
+        return x.mul(10);
+      }
+    }
+    const [one, ten] = [new AddOne(), new TimesTen()];
+    class Chain extends Module {
+      layers: Layer[] = [one, ten, one];
+      forward(x: Tensor): Tensor {
+        return this.layers.reduce((y, layer) => layer(y), x);
+      }
+    }
+    const chain = new Chain();
+    assert.equal(await chain(tensor(1)).item(), 21);
+    chain.layers = [one, ten, ten];
+    assert.equal(await chain(tensor(1)).item(), 200);
+    chain.layers.reverse();
+    assert.equal(await chain(tensor(1)).item(), 101);
+  });
 });
