@@ -67,6 +67,12 @@ function sizeless(x: Tensor, attributes: OpAttributes): OpAttributes {
 }
 
 function record(op: string, inputs: readonly Tensor[], given: OpAttributes, key?: Tensor): Tensor {
+  for (const { state } of inputs) {
+    if (state.kind !== "symbolic") continue;
+    throw new AccelerateError("ERR_TRACE_LEAK", `${op} of a tensor of a forward that has ended (${state.value.name})`, {
+      hint: "return it from forward, and use what the call of the module gives",
+    });
+  }
   const attributes = op === "reshape" ? sizeless(inputs[0]!, given) : given;
   const attributesKey = JSON.stringify(attributes);
   const { dtype, shape } = infer(op, key ? [...inputs, key] : inputs, attributes, attributesKey);

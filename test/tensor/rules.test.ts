@@ -202,6 +202,17 @@ describe("a model call", () => {
     }
     assert.throws(() => new Sized()(x2), code("ERR_SYMBOLIC_SIZE"));
   });
+  it("says that a tensor of forward is none outside of it", () => {
+    let inside: Tensor | undefined;
+    class Leaks extends Module {
+      forward(x: Tensor): Tensor {
+        inside = x;
+        return x;
+      }
+    }
+    new Leaks()(x2);
+    assert.throws(() => inside!.add(1), code("ERR_TRACE_LEAK"));
+  });
   it("takes symbolic sizes where sizes are taken", async () => {
     class Sized extends Module {
       forward(x: Tensor): Tensor {
