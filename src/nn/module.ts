@@ -58,15 +58,9 @@ function describe(value: unknown, parts: string[], fields: Tensor[], seen: Set<u
   }
 }
 
-/** Modules are told apart: one that takes another's place in a field has a forward of its own. */
-const ids = new WeakMap<ModuleBase, number>();
 let nextId = 1;
-function idOf(module: ModuleBase): number {
-  const known = ids.get(module);
-  if (known !== undefined) return known;
-  ids.set(module, nextId);
-  return nextId++;
-}
+/** Modules are told apart: one that takes another's place in a field has a forward of its own. */
+let idOf: (module: ModuleBase) => number;
 
 /** What forward's graph may assume of a tensor in a field: its dtype and shape, and which fields hold the same one. */
 function describeTensor(x: Tensor, fields: Tensor[]): string {
@@ -88,6 +82,10 @@ export abstract class ModuleBase extends Callable implements Traceable {
   /** True in training mode: dropout drops. New modules train; pretrained ones come in eval mode. */
   readonly training: boolean = true;
   readonly #buffers = new Map<string, Buffer>();
+  readonly #id: number = nextId++;
+  static {
+    idOf = (module) => module.#id;
+  }
 
   abstract forward(...args: never[]): unknown;
 

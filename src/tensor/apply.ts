@@ -5,8 +5,9 @@ import { type DType, dtypes, isFloat, sizeOf } from "../graph/dtype.js";
 import { Graph } from "../graph/graph.js";
 import { encoders } from "./encode.js";
 import { defaultGenerator } from "./generator.js";
+import { parameterChanges } from "./parameter-changes.js";
 import { noteUse, versionOf } from "./recording.js";
-import { type OpAttributes, tensorOps } from "./ops.js";
+import { noAttributes, type OpAttributes, tensorOps } from "./ops.js";
 import { graphDim } from "./size.js";
 import type { LazyState, RecordedOp } from "./state.js";
 import { Tensor } from "./tensor.js";
@@ -74,9 +75,19 @@ function record(op: string, inputs: readonly Tensor[], given: OpAttributes, key?
     });
   }
   const attributes = op === "reshape" ? sizeless(inputs[0]!, given) : given;
-  const attributesKey = JSON.stringify(attributes);
+  const attributesKey = attributes === noAttributes ? "" : JSON.stringify(attributes);
   const { dtype, shape } = infer(op, key ? [...inputs, key] : inputs, attributes, attributesKey);
-  const source: RecordedOp = { kind: "op", op, attributes, attributesKey, inputs, outputs: [undefined], key, version: versionOf(inputs) };
+  const source: RecordedOp = {
+    kind: "op",
+    op,
+    attributes,
+    attributesKey,
+    inputs,
+    outputs: [undefined],
+    key,
+    version: versionOf(inputs),
+    changes: parameterChanges("values"),
+  };
   const state: LazyState = { kind: "lazy", shape, source, index: 0, used: false, users: [], data: undefined, expired: false };
   noteUse(inputs, source);
   const out = Tensor.make<number, DType>(dtype, state);
@@ -90,7 +101,7 @@ function record(op: string, inputs: readonly Tensor[], given: OpAttributes, key?
  * @example
  * const y = apply("layerNorm", [x, weight, bias], { epsilon: 1e-5 });
  */
-export function apply(op: string, inputs: readonly (Tensor | undefined)[], attributes: OpAttributes = {}): Tensor {
+export function apply(op: string, inputs: readonly (Tensor | undefined)[], attributes: OpAttributes = noAttributes): Tensor {
   if (!tensorOps[op]) throw new ArgumentError(`no tensor op "${op}"`, { hint: `there are ${Object.keys(tensorOps).join(", ")}` });
   const given = inputs.filter((x) => x !== undefined);
   for (const [i, x] of given.entries())

@@ -4,6 +4,7 @@ import { ArgumentError } from "../errors.js";
 import { flattenArguments } from "./arguments.js";
 import { defaultGenerator } from "./generator.js";
 import type { Parameter } from "./parameter.js";
+import { parameterChanges } from "./parameter-changes.js";
 import { noteUse, versionOf } from "./recording.js";
 import type { LazyState, RecordedCall } from "./state.js";
 import { Tensor } from "./tensor.js";
@@ -110,6 +111,7 @@ export function callTraced(target: Traceable, args: readonly unknown[]): unknown
     outputs: trace.outputs.map(() => undefined),
     key: trace.key ? defaultGenerator().drawKey() : undefined,
     version: versionOf(tensors, trace),
+    changes: parameterChanges("values"),
   };
   noteUse(tensors, call);
   const touch = (index: number): Tensor => {

@@ -2,6 +2,7 @@
 import { dtypes, sizeOf, type TypedArray } from "../graph/dtype.js";
 import { Engine } from "../runtime/engine.js";
 import type { Parameter } from "./parameter.js";
+import { parameterChanges } from "./parameter-changes.js";
 import { ParameterArena } from "./parameter-arena.js";
 import { type Plan, plan as makePlan } from "./plan.js";
 import { compileProgram, fits, type InputSlot, type Program } from "./program.js";
@@ -123,10 +124,13 @@ export class Executor {
 
   async #run(plan: Plan, program: Program, { signal }: WaitOptions): Promise<void> {
     const { binding } = program;
+    const places = parameterChanges("places");
     for (const [i, slot] of program.inputs.entries()) {
+      if (slot.kind === "parameter" && program.places === places) continue;
       const { data, shape } = memoryOf(slot, plan);
       binding.bindInput(i, data, shape);
     }
+    program.places = places;
     const results = plan.outputs.map((t) => new dtypes[t.dtype].array(sizeOf(t.shape)));
     for (const [i, data] of results.entries()) binding.bindOutput(i, data, plan.outputs[i]!.shape);
     // A parameter that has a gradient already gets the new one beside it, and they are added after the run.

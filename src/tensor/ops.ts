@@ -7,6 +7,8 @@ import { float, type Value } from "../graph/graph.js";
 
 /** Static arguments of an op: part of the structure, unlike tensors and numbers, which are fed. Sizes may be symbolic. */
 export type OpAttributes = Readonly<Record<string, number | string | boolean | undefined | readonly Dim[]>>;
+/** One object for all ops without any, so that it is known by identity. */
+export const noAttributes: OpAttributes = {};
 type Emit = (b: Builder, inputs: readonly Value[], attributes: OpAttributes) => Value;
 
 const order: readonly DType[] = ["bool", "uint8", "int8", "int32", "int64", "float16", "bfloat16", "float32", "float64"];

@@ -2,6 +2,7 @@
 import { inspect } from "node:util";
 import { ArgumentError, ShapeError } from "../errors.js";
 import type { ArenaSegment } from "./parameter-arena.js";
+import { noteParameterChange } from "./parameter-changes.js";
 import { Tensor } from "./tensor.js";
 
 let nextId = 1;
@@ -58,6 +59,7 @@ export class Parameter<R extends number = number> extends Tensor<R, "float32"> {
   }
   set requiresGrad(value: boolean) {
     this.#requiresGrad = value;
+    noteParameterChange("frozen");
   }
   /** The gradient since the last zeroGrad, or undefined; a live view. */
   get grad(): Tensor<R, "float32"> | undefined {
@@ -72,6 +74,7 @@ export class Parameter<R extends number = number> extends Tensor<R, "float32"> {
   /** Says that the numbers were written to, so that what was recorded with the old ones is known to be stale. */
   changed(): void {
     this.#version++;
+    noteParameterChange("values");
   }
   /** Copies numbers in. */
   set(values: Float32Array): void {
@@ -92,6 +95,7 @@ export class Parameter<R extends number = number> extends Tensor<R, "float32"> {
   moveTo(segment: ArenaSegment): void {
     this.#segment = segment;
     this.#own = undefined;
+    noteParameterChange("places");
   }
 
   override [inspect.custom](): string {

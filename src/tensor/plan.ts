@@ -1,9 +1,10 @@
 // What a run has to compute: the part of the recording behind some tensors, in order, and the text that names its structure.
 import { AccelerateError } from "../errors.js";
 import type { Parameter } from "./parameter.js";
-import { anyStale, differentiable, isStale } from "./recording.js";
+import { anyStale, differentiable, frozenParameters, isStale } from "./recording.js";
 import type { Recorded } from "./state.js";
 import type { Tensor } from "./tensor.js";
+import type { Trace } from "./trace.js";
 
 /** Where a tensor comes from within a plan. */
 export type Reference =
@@ -40,13 +41,20 @@ class Planner {
   readonly inputs: Reference[][] = [];
   readonly feeds = new Map<Tensor, number>();
   readonly fixed = new Set<number>();
-  readonly parameters = new Map<Parameter, number>();
+  readonly parameters: Parameter[] = [];
+  /** Parameters used outside modules; those of a module are named by its trace. */
+  readonly own = new Set<Parameter>();
+  readonly #positions = new Map<Parameter, number>();
+  readonly #traces = new Set<Trace>();
   readonly #nodeOf = new Map<Recorded, number>();
 
   /** `through`: values computed before are differentiated through, so their recipe is run again. */
   reference(x: Tensor, through: boolean): Reference {
     const s = x.state;
-    if (s.kind === "parameter") return { kind: "parameter", parameter: this.parameter(x as Parameter) };
+    if (s.kind === "parameter") {
+      this.own.add(x as Parameter);
+      return { kind: "parameter", parameter: this.parameter(x as Parameter) };
+    }
     if (s.kind === "symbolic")
       throw new AccelerateError("ERR_SYMBOLIC_VALUE", `a tensor of forward (${s.value.name}) has no value`, { hint: "return it from forward" });
     if (s.kind === "concrete") return { kind: "feed", feed: this.feed(x) };
@@ -86,7 +94,7 @@ class Planner {
     }
     const inputs = node.inputs.map((x) => this.reference(x, through));
     if (node.kind === "call") {
-      for (const p of node.trace.parameters.keys()) this.parameter(p);
+      this.#parametersOf(node.trace);
       for (const x of node.captured) this.fixed.add(this.feed(x));
     }
     if (node.key) this.fixed.add(this.feed(node.key));
@@ -101,10 +109,15 @@ class Planner {
     return this.feeds.size - 1;
   }
   parameter(p: Parameter): number {
-    const known = this.parameters.get(p);
+    const known = this.#positions.get(p);
     if (known !== undefined) return known;
-    this.parameters.set(p, this.parameters.size);
-    return this.parameters.size - 1;
+    this.#positions.set(p, this.parameters.length);
+    return this.parameters.push(p) - 1;
+  }
+  #parametersOf(trace: Trace): void {
+    if (this.#traces.has(trace)) return;
+    this.#traces.add(trace);
+    for (const p of trace.parameters.keys()) this.parameter(p);
   }
 
   /** Touched tensors that hang on what is planned and that nothing was applied to, and all nodes on the way to them. */
@@ -135,18 +148,18 @@ export function plan(root: Tensor, options: { backward: boolean }): Plan {
 
   let key = options.backward ? `backward ${show(rootReference)}` : "forward";
   planner.nodes.forEach((node, i) => {
-    key += node.kind === "op" ? `|${node.op}${node.attributesKey}` : `|#${node.trace.id}`;
+    key += node.kind === "op" ? `|${node.op}${node.attributesKey}` : `|#${node.trace.id}${frozenParameters(node.trace)}`;
     for (const r of planner.inputs[i]!) key += ` ${show(r)}`;
   });
   for (const r of outputReferences) key += `>${show(r)}`;
   for (const [x, i] of planner.feeds) key += `;${x.dtype}${planner.fixed.has(i) ? `[${x.shape.join()}]` : x.rank}`;
-  for (const p of planner.parameters.keys()) key += `;${p.id}${p.requiresGrad ? "g" : ""}`;
+  for (const p of planner.own) key += `;${p.id}${p.requiresGrad ? "g" : ""}`;
   return {
     nodes: planner.nodes,
     inputs: planner.inputs,
     feeds: [...planner.feeds.keys()],
     fixed: planner.fixed,
-    parameters: [...planner.parameters.keys()],
+    parameters: planner.parameters,
     outputs,
     outputReferences,
     loss: options.backward ? rootReference : undefined,

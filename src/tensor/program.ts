@@ -31,6 +31,8 @@ export interface Program {
   readonly gradients: readonly number[];
   readonly env: ShapeEnv;
   readonly symbols: readonly SymbolSource[];
+  /** The count of moves of parameters at its last run: unless it has grown, they lie where they are bound. */
+  places: number;
 }
 
 /** Copies the graph of a traced forward into a program's graph; shapes are inferred anew, in the program's sizes. */
@@ -135,7 +137,7 @@ export async function compileProgram(plan: Plan, engine: Engine): Promise<Progra
     if (!slot) throw new AccelerateError("ERR_PROGRAM_INPUT", `the compiled graph has an input ${name} that the plan does not know`);
     return slot;
   });
-  return { session, binding: session.createBinding(), inputs, gradients, env: graph.env, symbols };
+  return { session, binding: session.createBinding(), inputs, gradients, env: graph.env, symbols, places: -1 };
 }
 
 /** Whether a compiled program is valid for the sizes of a plan. */

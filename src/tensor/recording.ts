@@ -1,6 +1,7 @@
 // Facts about a recording: what can be differentiated, what has gone stale, who uses what.
 import { isFloat } from "../graph/dtype.js";
 import type { Parameter } from "./parameter.js";
+import { parameterChanges } from "./parameter-changes.js";
 import type { LazyState, Recorded } from "./state.js";
 import type { Tensor } from "./tensor.js";
 import type { Trace } from "./trace.js";
@@ -14,7 +15,20 @@ export function versionOf(inputs: readonly Tensor[], trace?: Trace): number {
 }
 
 /** Whether a parameter that the node reads has changed since it was recorded. */
-export const isStale = (node: Recorded): boolean => node.version !== versionOf(node.inputs, node.kind === "call" ? node.trace : undefined);
+export const isStale = (node: Recorded): boolean =>
+  node.changes !== parameterChanges("values") && node.version !== versionOf(node.inputs, node.kind === "call" ? node.trace : undefined);
+
+const frozen = new WeakMap<Trace, { readonly changes: number; readonly text: string }>();
+/** Which parameters of a trace are frozen now, as text. */
+export function frozenParameters(trace: Trace): string {
+  const changes = parameterChanges("frozen");
+  const known = frozen.get(trace);
+  if (known?.changes === changes) return known.text;
+  let text = "";
+  for (const p of trace.parameters.keys()) if (!p.requiresGrad) text += `-${p.id}`;
+  frozen.set(trace, { changes, text });
+  return text;
+}
 
 /** Whether a node, or one behind it along the inputs that `follow` lets through, is a hit. A loop: recordings may be very long. */
 function somewhere(node: Recorded, hit: (node: Recorded) => boolean, follow: (x: Tensor, state: LazyState, by: Recorded) => boolean): boolean {

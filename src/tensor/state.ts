@@ -51,6 +51,8 @@ export interface RecordedOp {
   readonly key: Tensor | undefined;
   /** Sum of the versions of the parameters among its inputs when it was recorded: differs once one of them has changed. */
   readonly version: number;
+  /** How often parameters of the process had changed then: unless that has grown, no version has. */
+  readonly changes: number;
 }
 /** One call of a module outside forward. */
 export interface RecordedCall {
@@ -66,5 +68,7 @@ export interface RecordedCall {
   readonly key: Tensor | undefined;
   /** As of an op, with the parameters of its module. */
   readonly version: number;
+  /** How often parameters of the process had changed then: unless that has grown, no version has. */
+  readonly changes: number;
 }
 export type Recorded = RecordedOp | RecordedCall;

@@ -4,7 +4,7 @@ import { AccelerateError, ArgumentError, ShapeError } from "../errors.js";
 import { type DType, type DTypeArrays, sizeOf, type TypedArray } from "../graph/dtype.js";
 import { apply, applyScalar, scalarFor } from "./apply.js";
 import { bfloat16ToNumber, float16ToNumber } from "../graph/half.js";
-import { axisOf, type OpAttributes } from "./ops.js";
+import { axisOf, noAttributes, type OpAttributes } from "./ops.js";
 import { backward } from "./backward.js";
 import { compute } from "./compute.js";
 import { publicDim } from "./size.js";
@@ -47,14 +47,17 @@ function nest(numbers: Iterator<number>, shape: readonly number[], dim = 0): Nes
 export class Tensor<out R extends number = number, out D extends DType = DType> {
   declare protected readonly __rank: R; // phantom
   readonly dtype: D;
-  /** @internal */
-  readonly state: TensorState;
+  readonly #state: TensorState;
 
   /** @internal */
   protected constructor(dtype: D, state: TensorState) {
     this.dtype = dtype;
-    this.state = state;
-    Object.defineProperty(this, "state", { enumerable: false });
+    this.#state = state;
+  }
+
+  /** @internal */
+  get state(): TensorState {
+    return this.#state;
   }
 
   /** @internal */
@@ -81,7 +84,7 @@ export class Tensor<out R extends number = number, out D extends DType = DType> 
     return publicDim(s.tracer.graph.env.resolve(s.value.shape[axis]!), `shape[${axis}] of ${s.value.name}`);
   }
 
-  #apply<R2 extends number, D2 extends DType>(op: string, attributes: OpAttributes = {}, ...more: readonly Tensor[]): Tensor<R2, D2> {
+  #apply<R2 extends number, D2 extends DType>(op: string, attributes: OpAttributes = noAttributes, ...more: readonly Tensor[]): Tensor<R2, D2> {
     return apply(op, [this, ...more], attributes) as Tensor<R2, D2>;
   }
   #binary(op: string, y: number | Tensor): Tensor<never, never> {
@@ -180,10 +183,10 @@ export class Tensor<out R extends number = number, out D extends DType = DType> 
     return this.#apply("logicalNot");
   }
   logicalAnd(y: Tensor): Tensor<number, "bool"> {
-    return this.#apply("logicalAnd", {}, y);
+    return this.#apply("logicalAnd", noAttributes, y);
   }
   logicalOr(y: Tensor): Tensor<number, "bool"> {
-    return this.#apply("logicalOr", {}, y);
+    return this.#apply("logicalOr", noAttributes, y);
   }
   /** The tensor with a value put wherever the mask is true. */
   maskedFill(mask: Tensor, value: number): Tensor<number, D> {

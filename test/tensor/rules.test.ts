@@ -456,6 +456,19 @@ describe("backward", () => {
     assert.equal(model.b.grad, undefined);
     close(await gradOf(model.w), [1 * 4.5 + 2 * 2.5, 1 * 5.5 + 2 * 3.5, 4.5, 5.5]);
   });
+  it("freezes and thaws between the call and backward", async () => {
+    const model = new Affine();
+    const step = async (trainable: boolean) => {
+      const loss = model(x2).sum();
+      model.w.requiresGrad = trainable;
+      await loss.backward();
+      const reached = model.w.grad !== undefined;
+      for (const p of model.parameters()) if (p.segment()) p.segment()!.hasGrad = false;
+      model.w.requiresGrad = true;
+      return reached;
+    };
+    assert.deepEqual([await step(false), await step(true), await step(false)], [false, true, false]);
+  });
   it("reaches parameters used outside a model", async () => {
     const scale = new Parameter(tensor(2));
     const model = new Affine();
