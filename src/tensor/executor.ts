@@ -99,23 +99,20 @@ export class Executor {
     });
   }
 
-  /** Runs forward and backward of a loss; gradients land in the arenas. Returns the parameters that got one. */
-  async backward(
-    loss: Tensor,
-    options: WaitOptions & { readonly onCompiled?: (plan: Plan, gradients: readonly Parameter[]) => void } = {},
-  ): Promise<readonly Parameter[]> {
+  /** Runs forward and backward of a loss; gradients land in the arenas. */
+  async backward(loss: Tensor, options: WaitOptions & { readonly onCompiled?: (plan: Plan, gradients: readonly Parameter[]) => void } = {}): Promise<void> {
     this.#backwards++;
     try {
-      return await this.#exclusive(async () => {
+      await this.#exclusive(async () => {
         const plan = makePlan(loss, { backward: true });
         const before = this.compiled;
         const program = await this.#program(plan);
-        const reached = program.gradients.map((i) => plan.parameters[i]!);
-        if (this.compiled > before) options.onCompiled?.(plan, reached);
-        ParameterArena.adopt(reached);
+        if (this.compiled > before)
+          options.onCompiled?.(
+            plan,
+            program.gradients.map((i) => plan.parameters[i]!),
+          );
         await this.#run(plan, program, options);
-        for (const p of reached) p.segment()!.hasGrad = true;
-        return reached;
       });
     } finally {
       this.#backwards--;
@@ -124,27 +121,28 @@ export class Executor {
 
   async #run(plan: Plan, program: Program, { signal }: WaitOptions): Promise<void> {
     const { binding } = program;
-    const places = parameterChanges("places");
+    const moved = program.places !== parameterChanges("places");
+    if (moved) ParameterArena.adopt(program.gradients.map((i) => plan.parameters[i]!));
+    const segments = program.gradients.map((i) => plan.parameters[i]!.segment()!);
     for (const [i, slot] of program.inputs.entries()) {
-      if (slot.kind === "parameter" && program.places === places) continue;
+      if (slot.kind === "parameter" && !moved) continue;
       const { data, shape } = memoryOf(slot, plan);
       binding.bindInput(i, data, shape);
     }
-    program.places = places;
+    program.places = parameterChanges("places");
     const results = plan.outputs.map((t) => new dtypes[t.dtype].array(sizeOf(t.shape)));
     for (const [i, data] of results.entries()) binding.bindOutput(i, data, plan.outputs[i]!.shape);
     // A parameter that has a gradient already gets the new one beside it, and they are added after the run.
     const accumulate: { into: Float32Array; from: Float32Array }[] = [];
-    for (const [k, i] of program.gradients.entries()) {
-      const p = plan.parameters[i]!;
-      const segment = p.segment()!;
+    for (const [k, segment] of segments.entries()) {
       const target = segment.hasGrad ? segment.arena.scratch(segment) : segment.grad;
       if (segment.hasGrad) accumulate.push({ into: segment.grad, from: target });
-      binding.bindOutput(plan.outputs.length + k, target, p.shape);
+      binding.bindOutput(plan.outputs.length + k, target, segment.parameter.shape);
     }
     this.runs++;
     await binding.run({ ...(signal ? { signal } : {}), ...(accumulate.length > 0 ? { accumulate } : {}) });
     for (const [i, t] of plan.outputs.entries()) if (t.state.kind === "lazy") t.state.data = results[i];
+    for (const segment of segments) segment.hasGrad = true;
     settle(plan.outputs, plan.reached);
   }
 }

@@ -10,7 +10,7 @@ import type { Trace } from "./trace.js";
 export type Reference =
   | { readonly kind: "node"; readonly node: number; readonly output: number }
   | { readonly kind: "feed"; readonly feed: number }
-  | { readonly kind: "parameter"; readonly parameter: number };
+  | { readonly kind: "parameter"; readonly own: number };
 
 export interface Plan {
   /** In topological order. */
@@ -41,20 +41,15 @@ class Planner {
   readonly inputs: Reference[][] = [];
   readonly feeds = new Map<Tensor, number>();
   readonly fixed = new Set<number>();
-  readonly parameters: Parameter[] = [];
-  /** Parameters used outside modules; those of a module are named by its trace. */
-  readonly own = new Set<Parameter>();
-  readonly #positions = new Map<Parameter, number>();
-  readonly #traces = new Set<Trace>();
+  readonly traces = new Set<Trace>();
+  /** Parameters used outside modules, by position; those of a module are named by its trace. */
+  readonly own = new Map<Parameter, number>();
   readonly #nodeOf = new Map<Recorded, number>();
 
   /** `through`: values computed before are differentiated through, so their recipe is run again. */
   reference(x: Tensor, through: boolean): Reference {
     const s = x.state;
-    if (s.kind === "parameter") {
-      this.own.add(x as Parameter);
-      return { kind: "parameter", parameter: this.parameter(x as Parameter) };
-    }
+    if (s.kind === "parameter") return { kind: "parameter", own: this.#ownPosition(x as Parameter) };
     if (s.kind === "symbolic")
       throw new AccelerateError("ERR_SYMBOLIC_VALUE", `a tensor of forward (${s.value.name}) has no value`, { hint: "return it from forward" });
     if (s.kind === "concrete") return { kind: "feed", feed: this.feed(x) };
@@ -94,7 +89,7 @@ class Planner {
     }
     const inputs = node.inputs.map((x) => this.reference(x, through));
     if (node.kind === "call") {
-      this.#parametersOf(node.trace);
+      this.traces.add(node.trace);
       for (const x of node.captured) this.fixed.add(this.feed(x));
     }
     if (node.key) this.fixed.add(this.feed(node.key));
@@ -108,16 +103,11 @@ class Planner {
     this.feeds.set(x, this.feeds.size);
     return this.feeds.size - 1;
   }
-  parameter(p: Parameter): number {
-    const known = this.#positions.get(p);
+  #ownPosition(p: Parameter): number {
+    const known = this.own.get(p);
     if (known !== undefined) return known;
-    this.#positions.set(p, this.parameters.length);
-    return this.parameters.push(p) - 1;
-  }
-  #parametersOf(trace: Trace): void {
-    if (this.#traces.has(trace)) return;
-    this.#traces.add(trace);
-    for (const p of trace.parameters.keys()) this.parameter(p);
+    this.own.set(p, this.own.size);
+    return this.own.size - 1;
   }
 
   /** Touched tensors that hang on what is planned and that nothing was applied to, and all nodes on the way to them. */
@@ -135,7 +125,15 @@ class Planner {
   }
 }
 
-const show = (r: Reference): string => (r.kind === "node" ? `n${r.node}.${r.output}` : r.kind === "feed" ? `f${r.feed}` : `p${r.parameter}`);
+const show = (r: Reference): string => (r.kind === "node" ? `n${r.node}.${r.output}` : r.kind === "feed" ? `f${r.feed}` : `p${r.own}`);
+
+/** Those used outside modules first, by position, then the others; of one module alone, as nearly always, its trace has the list. */
+function parametersOf({ own, traces }: Planner): readonly Parameter[] {
+  if (own.size === 0 && traces.size === 1) for (const { parameterList } of traces) return parameterList;
+  const all = new Set(own.keys());
+  for (const { parameterList } of traces) for (const p of parameterList) all.add(p);
+  return [...all];
+}
 
 /** Plans the computation of a tensor, or the backward of a loss, with every sink that hangs on it. */
 export function plan(root: Tensor, options: { backward: boolean }): Plan {
@@ -153,13 +151,13 @@ export function plan(root: Tensor, options: { backward: boolean }): Plan {
   });
   for (const r of outputReferences) key += `>${show(r)}`;
   for (const [x, i] of planner.feeds) key += `;${x.dtype}${planner.fixed.has(i) ? `[${x.shape.join()}]` : x.rank}`;
-  for (const p of planner.own) key += `;${p.id}${p.requiresGrad ? "g" : ""}`;
+  for (const p of planner.own.keys()) key += `;${p.id}${p.requiresGrad ? "g" : ""}`;
   return {
     nodes: planner.nodes,
     inputs: planner.inputs,
     feeds: [...planner.feeds.keys()],
     fixed: planner.fixed,
-    parameters: planner.parameters,
+    parameters: parametersOf(planner),
     outputs,
     outputReferences,
     loss: options.backward ? rootReference : undefined,

@@ -31,7 +31,7 @@ export interface Program {
   readonly gradients: readonly number[];
   readonly env: ShapeEnv;
   readonly symbols: readonly SymbolSource[];
-  /** The count of moves of parameters at its last run: unless it has grown, they lie where they are bound. */
+  /** Where the parameters lay at its last run, by the count of their moves: unless that has grown, they lie where they are bound. */
   places: number;
 }
 
@@ -75,7 +75,7 @@ export function buildGraph(plan: Plan): { graph: Graph; slots: Map<Value, InputS
   });
 
   const results: Value[][] = [];
-  const resolve = (r: Reference): Value => (r.kind === "node" ? results[r.node]![r.output]! : r.kind === "feed" ? feeds[r.feed]! : parameters[r.parameter]!);
+  const resolve = (r: Reference): Value => (r.kind === "node" ? results[r.node]![r.output]! : r.kind === "feed" ? feeds[r.feed]! : parameters[r.own]!);
   for (const [i, node] of plan.nodes.entries()) {
     const inputs = plan.inputs[i]!.map(resolve);
     const key = node.key && feeds[plan.feeds.indexOf(node.key)]!;

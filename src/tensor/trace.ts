@@ -29,6 +29,7 @@ export interface Trace {
   /** One per tensor argument, in order. */
   readonly inputs: readonly Value[];
   readonly parameters: ReadonlyMap<Parameter, Value>;
+  readonly parameterList: readonly Parameter[];
   /** Concrete tensors met in forward: fed with every call, never part of the graph. */
   readonly captured: readonly Captured[];
   /** The dropout key, when forward draws. */
@@ -158,6 +159,7 @@ export class Tracer {
         graph: this.graph,
         inputs: this.inputs,
         parameters: this.parameters,
+        parameterList: [...this.parameters.keys()],
         captured: [...this.#captured.values()],
         key: key?.kind === "symbolic" ? key.value : undefined,
         outputs,
