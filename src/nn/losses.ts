@@ -1,6 +1,6 @@
 // Losses: one number, or one per row, from what a model says and what is true.
 import { ArgumentError, ShapeError } from "../errors.js";
-import { cat } from "../tensor/index.js";
+import { apply, cat } from "../tensor/index.js";
 import type { Scalar, Tensor } from "../tensor/index.js";
 import { checkLabels } from "./check-indices.js";
 import { logSoftmax } from "./functional.js";
@@ -51,14 +51,7 @@ export function crossEntropy(logits: Tensor, labels: Tensor, options: CrossEntro
   }
   if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) throw new ArgumentError(`crossEntropy: labelSmoothing is a number from 0 to 1, not ${labelSmoothing}`);
   checkLabels(labels, logits, ignoreIndex);
-  const ignored = labels.eq(ignoreIndex);
-  const classes = labels.maskedFill(ignored, 0).to("int64"); // an ignored label reads class 0, whatever that is
-  const logs: Tensor = logSoftmax(logits, -1);
-  const picked: Tensor = logs.gather(-1, classes.unsqueeze(-1)).squeeze(-1);
-  const target = labelSmoothing === 0 ? picked : picked.mul(1 - labelSmoothing).add(logs.mean(-1).mul(labelSmoothing));
-  const rows = target.maskedFill(ignored, 0).neg();
-  if (reduction === "none") return rows as Tensor<number, "float32">;
-  return (reduction === "sum" ? rows.sum() : rows.sum().div(ignored.logicalNot().to("float32").sum())) as Scalar;
+  return apply("crossEntropy", [logits, labels], { reduction, ignoreIndex, labelSmoothing }) as Tensor<number, "float32">;
 }
 
 export interface LossOptions {

@@ -12,8 +12,11 @@ abstract class Callable {
   constructor() {
     const self = ((...args: unknown[]) => invoke(self as unknown as ModuleBase, args)) as unknown as this;
     Object.setPrototypeOf(self, new.target.prototype);
-    delete (self as { name?: string }).name;
-    delete (self as { length?: number }).length;
+    for (const own of ["name", "length"] as const) {
+      // What a class defines must not be hidden by the function's own; else it is emptied, because a delete makes all fields slow (V8).
+      if (own in new.target.prototype) delete (self as { name?: string; length?: number })[own];
+      else Object.defineProperty(self, own, { value: undefined, writable: true, enumerable: false, configurable: true });
+    }
     // biome-ignore lint/correctness/noConstructorReturn: a callable instance is what this class is for
     return self;
   }

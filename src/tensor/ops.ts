@@ -211,6 +211,20 @@ export const tensorOps: { readonly [name: string]: Emit } = {
   /** weight [V, H], ids [...] -> [..., H]; the row paddingIdx gets no gradient. */
   embedding: (b, [weight, ids], a) =>
     b.op("Gather", [weight!, ids!], a.paddingIdx === undefined ? { axis: 0 } : { axis: 0, _padding_idx: number(a, "paddingIdx") }),
+  /** logits [..., C], labels [...] -> one loss per row, their sum or their mean over the rows whose label is not `ignoreIndex`. */
+  crossEntropy: (b, [logits, labels], a) => {
+    const smoothing = number(a, "labelSmoothing");
+    const logs = b.op("LogSoftmax", [logits!], { axis: -1 });
+    const ignored = b.op("Equal", [labels!, b.scalar(number(a, "ignoreIndex"), labels!.dtype)]);
+    // An ignored label reads class 0, whatever that is, and its row is replaced below.
+    const classes = b.cast(b.where(ignored, b.scalar(0, labels!.dtype), labels!), "int64");
+    const picked = b.squeeze(b.gatherElements(logs, b.unsqueeze(classes, [-1]), -1), [-1]);
+    const target = smoothing === 0 ? picked : b.add(b.mulScalar(picked, 1 - smoothing), b.mulScalar(b.reduce("ReduceMean", logs, [-1]), smoothing));
+    const rows = b.neg(b.where(ignored, b.scalar(0, target.dtype), target));
+    if (a.reduction === "none") return rows;
+    const sum = b.reduce("ReduceSum", rows, undefined);
+    return a.reduction === "sum" ? sum : b.div(sum, b.reduce("ReduceSum", b.cast(b.unary("Not", ignored), target.dtype), undefined));
+  },
   /** x, key int64 [4]; see the custom op accelerate_ts.Dropout. */
   dropout: (b, [x, key], a) => b.op("Dropout", [x!, key!], { ratio: float(number(a, "p")), site: number(a, "site") }, { domain: "accelerate_ts" }),
 };
