@@ -1,6 +1,6 @@
 // Parameter groups: lists of parameters with their own hyperparameters, which may fill in after the optimizer was made.
 import { ArgumentError } from "../errors.js";
-import { Parameter, parametersMade } from "../tensor/index.js";
+import { Parameter, parameterChanges } from "../tensor/index.js";
 
 /** What every optimizer has per group. `lr` may be changed between steps; schedulers do. */
 export interface Hyperparameters {
@@ -80,7 +80,7 @@ export class Groups<H extends Hyperparameters> {
 
   /** Reads the lists again: always, or (a walk over a model's modules takes a while) only when parameters have been made since. */
   refresh(options: { readonly always?: boolean } = {}): void {
-    const made = parametersMade();
+    const made = parameterChanges("made");
     if (made === this.#readAt && !options.always) return;
     for (const list of this.#lists) if (list.read()) this.#checked = false;
     if (!this.#checked) this.#check();

@@ -8,9 +8,6 @@ import { Tensor } from "./tensor.js";
 let nextId = 1;
 /** Memory that a parameter writes to. */
 const owned = new WeakSet<Float32Array>();
-/** @internal How many parameters the process has made: unless it has grown, no list of parameters has new ones. */
-export const parametersMade = (): number => nextId - 1;
-
 /**
  * A tensor that is trained: usable wherever a tensor is. Its numbers lie in an arena once an optimizer or a backward has
  * taken it in. Until then they are those of the tensor that it is made of, which belongs to the parameter from now on.
@@ -43,6 +40,7 @@ export class Parameter<R extends number = number> extends Tensor<R, "float32"> {
     this.#own = owned.has(data) ? data.slice() : data;
     owned.add(this.#own);
     this.#requiresGrad = options.requiresGrad ?? true;
+    noteParameterChange("made");
   }
 
   /** Its path in the module that was asked for its parameters: `encoder.layer.0.output.dense.weight`. */
