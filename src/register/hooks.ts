@@ -38,10 +38,12 @@ export async function load(url: string, context: LoadHookContext, next: NextLoad
   if (!kind) return next(url, context);
   const file = fileURLToPath(url);
   const commonjs = kind[1] === "c";
-  const { code } = await transform(await readFile(file, "utf8"), {
+  const { code } = await transform((await readFile(file, "utf8")).replace(/^\uFEFF/, ""), {
     loader: "ts",
     format: commonjs ? "cjs" : "esm",
-    target: "node20",
+    platform: "node", // names the exports of CommonJS so that import finds them
+    // The oldest Node of package.json: a plain 20 would cost imports their attributes.
+    target: "node20.19",
     sourcemap: "inline",
     sourcefile: file,
   });

@@ -52,3 +52,14 @@ test("a syntax error names file and line, a missing import the name that was wri
   assert.match(run(join(folder, "bad.ts")).stderr, /bad\.ts:2:6/);
   assert.match(run(join(folder, "lost.ts")).stderr, /nowhere\.js/);
 });
+
+test("JSON modules, named imports of CommonJS and files with a byte order mark run", async (t) => {
+  const folder = await folderOf(t, {
+    "package.json": '{ "type": "module" }',
+    "data.json": '{ "v": 7 }',
+    "old.cts": "export const legacy: number = 4;",
+    "main.ts": '\ufeffimport data from "./data.json" with { type: "json" };\nimport { legacy } from "./old.cjs";\nconsole.log(data.v as number, legacy);\n',
+  });
+  const { stdout, stderr } = run(join(folder, "main.ts"), "--no-warnings");
+  assert.deepEqual({ stdout, stderr }, { stdout: "7 4\n", stderr: "" });
+});
