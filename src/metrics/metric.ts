@@ -46,7 +46,11 @@ const scorers: { readonly [K in keyof KnownMetrics]: (labels: Labels) => KnownMe
 
 type Numbers = number | readonly Numbers[];
 async function flat(input: MetricInput): Promise<number[]> {
-  const values = Array.isArray(input) || ArrayBuffer.isView(input) ? (input as readonly number[]) : ((await (input as Tensor).toArray()) as Numbers);
+  const values = ArrayBuffer.isView(input)
+    ? Array.from(input as Iterable<number> & object)
+    : Array.isArray(input)
+      ? (input as readonly number[])
+      : ((await (input as Tensor).toArray()) as Numbers);
   const list = typeof values === "number" ? [values] : ((values as readonly number[][]).flat(Number.POSITIVE_INFINITY) as unknown as number[]);
   const odd = list.findIndex((v) => typeof v !== "number");
   if (odd >= 0) throw new ArgumentError(`metric: value ${odd} is ${typeof list[odd]}`, { code: "ERR_METRIC_INPUT", hint: "give numbers" });

@@ -72,7 +72,7 @@ export interface F1Args extends Weighted {
 /**
  * The harmonic mean of precision and recall, 2 TP / (2 TP + FP + FN).
  *
- * @throws ArgumentError ERR_METRIC_INPUT; also for "binary" over more than two labels.
+ * @throws ArgumentError ERR_METRIC_INPUT; also for "binary" over more than two labels, or over two of which none is posLabel.
  * @example
  * f1({ references: [0, 1, 0, 1, 0], predictions: [0, 0, 1, 1, 0] }); // { f1: 0.5 }
  */
@@ -87,6 +87,11 @@ export function f1(args: Omit<F1Args, "average"> & { readonly average?: F1Args["
       throw new ArgumentError(`f1: labels are ${labels.join(", ")}, binary takes two`, {
         code: "ERR_METRIC_INPUT",
         hint: 'give average: "macro", "micro" or "weighted"',
+      });
+    if (labels.length === 2 && !labels.includes(posLabel))
+      throw new ArgumentError(`f1: posLabel ${posLabel} is none of the labels ${labels.join(" and ")}`, {
+        code: "ERR_METRIC_INPUT",
+        hint: "give posLabel: the label that counts as positive",
       });
     return { f1: f1Of(countsOf(args, posLabel)) };
   }
@@ -144,8 +149,10 @@ function ranks(values: readonly number[]): number[] {
   return out;
 }
 
-/** Spearman's correlation: Pearson's of the ranks. */
+/** Spearman's correlation: Pearson's of the ranks; NaN when a side is constant or holds NaN. */
 export function spearman({ predictions, references }: Labels): { spearmanr: number } {
   checkLabels({ predictions, references });
+  // NaN has no rank.
+  if (predictions.some(Number.isNaN) || references.some(Number.isNaN)) return { spearmanr: Number.NaN };
   return { spearmanr: pearson({ predictions: ranks(predictions), references: ranks(references) }).pearson };
 }

@@ -71,3 +71,21 @@ test("sides of different length are refused", async () => {
   });
   await assert.rejects(loadMetric("accuracy").addBatch({ predictions: ["a" as never], references: [1] }), { code: "ERR_METRIC_INPUT" });
 });
+
+test("f1 refuses a positive label that neither side knows, as scikit-learn does", () => {
+  const labels = { predictions: [0, 2, 0], references: [0, 2, 2] };
+  assert.throws(() => f1(labels), { code: "ERR_METRIC_INPUT", message: /posLabel 1/ });
+  assert.deepEqual(f1({ ...labels, posLabel: 2 }), { f1: 2 / 3 });
+  assert.deepEqual(f1({ predictions: [0, 0], references: [0, 0] }), { f1: 0 });
+});
+
+test("predictions that are no numbers any more give no rank correlation", () => {
+  assert.ok(Number.isNaN(spearman({ predictions: [1, Number.NaN, 3], references: [1, 2, 3] }).spearmanr));
+  assert.ok(Number.isNaN(spearman({ predictions: [1, 2, 3], references: [Number.NaN, Number.NaN, 3] }).spearmanr));
+});
+
+test("typed arrays are scored like lists", async () => {
+  const metric = loadMetric("accuracy");
+  await metric.addBatch({ predictions: Int32Array.of(1, 0) as never, references: Float32Array.of(1, 1) as never });
+  assert.deepEqual(metric.compute(), { accuracy: 0.5 });
+});
