@@ -177,3 +177,71 @@ test("NSMC has the rows that Python's datasets reads", needs("data/nsmc/ratings_
   assert.deepEqual([raw.train.length, digest(raw.train.column("document"))], [19672, "e94a397bbd00e119d54148e5122b6e74c897f2f5"]);
   assert.deepEqual([raw.test.length, digest(raw.test.column("document"))], [5000, "59f75f9d1a7a680f86640fb53e953e5c23bc8978"]);
 });
+
+test("text that is not UTF-8 is an error at its byte, in every format", async (t) => {
+  const wide = `${"é€😀".repeat(60_000)}\n`;
+  const bytes = (...parts: readonly (string | number)[]) =>
+    Buffer.concat(parts.map((part) => (typeof part === "string" ? Buffer.from(part) : Buffer.of(part))));
+  const folder = await folderOf(t, {
+    "latin.csv": bytes("name\ncaf", 0xe9, "\n"),
+    "latin.jsonl": bytes('{"a":"', 0xe9, '"}\n'),
+    "cut.txt": bytes("ok\n", 0xf0, 0x9f),
+    "far.txt": bytes(wide, wide, 0xff, "\n"),
+    "wide.txt": wide + wide,
+    "utf16.csv": Buffer.from("\ufeffa,b\n1,2\n", "utf16le"),
+  });
+  const load = (name: string, builder: "csv" | "json" | "text") => loadDataset(builder, { dataFiles: join(folder, name), split: "train" });
+  await assert.rejects(load("latin.csv", "csv"), { code: "ERR_DATA_FILE", line: 2, byte: 8, message: /not UTF-8/ });
+  await assert.rejects(load("latin.jsonl", "json"), { code: "ERR_DATA_FILE", line: 1, byte: 6 });
+  await assert.rejects(load("cut.txt", "text"), { code: "ERR_DATA_FILE", line: 2, byte: 3 });
+  await assert.rejects(load("far.txt", "text"), { code: "ERR_DATA_FILE", line: 3, byte: 2 * Buffer.byteLength(wide) });
+  await assert.rejects(load("utf16.csv", "csv"), { code: "ERR_DATA_FILE", line: 1, byte: 0 });
+  assert.deepEqual((await load("wide.txt", "text")).column("text"), [wide.trimEnd(), wide.trimEnd()]);
+});
+
+test("text lines end where Python's do; a mark is dropped, an empty file has the column, declared features are checked", async (t) => {
+  const folder = await folderOf(t, { "x.txt": "\ufeffone\u2028still one\rtwo\r\n\r\nfour\n", "empty.txt": "" });
+  const load = (name: string) => loadDataset("text", { dataFiles: join(folder, name), split: "train" });
+  assert.deepEqual((await load("x.txt")).column("text"), ["one\u2028still one", "two", "", "four"]);
+  assert.deepEqual((await load("empty.txt")).toColumns(), { text: [] });
+  await assert.rejects(loadDataset("text", { dataFiles: join(folder, "x.txt"), split: "train", features: { label: "int64" } }), { code: "ERR_DATA_FILE" });
+});
+
+test("integers beyond what a number holds stay text in CSV", async (t) => {
+  const folder = await folderOf(t, { "x.csv": "id,n\n9007199254740993,1\n2,2.5\n" });
+  assert.deepEqual((await loadDataset("csv", { dataFiles: join(folder, "x.csv"), split: "train" })).toColumns(), {
+    id: ["9007199254740993", "2"],
+    n: [1, 2.5],
+  });
+});
+
+test("a quoted empty field is a row of its own, an empty line is none", async (t) => {
+  const folder = await folderOf(t, { "x.csv": 'a\r\nx\r\n\r\n""\r\ny' });
+  assert.deepEqual((await loadDataset("csv", { dataFiles: join(folder, "x.csv"), split: "train" })).column("a"), ["x", "", "y"]);
+});
+
+test("a later CSV file with another set of columns is named", async (t) => {
+  const folder = await folderOf(t, { "1.csv": "a,b\n1,2\n", "2.csv": "a,b,c\n1,2,3\n", "3.csv": "b,a\n4,3\n" });
+  const load = (...names: string[]) => loadDataset("csv", { dataFiles: names.map((name) => join(folder, name)), split: "train" });
+  await assert.rejects(load("1.csv", "2.csv"), { code: "ERR_DATA_FILE", message: /2\.csv:1 .*columns are a, b, c, in the files before a, b/ });
+  assert.deepEqual((await load("1.csv", "3.csv")).toColumns(), { a: [1, 3], b: [2, 4] });
+});
+
+test("an array of objects has one comma between two", async (t) => {
+  const folder = await folderOf(t, { "a.json": '[{"a":1},,{"a":2}]', "b.json": '[{"a":1},]', "c.json": "[,]", "d.json": "[ ]" });
+  const load = (name: string) => loadDataset("json", { dataFiles: join(folder, name), split: "train" });
+  for (const name of ["a.json", "b.json", "c.json"]) await assert.rejects(load(name), { code: "ERR_DATA_FILE", message: /comma/ }, name);
+  assert.equal((await load("d.json")).length, 0);
+});
+
+test("a split that there is not is named with those there are, before anything is read", async (t) => {
+  const folder = await folderOf(t, { "train.jsonl": "broken" });
+  await assert.rejects(loadDataset(folder, { split: "tset" }), { code: "ERR_SPLIT_NOT_FOUND", message: /splits are train/ });
+});
+
+test("lines and fields of many megabytes are read in linear time", { timeout: 20_000 }, async (t) => {
+  const long = "x".repeat(40e6);
+  const folder = await folderOf(t, { "x.jsonl": `{"a":"${long}"}\n`, "x.csv": `a\n"${long}"\n` });
+  assert.equal((await loadDataset("json", { dataFiles: join(folder, "x.jsonl"), split: "train" })).at(0).a, long);
+  assert.equal((await loadDataset("csv", { dataFiles: join(folder, "x.csv"), split: "train" })).at(0).a, long);
+});

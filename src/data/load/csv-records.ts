@@ -12,6 +12,8 @@ export interface CsvRecord {
 const [NEWLINE, RETURN, QUOTE] = [10, 13, 34];
 
 interface Scanned {
+  /** Nothing but the end of the line. */
+  readonly empty: boolean;
   readonly fields: string[];
   readonly end: number;
   readonly newlines: number;
@@ -47,9 +49,10 @@ function scan(data: Buffer, start: number, delimiter: number, final: boolean): S
       at++;
       continue;
     }
-    if (data[at] !== RETURN) return { fields, end: at + 1, newlines: newlines + 1 };
+    const empty = at === start;
+    if (data[at] !== RETURN) return { fields, empty, end: at + 1, newlines: newlines + 1 };
     if (at + 1 >= data.length && !final) return undefined;
-    return { fields, end: at + (data[at + 1] === NEWLINE ? 2 : 1), newlines: newlines + 1 };
+    return { fields, empty, end: at + (data[at + 1] === NEWLINE ? 2 : 1), newlines: newlines + 1 };
   }
 }
 
@@ -59,15 +62,15 @@ export async function* csvRecords(file: string, delimiter: string): AsyncGenerat
   if (delimiter.length !== 1 || code > 127 || code === QUOTE || code === NEWLINE || code === RETURN) {
     throw new ArgumentError(`delimiter ${JSON.stringify(delimiter)}`, { code: "ERR_CSV_DELIMITER", hint: 'give one ASCII character, such as "," or "\\t"' });
   }
-  let rest: Buffer = Buffer.alloc(0);
-  let [line, byte, needed] = [1, 0, 0];
+  let held: Buffer[] = [];
+  let [line, byte, length, needed] = [1, 0, 0, 0];
   const take = function* (data: Buffer, final: boolean): Generator<CsvRecord, number> {
     let at = 0;
     while (at < data.length) {
       const record = scan(data, at, code, final);
       if (!record) break;
       if (record === "open quote") throw new DataFileError(file, "a quote is opened and never closed", { line, byte });
-      if (record.fields.length > 1 || record.fields[0] !== "") yield { fields: record.fields, line, byte };
+      if (!record.empty) yield { fields: record.fields, line, byte };
       const end = Math.min(record.end, data.length);
       line += record.newlines;
       byte += end - at;
@@ -77,17 +80,18 @@ export async function* csvRecords(file: string, delimiter: string): AsyncGenerat
   };
   let first = true;
   for await (const chunk of chunksOf(file)) {
-    let data = rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk;
-    if (first && data.subarray(0, 3).equals(Buffer.from([0xef, 0xbb, 0xbf]))) [data, byte] = [data.subarray(3), 3];
+    const marked = first && chunk.subarray(0, 3).equals(Buffer.from([0xef, 0xbb, 0xbf]));
+    if (marked) byte = 3;
     first = false;
-    if (data.length < needed) {
-      rest = data;
-      continue;
-    }
+    held.push(marked ? chunk.subarray(3) : chunk);
+    length += held.at(-1)!.length;
+    // A record longer than what is held is looked at again only when that has doubled.
+    if (length < needed) continue;
+    const data = held.length > 1 ? Buffer.concat(held) : held[0]!;
     const used = yield* take(data, false);
-    rest = Buffer.from(data.subarray(used));
-    // A record longer than the buffer is looked at again only when the buffer has doubled.
-    needed = used === 0 ? data.length * 2 : 0;
+    held = used < data.length ? [Buffer.from(data.subarray(used))] : [];
+    length = data.length - used;
+    needed = used === 0 ? length * 2 : 0;
   }
-  yield* take(rest, true);
+  yield* take(Buffer.concat(held), true);
 }

@@ -72,8 +72,8 @@ export async function readCsv(files: readonly string[], options: CsvOptions): Pr
       if (!header) {
         header = fields;
         columns = declared ? declaredColumns(file, header, declared) : header.map((name, i) => [name, i, converters.string] as const);
-        if (!declared) for (const name of header) if (!texts.has(name)) texts.set(name, new TextWriter("string"));
         checkHeader(header, [...texts.keys()], fault);
+        if (!declared && texts.size === 0) for (const name of header) texts.set(name, new TextWriter("string"));
         continue;
       }
       if (fields.length !== header.length) throw fault(`${fields.length} fields, the header has ${header.length}`);
@@ -94,7 +94,7 @@ export async function readCsv(files: readonly string[], options: CsvOptions): Pr
 function checkHeader(header: readonly string[], names: readonly string[], fault: (message: string) => Error): void {
   const twice = header.find((name, i) => header.indexOf(name) !== i);
   if (twice !== undefined) throw fault(`column ${JSON.stringify(twice)} occurs twice`);
-  if (names.length > 0 && names.some((name) => !header.includes(name)))
+  if (names.length > 0 && (names.length !== header.length || names.some((name) => !header.includes(name))))
     throw fault(`columns are ${header.join(", ")}, in the files before ${names.join(", ")}`);
 }
 
@@ -115,10 +115,13 @@ function declaredColumns(file: string, header: readonly string[], features: Feat
   });
 }
 
+/** A whole number with more digits than a float64 keeps. */
+const isLongInteger = (field: string): boolean => INTEGER.test(field) && !Number.isSafeInteger(Number(field));
+
 const tests: readonly (readonly [type: "int64" | "float64" | "bool", fits: (field: string) => boolean])[] = [
   // A leading zero or more digits than a number holds: an identifier, kept as text.
   ["int64", (field) => field === "" || (INTEGER.test(field) && Number.isSafeInteger(Number(field)))],
-  ["float64", (field) => field === "" || SPECIAL.has(field) || (NUMBER.test(field) && !/^[+-]?(0\d|\d{17})/.test(field))],
+  ["float64", (field) => field === "" || SPECIAL.has(field) || (NUMBER.test(field) && !/^[+-]?(0\d|\d{17})/.test(field) && !isLongInteger(field))],
   ["bool", (field) => field === "" || TRUTH.has(field)],
 ];
 

@@ -97,8 +97,18 @@ async function loadFiles(builder: string, dataFiles: NonNullable<AnyOptions["dat
   const splits: readonly (readonly [string, Files])[] =
     typeof dataFiles === "string" || Array.isArray(dataFiles) ? [[options.split ?? "train", dataFiles as Files]] : Object.entries(dataFiles);
   const out: [string, Dataset<never>][] = [];
+  checkSplit(options.split, splits);
   for (const [split, files] of splits) if (options.split === undefined || split === options.split) out.push([split, await readSplit(format, files, options)]);
   return chosen(datasetDict(out), options.split);
+}
+
+/** Before anything is read. */
+function checkSplit(split: string | undefined, splits: readonly (readonly [string, unknown])[]): void {
+  if (split === undefined || splits.some(([name]) => name === split)) return;
+  throw new ArgumentError(`there is no split ${JSON.stringify(split)}`, {
+    code: "ERR_SPLIT_NOT_FOUND",
+    hint: `splits are ${splits.map(([name]) => name).join(", ") || "none"}`,
+  });
 }
 
 function chosen(dict: DatasetDict<never, string>, split: string | undefined): unknown {
@@ -119,6 +129,7 @@ async function loadFolder(path: string, config: string | undefined, options: Any
   }
   const { format, splits } = await filesOfFolder(folder);
   const features = options.features ?? knownFeatures[config === undefined ? path : `${path}/${config}`];
+  checkSplit(options.split, splits);
   const out: [string, Dataset<never>][] = [];
   for (const [split, files] of splits)
     if (options.split === undefined || split === options.split) out.push([split, await readSplit(format, files, { ...options, features })]);

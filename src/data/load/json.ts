@@ -1,6 +1,7 @@
 // JSON files: one object per line, or one array of objects, read as a stream; errors name line and byte.
 import type { RowWriter } from "../dataset.js";
 import { chunksOf, DataFileError } from "./files.js";
+import { byteLines } from "./lines.js";
 
 /** A piece of a file that should be one JSON value. */
 interface Piece {
@@ -14,21 +15,7 @@ const isSpace = (byte: number): boolean => byte === 32 || byte === NEWLINE || by
 
 /** The lines of a stream that are not empty. */
 async function* lines(chunks: AsyncIterable<Buffer>): AsyncGenerator<Piece> {
-  let [rest, line, byte] = [Buffer.alloc(0), 1, 0];
-  const piece = (bytes: Buffer): Piece => ({ text: bytes.toString("utf8"), line, byte });
-  for await (const chunk of chunks) {
-    const data = rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk;
-    let from = 0;
-    for (let to = data.indexOf(NEWLINE); to >= 0; to = data.indexOf(NEWLINE, from)) {
-      const bytes = data.subarray(from, to);
-      if (!bytes.every(isSpace)) yield piece(bytes);
-      line++;
-      byte += to + 1 - from;
-      from = to + 1;
-    }
-    rest = Buffer.from(data.subarray(from));
-  }
-  if (!rest.every(isSpace)) yield piece(rest);
+  for await (const { bytes, line, byte } of byteLines(chunks)) if (!bytes.every(isSpace)) yield { text: bytes.toString("utf8"), line, byte };
 }
 
 /** The elements of one array, cut out by counting brackets outside strings. */
@@ -36,6 +23,8 @@ async function* elements(file: string, chunks: AsyncIterable<Buffer>): AsyncGene
   let [depth, quoted, escaped, closed] = [0, false, false, false];
   let [line, byte] = [1, 0];
   let start: { line: number; byte: number } | undefined;
+  // Elements so far, and commas between them.
+  let [count, commas] = [0, 0];
   let held: Buffer[] = [];
   for await (const chunk of chunks) {
     let from = start ? 0 : -1;
@@ -63,8 +52,13 @@ async function* elements(file: string, chunks: AsyncIterable<Buffer>): AsyncGene
         continue;
       }
       if (depth === 1 && (c === COMMA || c === CLOSE_BRACKET)) {
-        if (start) yield cut(i);
-        if (c === CLOSE_BRACKET) [depth, closed] = [0, true];
+        if (start) {
+          count++;
+          yield cut(i);
+        }
+        if (c === COMMA) commas++;
+        else [depth, closed] = [0, true];
+        if (count !== commas + (closed && count > 0 ? 1 : 0)) throw new DataFileError(file, "there is a comma too many", { line, byte });
         continue;
       }
       if (!start) {
