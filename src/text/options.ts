@@ -13,7 +13,7 @@ export interface TokenizeOptions {
   readonly padding?: boolean | "longest" | "max_length";
   /** true is "longest_first"; to maxLength, or to the model's longest input. */
   readonly truncation?: boolean | Strategy;
-  /** In tokens, special ones among them; without truncation: false it truncates. */
+  /** In tokens, special ones among them; given alone, without padding and truncation, it truncates. */
   readonly maxLength?: number;
 }
 export interface ResolvedOptions {
@@ -31,8 +31,10 @@ export function resolveOptions(options: TokenizeOptions, modelMaxLength: number,
   }
   const limit = maxLength ?? modelMaxLength;
   if (padding === "max_length" && !Number.isFinite(limit)) throw fault('padding "max_length"', "the model names no longest input: give maxLength");
+  if (typeof padding !== "boolean" && padding !== "longest" && padding !== "max_length")
+    throw fault(`padding ${JSON.stringify(padding)}`, 'use true, false, "longest" or "max_length"');
   // As transformers: maxLength alone truncates, unless it is there for padding.
-  const wanted = options.truncation ?? (maxLength !== undefined && padding !== "max_length");
+  const wanted = options.truncation ?? (maxLength !== undefined && padding === false);
   const strategy = wanted === true ? "longest_first" : wanted;
   if (strategy !== false && !strategyNames.includes(strategy))
     throw fault(`truncation ${JSON.stringify(strategy)}`, `use true, false or one of ${strategyNames.join(", ")}`);

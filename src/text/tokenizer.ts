@@ -1,6 +1,7 @@
 // PreTrainedTokenizer: a function of texts with the tokenizer's methods, as Python's; AutoTokenizer makes one from files.
 import { inspect } from "node:util";
 import type { Mapper } from "../data/types.js";
+import { ArgumentError } from "../errors.js";
 import { type BatchEncoding, type EncodedLists, type EncodedRow, type EncodedTensors, encodedLists, encodedTensors } from "./batch-encoding.js";
 import { Encoder } from "./encoder.js";
 import { resolveOptions, type TokenizeOptions } from "./options.js";
@@ -113,6 +114,12 @@ class TokenizerCore {
     const pairs = typeof second === "string" || Array.isArray(second) ? (second as Texts) : undefined;
     const options = third ?? (pairs === undefined ? (second as CallOptions | undefined) : undefined) ?? {};
     const single = typeof texts === "string";
+    for (const given of pairs === undefined ? [texts] : [texts, pairs])
+      if (typeof given !== "string" && !Array.isArray(given))
+        throw new ArgumentError(`a tokenizer was called with ${given === null ? "null" : typeof given}`, {
+          code: "ERR_TEXT_INPUT",
+          hint: "give a text or a list of texts",
+        });
     const list = (x: Texts): readonly string[] => (typeof x === "string" ? [x] : x);
     const columns = await this.#encode(list(texts), pairs === undefined ? undefined : list(pairs), options);
     if (single) return Object.fromEntries(Object.entries(columns).map(([name, rows]) => [name, rows[0]!]));

@@ -201,3 +201,19 @@ test("multilingual cased keeps case and whole Hangul", needs("data/vocab/bert-ba
   );
   assert.deepEqual((await tokenizer("how boring!")).input_ids, [101, 14796, 27728, 10230, 106, 102]);
 });
+
+test("maxLength truncates when it is given alone; beside padding it waits for truncation, as in transformers", async (t) => {
+  const tokenizer = await AutoTokenizer.fromPretrained(await uncased(t));
+  const tokens = async (options: object) => (await tokenizer("the cat sat", options)).input_ids.length;
+  assert.equal(await tokens({ maxLength: 4 }), 4);
+  assert.equal(await tokens({ maxLength: 4, padding: false }), 4);
+  assert.equal(await tokens({ maxLength: 4, padding: true }), 5);
+  assert.equal(await tokens({ maxLength: 4, padding: "max_length" }), 5);
+  assert.equal(await tokens({ maxLength: 4, padding: true, truncation: true }), 4);
+});
+
+test("what is no text and what is no padding is refused by name", async (t) => {
+  const tokenizer = await AutoTokenizer.fromPretrained(await uncased(t));
+  for (const bad of [null, undefined, 5, {}]) await assert.rejects(tokenizer(bad as never), { code: "ERR_TEXT_INPUT" }, String(bad));
+  await assert.rejects(tokenizer("cat", { padding: "longst" as never }), { code: "ERR_TOKENIZE_OPTIONS", message: /"longst"/ });
+});
