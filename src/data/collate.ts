@@ -58,18 +58,31 @@ function flatten(value: unknown, shape: readonly number[], depth: number, out: n
   for (let i = 0; i < value.length; i++) flatten(value[i], shape, depth + 1, out, where);
 }
 
+function misfit(path: string, row: number, value: unknown, shape: readonly number[]): ArgumentError {
+  if (!isNested(value)) {
+    const what = value === null ? "null" : isList(value) ? "a list of other things than numbers" : typeof value === "string" ? "a string" : typeof value;
+    return fault(
+      path,
+      `row ${row} is ${what}, row 0 ${shape.length > 0 ? "a list of numbers" : "a number"}`,
+      "fill, filter or remove such rows, or give a collateFn",
+    );
+  }
+  const found = `[${shapeOf(value)}]`;
+  return found === `[${shape}]`
+    ? fault(path, `the lists within row ${row} differ in length`, "pad them to one length, or give a collateFn")
+    : fault(
+        path,
+        `row ${row} has shape ${found}, row 0 [${shape}]`,
+        "rows of different lengths need padding: collateFn: new DataCollatorWithPadding(tokenizer)",
+      );
+}
+
 /** Whole numbers make int64, as labels and ids need; any fraction, or a path known to hold them, float32. */
 function numbers(values: readonly unknown[], path: string, floats: FloatPaths): Tensor {
   const shape = shapeOf(values[0]);
   const flat: number[] = [];
   values.forEach((value, row) => {
-    flatten(value, shape, 0, flat, () =>
-      fault(
-        path,
-        `row ${row} has shape [${shapeOf(value)}], row 0 [${shape}]`,
-        "rows of different lengths need padding: collateFn: new DataCollatorWithPadding(tokenizer)",
-      ),
-    );
+    flatten(value, shape, 0, flat, () => misfit(path, row, value, shape));
   });
   if (!flat.every(Number.isInteger)) floats.add(path);
   if (floats.has(path)) return fromData(Float32Array.from(flat), [values.length, ...shape], "float32");

@@ -61,6 +61,17 @@ function whole(name: string, value: number, least: number): number {
   throw fault("ERR_LOADER_OPTIONS", `${name} is ${value}`, `give a whole number of at least ${least}`);
 }
 
+/** The length of a map-style dataset. @throws ArgumentError ERR_LOADER_DATASET when it is no number of rows. */
+function rowsOf(dataset: MapDataset<unknown>): number {
+  const { length }: { readonly length: unknown } = dataset;
+  if (typeof length === "number" && Number.isInteger(length) && length >= 0 && length < 2 ** 32) return length;
+  throw fault(
+    "ERR_LOADER_DATASET",
+    `the dataset's length is ${typeof length === "function" ? "a function" : inspect(length)}`,
+    "length must be a number of rows (get length() { ... })",
+  );
+}
+
 /** Columns declared as fractions stay float32 even in a batch of whole numbers. */
 function floatColumns(dataset: Rows): FloatPaths {
   if (!(dataset instanceof Dataset)) return new Set();
@@ -106,7 +117,7 @@ class BatchLoader<B> implements DataLoader<B> {
   }
 
   get length(): number {
-    if (isMap(this.dataset)) return batchCount(this.dataset.length, this.batchSize, this.dropLast);
+    if (isMap(this.dataset)) return batchCount(rowsOf(this.dataset), this.batchSize, this.dropLast);
     throw fault("ERR_NO_LENGTH", "a stream of rows has no length", "count the steps yourself");
   }
   setEpoch(epoch: number): void {
@@ -137,7 +148,7 @@ class BatchLoader<B> implements DataLoader<B> {
     }
   }
   *#chosen(dataset: MapDataset<unknown>, epoch: number, from: number): Generator<unknown[]> {
-    for (const indices of batchesOf(epochOrder(dataset.length, epoch, this.#shuffle), this.batchSize, this.dropLast, from)) {
+    for (const indices of batchesOf(epochOrder(rowsOf(dataset), epoch, this.#shuffle), this.batchSize, this.dropLast, from)) {
       yield Array.from(indices, (i) => {
         const row = dataset.at(i);
         if (row === undefined)
@@ -146,6 +157,14 @@ class BatchLoader<B> implements DataLoader<B> {
             `the dataset's at(${i}) gave undefined, its length is ${dataset.length}`,
             "at must give a row for every index below length",
           );
+        if (row instanceof Promise) {
+          row.catch(() => {}); // told of below
+          throw fault(
+            "ERR_LOADER_DATASET",
+            `the dataset's at(${i}) gave a promise`,
+            "at must not be async: give an async iterable of rows, or await in collateFn",
+          );
+        }
         return row;
       });
     }

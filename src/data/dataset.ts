@@ -163,11 +163,17 @@ export class Dataset<R = Row> implements MapDataset<R>, Iterable<R> {
     return new Dataset(this.#table.renamed(from, to));
   }
 
-  /** The rows for which the test holds. */
+  /** The rows for which the test holds. @throws ArgumentError ERR_FILTER_TEST for an async test */
   async filter(test: (row: R, index: number) => boolean): Promise<Dataset<R>> {
     const kept: number[] = [];
     for (let i = 0; i < this.length; i++) {
-      if (test(this.#row(i) as R, i)) kept.push(i);
+      const keep: unknown = test(this.#row(i) as R, i);
+      if (typeof keep === "object" && keep !== null && "then" in keep)
+        throw new ArgumentError("filter: the test gave a promise, which would keep every row", {
+          code: "ERR_FILTER_TEST",
+          hint: "give a function that is not async; map a column first when the answer takes waiting",
+        });
+      if (keep) kept.push(i);
       if (i % 1000 === 999) await turn(); // a long filter lets timers run
     }
     return this.select(kept);

@@ -50,7 +50,7 @@ export function rowJob(fn: AnyRowFunction): ColumnJob {
     rows.forEach((value, k) => {
       const row = asRow(value, `row ${start + k}`);
       for (const name of Object.keys(row)) if (!writers.has(name)) writers.set(name, padded(k));
-      for (const [name, writer] of writers) pushNamed(writer, name, row[name], `row ${start + k}`);
+      for (const [name, writer] of writers) pushNamed(writer, name, Object.hasOwn(row, name) ? row[name] : null, `row ${start + k}`);
     });
     await turn(); // a long map lets timers run between batches
     return finished(writers);

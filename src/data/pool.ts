@@ -47,7 +47,14 @@ export function threadRunner(job: JobDescriptor, threads: number): JobRunner {
   return {
     parallel: threads,
     async run(table, start, end, signal) {
-      const result = await pool.run({ table, start, end }, signal ? { signal } : {});
+      const result = await pool.run({ table, start, end }, signal ? { signal } : {}).catch((error: unknown) => {
+        signal?.throwIfAborted();
+        // A task's own errors come as results: this thread is gone.
+        throw new AccelerateError("ERR_MAP_FAILED", `map: the thread of rows ${start} to ${end - 1} ended: ${(error as Error).message}`, {
+          cause: error,
+          hint: "the function must return, not end its thread (process.exit) or take more memory than there is",
+        });
+      });
       if ("failure" in result) throw revived(result.failure, start, end);
       return result.columns;
     },

@@ -162,3 +162,10 @@ test("int64 tensors hold any whole number exactly", async () => {
     }),
   );
 });
+
+test("what does not fit among numbers is called what it is", async () => {
+  await assert.rejects(defaultCollate([{ y: 1 }, { y: null }]), { code: "ERR_COLLATE", message: /y: row 1 is null, row 0 a number/ });
+  await assert.rejects(defaultCollate([{ y: 1 }, { y: "a" }]), { code: "ERR_COLLATE", message: /row 1 is a string/ });
+  await assert.rejects(defaultCollate([{ y: [[1, 2], [3]] }]), { code: "ERR_COLLATE", message: /lists within row 0 differ in length/ });
+  await assert.rejects(defaultCollate([{ y: [1, 2] }, { y: [3] }]), { code: "ERR_COLLATE", message: /row 1 has shape \[1\], row 0 \[2\]/ });
+});

@@ -176,3 +176,16 @@ test("a column of fractions stays float32 in a batch of whole numbers", async ()
     ["float32", "int64"],
   ]);
 });
+
+test("a dataset whose length is no number of rows is named", async () => {
+  for (const length of [Number.NaN, -1, 2.5, "3", () => 3, 2 ** 33]) {
+    const loader = new DataLoader({ length, at: (i: number) => i } as never, { collateFn });
+    await assert.rejects(all(loader), { code: "ERR_LOADER_DATASET", message: /length is/ }, String(length));
+    assert.throws(() => loader.length, { code: "ERR_LOADER_DATASET" });
+  }
+});
+
+test("a dataset whose at is async is named instead of making empty batches", async () => {
+  for (const at of [async (i: number) => ({ x: i }), async () => Promise.reject(new Error("not seen"))])
+    await assert.rejects(all(new DataLoader({ length: 2, at } as never, { batchSize: 2 })), { code: "ERR_LOADER_DATASET", message: /promise/ });
+});

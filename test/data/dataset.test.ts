@@ -148,3 +148,7 @@ test("a split cannot take a method's name, and an unknown one is named", () => {
   assert.throws(() => datasetDict([["map", dataset]]), { code: "ERR_SPLIT_NAME" });
   assert.throws(() => datasetDict([["train", dataset]]).get("test" as "train"), { code: "ERR_SPLIT_NOT_FOUND", message: /splits are train/ });
 });
+
+test("an async test of filter is refused, for its promise would keep every row", async () => {
+  await assert.rejects(Dataset.fromRows([{ a: 1 }]).filter((async () => false) as never), { code: "ERR_FILTER_TEST" });
+});

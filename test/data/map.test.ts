@@ -155,3 +155,24 @@ test("a program that maps on threads ends by itself, also without awaiting the e
   const { stdout, status, stderr } = spawnSync(process.execPath, [join(folder, "main.mjs")], { encoding: "utf8", timeout: 30_000 });
   assert.deepEqual({ stdout, status, stderr }, { stdout: "[2,3,4]\n", status: 0, stderr: "" });
 });
+
+test("a column named like a method of objects is null where the function left it out", async () => {
+  const mapped = await Dataset.fromRows([{ a: 1 }, { a: 2 }]).map((row) => (row.a === 1 ? { toString: "x" } : {}) as { toString: never });
+  assert.deepEqual(mapped.column("toString"), ["x", null]);
+});
+
+test("a thread that ends in the user's function is named with its rows", async (t) => {
+  const folder = await folderOf(t, { "lib.mjs": "export const leave = () => process.exit(3);" });
+  await assert.rejects(texts.map({ filename: join(folder, "lib.mjs"), name: "leave" }, { numProc: 2, batchSize: 10 }), {
+    code: "ERR_MAP_FAILED",
+    message: /thread of rows \d+ to \d+ ended.*code: 3/,
+  });
+});
+
+test("a map on threads that is aborted throws the signal's reason, as one in this process", async (t) => {
+  const folder = await folderOf(t, { "lib.mjs": "export const slow = async () => { await new Promise((r) => setTimeout(r, 60_000)); return {}; };" });
+  const reason = new Error("enough");
+  const abort = new AbortController();
+  setTimeout(() => abort.abort(reason), 50);
+  await assert.rejects(texts.map({ filename: join(folder, "lib.mjs"), name: "slow" }, { numProc: 2, signal: abort.signal }), (error) => error === reason);
+});
