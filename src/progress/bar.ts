@@ -7,7 +7,7 @@ export interface ProgressBar {
   /** Steps done; over items, those given out so far, the one in hand among them. */
   readonly n: number;
   readonly total: number | undefined;
-  /** Counts n more steps (default 1). A bar over a number of steps closes itself at the last. */
+  /** Counts n more steps (default 1). A bar over a number of steps closes itself at the last. @throws ArgumentError ERR_PROGRESS when n is no number */
   update(n?: number): void;
   /** Shown behind the rate: `{ loss: 0.0841 }`. */
   setPostfix(values: Readonly<Record<string, number | string>>): void;
@@ -63,6 +63,8 @@ export class Bar implements ProgressBar {
     return this.#n;
   }
   update(n = 1): void {
+    if (!Number.isFinite(n))
+      throw new ArgumentError(`progress: update by ${n}`, { code: "ERR_PROGRESS", hint: "give the number of steps done since the last update" });
     this.#n += n;
     if (this.#closesItself && this.total !== undefined && this.#n >= this.total) this.close();
     else this.#draw(false);

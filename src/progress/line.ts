@@ -44,7 +44,35 @@ function barText(part: number, width: number, color: boolean): string {
   return paint.cyan("━".repeat(full) + tip) + paint.dim("─".repeat(width - full - tip.length));
 }
 
-/** One line of at most `columns` characters, colours not counted. */
+/** Characters that fill two columns: East Asian wide ones and pictures. */
+const WIDE =
+  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}/u;
+const letters = new Intl.Segmenter();
+const letterWidth = (letter: string): number => (WIDE.test(letter) ? 2 : 1);
+const plain = /^[\x20-\x7e…━─╸]*$/;
+/** Columns that a text fills on a terminal. */
+function textWidth(text: string): number {
+  if (plain.test(text)) return text.length;
+  let width = 0;
+  for (const { segment } of letters.segment(text)) width += letterWidth(segment);
+  return width;
+}
+/** As much of a text as fits, an ellipsis for the rest. */
+function cutText(text: string, columns: number): string {
+  if (textWidth(text) <= columns) return text;
+  let [out, width] = ["", 0];
+  for (const { segment } of letters.segment(text)) {
+    width += letterWidth(segment);
+    if (width > columns - 1) break;
+    out += segment;
+  }
+  return `${out}…`;
+}
+/** A line break in a text of the user's would break the line that moves. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const oneLine = (text: string): string => text.replace(/[\x00-\x1f\x7f]+/g, " ");
+
+/** One line of at most `columns` columns, colours not counted. */
 export function progressLine(state: LineState, columns: number, color: boolean): string {
   const { n, total, rate } = state;
   const share = total === undefined || total === 0 ? undefined : Math.min(1, n / total);
@@ -55,10 +83,9 @@ export function progressLine(state: LineState, columns: number, color: boolean):
     ...state.postfix.map(([name, value]) => `${name} ${typeof value === "number" ? numberText(value) : value}`),
     state.secondsLeft === undefined ? clockText(state.elapsedSeconds) : `${clockText(state.secondsLeft)} left`,
   ];
-  const text = parts.join("  ");
-  const head = state.description ? `${state.description} ` : "";
-  const room = columns - head.length - text.length - 1;
+  const text = oneLine(parts.join("  "));
+  const head = state.description ? `${oneLine(state.description)} ` : "";
+  const room = columns - textWidth(head) - textWidth(text) - 1;
   if (share !== undefined && room >= MIN_BAR) return `${head}${barText(share, Math.min(room, BAR_WIDTH), color)} ${text}`;
-  const whole = head + text;
-  return whole.length <= columns ? whole : `${whole.slice(0, Math.max(0, columns - 1))}…`;
+  return cutText(head + text, columns);
 }

@@ -18,7 +18,8 @@ export function processTerminal(): Terminal {
     isTTY: stderr.isTTY === true,
     color: stderr.isTTY === true && !settings.noColor,
     get columns() {
-      return stderr.columns ?? settings.columns ?? 80;
+      // 0 is what a terminal without a size says.
+      return stderr.columns || settings.columns || 80;
     },
     write: (text) => void stderr.write(text),
     now: () => performance.now(),

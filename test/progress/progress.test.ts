@@ -131,3 +131,25 @@ test("a process draws on stderr only and ends by itself", () => {
   assert.match(stderr, /^steps ━+ 100% {2}3\/3 .*\n$/);
   assert.ok(!stderr.includes("\u001b"));
 });
+
+test("wide letters fill two columns, and what would break the line does not", () => {
+  const line = (description: string, columns: number) => progressLine({ ...state, description, postfix: [["name", "a\nb"]] }, columns, false);
+  const width = (text: string) => [...text].reduce((sum, c) => sum + (/[가-힣日本語👍]/u.test(c) ? 2 : 1), 0);
+  for (let columns = 2; columns < 100; columns++)
+    for (const text of ["영화 리뷰", "日本語👍", "a\r\nb"]) assert.ok(width(line(text, columns)) <= columns, `${text} in ${columns}`);
+  assert.doesNotMatch(line("a\r\nb", 90), /[\r\n]/);
+  assert.match(line("日本語", 90), /^日本語 ━/);
+});
+
+test("an update by no number is refused instead of spoiling the count", () => {
+  const bar = new Bar(screen(), 3, {});
+  assert.throws(() => bar.update(Number.NaN), { code: "ERR_PROGRESS" });
+  assert.equal(bar.n, 0);
+});
+
+test("a terminal that says it has no columns gets a whole line", () => {
+  const module = new URL("../../src/progress.js", import.meta.url).href;
+  const program = `Object.assign(process.stderr, { isTTY: true, columns: 0 }); const { progress } = await import(${JSON.stringify(module)}); progress(2).update(2);`;
+  const { stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", program], { encoding: "utf8", env: { ...process.env, COLUMNS: "" } });
+  assert.match(stderr, /100% {2}2\/2/);
+});
