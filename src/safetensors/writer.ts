@@ -20,7 +20,8 @@ export interface SaveSafetensorsOptions {
 /**
  * Writes tensors into one file. The file appears under its name only when all of it is on disk: a crash leaves the old one.
  *
- * @throws SafetensorsError ERR_SAFETENSORS_SIZE when data and shape disagree, ERR_SAFETENSORS_NAME for a name that is taken
+ * @throws SafetensorsError ERR_SAFETENSORS_SIZE when data and shape disagree, ERR_SAFETENSORS_DTYPE when the array is not the
+ *   element type's, ERR_SAFETENSORS_NAME for a name that is taken, ERR_SAFETENSORS_HEADER for metadata that is no text
  * @example
  * await saveSafetensors("point.safetensors", new Map([["xy", { dtype: "float32", shape: [2], data: new Float32Array([1, 2]) }]]));
  */
@@ -37,6 +38,12 @@ export async function saveSafetensors(
 
 function encodeHeader(file: string, entries: readonly { name: string; tensor: TensorData }[], metadata: Readonly<Record<string, string>>): Uint8Array {
   const fields: [string, unknown][] = [["__metadata__", metadata]];
+  const odd = Object.entries(metadata).find(([, text]) => typeof text !== "string");
+  if (odd)
+    throw new SafetensorsError("ERR_SAFETENSORS_HEADER", `metadata.${odd[0]} is a ${typeof odd[1]}, the format holds texts`, {
+      file,
+      hint: "write it as text: String(value)",
+    });
   const seen = new Set(["__metadata__"]);
   let offset = 0;
   for (const { name, tensor } of entries) {
@@ -45,6 +52,13 @@ function encodeHeader(file: string, entries: readonly { name: string; tensor: Te
     if (tensor.data.length !== sizeOf(tensor.shape)) {
       throw new SafetensorsError("ERR_SAFETENSORS_SIZE", `tensor ${name} of shape [${tensor.shape}] comes with ${tensor.data.length} elements`, { file });
     }
+    const { array } = dtypes[tensor.dtype];
+    if (!(tensor.data instanceof array))
+      throw new SafetensorsError(
+        "ERR_SAFETENSORS_DTYPE",
+        `tensor ${name} is ${tensor.dtype} and comes in a ${(tensor.data as object).constructor.name}, not in a ${array.name}`,
+        { file },
+      );
     const end = offset + tensor.data.byteLength;
     fields.push([name, { dtype: storedNames.get(tensor.dtype), shape: tensor.shape, data_offsets: [offset, end] }]);
     offset = end;

@@ -240,3 +240,19 @@ describe("a checkpoint folder", () => {
     await assert.rejects(make({}).then(Checkpoint.open), { code: "ERR_WEIGHTS_NOT_FOUND" });
   });
 });
+
+describe("what is written", () => {
+  it("is refused when it could not be read again", async () => {
+    const file = join(folder, "refused.safetensors");
+    const tensor = (data: Float32Array | Float64Array) => new Map([["a", { dtype: "float32", shape: [1], data } as TensorData]]);
+    await assert.rejects(saveSafetensors(file, tensor(new Float64Array(1))), { code: "ERR_SAFETENSORS_DTYPE", message: /float32.*Float64Array/ });
+    await assert.rejects(saveSafetensors(file, tensor(new Float32Array(1)), { metadata: { step: 5 as never } }), {
+      code: "ERR_SAFETENSORS_HEADER",
+      message: /metadata\.step is a number/,
+    });
+    assert.deepEqual(
+      readdirSync(folder).filter((name) => name.startsWith("refused")),
+      [],
+    );
+  });
+});
