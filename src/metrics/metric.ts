@@ -45,7 +45,10 @@ const scorers: { readonly [K in keyof KnownMetrics]: (labels: Labels) => KnownMe
 };
 
 type Numbers = number | readonly Numbers[];
-async function flat(input: MetricInput): Promise<number[]> {
+const refused = (message: string, hint: string) => new ArgumentError(`metric: ${message}`, { code: "ERR_METRIC_INPUT", hint });
+async function flat(name: keyof MetricArgs, input: MetricInput): Promise<number[]> {
+  if (typeof input !== "object" || (input as unknown) === null || !(Array.isArray(input) || ArrayBuffer.isView(input) || "toArray" in input))
+    throw refused(`${name} are ${input === null ? "null" : typeof input}`, "give { predictions, references }, lists of numbers or tensors");
   const values = ArrayBuffer.isView(input)
     ? Array.from(input as Iterable<number> & object)
     : Array.isArray(input)
@@ -66,12 +69,14 @@ class CollectingMetric<S extends Record<string, number>> implements Metric<S> {
     this.#score = score;
   }
   async addBatch(batch: MetricArgs): Promise<void> {
-    const [predictions, references] = await Promise.all([flat(batch.predictions), flat(batch.references)]);
+    const [predictions, references] = await Promise.all([flat("predictions", batch.predictions), flat("references", batch.references)]);
     checkLabels({ predictions, references });
     for (const p of predictions) this.#predictions.push(p);
     for (const r of references) this.#references.push(r);
   }
   compute(args?: Labels): S {
+    for (const list of [args?.predictions ?? [], args?.references ?? []] as readonly unknown[])
+      if (!Array.isArray(list) && !ArrayBuffer.isView(list)) throw refused("compute takes lists of numbers", "give tensors to addBatch, and await it");
     const labels = { predictions: [...this.#predictions, ...(args?.predictions ?? [])], references: [...this.#references, ...(args?.references ?? [])] };
     checkLabels(labels);
     const score = this.#score(labels);

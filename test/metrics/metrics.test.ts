@@ -89,3 +89,10 @@ test("typed arrays are scored like lists", async () => {
   await metric.addBatch({ predictions: Int32Array.of(1, 0) as never, references: Float32Array.of(1, 1) as never });
   assert.deepEqual(metric.compute(), { accuracy: 0.5 });
 });
+
+test("what is neither list nor tensor is refused, and tensors belong to addBatch", async () => {
+  const metric = loadMetric("accuracy");
+  for (const predictions of [undefined, null, 5, {}])
+    await assert.rejects(metric.addBatch({ predictions: predictions as never, references: [1] }), { code: "ERR_METRIC_INPUT", message: /predictions are/ });
+  assert.throws(() => metric.compute({ predictions: tensor([1]) as never, references: [1] }), { code: "ERR_METRIC_INPUT", message: /addBatch/ });
+});
