@@ -93,6 +93,8 @@ function numbers(values: readonly unknown[], path: string, floats: FloatPaths): 
 
 async function tensors(values: readonly Tensor[], path: string): Promise<Tensor> {
   const [first] = values as readonly [Tensor];
+  const other = values.findIndex((t: unknown) => !(t instanceof Tensor));
+  if (other >= 0) throw fault(path, `row ${other} is no tensor, row 0 is one`, "give every row the same keys and types");
   const odd = values.findIndex((t) => t.dtype !== first.dtype || String(t.shape) !== String(first.shape));
   if (odd >= 0)
     throw fault(path, `row ${odd} is ${values[odd]!.dtype} [${values[odd]!.shape}], row 0 ${first.dtype} [${first.shape}]`, "pad the tensors to one shape");

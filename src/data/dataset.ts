@@ -230,6 +230,8 @@ export class RowWriter {
     return this.#rows;
   }
   push(row: Readonly<Record<string, unknown>>): void {
+    if (typeof row !== "object" || (row as unknown) === null)
+      throw new ValueError(`row ${this.#rows} is ${inspect(row)}`, "a row is an object of columns, { name: value }");
     if (!this.#declared) for (const name of Object.keys(row)) if (!this.#writers.has(name)) this.#writers.set(name, this.#inferring());
     for (const [name, writer] of this.#writers) this.#push(writer, name, Object.hasOwn(row, name) ? row[name] : null);
     this.#rows++;

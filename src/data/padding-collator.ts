@@ -65,7 +65,11 @@ class Padding {
   constructor(tokenizer: PaddingRules, options: PaddingOptions) {
     this.tokenizer = tokenizer;
     this.#options = options;
-    const { padToMultipleOf: multiple } = options;
+    const { padToMultipleOf: multiple, padding = true, maxLength } = options;
+    if (typeof padding !== "boolean" && padding !== "longest" && padding !== "max_length")
+      throw fault("padding", `is ${JSON.stringify(padding)}`, 'use true, false, "longest" or "max_length"');
+    if (maxLength !== undefined && !(Number.isInteger(maxLength) && maxLength > 0))
+      throw fault("maxLength", `is ${maxLength}`, "give a whole number of at least 1");
     if (multiple !== undefined && !(Number.isInteger(multiple) && multiple > 0))
       throw fault("padToMultipleOf", `is ${multiple}`, "give a whole number of at least 1");
     if (options.padding === "max_length" && !Number.isFinite(options.maxLength ?? tokenizer.modelMaxLength))

@@ -169,3 +169,12 @@ test("what does not fit among numbers is called what it is", async () => {
   await assert.rejects(defaultCollate([{ y: [[1, 2], [3]] }]), { code: "ERR_COLLATE", message: /lists within row 0 differ in length/ });
   await assert.rejects(defaultCollate([{ y: [1, 2] }, { y: [3] }]), { code: "ERR_COLLATE", message: /row 1 has shape \[1\], row 0 \[2\]/ });
 });
+
+test("options of padding that are none are refused when the collator is made", () => {
+  for (const options of [{ padding: "longst" }, { padding: "max_length", maxLength: 2.5 }, { maxLength: 0 }])
+    assert.throws(() => new DataCollatorWithPadding({}, options as never), { code: "ERR_COLLATE" }, JSON.stringify(options));
+});
+
+test("a number among tensors is named", async () => {
+  await assert.rejects(defaultCollate([{ x: tensor([1]) }, { x: 5 as never }]), { code: "ERR_COLLATE", message: /x: row 1 is no tensor/ });
+});

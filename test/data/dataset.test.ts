@@ -152,3 +152,7 @@ test("a split cannot take a method's name, and an unknown one is named", () => {
 test("an async test of filter is refused, for its promise would keep every row", async () => {
   await assert.rejects(Dataset.fromRows([{ a: 1 }]).filter((async () => false) as never), { code: "ERR_FILTER_TEST" });
 });
+
+test("a row that is no object is named", () => {
+  for (const row of [null, 5, undefined]) assert.throws(() => Dataset.fromRows([{ a: 1 }, row as never]), { code: "ERR_COLUMN_VALUE", message: /row 1 is/ });
+});
