@@ -27,7 +27,7 @@ const MAX_WORD = 100;
  * Learns a WordPiece vocabulary by byte pair encoding (Sennrich et al. 2016) over words, as `tokenizers` does, and gives the tokenizer that uses it.
  * The same texts give the same vocabulary, in any order of the texts.
  *
- * @throws ArgumentError ERR_VOCAB_SIZE when the size does not hold the characters.
+ * @throws ArgumentError ERR_VOCAB_SIZE when the size does not hold the characters or is none, ERR_TEXT_INPUT for what is no text.
  * @example
  * const tokenizer = await trainWordPiece(["free money now", "see you at the meeting"], { vocabSize: 80 });
  * await tokenizer.savePretrained("spam-model");
@@ -35,6 +35,8 @@ const MAX_WORD = 100;
 export async function trainWordPiece(texts: Iterable<string>, options: TrainWordPieceOptions): Promise<PreTrainedTokenizer> {
   const { vocabSize, lowercase = true, minFrequency = 2, limitAlphabet = 1000, modelMaxLength = 512 } = options;
   const special = [bertTokens.pad_token, bertTokens.unk_token, bertTokens.cls_token, bertTokens.sep_token, bertTokens.mask_token];
+  if (!Number.isInteger(vocabSize)) throw new ArgumentError(`vocabSize is ${vocabSize}`, { code: "ERR_VOCAB_SIZE", hint: "give a whole number of entries" });
+  if (typeof texts === "string") throw new ArgumentError("trainWordPiece was given one text", { code: "ERR_TEXT_INPUT", hint: "give a list of texts" });
   const words = await countWords(texts, lowercase);
   const alphabet = alphabetOf(words, limitAlphabet);
   const pieces = await mergePieces(words, alphabet, { size: vocabSize - special.length, minFrequency });
@@ -58,7 +60,12 @@ async function countWords(texts: Iterable<string>, lowercase: boolean): Promise<
   const normalizer = bertNormalizer({ lowercase });
   const counts = new Map<string, number>();
   let done = 0;
-  for (const text of texts) {
+  for (const text of texts as Iterable<unknown>) {
+    if (typeof text !== "string")
+      throw new ArgumentError(`text ${done} is ${text === null ? "null" : typeof text}`, {
+        code: "ERR_TEXT_INPUT",
+        hint: 'every input must be a string; fill gaps with ""',
+      });
     for (const word of cutWords(normalizer.normalizeString(text))) if (word.length <= MAX_WORD) counts.set(word, (counts.get(word) ?? 0) + 1);
     if (++done % 100 === 0) await turn();
   }

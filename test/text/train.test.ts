@@ -76,3 +76,9 @@ test("words are cut where tokenizers cuts them", () => {
     ),
   );
 });
+
+test("what is no text and what is no size is refused by name", async () => {
+  await assert.rejects(trainWordPiece(["a", null as never], { vocabSize: 50 }), { code: "ERR_TEXT_INPUT", message: /text 1 is null/ });
+  await assert.rejects(trainWordPiece("free money", { vocabSize: 50 }), { code: "ERR_TEXT_INPUT", message: /one text/ });
+  await assert.rejects(trainWordPiece(["a"], { vocabSize: Number.NaN }), { code: "ERR_VOCAB_SIZE" });
+});
