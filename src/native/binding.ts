@@ -1,7 +1,7 @@
 // The typed face of the C++ addon, and its loading: importing never fails, only the first use does.
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { configuredNative } from "../config.js";
 import { AccelerateError } from "../errors.js";
 import { packageRoot } from "../package-root.js";
@@ -55,7 +55,7 @@ export interface NativeBinding {
 /** Where the addon is looked for. */
 export function nativePath(): string | undefined {
   const native = configuredNative();
-  return native === false ? undefined : (native ?? join(packageRoot(), "build", "accelerate_ts.node"));
+  return native === false ? undefined : native !== undefined ? resolve(native) : join(packageRoot(), "build", "accelerate_ts.node");
 }
 
 /**

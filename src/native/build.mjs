@@ -76,6 +76,8 @@ function flags({ debug, sanitize }) {
     "-Wno-unused-parameter",
     "-DNAPI_VERSION=9",
     "-DNAPI_DISABLE_CPP_EXCEPTIONS",
+    // A worker that is terminated inside one of our calls cannot throw: the call returns instead of ending the process.
+    "-DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS",
     // Contraction to fused multiply-add would make a sum depend on which of two code paths computed it.
     "-ffp-contract=off",
     "-fno-math-errno",

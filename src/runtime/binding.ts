@@ -46,9 +46,11 @@ export class Binding implements Disposable {
   readonly #inputs: (Bound | undefined)[];
   readonly #outputs: (Bound | "dynamic" | undefined)[];
   readonly #taken = new Map<number, TakenOutput>();
+  /** Which outputs hold what the last run allocated. */
+  readonly #ready: boolean[] = [];
   readonly #shape = new Float64Array(maxRank);
   #run: Promise<void> | undefined;
-  #ran = false;
+  #ended = false;
   #closed = false;
 
   constructor(parts: BindingParts) {
@@ -59,7 +61,8 @@ export class Binding implements Disposable {
 
   /**
    * Binds an input to memory with the session's dtype: row-major, byte length = product(shape) * bytes per element.
-   * @throws EngineError ERR_BINDING_SIZE, ERR_BINDING_SHAPE, ERR_BINDING_INDEX, ERR_BINDING_BUSY while a run is in flight, ERR_BINDING_CLOSED.
+   * @throws EngineError ERR_BINDING_SIZE, ERR_BINDING_SHAPE, ERR_BINDING_INDEX, ERR_BINDING for memory that is no view or does not begin at a multiple of the
+   * dtype's bytes, ERR_BINDING_BUSY while a run is in flight, ERR_BINDING_CLOSED.
    */
   bindInput(index: number, data: ArrayBufferView, shape: readonly number[]): void {
     const slot = this.#slot(this.#parts.session.inputs, index, "input");
@@ -77,6 +80,7 @@ export class Binding implements Disposable {
     if (bound !== undefined && bound !== "dynamic" && same(bound, data, shape)) return;
     const bytes = this.#check(slot, data, shape, "output");
     this.#parts.native.bindOutput(this.#parts.handle, index, data, this.#shape, shape.length);
+    this.#forget(index);
     this.#outputs[index] = { data, shape: [...shape], bytes };
   }
 
@@ -85,6 +89,7 @@ export class Binding implements Disposable {
     this.#slot(this.#parts.session.outputs, index, "output");
     if (this.#outputs[index] === "dynamic") return;
     this.#parts.native.bindOutputDynamic(this.#parts.handle, index);
+    this.#forget(index);
     this.#outputs[index] = "dynamic";
   }
 
@@ -94,7 +99,7 @@ export class Binding implements Disposable {
    */
   takeOutput(index: number): TakenOutput {
     const slot = this.#slot(this.#parts.session.outputs, index, "output");
-    if (this.#outputs[index] !== "dynamic" || !this.#ran) {
+    if (!this.#ready[index]) {
       const why = this.#outputs[index] === "dynamic" ? "no run has ended well since" : "it was not bound with bindOutputDynamic";
       throw this.#error("ERR_BINDING_OUTPUT", `output ${slot.name} cannot be taken`, why, slot.name);
     }
@@ -126,16 +131,19 @@ export class Binding implements Disposable {
     }
   }
 
-  /** Settles when no run is in flight, whatever its outcome. */
-  async idle(): Promise<void> {
+  /** Closes behind the run in flight, whatever its outcome; no other begins, also in a loop that runs without a pause. */
+  async end(): Promise<void> {
+    this.#ended = true;
     await this.#run?.catch(() => undefined); // the caller of run() has the error
+    this.close();
   }
 
   /** Lets go of all memory. @throws EngineError ERR_BINDING_BUSY while a run is in flight. */
   close(): void {
     if (this.#closed) return;
-    this.#free();
+    this.#idle();
     this.#closed = true;
+    this.#ended = true;
     this.#inputs.fill(undefined);
     this.#outputs.fill(undefined);
     this.#taken.clear();
@@ -153,12 +161,12 @@ export class Binding implements Disposable {
     const sums = accumulate && this.#sums(accumulate);
     const abort = () => receipt?.job && native.interrupt(receipt.job);
     this.#taken.clear();
-    this.#ran = false;
+    this.#ready.length = 0;
     try {
       const running = native.run(handle, this, sums, receipt);
       signal?.addEventListener("abort", abort, { once: true });
       await running;
-      this.#ran = true;
+      for (let i = 0; i < this.#outputs.length; i++) this.#ready[i] = this.#outputs[i] === "dynamic";
     } catch (cause) {
       if ((cause as { code?: string }).code === "ERR_ABORTED" && signal) throw signal.reason;
       throw engineError(cause, `run${session.name ? ` of ${session.name}` : ""} failed`, (node) => session.tensorsOf(node));
@@ -169,6 +177,8 @@ export class Binding implements Disposable {
 
   #sums(pairs: NonNullable<RunOptions["accumulate"]>): Float32Array[] {
     return pairs.flatMap(({ into, from }, i) => {
+      if (!(into instanceof Float32Array && from instanceof Float32Array))
+        throw this.#error("ERR_BINDING", `accumulate[${i}] is no pair of Float32Arrays`, "other dtypes are not summed");
       if (into.length === from.length) return [into, from];
       throw this.#error("ERR_BINDING_SIZE", `accumulate[${i}] adds ${from.length} numbers to ${into.length}`, "give pairs of equal length");
     });
@@ -186,17 +196,36 @@ export class Binding implements Disposable {
   }
 
   #free(): void {
-    if (this.#closed) throw this.#error("ERR_BINDING_CLOSED", "the binding was closed", "make another one with session.createBinding()");
+    if (this.#ended) throw this.#error("ERR_BINDING_CLOSED", "the binding was closed", "make another one with session.createBinding()");
+    this.#idle();
+  }
+
+  #idle(): void {
     if (this.#run) throw this.#error("ERR_BINDING_BUSY", "a run is in flight", "await it first, or use a second binding");
+  }
+
+  /** What the last run gave there is not to be taken any more. */
+  #forget(index: number): void {
+    this.#ready[index] = false;
+    this.#taken.delete(index);
   }
 
   /** Validates and fills #shape; returns the byte length. */
   #check(slot: SlotInfo, data: ArrayBufferView, shape: readonly number[], kind: string): number {
-    if (slot.ranked ? shape.length !== slot.shape.length : shape.length > maxRank) {
-      const rank = slot.ranked ? `rank ${slot.shape.length}: [${slot.shape.map((dim) => dim || "?").join(", ")}]` : `at most rank ${maxRank}`;
+    if (shape.length > maxRank || (slot.ranked && shape.length !== slot.shape.length)) {
+      const rank =
+        slot.ranked && slot.shape.length <= maxRank
+          ? `rank ${slot.shape.length}: [${slot.shape.map((dim) => dim || "?").join(", ")}]`
+          : `at most rank ${maxRank}`;
       throw this.#error("ERR_BINDING_SHAPE", `${kind} ${slot.name} got shape [${shape.join(", ")}]`, `the graph has ${rank}`, slot.name);
     }
-    let bytes = dtypes[slot.dtype].bytes;
+    const item = dtypes[slot.dtype].bytes;
+    // Compiled loops take for granted that a number lies at a multiple of its size.
+    if (!ArrayBuffer.isView(data) || data.byteOffset % item !== 0) {
+      const why = ArrayBuffer.isView(data) ? `begins at byte ${data.byteOffset} of its buffer` : "is no typed array";
+      throw this.#error("ERR_BINDING", `the memory for ${kind} ${slot.name} ${why}`, `give a typed array of ${slot.dtype}`, slot.name);
+    }
+    let bytes = item;
     for (let i = 0; i < shape.length; i++) {
       const dim = shape[i]!;
       const wanted = slot.shape[i];

@@ -96,8 +96,12 @@ export class Engine implements AsyncDisposable {
   async createSession(model: Uint8Array, options: SessionOptions = {}): Promise<Session> {
     if (this.#closed) throw new EngineError("ERR_ENGINE_CLOSED", "the engine was closed", { hint: "make sessions before close()" });
     const { name = "", optimization = "all", profile = "" } = options;
+    const level = levels[optimization];
+    if (!(model instanceof Uint8Array)) throw new ArgumentError("model is no Uint8Array", { hint: "give the bytes of an ONNX file" });
+    if (level === undefined) throw new ArgumentError(`optimization is ${optimization}`, { hint: `known: ${Object.keys(levels).join(", ")}` });
+    if (typeof name !== "string" || typeof profile !== "string") throw new ArgumentError("a session's name and profile are strings");
     try {
-      const made = await this.native.createSession(model, name, levels[optimization], profile);
+      const made = await this.native.createSession(model, name, level, profile);
       const session = new Session({ native: this.native, name, model, ...made, onClose: () => this.#sessions.delete(session) });
       this.#sessions.add(session);
       return session;

@@ -81,8 +81,7 @@ export class Session implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    await Promise.all([...this.#bindings].map((binding) => binding.idle()));
-    for (const binding of [...this.#bindings]) binding.close();
+    await Promise.all([...this.#bindings].map((binding) => binding.end()));
     this.#parts.onClose();
     await this.#parts.native.closeSession(this.#parts.handle);
   }

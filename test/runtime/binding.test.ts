@@ -179,4 +179,46 @@ suite("Binding", () => {
     await assert.rejects(binding.run({ accumulate: [{ into: new Float32Array(2), from: a }] }), code("ERR_BINDING_SIZE", "accumulate[0]"));
     await binding.run();
   });
+
+  test("an output is taken only when the last run gave it, not after it was bound anew", async () => {
+    bound();
+    await binding.run();
+    binding.bindOutputDynamic(0);
+    assert.throws(() => binding.takeOutput(0), code("ERR_BINDING_OUTPUT", "no run has ended well"));
+    await binding.run();
+    assert.equal(binding.takeOutput(0).data[1], 22);
+    binding.bindOutput(0, new Float32Array(3), [3]);
+    binding.bindOutputDynamic(0);
+    assert.throws(() => binding.takeOutput(0), code("ERR_BINDING_OUTPUT"));
+  });
+
+  test("memory that is no view, or where a number would not lie at a multiple of its size, is refused", () => {
+    bound();
+    assert.throws(() => binding.bindInput(0, new Uint8Array(new ArrayBuffer(64), 1, 12), [3]), code("ERR_BINDING", "input a begins at byte 1"));
+    assert.throws(() => binding.bindOutput(0, new ArrayBuffer(12) as unknown as Float32Array, [3]), code("ERR_BINDING", "output y is no typed array"));
+    binding.bindInput(0, new Uint8Array(new ArrayBuffer(64), 4, 12), [3]);
+  });
+
+  test("more dims than a shape may have are refused, also where the graph has as many", async () => {
+    const shape = Array.from({ length: 20 }, (_, i) => `d${i}`);
+    const node = { op: "Identity", name: "same", inputs: ["x"], outputs: ["y"] };
+    await using wide = await engine.createSession(
+      tinyModel({ inputs: [{ name: "x", dtype: "float32", shape }], outputs: [{ name: "y", dtype: "float32", shape }], nodes: [node] }),
+    );
+    assert.throws(
+      () =>
+        wide.createBinding().bindInput(
+          0,
+          new Float32Array(1),
+          shape.map(() => 1),
+        ),
+      code("ERR_BINDING_SHAPE", "rank 16"),
+    );
+  });
+
+  test("accumulate takes Float32Arrays only", async () => {
+    bound();
+    const pair = { into: new Float64Array(3), from: new Float64Array(3) } as unknown as { into: Float32Array; from: Float32Array };
+    await assert.rejects(binding.run({ accumulate: [pair] }), code("ERR_BINDING", "accumulate[0]"));
+  });
 });

@@ -141,4 +141,41 @@ suite("Engine", () => {
     await sleep(1);
     await (await engine.createSession(addModel())).close();
   });
+
+  test("workers that are terminated inside of any call end nothing but themselves", async () => {
+    const end = async (delay: number) => {
+      const worker = new Worker(new URL("./fixtures/endless-worker.js", import.meta.url));
+      await new Promise((resolve, reject) => worker.once("message", resolve).once("error", reject));
+      await sleep(delay);
+      assert.equal(await worker.terminate(), 1);
+    };
+    await Promise.all([0, 3, 11, 23, 48, 75, 101, 149].map(end));
+    await (await engine.createSession(addModel())).close();
+  });
+
+  test("arguments of a wrong kind are refused before they reach the addon", async () => {
+    const wrong = async (model: unknown, options: object, words: RegExp) =>
+      assert.rejects(
+        engine.createSession(model as Uint8Array, options),
+        (error: Error & { code?: string }) => error.code === "ERR_ARGUMENT" && words.test(error.message),
+      );
+    await wrong(undefined, {}, /model/);
+    await wrong("model.onnx", {}, /bytes of an ONNX file/);
+    await wrong(addModel(), { optimization: "max" }, /optimization is max: known: disabled, basic, extended, all/);
+    await wrong(addModel(), { name: 5 }, /strings/);
+    await assert.rejects(engine.createSession(new Uint8Array()), { code: "ERR_SESSION_CREATE" });
+  });
+
+  test("a session closes also while a loop runs it without a pause: the run in flight ends well, no other begins", async () => {
+    const session = await engine.createSession(addModel());
+    const binding = session.createBinding();
+    binding.bindInput(0, new Float32Array(1), [1]);
+    binding.bindInput(1, new Float32Array(1), [1]);
+    binding.bindOutputDynamic(0);
+    const loop = (async () => {
+      for (;;) await binding.run();
+    })();
+    await Promise.all([session.close(), assert.rejects(loop, { code: "ERR_BINDING_CLOSED" })]);
+    await session.close();
+  });
 });
