@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { suite, test } from "node:test";
 import { configuredNative, configuredThreads } from "../../src/config.js";
 import { ArgumentError } from "../../src/errors.js";
+import { packageRoot } from "../../src/package-root.js";
 import type { EngineError } from "../../src/runtime/index.js";
 import { libraryPath } from "../../src/runtime/library.js";
 
@@ -73,6 +74,11 @@ suite("Opening ONNX Runtime", () => {
     } finally {
       rmSync(folder, { recursive: true });
     }
+  });
+
+  test("ACCELERATE_TS_NATIVE may be relative to the working directory", () => {
+    const path = join(packageRoot(), "build", "accelerate_ts.node");
+    assert.equal(open({ threads: 1 }, { ACCELERATE_TS_NATIVE: relative(process.cwd(), path) }).threads, 1);
   });
 
   test("threads come from the options, else from the environment", () => {
