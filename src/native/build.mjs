@@ -164,8 +164,9 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(realpathS
   try {
     await buildNative(parse(process.argv.slice(2)));
   } catch (error) {
-    if (!(error instanceof BuildError)) throw error;
-    console.error(error.message);
+    const closed = ["EACCES", "EPERM", "EROFS"].includes(error.code);
+    if (!(error instanceof BuildError || closed)) throw error;
+    console.error(closed ? `accelerate-ts: the addon cannot be written (${error.message}): run this as the owner of ${root}` : error.message);
     process.exitCode = 1;
   }
 }
