@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <exception>
+#include <system_error>
 #include <utility>
 
 #include "ort.h"
@@ -43,11 +44,19 @@ Napi::Value errorOf(Napi::Env env, const Failure& failure) {
 }  // namespace
 
 void Lane::push(std::unique_ptr<Job> job) {
+  std::unique_ptr<Job> refused;
   {
     std::lock_guard<std::mutex> lock(mutex_);
     queue_.push_back(std::move(job));
-    if (!quit_ && !thread_.joinable()) thread_ = std::thread([this] { loop(); });
+    try {
+      if (!quit_ && !thread_.joinable()) thread_ = std::thread([this] { loop(); });
+    } catch (const std::system_error& error) {
+      refused = std::move(queue_.back());
+      queue_.pop_back();
+      refused->fail("ERR_NATIVE", std::string("the system starts no more threads: ") + error.what());
+    }
   }
+  if (refused) return done_(context_, std::move(refused));
   wake_.notify_one();
 }
 

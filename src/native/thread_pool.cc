@@ -1,6 +1,8 @@
 // Implementation of the addon's own thread pool.
 #include "thread_pool.h"
 
+#include <system_error>
+
 #if defined(__x86_64__) || defined(__i386__)
 #include <xmmintrin.h>
 #endif
@@ -18,7 +20,12 @@ void flushDenormals() noexcept {
 }
 
 ThreadPool::ThreadPool(size_t threads) {
-  for (size_t thread = 1; thread < threads; thread++) workers_.emplace_back([this, thread] { loop(thread); });
+  workers_.reserve(threads);
+  // Where the system has no more threads, the pool is smaller: no result depends on its size.
+  try {
+    for (size_t thread = 1; thread < threads; thread++) workers_.emplace_back([this, thread] { loop(thread); });
+  } catch (const std::system_error&) {
+  }
 }
 
 ThreadPool::~ThreadPool() {

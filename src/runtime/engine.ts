@@ -107,6 +107,17 @@ export class Engine implements AsyncDisposable {
       return session;
     } catch (cause) {
       if (cause instanceof EngineError) throw cause;
+      // ONNX Runtime has one environment per process, and whoever asks first decides over its threads.
+      if ((cause as Error).message.includes("EnvCreatedWithGlobalThreadPools")) {
+        throw new EngineError(
+          "ERR_ENGINE_OPEN",
+          "another user of ONNX Runtime in this process, such as onnxruntime-node's InferenceSession, has set up its threads",
+          {
+            cause,
+            hint: "call Engine.default() before the first InferenceSession is made, or run the two in processes of their own",
+          },
+        );
+      }
       throw engineError(cause, `session${name ? ` ${name}` : ""} could not be made`, (node) => nodeTensors(model, node));
     }
   }
