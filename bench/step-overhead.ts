@@ -47,8 +47,8 @@ async function step(): Promise<void> {
   optimizer.zeroGrad();
 }
 
-const rounds = 5;
-/** Milliseconds per step, best of five rounds; `time` gives the milliseconds that a round took of what is measured. */
+const rounds = 10;
+/** Milliseconds per step, best of ten rounds; `time` gives the milliseconds that a round took of what is measured. */
 async function best(time: (round: () => Promise<void>) => Promise<number>): Promise<number> {
   const all: number[] = [];
   for (let i = 0; i < rounds; i++) {

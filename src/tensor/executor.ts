@@ -134,11 +134,15 @@ export class Executor {
     for (const [i, data] of results.entries()) binding.bindOutput(i, data, plan.outputs[i]!.shape);
     // A parameter that has a gradient already gets the new one beside it, and they are added after the run.
     const accumulate: { into: Float32Array; from: Float32Array }[] = [];
-    for (const [k, segment] of segments.entries()) {
-      const target = segment.hasGrad ? segment.arena.scratch(segment) : segment.grad;
-      if (segment.hasGrad) accumulate.push({ into: segment.grad, from: target });
-      binding.bindOutput(plan.outputs.length + k, target, segment.parameter.shape);
+    const direct = segments.every((segment) => !segment.hasGrad);
+    if (moved || !direct || !program.direct) {
+      for (const [k, segment] of segments.entries()) {
+        const target = segment.hasGrad ? segment.arena.scratch(segment) : segment.grad;
+        if (segment.hasGrad) accumulate.push({ into: segment.grad, from: target });
+        binding.bindOutput(plan.outputs.length + k, target, segment.parameter.shape);
+      }
     }
+    program.direct = direct;
     this.runs++;
     await binding.run({ ...(signal ? { signal } : {}), ...(accumulate.length > 0 ? { accumulate } : {}) });
     for (const [i, t] of plan.outputs.entries()) if (t.state.kind === "lazy") t.state.data = results[i];

@@ -33,6 +33,8 @@ export interface Program {
   readonly symbols: readonly SymbolSource[];
   /** Where the parameters lay at its last run, by the count of their moves: unless that has grown, they lie where they are bound. */
   places: number;
+  /** Whether its gradients are bound to where the parameters have theirs, not to the scratch memory beside it. */
+  direct: boolean;
 }
 
 /** Copies the graph of a traced forward into a program's graph; shapes are inferred anew, in the program's sizes. */
@@ -137,7 +139,7 @@ export async function compileProgram(plan: Plan, engine: Engine): Promise<Progra
     if (!slot) throw new AccelerateError("ERR_PROGRAM_INPUT", `the compiled graph has an input ${name} that the plan does not know`);
     return slot;
   });
-  return { session, binding: session.createBinding(), inputs, gradients, env: graph.env, symbols, places: -1 };
+  return { session, binding: session.createBinding(), inputs, gradients, env: graph.env, symbols, places: -1, direct: false };
 }
 
 /** Whether a compiled program is valid for the sizes of a plan. */
