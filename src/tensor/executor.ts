@@ -129,13 +129,13 @@ export class Executor {
       const { data, shape } = memoryOf(slot, plan);
       binding.bindInput(i, data, shape);
     }
-    program.places = parameterChanges("places");
     const results = plan.outputs.map((t) => new dtypes[t.dtype].array(sizeOf(t.shape)));
     for (const [i, data] of results.entries()) binding.bindOutput(i, data, plan.outputs[i]!.shape);
     // A parameter that has a gradient already gets the new one beside it, and they are added after the run.
     const accumulate: { into: Float32Array; from: Float32Array }[] = [];
     const direct = segments.every((segment) => !segment.hasGrad);
     if (moved || !direct || !program.direct) {
+      program.direct = false; // until all are bound: a binding that is refused must not leave some of them elsewhere unnoticed
       for (const [k, segment] of segments.entries()) {
         const target = segment.hasGrad ? segment.arena.scratch(segment) : segment.grad;
         if (segment.hasGrad) accumulate.push({ into: segment.grad, from: target });
@@ -143,6 +143,7 @@ export class Executor {
       }
     }
     program.direct = direct;
+    program.places = parameterChanges("places");
     this.runs++;
     await binding.run({ ...(signal ? { signal } : {}), ...(accumulate.length > 0 ? { accumulate } : {}) });
     for (const [i, t] of plan.outputs.entries()) if (t.state.kind === "lazy") t.state.data = results[i];
