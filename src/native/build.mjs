@@ -3,15 +3,18 @@
 // node src/native/build.mjs [--debug] [--sanitize=address|thread|undefined] [--force] [--quiet]
 import { execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join, relative } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const sanitizers = ["address", "thread", "undefined"];
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, "..", "..");
 const outputFolder = join(root, "build");
+const objectFolder = join(outputFolder, "objects");
+/** Object files that no build has used for so long are removed. */
+const objectLifeMs = 6 * 3600_000;
 
 /** What cannot be mended by compiling again: shown without a stack. */
 class BuildError extends Error {}
@@ -63,8 +66,24 @@ function headers(name, folder) {
 const sourceFiles = () =>
   readdirSync(here, { recursive: true })
     .map(String)
-    .filter((file) => /\.(cc|h|inc)$/.test(file))
+    .filter((file) => file.endsWith(".cc"))
     .sort();
+
+/** The file and all files of ours that it includes, directly or not. */
+function closure(file, found = new Map()) {
+  if (found.has(file) || !existsSync(file)) return found;
+  const text = readFileSync(file, "utf8");
+  found.set(file, text);
+  for (const [, included] of text.matchAll(/^[ \t]*#[ \t]*include[ \t]*"([^"]+)"/gm)) closure(join(dirname(file), included), found);
+  return found;
+}
+
+/** Where the object of a source lies: the name holds all that it is made of, so an object that is there is up to date. */
+function objectOf(file, made) {
+  const hash = createHash("sha256").update(made);
+  for (const [path, text] of closure(join(here, file))) hash.update(JSON.stringify([relative(here, path), text]));
+  return join(objectFolder, `${file.replaceAll(/[\\/]/g, "-")}-${hash.digest("hex").slice(0, 32)}.o`);
+}
 
 function flags({ debug, sanitize }) {
   return [
@@ -106,27 +125,40 @@ function compile(compiler, args) {
   });
 }
 
-async function compileAll(compiler, sources, common, folder, jobs) {
-  const queue = [...sources];
-  const objects = sources.map((file) => join(folder, `${file.replaceAll(/[\\/]/g, "-")}.o`));
+/** Compiles what is not there yet, each object in one piece: several builds may run at once. */
+async function compileAll(compiler, sources, common, folder, { force, jobs }) {
+  const queue = [...sources].filter(([, object]) => force || !existsSync(object));
   const worker = async () => {
-    for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
-      await compile(compiler, [...common, "-c", join(here, file), "-o", objects[sources.indexOf(file)]]);
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      const [file, object] = next;
+      const part = join(folder, basename(object));
+      await compile(compiler, [...common, "-c", join(here, file), "-o", part]);
+      renameSync(part, object);
     }
   };
   await Promise.all(Array.from({ length: jobs }, worker));
-  return objects;
+}
+
+function sweep(used) {
+  const now = Date.now();
+  for (const object of used) utimesSync(object, now / 1000, now / 1000);
+  for (const name of readdirSync(objectFolder)) {
+    const path = join(objectFolder, name);
+    if ((statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? now) < now - objectLifeMs) rmSync(path, { force: true });
+  }
 }
 
 /** Builds build/accelerate_ts[-<sanitizer>].node unless it is up to date; returns its path. */
 export async function buildNative(options) {
   const compiler = findCompiler();
-  const files = sourceFiles();
   const common = flags(options);
   const link = linkFlags(options);
-  const hash = createHash("sha256").update(JSON.stringify([compiler, common, link, process.platform, process.arch]));
-  for (const file of files) hash.update(file).update(readFileSync(join(here, file)));
-  const digest = hash.digest("hex");
+  const made = JSON.stringify([compiler, common, process.platform, process.arch]);
+  const sources = sourceFiles().map((file) => [file, objectOf(file, made)]);
+  const objects = sources.map(([, object]) => object);
+  const digest = createHash("sha256")
+    .update(JSON.stringify([made, link, objects]))
+    .digest("hex");
 
   const target = join(outputFolder, `accelerate_ts${options.sanitize ? `-${options.sanitize}` : ""}.node`);
   const stamp = `${target}.sha256`;
@@ -137,22 +169,17 @@ export async function buildNative(options) {
     return target;
   }
 
-  mkdirSync(outputFolder, { recursive: true });
+  mkdirSync(objectFolder, { recursive: true });
   const folder = mkdtempSync(join(outputFolder, "tmp-"));
   try {
     const started = performance.now();
-    const objects = await compileAll(
-      compiler,
-      files.filter((file) => file.endsWith(".cc")),
-      common,
-      folder,
-      2,
-    );
+    await compileAll(compiler, sources, common, folder, { force: options.force, jobs: 2 });
     const linked = join(folder, "addon.node");
     await compile(compiler, [...objects, ...link, "-o", linked]);
     rmSync(stamp, { force: true });
     renameSync(linked, target);
     writeFileSync(stamp, digest);
+    sweep(objects);
     report(`accelerate-ts: built ${name} with ${compiler.version} in ${((performance.now() - started) / 1000).toFixed(1)} s`);
     return target;
   } finally {
