@@ -1,8 +1,10 @@
 // Optimizer kernels as jobs of the run thread, so that they follow the backward runs submitted before them.
 //
-// Memory and ranges come as typed arrays. `ranges` is a Float64Array of triples (offset, length, row) in elements; `rows` a Float64Array of the constants of
+// Memory and ranges come as typed arrays. `ranges` is a Float64Array of quadruples (offset, length, row, contributors) in elements; `rows` a Float64Array of the constants of
 // each row in the order of the kernel's struct (kernels/optimizer.h). Nothing is computed on the JS thread but the bounds of the ranges.
+#include <algorithm>
 #include <limits>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -13,7 +15,7 @@
 namespace accelerate_ts {
 namespace {
 
-constexpr size_t range_fields = 3;
+constexpr size_t range_fields = 4;
 constexpr size_t adam_fields = sizeof(AdamConstants) / sizeof(float), sgd_fields = sizeof(SgdConstants) / sizeof(float);
 
 Napi::Value refuse(Napi::Env env, const std::string& message) {
@@ -33,20 +35,32 @@ class RangeJob : public Job {
     if (array.ElementLength() < limit_) limit_ = array.ElementLength();
     return array.Data();
   }
+  /// Gradients: one array, or { arrays, factor } that are added up.
+  const float* gradients(const Napi::Value& value) {
+    if (value.IsTypedArray()) return memory(value);
+    const auto object = value.As<Napi::Object>();
+    const auto arrays = object.Get("arrays").As<Napi::Array>();
+    sources_ = std::make_unique<GradientSources>();
+    sources_->factor = object.Get("factor").As<Napi::Number>().FloatValue();
+    sources_->count = std::min<size_t>(arrays.Length(), max_sources);
+    for (size_t k = 0; k < sources_->count; k++) sources_->arrays[k] = memory(arrays.Get(static_cast<uint32_t>(k)));
+    return nullptr;
+  }
   /// To be called after memory(...). False: a range leaves the shortest array or names a row that is not there.
   bool ranges(const Napi::Value& value, size_t rows) {
     const auto array = value.As<Napi::Float64Array>();
     ranges_.resize(array.ElementLength() / range_fields);
     for (size_t i = 0; i < ranges_.size(); i++) {
       const double* field = array.Data() + i * range_fields;
-      if (!(field[0] >= 0 && field[1] >= 0 && field[0] + field[1] <= static_cast<double>(limit_) && field[2] >= 0 && field[2] < static_cast<double>(rows))) return false;
-      ranges_[i] = {static_cast<size_t>(field[0]), static_cast<size_t>(field[1]), static_cast<size_t>(field[2])};
+      if (!(field[0] >= 0 && field[1] >= 0 && field[0] + field[1] <= static_cast<double>(limit_) && field[2] >= 0 && field[2] < static_cast<double>(rows) && field[3] >= 0 && field[3] < 0x1p53)) return false;
+      ranges_[i] = {static_cast<size_t>(field[0]), static_cast<size_t>(field[1]), static_cast<size_t>(field[2]), static_cast<uint64_t>(field[3])};
     }
     return true;
   }
 
  protected:
   std::vector<OptimizerRange> ranges_;
+  std::unique_ptr<GradientSources> sources_;
 
  private:
   size_t limit_ = std::numeric_limits<size_t>::max();
@@ -64,16 +78,24 @@ template <typename Constants> std::vector<Constants> constants(const Napi::Value
 
 class AdamJob : public RangeJob {
  public:
-  float *values = nullptr, *gradients = nullptr, *m = nullptr, *v = nullptr;
+  float *values = nullptr, *m = nullptr, *v = nullptr;
+  const float* gradient = nullptr;
   std::vector<AdamConstants> rows;
-  void execute(const Parallel& parallel) override { adam_step(values, gradients, m, v, ranges_.data(), ranges_.size(), rows.data(), parallel); }
+  void execute(const Parallel& parallel) override { adam_step(values, gradient, sources_.get(), m, v, ranges_.data(), ranges_.size(), rows.data(), parallel); }
 };
 
 class SgdJob : public RangeJob {
  public:
-  float *values = nullptr, *gradients = nullptr, *momentum = nullptr;
+  float *values = nullptr, *momentum = nullptr;
+  const float* gradient = nullptr;
   std::vector<SgdConstants> rows;
-  void execute(const Parallel& parallel) override { sgd_step(values, gradients, momentum, ranges_.data(), ranges_.size(), rows.data(), parallel); }
+  void execute(const Parallel& parallel) override { sgd_step(values, gradient, sources_.get(), momentum, ranges_.data(), ranges_.size(), rows.data(), parallel); }
+};
+
+class SumJob : public RangeJob {
+ public:
+  float* out = nullptr;
+  void execute(const Parallel& parallel) override { sum(out, *sources_, ranges_.data(), ranges_.size(), parallel); }
 };
 
 class NormJob : public RangeJob {
@@ -113,7 +135,7 @@ constexpr const char* bad_ranges = "a range of an optimizer kernel leaves its me
 Napi::Value adamStep(const Napi::CallbackInfo& info) {
   auto job = std::make_unique<AdamJob>();
   job->values = job->memory(info[0]);
-  job->gradients = job->memory(info[1]);
+  job->gradient = job->gradients(info[1]);
   job->m = job->memory(info[2]);
   job->v = job->memory(info[3]);
   job->rows = constants<AdamConstants>(info[5]);
@@ -125,10 +147,19 @@ Napi::Value adamStep(const Napi::CallbackInfo& info) {
 Napi::Value sgdStep(const Napi::CallbackInfo& info) {
   auto job = std::make_unique<SgdJob>();
   job->values = job->memory(info[0]);
-  job->gradients = job->memory(info[1]);
+  job->gradient = job->gradients(info[1]);
   job->momentum = job->memory(info[2]);
   job->rows = constants<SgdConstants>(info[4]);
   if (!job->ranges(info[3], job->rows.size())) return refuse(info.Env(), bad_ranges);
+  return submit(info.Env(), std::move(job));
+}
+
+// sum(out, { arrays, factor }, ranges): Promise<void>
+Napi::Value rangeSum(const Napi::CallbackInfo& info) {
+  auto job = std::make_unique<SumJob>();
+  job->out = job->memory(info[0]);
+  job->gradients(info[1]);
+  if (!job->ranges(info[2], 1)) return refuse(info.Env(), bad_ranges);
   return submit(info.Env(), std::move(job));
 }
 
@@ -159,6 +190,7 @@ void init(Napi::Env env, Napi::Object exports) {
   Napi::Object kernels = Napi::Object::New(env);
   kernels.Set("adamStep", Napi::Function::New(env, adamStep));
   kernels.Set("sgdStep", Napi::Function::New(env, sgdStep));
+  kernels.Set("sum", Napi::Function::New(env, rangeSum));
   kernels.Set("norm", Napi::Function::New(env, rangeNorm));
   kernels.Set("scale", Napi::Function::New(env, rangeScale));
   kernels.Set("clamp", Napi::Function::New(env, rangeClamp));

@@ -1,7 +1,7 @@
 // Clipping of gradients, by their global norm or by value.
 import { AccelerateError, ArgumentError } from "../errors.js";
 import { Engine } from "../runtime/engine.js";
-import type { ArenaSegment, Parameter, ParameterArena } from "../tensor/index.js";
+import type { ArenaSegment, GradientNorm, Parameter, ParameterArena } from "../tensor/index.js";
 import { refuseInBackward } from "./checks.js";
 import { kernelsOf, normKinds } from "./kernels.js";
 import { byArena, mergedRanges } from "./ranges.js";
@@ -9,17 +9,18 @@ import { byArena, mergedRanges } from "./ranges.js";
 /** Keeps the quotient finite for a zero norm, as in torch. */
 const tiny = 1e-6;
 
-/** Segments that hold a gradient, each once, by arena. */
-function gradients(parameters: Iterable<Parameter>): Map<ParameterArena, { segment: ArenaSegment }[]> {
-  const segments = [...new Set(parameters)].map((p) => p.segment()).filter((s) => s?.hasGrad === true);
-  return byArena(segments.map((segment) => ({ segment: segment! })));
-}
+/** Where parameters lie, each once; those without a place have no gradient. */
+const placed = (parameters: Iterable<Parameter>): ArenaSegment[] => [...new Set(parameters)].map((p) => p.segment()).filter((s) => s !== undefined);
+/** Segments that hold a gradient, by arena. */
+const gradients = (segments: readonly ArenaSegment[]): Map<ParameterArena, { segment: ArenaSegment }[]> =>
+  byArena(segments.filter((s) => s.hasGrad).map((segment) => ({ segment })));
+const exchangeOf = (segments: readonly ArenaSegment[]) => segments.find((s) => s.arena.exchange)?.arena.exchange;
 
 /** One range per parameter: a norm adds up in chunks that begin at each parameter, so it does not depend on what lies next to it. */
 const separate = (segments: readonly { segment: ArenaSegment }[]): Float64Array =>
-  Float64Array.from(segments.flatMap(({ segment }) => [segment.offset, segment.length, 0]));
+  Float64Array.from(segments.flatMap(({ segment }) => [segment.offset, segment.length, 0, 1]));
 const merged = (segments: readonly { segment: ArenaSegment }[]): Float64Array =>
-  mergedRanges(segments.map(({ segment }) => ({ segment, row: 0, crossesGaps: true })));
+  mergedRanges(segments.map(({ segment }) => ({ segment, row: 0, crossesGaps: true, contributors: 1 })));
 
 export interface ClipGradNormOptions {
   /** The p of the norm: 2 by default, Infinity for the largest absolute value. */
@@ -32,7 +33,9 @@ export interface ClipGradNormOptions {
  * Scales all gradients so that their norm, taken together, is at most maxNorm: g *= min(1, maxNorm / (norm + 1e-6)). The norm is added
  * up in double precision and does not depend on the number of threads.
  *
- * @returns the norm before clipping; 0 when no parameter has a gradient.
+ * Over several workers (parameters that an Accelerator has prepared) it is the norm of their mean gradient, and a collective; inside an accumulation window nothing is done.
+ *
+ * @returns the norm before clipping; 0 when no parameter has a gradient, and inside an accumulation window.
  * @throws ArgumentError for a negative maxNorm or a normType that is not above 0; AccelerateError ERR_GRADIENT_NONFINITE with errorIfNonfinite.
  * @example
  * await loss.backward();
@@ -44,11 +47,11 @@ export async function clipGradNorm(parameters: Iterable<Parameter>, maxNorm: num
   refuseInBackward("clipGradNorm");
   if (!(maxNorm >= 0)) throw new ArgumentError(`maxNorm is ${maxNorm}`, { hint: "give a number of at least 0" });
   if (!(normType > 0)) throw new ArgumentError(`normType is ${normType}`, { hint: "give a number above 0, or Infinity" });
-  const arenas = gradients(parameters);
-  if (arenas.size === 0) return 0;
-  const kernels = kernelsOf(Engine.default());
+  const segments = placed(parameters);
+  const exchange = exchangeOf(segments);
   const kind = normType === 2 ? "squares" : normType === 1 ? "absolutes" : normType === Number.POSITIVE_INFINITY ? "maximum" : "power";
-  const parts = await Promise.all([...arenas].map(([arena, segments]) => kernels.norm(arena.grads, separate(segments), normKinds[kind], normType)));
+  if (exchange?.holds) return 0;
+  const parts = exchange ? [await exchange.norm(segments, normKinds[kind], normType)] : await ownNorms(segments, normKinds[kind], normType);
   const values = parts.map((p) => p.value);
   const sum = values.reduce((a, b) => a + b, 0);
   const norm = kind === "maximum" ? Math.max(...values) : kind === "squares" ? Math.sqrt(sum) : sum ** (1 / normType);
@@ -59,8 +62,15 @@ export async function clipGradNorm(parameters: Iterable<Parameter>, maxNorm: num
     });
   }
   const factor = maxNorm / (norm + tiny);
-  if (!(factor >= 1)) await Promise.all([...arenas].map(([arena, segments]) => kernels.scale(arena.grads, merged(segments), factor)));
+  if (!(factor >= 1)) await (exchange ? exchange.scale(segments, factor) : scaleOwn(segments, factor));
   return norm;
+}
+
+function ownNorms(segments: readonly ArenaSegment[], kind: number, exponent: number): Promise<GradientNorm[]> {
+  return Promise.all([...gradients(segments)].map(([arena, own]) => kernelsOf(Engine.default()).norm(arena.grads, separate(own), kind, exponent)));
+}
+async function scaleOwn(segments: readonly ArenaSegment[], factor: number): Promise<void> {
+  await Promise.all([...gradients(segments)].map(([arena, own]) => kernelsOf(Engine.default()).scale(arena.grads, merged(own), factor)));
 }
 
 /**
@@ -73,8 +83,9 @@ export async function clipGradNorm(parameters: Iterable<Parameter>, maxNorm: num
 export async function clipGradValue(parameters: Iterable<Parameter>, clipValue: number): Promise<void> {
   refuseInBackward("clipGradValue");
   if (!(clipValue >= 0)) throw new ArgumentError(`clipValue is ${clipValue}`, { hint: "give a number of at least 0" });
-  const arenas = gradients(parameters);
-  if (arenas.size === 0) return;
-  const kernels = kernelsOf(Engine.default());
-  await Promise.all([...arenas].map(([arena, segments]) => kernels.clamp(arena.grads, merged(segments), clipValue)));
+  const segments = placed(parameters);
+  const exchange = exchangeOf(segments);
+  if (exchange?.holds) return;
+  if (exchange) return exchange.clamp(segments, clipValue);
+  await Promise.all([...gradients(segments)].map(([arena, own]) => kernelsOf(Engine.default()).clamp(arena.grads, merged(own), clipValue)));
 }

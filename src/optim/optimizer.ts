@@ -2,7 +2,15 @@
 import { ArgumentError } from "../errors.js";
 import { Arena } from "../runtime/arena.js";
 import { Engine } from "../runtime/engine.js";
-import { type ArenaSegment, type Parameter, ParameterArena } from "../tensor/index.js";
+import {
+  type ArenaSegment,
+  type CollectedGradients,
+  type GradientExchange,
+  type GradientSources,
+  noteParameterChange,
+  type Parameter,
+  ParameterArena,
+} from "../tensor/index.js";
 import { refuseInBackward } from "./checks.js";
 import { type GroupState, Groups, type Hyperparameters, type Params } from "./groups.js";
 import { kernelsOf, type OptimizerKernels } from "./kernels.js";
@@ -28,12 +36,20 @@ export interface FollowingScheduler {
 export interface ArenaUpdate {
   readonly kernels: OptimizerKernels;
   readonly values: Float32Array;
-  readonly grads: Float32Array;
+  readonly grads: Float32Array | GradientSources;
   /** One arena per name in `stateNames`, laid out as the parameters are. */
   readonly states: readonly Float32Array[];
   readonly ranges: Float64Array;
   readonly rows: Float64Array;
 }
+
+/** The gradients of one process, as they lie in the arenas. */
+const ownGradients: CollectedGradients = {
+  has: (segment) => segment.hasGrad,
+  contributors: () => 1,
+  scale: () => 1,
+  share: (arena) => ({ gradients: arena.grads, begin: 0, end: arena.grads.length }),
+};
 
 /**
  * Updates parameters from their gradients. A parameter without a gradient is left alone: no decay, no step, no state.
@@ -48,7 +64,7 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
   stepCount = 0;
   readonly #groups: Groups<H>;
   readonly #steps = new Map<Parameter, number>();
-  readonly #states = new Map<ParameterArena, readonly Arena[]>();
+  readonly #states = new Map<ParameterArena, readonly Float32Array[]>();
   readonly #homes = new Map<Parameter, ArenaSegment>();
   readonly #hooks = new Set<StepHook>();
   readonly #schedulers: FollowingScheduler[] = [];
@@ -88,52 +104,73 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
   step(): Promise<void> {
     try {
       refuseInBackward("optimizer.step");
-      return this.#hooks.size === 0 ? this.#submit(1) : this.#hookedStep();
+      this.#groups.refresh();
+      this.#groups.requireAny();
+      const exchange = this.#exchange();
+      if (exchange?.holds) return Promise.resolve();
+      const submit = (gradScale: number) => (exchange ? this.#exchanged(exchange, gradScale) : this.#submit(ownGradients, gradScale));
+      return this.#hooks.size === 0 ? submit(1) : this.#hookedStep(submit);
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
-  async #hookedStep(): Promise<void> {
+  async #hookedStep(submit: (gradScale: number) => Promise<void>): Promise<void> {
     let gradScale = 1;
     for (const hook of this.#hooks) {
       const decision = await hook();
       if (decision.skip) return;
       gradScale *= decision.gradScale ?? 1;
     }
-    await this.#submit(gradScale);
+    await submit(gradScale);
   }
 
-  #submit(gradScale: number): Promise<void> {
-    this.#groups.refresh();
-    this.#groups.requireAny();
+  /** What brings the gradients of several workers together: `prepare` gives it to all parameters of an optimizer or to none. */
+  #exchange(): GradientExchange | undefined {
+    for (const group of this.paramGroups) for (const p of group.params) if (p.segment()?.arena.exchange) return p.segment()!.arena.exchange;
+    return undefined;
+  }
+  async #exchanged(exchange: GradientExchange, gradScale: number): Promise<void> {
+    this.#inFlight++;
+    try {
+      await exchange.step((gradients) => this.#submit(gradients, gradScale));
+    } finally {
+      this.#inFlight--;
+    }
+  }
+
+  #submit(gradients: CollectedGradients, gradScale: number): Promise<void> {
     const rows: number[] = [];
     const segments: RowedSegment[] = [];
     for (const group of this.paramGroups) {
       this.check(group);
       const crossesGaps = this.crossesGaps(group);
-      const rowOfStep = new Map<number, number>();
+      const rowOf = new Map<string, number>();
       for (const parameter of group.params) {
         const segment = parameter.segment();
-        if (!segment?.hasGrad) continue;
+        if (!segment || !gradients.has(segment)) continue;
         const step = (this.#steps.get(parameter) ?? 0) + 1;
         this.#steps.set(parameter, step);
-        let row = rowOfStep.get(step);
+        const scale = gradScale * gradients.scale(segment);
+        const key = `${step} ${scale}`;
+        let row = rowOf.get(key);
         if (row === undefined) {
-          const constants = this.constants(group, step, gradScale);
+          const constants = this.constants(group, step, scale);
           row = rows.length / constants.length;
-          rowOfStep.set(step, row);
+          rowOf.set(key, row);
           rows.push(...constants);
         }
-        segments.push({ segment, row, crossesGaps });
+        segments.push({ segment, row, crossesGaps, contributors: gradients.contributors(segment) });
         if (this.#homes.get(parameter) !== segment) this.#settle(parameter, segment);
       }
     }
     const jobs: Promise<void>[] = [];
     const kernels = segments.length > 0 ? kernelsOf(Engine.default()) : undefined;
     for (const [arena, own] of byArena(segments)) {
-      const states = this.#statesOf(arena).map((s) => s.data);
-      jobs.push(this.update({ kernels: kernels!, values: arena.values, grads: arena.grads, states, ranges: mergedRanges(own), rows: Float64Array.from(rows) }));
+      const { gradients: grads, begin, end } = gradients.share(arena);
+      const ranges = mergedRanges(own, { begin, end });
+      if (ranges.length > 0)
+        jobs.push(this.update({ kernels: kernels!, values: arena.values, grads, states: this.#statesOf(arena), ranges, rows: Float64Array.from(rows) }));
       for (const { segment } of own) segment.parameter.changed();
     }
     this.stepCount++;
@@ -153,6 +190,8 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
   zeroGrad(): void {
     refuseInBackward("optimizer.zeroGrad");
     this.#groups.refresh();
+    if (this.#exchange()?.holds) return;
+    noteParameterChange("gradients");
     for (const group of this.paramGroups) {
       for (const parameter of group.params) {
         const segment = parameter.segment();
@@ -176,18 +215,22 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
     if (state) scheduler.loadStateDict(state);
   }
 
-  /** State memory for an arena's parameters. */
-  #statesOf(arena: ParameterArena): readonly Arena[] {
+  /** State memory for an arena's parameters: of this process, or shared by those who share the arena. */
+  #statesOf(arena: ParameterArena): readonly Float32Array[] {
     let states = this.#states.get(arena);
     if (!states) {
       const layout = arena.segments.map((s) => ({ name: s.parameter.name, length: s.length }));
-      states = this.stateNames.map(() => Arena.allocate(layout));
+      states = arena.exchange?.state(arena, this, this.stateNames) ?? this.stateNames.map(() => Arena.allocate(layout).data);
       this.#states.set(arena, states);
     }
     return states;
   }
   #view(segment: ArenaSegment, state: number): Float32Array {
-    return this.#statesOf(segment.arena)[state]!.data.subarray(segment.offset, segment.offset + segment.length);
+    return this.#statesOf(segment.arena)[state]!.subarray(segment.offset, segment.offset + segment.length);
+  }
+  /** @internal Names of the per-element state: an exchange keeps the memory. */
+  get stateKeys(): readonly string[] {
+    return this.stateNames;
   }
   /** Notes where a parameter lies; state that lay elsewhere comes along. */
   #settle(parameter: Parameter, segment: ArenaSegment): void {

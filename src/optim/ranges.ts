@@ -7,26 +7,32 @@ export interface RowedSegment {
   readonly row: number;
   /** Whether the gap behind the segment, which is zero, stays zero under the update, so that the range may run over it. */
   readonly crossesGaps: boolean;
+  /** Which workers of this host have a gradient of it: bit r for local rank r. */
+  readonly contributors: number;
 }
 
 /** Segments begin at multiples of this many elements. */
 const alignment = 16;
 const alignUp = (n: number): number => Math.ceil(n / alignment) * alignment;
 
-/** Triples (offset, length, row) for the kernels, in the order of memory. */
-export function mergedRanges(segments: readonly RowedSegment[]): Float64Array {
+/** Quadruples (offset, length, row, contributors) for the kernels, in the order of memory; of what lies from `begin` to `end`. */
+export function mergedRanges(segments: readonly RowedSegment[], { begin, end }: { readonly begin: number; readonly end: number } = everything): Float64Array {
   const sorted = [...segments].sort((a, b) => a.segment.offset - b.segment.offset);
   const out: number[] = [];
   let last: RowedSegment | undefined;
   for (const next of sorted) {
-    const { offset, length } = next.segment;
-    if (last && last.row === next.row && last.crossesGaps && offset === alignUp(last.segment.offset + last.segment.length)) {
-      out[out.length - 2] = offset + length - out[out.length - 3]!;
-    } else out.push(offset, length, next.row);
+    const offset = Math.max(begin, next.segment.offset);
+    const until = Math.min(end, next.segment.offset + next.segment.length);
+    if (offset >= until) continue;
+    const joins = last && last.row === next.row && last.contributors === next.contributors && last.crossesGaps;
+    if (joins && offset === alignUp(last!.segment.offset + last!.segment.length)) out[out.length - 3] = until - out[out.length - 4]!;
+    else out.push(offset, until - offset, next.row, next.contributors);
     last = next;
   }
   return Float64Array.from(out);
 }
+/** The whole arena. */
+const everything = { begin: 0, end: Number.POSITIVE_INFINITY };
 
 /** Gathers what belongs to one arena, arenas in the order in which they were met. */
 export function byArena<T extends { readonly segment: ArenaSegment }>(items: Iterable<T>): Map<ParameterArena, T[]> {

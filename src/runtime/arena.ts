@@ -22,6 +22,20 @@ export interface Segment extends SegmentRequest {
 /** A cache line, and the widest vector register. */
 const alignment = 64;
 
+/** Places of segments one behind the other, each at the beginning of a cache line. */
+function lay(requests: readonly SegmentRequest[]): { readonly segments: readonly Segment[]; readonly bytes: number } {
+  const step = alignment / Float32Array.BYTES_PER_ELEMENT;
+  let end = 0;
+  const segments = requests.map(({ name, length }) => {
+    if (!Number.isSafeInteger(length) || length < 0)
+      throw new ArgumentError(`segment ${name} has length ${length}`, { hint: "give a whole number of elements" });
+    const segment = { name, offset: end, length };
+    end += Math.ceil(length / step) * step;
+    return segment;
+  });
+  return { segments, bytes: Math.max(end, step) * Float32Array.BYTES_PER_ELEMENT };
+}
+
 /**
  * Contiguous float32 memory, cut into segments that begin at multiples of 64 bytes; the gaps between them stay zero.
  *
@@ -41,16 +55,12 @@ export class Arena {
 
   /** @throws ArgumentError for lengths that are not whole numbers; EngineError ERR_ARENA_MEMORY when there is not enough memory. */
   static allocate(requests: readonly SegmentRequest[], memory: ArenaMemory = Engine.default()): Arena {
-    const step = alignment / Float32Array.BYTES_PER_ELEMENT;
-    let end = 0;
-    const segments = requests.map(({ name, length }) => {
-      if (!Number.isSafeInteger(length) || length < 0)
-        throw new ArgumentError(`segment ${name} has length ${length}`, { hint: "give a whole number of elements" });
-      const segment = { name, offset: end, length };
-      end += Math.ceil(length / step) * step;
-      return segment;
-    });
-    return new Arena(new Float32Array(memory.allocate(Math.max(end, step) * Float32Array.BYTES_PER_ELEMENT)), segments);
+    const { segments, bytes } = lay(requests);
+    return new Arena(new Float32Array(memory.allocate(bytes)), segments);
+  }
+  /** Bytes that `allocate` asks the memory for. */
+  static bytes(requests: readonly SegmentRequest[]): number {
+    return lay(requests).bytes;
   }
 
   /** The segment's memory itself, not a copy. */

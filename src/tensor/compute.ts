@@ -15,6 +15,10 @@ export async function compute(tensor: Tensor, options: WaitOptions = {}): Promis
   }
   if (s.kind === "parameter") return (tensor as Parameter).values();
   if (s.data) return s.data;
+  if (s.kind === "lazy" && s.load) {
+    s.data = await s.load();
+    return s.data;
+  }
   await defaultExecutor().bringOut(tensor, options);
   if (!s.data) throw new AccelerateError("ERR_NOT_COMPUTED", "a run ended without the value that it was made for");
   return s.data;

@@ -2,7 +2,7 @@
 import { dtypes, sizeOf, type TypedArray } from "../graph/dtype.js";
 import { Engine } from "../runtime/engine.js";
 import type { Parameter } from "./parameter.js";
-import { parameterChanges } from "./parameter-changes.js";
+import { noteParameterChange, parameterChanges } from "./parameter-changes.js";
 import { ParameterArena } from "./parameter-arena.js";
 import { type Plan, plan as makePlan } from "./plan.js";
 import { compileProgram, fits, type InputSlot, type Program } from "./program.js";
@@ -29,9 +29,11 @@ export class Executor {
   readonly #engine: () => Engine;
   readonly #programs = new Map<string, Program[]>();
   /** A structure names its parameters: once one of them is gone, it will not come again, and its programs' memory is given back. */
-  readonly #dropped = new FinalizationRegistry<string>((key) => void this.#exclusive(() => this.#forget(key)));
+  readonly #dropped = new FinalizationRegistry<string>((key) => void this.exclusive(() => this.#forget(key)));
   #last: Promise<void> = Promise.resolve();
   #backwards = 0;
+  /** Whether somebody brings the gradients of several workers together (an Accelerator). */
+  coordinated = false;
   /** How many programs were compiled so far. */
   compiled = 0;
   /** How many of them are kept. */
@@ -48,8 +50,8 @@ export class Executor {
     return this.#backwards > 0;
   }
 
-  /** Runs a body when all runs and bodies before it have ended. */
-  async #exclusive<V>(body: () => Promise<V>): Promise<V> {
+  /** Runs a body when all runs and bodies before it have ended; later ones wait for it. Not to be called inside such a body. */
+  async exclusive<V>(body: () => Promise<V>): Promise<V> {
     const before = this.#last;
     let done = () => {};
     this.#last = new Promise((resolve) => {
@@ -92,7 +94,7 @@ export class Executor {
 
   /** Computes a tensor and every sink that hangs on it. */
   async bringOut(tensor: Tensor, options: WaitOptions = {}): Promise<void> {
-    await this.#exclusive(async () => {
+    await this.exclusive(async () => {
       if (tensor.state.kind === "lazy" && tensor.state.data) return;
       const plan = makePlan(tensor, { backward: false });
       await this.#run(plan, await this.#program(plan), options);
@@ -103,7 +105,7 @@ export class Executor {
   async backward(loss: Tensor, options: WaitOptions & { readonly onCompiled?: (plan: Plan, gradients: readonly Parameter[]) => void } = {}): Promise<void> {
     this.#backwards++;
     try {
-      await this.#exclusive(async () => {
+      await this.exclusive(async () => {
         const plan = makePlan(loss, { backward: true });
         const before = this.compiled;
         const program = await this.#program(plan);
@@ -148,6 +150,7 @@ export class Executor {
     await binding.run({ ...(signal ? { signal } : {}), ...(accumulate.length > 0 ? { accumulate } : {}) });
     for (const [i, t] of plan.outputs.entries()) if (t.state.kind === "lazy") t.state.data = results[i];
     for (const segment of segments) segment.hasGrad = true;
+    if (segments.length > 0) noteParameterChange("gradients");
     settle(plan.outputs, plan.reached);
   }
 }

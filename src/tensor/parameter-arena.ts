@@ -1,11 +1,14 @@
 // Where parameters and their gradients lie: flat arenas with a segment per parameter.
-import { Arena } from "../runtime/arena.js";
+import { Arena, type ArenaMemory } from "../runtime/arena.js";
+import type { GradientExchange } from "./gradient-exchange.js";
 import type { Parameter } from "./parameter.js";
 
 /** The place of one parameter. Offsets and lengths are in elements. */
 export interface ArenaSegment {
   readonly parameter: Parameter;
   readonly arena: ParameterArena;
+  /** Its number in the arena. */
+  readonly index: number;
   readonly offset: number;
   readonly length: number;
   /** Whether a backward has written a gradient since the last zeroGrad. */
@@ -14,25 +17,42 @@ export interface ArenaSegment {
   readonly grad: Float32Array;
 }
 
+/** Where the memory of an arena comes from, and who shares it. */
+export interface ArenaPlacement {
+  readonly values: ArenaMemory;
+  readonly grads: ArenaMemory;
+  /** The values are those that lie in the memory already, not the parameters' own. */
+  readonly keepsValues?: boolean;
+  readonly exchange?: GradientExchange;
+}
+
+const layoutOf = (parameters: readonly Parameter[]) => parameters.map((p) => ({ name: p.name, length: p.values().length }));
+
 /**
  * Parameters of one dtype side by side, and their gradients in the same places of a second arena. A third one, made when it
  * is first needed, takes the gradients of a backward that is to be added to what is already there.
  */
 export class ParameterArena {
   readonly segments: readonly ArenaSegment[];
+  /** Brings the gradients of several workers together; undefined while one process trains alone. */
+  readonly exchange: GradientExchange | undefined;
   readonly #values: Arena;
   readonly #grads: Arena;
   #scratch: Arena | undefined;
 
-  private constructor(parameters: readonly Parameter[]) {
-    const layout = parameters.map((p) => ({ name: p.name, length: p.values().length }));
-    this.#values = Arena.allocate(layout);
-    this.#grads = Arena.allocate(layout);
+  private constructor(parameters: readonly Parameter[], { values, grads, keepsValues = false, exchange }: Partial<ArenaPlacement> = {}) {
+    const layout = layoutOf(parameters);
+    this.#values = Arena.allocate(layout, values);
+    this.#grads = Arena.allocate(layout, grads);
+    this.exchange = exchange;
     this.segments = parameters.map((parameter, i) => {
       const value = this.#values.view(i);
-      value.set(parameter.values());
+      if (!keepsValues) value.set(parameter.values());
       const { offset, length } = this.#values.segments[i]!;
-      return { parameter, arena: this, offset, length, hasGrad: false, value, grad: this.#grads.view(i) };
+      const grad = this.#grads.view(i);
+      const before = parameter.segment();
+      if (before?.hasGrad) grad.set(before.grad);
+      return { parameter, arena: this, index: i, offset, length, hasGrad: before?.hasGrad ?? false, value, grad };
     });
     for (const s of this.segments) s.parameter.moveTo(s);
   }
@@ -41,6 +61,15 @@ export class ParameterArena {
   static adopt(parameters: readonly Parameter[]): void {
     const loose = [...new Set(parameters)].filter((p) => p.segment() === undefined);
     if (loose.length > 0) new ParameterArena(loose);
+  }
+
+  /** Moves parameters, wherever they lie, into a new arena in given memory; gradients come along. */
+  static place(parameters: readonly Parameter[], placement: ArenaPlacement): ParameterArena {
+    return new ParameterArena(parameters, placement);
+  }
+  /** Bytes that the values of these parameters take in an arena; as many again for their gradients, and for each state. */
+  static bytes(parameters: readonly Parameter[]): number {
+    return Arena.bytes(layoutOf(parameters));
   }
 
   get values(): Float32Array {
@@ -52,6 +81,6 @@ export class ParameterArena {
   /** Where a gradient goes that is to be added to the segment's own. */
   scratch(segment: ArenaSegment): Float32Array {
     this.#scratch ??= Arena.allocate(this.#grads.segments);
-    return this.#scratch.view(this.segments.indexOf(segment));
+    return this.#scratch.view(segment.index);
   }
 }

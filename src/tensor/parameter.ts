@@ -59,9 +59,27 @@ export class Parameter<R extends number = number> extends Tensor<R, "float32"> {
     this.#requiresGrad = value;
     noteParameterChange("frozen");
   }
-  /** The gradient since the last zeroGrad, or undefined; a live view. */
+  /**
+   * The gradient since the last zeroGrad, or undefined. Trained by one process it is a live view; trained by several, the mean over them once a whole window is accumulated:
+   * reading it (`await p.grad.data()`) is then a collective that every worker has to make, and undefined is what no worker can know beforehand, so zeros stand for "none".
+   */
   get grad(): Tensor<R, "float32"> | undefined {
     const s = this.#segment;
+    const exchange = s?.arena.exchange;
+    if (s && exchange && !exchange.holds && (exchange.distributed || (s.hasGrad && exchange.scaled))) {
+      const load = () => exchange.read(s);
+      return Tensor.make("float32", {
+        kind: "lazy",
+        shape: this.shape,
+        source: undefined,
+        index: 0,
+        used: true,
+        users: [],
+        data: undefined,
+        expired: false,
+        load,
+      });
+    }
     return s?.hasGrad ? Tensor.make("float32", { kind: "concrete", shape: this.shape, data: s.grad }) : undefined;
   }
 

@@ -53,6 +53,10 @@ class Planner {
     if (s.kind === "symbolic")
       throw new AccelerateError("ERR_SYMBOLIC_VALUE", `a tensor of forward (${s.value.name}) has no value`, { hint: "return it from forward" });
     if (s.kind === "concrete") return { kind: "feed", feed: this.feed(x) };
+    if (s.load && !s.data)
+      throw new AccelerateError("ERR_GRADIENT_UNREAD", "the gradient of a parameter that several workers train was used before it was read", {
+        hint: "await parameter.grad.data() first, on every worker: it brings the workers' gradients together",
+      });
     const source = this.#recipe(x, through);
     if (source === undefined) return { kind: "feed", feed: this.feed(x) };
     this.#plan(source, through);

@@ -25,6 +25,8 @@ export interface LazyState {
   data: TypedArray | undefined;
   /** Its recipe was dropped because parameters have changed: readable, but no longer differentiable. */
   expired: boolean;
+  /** What reads its numbers when it was not recorded: the gradient of a parameter whose ranks have to bring it together first. */
+  readonly load?: () => Promise<TypedArray>;
 }
 export interface ConcreteState {
   readonly kind: "concrete";

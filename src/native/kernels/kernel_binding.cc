@@ -93,8 +93,8 @@ Napi::Value adamKernel(const Napi::CallbackInfo& info) {
   for (size_t i = 0; i < sizeof(constants) / sizeof(float); i++) reinterpret_cast<float*>(&constants)[i] = static_cast<float>(row[i]);
   const Isa isa = isa_of(info[6].As<Napi::Number>().Int32Value());
   return submit_body(info, [=](const Parallel& parallel) {
-    const OptimizerRange range = {0, length, 0};
-    adam_step(p, g, m, v, &range, 1, &constants, as_if(parallel, threads), isa);
+    const OptimizerRange range = {0, length, 0, 1};
+    adam_step(p, g, nullptr, m, v, &range, 1, &constants, as_if(parallel, threads), isa);
     return 0.0;
   });
 }
@@ -105,7 +105,7 @@ Napi::Value squaresKernel(const Napi::CallbackInfo& info) {
   const size_t length = info[0].As<Napi::TypedArray>().ElementLength(), threads = size_of(info[1]);
   const Isa isa = isa_of(info[2].As<Napi::Number>().Int32Value());
   return submit_body(info, [=](const Parallel& parallel) {
-    const OptimizerRange range = {0, length, 0};
+    const OptimizerRange range = {0, length, 0, 1};
     std::vector<NormResult> scratch(norm_chunks(&range, 1));
     return norm(data, &range, 1, NormKind::squares, 2, scratch.data(), as_if(parallel, threads), isa).value;
   });

@@ -58,20 +58,65 @@ template <typename Body> void for_shares(const OptimizerRange* ranges, size_t co
 #define ACCELERATE_APPLY(isa, Rule, streams, length, constants) (static_cast<void>(isa), portable::apply<portable::Rule>(streams, length, constants))
 #endif
 
+#if ACCELERATE_X86
+void add_up(Isa isa, float* out, const float* const* sources, size_t count, size_t n, float factor) {
+  if (isa == Isa::avx512) avx512::sum(out, sources, count, n, factor);
+  else if (isa == Isa::avx2) avx2::sum(out, sources, count, n, factor);
+  else portable::sum(out, sources, count, n, factor);
+}
+#else
+void add_up(Isa, float* out, const float* const* sources, size_t count, size_t n, float factor) { portable::sum(out, sources, count, n, factor); }
+#endif
+
+constexpr size_t sum_block = 2048;  // elements that are added up before they are used: 8 KiB, in the first cache
+
+/// The arrays that contribute to a range, from `offset` on; how many there are.
+size_t contributing(const GradientSources& sources, uint64_t contributors, size_t offset, const float** out) {
+  size_t count = 0;
+  for (size_t k = 0; k < sources.count; k++) if ((contributors >> k & 1) != 0) out[count++] = sources.arrays[k] + offset;
+  return count;
+}
+
+/// Calls update(offset, length, gradient) over a piece of a range: the gradient lies in memory, or is added up into a block first.
+template <typename Update>
+void with_gradient(const float* gradients, const GradientSources* sources, uint64_t contributors, size_t offset, size_t length, Isa isa, const Update& update) {
+  if (sources == nullptr) return update(offset, length, const_cast<float*>(gradients) + offset);
+  alignas(64) float block[sum_block];
+  const float* arrays[max_sources];
+  for (size_t done = 0; done < length; done += sum_block) {
+    const size_t n = std::min(sum_block, length - done);
+    add_up(isa, block, arrays, contributing(*sources, contributors, offset + done, arrays), n, sources->factor);
+    update(offset + done, n, block);
+  }
+}
+
 }  // namespace
 
-void adam_step(float* values, const float* gradients, float* m, float* v, const OptimizerRange* ranges, size_t count, const AdamConstants* rows, const Parallel& parallel, Isa isa) {
+void adam_step(float* values, const float* gradients, const GradientSources* sources, float* m, float* v, const OptimizerRange* ranges, size_t count, const AdamConstants* rows,
+               const Parallel& parallel, Isa isa) {
   for_shares(ranges, count, parallel, [&](const OptimizerRange& range, size_t offset, size_t length) {
-    float* const streams[4] = {values + offset, const_cast<float*>(gradients) + offset, m + offset, v + offset};
-    ACCELERATE_APPLY(isa, AdamRule, streams, length, rows[range.row]);
+    with_gradient(gradients, sources, range.contributors, offset, length, isa, [&](size_t at, size_t n, float* gradient) {
+      float* const streams[4] = {values + at, gradient, m + at, v + at};
+      ACCELERATE_APPLY(isa, AdamRule, streams, n, rows[range.row]);
+    });
   });
 }
 
-void sgd_step(float* values, const float* gradients, float* momentum, const OptimizerRange* ranges, size_t count, const SgdConstants* rows, const Parallel& parallel, Isa isa) {
+void sgd_step(float* values, const float* gradients, const GradientSources* sources, float* momentum, const OptimizerRange* ranges, size_t count, const SgdConstants* rows,
+              const Parallel& parallel, Isa isa) {
   for_shares(ranges, count, parallel, [&](const OptimizerRange& range, size_t offset, size_t length) {
-    float* const streams[4] = {values + offset, const_cast<float*>(gradients) + offset, momentum == nullptr ? nullptr : momentum + offset, nullptr};
-    if (momentum == nullptr) ACCELERATE_APPLY(isa, SgdRule, streams, length, rows[range.row]);
-    else ACCELERATE_APPLY(isa, SgdMomentumRule, streams, length, rows[range.row]);
+    with_gradient(gradients, sources, range.contributors, offset, length, isa, [&](size_t at, size_t n, float* gradient) {
+      float* const streams[4] = {values + at, gradient, momentum == nullptr ? nullptr : momentum + at, nullptr};
+      if (momentum == nullptr) ACCELERATE_APPLY(isa, SgdRule, streams, n, rows[range.row]);
+      else ACCELERATE_APPLY(isa, SgdMomentumRule, streams, n, rows[range.row]);
+    });
+  });
+}
+
+void sum(float* out, const GradientSources& sources, const OptimizerRange* ranges, size_t count, const Parallel& parallel, Isa isa) {
+  for_shares(ranges, count, parallel, [&](const OptimizerRange& range, size_t offset, size_t length) {
+    const float* arrays[max_sources];
+    add_up(isa, out + offset, arrays, contributing(sources, range.contributors, offset, arrays), length, sources.factor);
   });
 }
 

@@ -13,8 +13,13 @@
 
 namespace accelerate_ts {
 
-/// Consecutive elements that are updated with hyperparameters number `row`.
-struct OptimizerRange { size_t offset, length, row; };
+/// Consecutive elements that are updated with hyperparameters number `row`. Where several gradients are added up, bit r of `contributors` says whether number r has one here.
+struct OptimizerRange { size_t offset, length, row; uint64_t contributors; };
+
+constexpr size_t max_sources = 53;  // contributors come as numbers of JavaScript
+
+/// Gradients of several workers, each laid out as the values are: the gradient is factor * (their sum in this order).
+struct GradientSources { const float* arrays[max_sources]; size_t count; float factor; };
 
 /// Adam and AdamW in all variants, per element, in this order (scalars are folded on the JS side; see src/optim/adamw.ts):
 ///   g = gradScale * gradient + l2 * p;  m += (1 - beta1)(g - m);  v = beta2 v + (1 - beta2) g^2
@@ -26,11 +31,14 @@ struct AdamConstants { float gradScale, l2, oneMinusBeta1, beta2, oneMinusBeta2,
 /// written as p -= lr * (gFactor * g + bFactor * b).
 struct SgdConstants { float gradScale, l2, momentum, oneMinusDampening, lr, gFactor, bFactor; };
 
-/// values, gradients, m (first moment), v (second moment): the buffers that the ranges point into.
-void adam_step(float* values, const float* gradients, float* m, float* v, const OptimizerRange* ranges, size_t count, const AdamConstants* rows, const Parallel& parallel, Isa isa = best_isa());
+/// values, gradients, m (first moment), v (second moment): the buffers that the ranges point into. With `sources` the gradient is added up on the way, block by block in the cache.
+void adam_step(float* values, const float* gradients, const GradientSources* sources, float* m, float* v, const OptimizerRange* ranges, size_t count, const AdamConstants* rows, const Parallel& parallel, Isa isa = best_isa());
 
 /// `momentum` may be null when all rows have bFactor 0.
-void sgd_step(float* values, const float* gradients, float* momentum, const OptimizerRange* ranges, size_t count, const SgdConstants* rows, const Parallel& parallel, Isa isa = best_isa());
+void sgd_step(float* values, const float* gradients, const GradientSources* sources, float* momentum, const OptimizerRange* ranges, size_t count, const SgdConstants* rows, const Parallel& parallel, Isa isa = best_isa());
+
+/// out = what the sources add up to; zero where a range has no contributors.
+void sum(float* out, const GradientSources& sources, const OptimizerRange* ranges, size_t count, const Parallel& parallel, Isa isa = best_isa());
 
 enum class NormKind : int { squares = 0, absolutes = 1, maximum = 2, power = 3 };
 struct NormResult { double value; size_t nonFinite; };

@@ -88,3 +88,27 @@ template <typename Rule, typename Constants> ACCELERATE_TARGET void apply(float*
     for (size_t k = 0; k < Rule::streams; k++) if (Rule::written[k]) std::memcpy(s[k] + i, rest[k], left * sizeof(float));
   }
 }
+
+/// out[i] = factor * (sources[0][i] + sources[1][i] + ...), added in this order; zeros without sources.
+inline ACCELERATE_TARGET void sum(float* out, const float* const* sources, size_t count, size_t n, float factor) {
+  if (count == 0) {
+    std::memset(out, 0, n * sizeof(float));
+    return;
+  }
+  const Vec scale = Vec::set(factor);
+  constexpr size_t width = Vec::width, line = 16, ahead = ACCELERATE_PREFETCH;
+  size_t i = 0;
+  for (; i + line <= n; i += line) {
+    for (size_t k = 0; k < count; k++) Vec::prefetch(sources[k] + i + ahead);
+    for (size_t j = i; j < i + line; j += width) {
+      Vec total = Vec::load(sources[0] + j);
+      for (size_t k = 1; k < count; k++) total = Vec::add(total, Vec::load(sources[k] + j));
+      Vec::store(out + j, Vec::mul(scale, total));
+    }
+  }
+  for (; i < n; i++) {
+    float total = sources[0][i];
+    for (size_t k = 1; k < count; k++) total += sources[k][i];
+    out[i] = factor * total;
+  }
+}

@@ -57,6 +57,7 @@ struct Vec {
   ACCELERATE_INLINE Vec mul(Vec a, Vec b) { return map([&](size_t i) { return a.lane[i] * b.lane[i]; }); }
   ACCELERATE_INLINE Vec sub(Vec a, Vec b) { return map([&](size_t i) { return a.lane[i] - b.lane[i]; }); }
   ACCELERATE_INLINE Vec div(Vec a, Vec b) { return map([&](size_t i) { return a.lane[i] / b.lane[i]; }); }
+  ACCELERATE_INLINE Vec add(Vec a, Vec b) { return map([&](size_t i) { return a.lane[i] + b.lane[i]; }); }
   ACCELERATE_INLINE Vec clamp(Vec limit, Vec a) { return map([&](size_t i) { return a.lane[i] > limit.lane[i] ? limit.lane[i] : a.lane[i] < -limit.lane[i] ? -limit.lane[i] : a.lane[i]; }); }
   ACCELERATE_INLINE Vec sqrt(Vec a) { return map([&](size_t i) { return std::sqrt(a.lane[i]); }); }
 #ifdef __FP_FAST_FMAF
@@ -77,6 +78,7 @@ struct Vec {
   ACCELERATE_TARGET_AVX2 ACCELERATE_INLINE Vec set(float x) { return {_mm256_set1_ps(x)}; }
   ACCELERATE_TARGET_AVX2 ACCELERATE_INLINE void store(float* p, Vec a) { _mm256_storeu_ps(p, a.v); }
   ACCELERATE_TARGET_AVX2 ACCELERATE_INLINE Vec mul(Vec a, Vec b) { return {_mm256_mul_ps(a.v, b.v)}; }
+  ACCELERATE_TARGET_AVX2 ACCELERATE_INLINE Vec add(Vec a, Vec b) { return {_mm256_add_ps(a.v, b.v)}; }
   ACCELERATE_TARGET_AVX2 ACCELERATE_INLINE Vec sub(Vec a, Vec b) { return {_mm256_sub_ps(a.v, b.v)}; }
   ACCELERATE_TARGET_AVX2 ACCELERATE_INLINE Vec div(Vec a, Vec b) { return {_mm256_div_ps(a.v, b.v)}; }
   /// min and max give their second argument where one is NaN, so NaN stays.
@@ -95,6 +97,7 @@ struct Vec {
   ACCELERATE_TARGET_AVX512 ACCELERATE_INLINE Vec set(float x) { return {_mm512_set1_ps(x)}; }
   ACCELERATE_TARGET_AVX512 ACCELERATE_INLINE void store(float* p, Vec a) { _mm512_storeu_ps(p, a.v); }
   ACCELERATE_TARGET_AVX512 ACCELERATE_INLINE Vec mul(Vec a, Vec b) { return {_mm512_mul_ps(a.v, b.v)}; }
+  ACCELERATE_TARGET_AVX512 ACCELERATE_INLINE Vec add(Vec a, Vec b) { return {_mm512_add_ps(a.v, b.v)}; }
   ACCELERATE_TARGET_AVX512 ACCELERATE_INLINE Vec sub(Vec a, Vec b) { return {_mm512_sub_ps(a.v, b.v)}; }
   ACCELERATE_TARGET_AVX512 ACCELERATE_INLINE Vec div(Vec a, Vec b) { return {_mm512_div_ps(a.v, b.v)}; }
   /// min and max give their second argument where one is NaN, so NaN stays.

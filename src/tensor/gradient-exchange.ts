@@ -1,0 +1,65 @@
+// What brings the gradients of several workers together, as the optimizer, clipping and a parameter's `grad` see it.
+import type { ArenaSegment, ParameterArena } from "./parameter-arena.js";
+
+/** Gradients of several workers in shared memory, to be added up on the way. */
+export interface GradientSources {
+  /** By worker of this host, in the order of ranks: as long as the arena. */
+  readonly arrays: readonly Float32Array[];
+  /** What the sum is multiplied by: 1 / workers for the mean. */
+  readonly factor: number;
+}
+
+/** This worker's part of an arena. Offsets are in elements. */
+export interface ArenaShare {
+  /** The gradients of the job, or those of the workers that are still to be added up. */
+  readonly gradients: Float32Array | GradientSources;
+  /** What this worker updates. */
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** The gradients of a step, the same on every worker. */
+export interface CollectedGradients {
+  /** Whether any worker has a gradient of it. */
+  has(segment: ArenaSegment): boolean;
+  /** Which workers of this host have one: bit r for local rank r. */
+  contributors(segment: ArenaSegment): number;
+  /** What the gradient is still to be multiplied by: clipping, accumulation. */
+  scale(segment: ArenaSegment): number;
+  share(arena: ParameterArena): ArenaShare;
+}
+
+export interface GradientNorm {
+  /** Sum of squares, of absolutes or of powers; or the maximum. */
+  readonly value: number;
+  /** How many elements are not finite. */
+  readonly nonFinite: number;
+}
+
+/**
+ * Gradients accumulate locally until they are forgotten. The first of clipping, a step or a read brings them together; a later backward makes that void. All calls but
+ * `holds` are collective: every worker makes them in the same order.
+ */
+export interface GradientExchange {
+  /** Inside an accumulation window: no step, no clipping, gradients stay. */
+  readonly holds: boolean;
+  /** Several workers take part. */
+  readonly distributed: boolean;
+  /** What is read is not what lies in memory: gradients of a window are divided by its size. */
+  readonly scaled: boolean;
+  /**
+   * Runs `update` over this worker's share with nothing else running, then hands out what was written.
+   * update: submits the kernels; resolves when they are done.
+   */
+  step(update: (gradients: CollectedGradients) => Promise<void>): Promise<void>;
+  /** The norm's parts over these segments, over all workers. */
+  norm(segments: readonly ArenaSegment[], kind: number, exponent: number): Promise<GradientNorm>;
+  /** Multiplies gradients on their way into the update. */
+  scale(segments: readonly ArenaSegment[], factor: number): Promise<void>;
+  /** Limits every element. */
+  clamp(segments: readonly ArenaSegment[], limit: number): Promise<void>;
+  /** A copy of the mean over the workers. */
+  read(segment: ArenaSegment): Promise<Float32Array>;
+  /** Memory for an optimizer's state beside an arena, one array per name, that the workers of a host share. Known since `prepare`. */
+  state(arena: ParameterArena, owner: object, names: readonly string[]): readonly Float32Array[];
+}
