@@ -4,8 +4,10 @@ import { ArgumentError } from "../errors.js";
 import { defaultGenerator } from "../tensor/index.js";
 import { type Collated, defaultCollate, type FloatPaths } from "./collate.js";
 import { Dataset } from "./dataset.js";
-import { prefetch } from "./prefetch.js";
-import { batchCount, batchesOf, epochOrder } from "./sampler.js";
+import { deal, lookAhead } from "./deal.js";
+import { type GivenBatch, RankLoader, whole } from "./rank-loader.js";
+import { epochOrder } from "./sampler.js";
+import { rankBatchCount, rankBatches, rankBatchSize, type Shard } from "./shard.js";
 import type { MapDataset } from "./types.js";
 
 export interface DataLoaderOptions {
@@ -22,13 +24,13 @@ export interface DataLoaderOptions {
   /** Batches made ahead; default 2. */
   readonly prefetch?: number;
 }
-/** Where a loader stands: batches given out in an epoch. What was only made ahead does not count. */
+/** Where a loader stands: batches given out in an epoch, of this worker once prepared. What was only made ahead does not count. */
 export interface LoaderState {
   readonly epoch: number;
   readonly batch: number;
 }
 export interface DataLoader<B = unknown> extends AsyncIterable<B> {
-  /** Batches per epoch. @throws ArgumentError ERR_NO_LENGTH over a stream. */
+  /** Batches per epoch; of this worker once prepared. @throws ArgumentError ERR_NO_LENGTH over a stream. */
   readonly length: number;
   readonly batchSize: number;
   /** The epoch of the next iteration; without it each iteration is one epoch further. */
@@ -53,13 +55,13 @@ export interface DataLoaderConstructor {
 
 type Rows = MapDataset<unknown> | AsyncIterable<unknown> | Iterable<unknown>;
 type AnyCollator = (rows: unknown[], floats: FloatPaths) => unknown;
+interface RowsOfBatch {
+  readonly rows: unknown[];
+  readonly realRows: number;
+  readonly last: boolean;
+}
 const isMap = (dataset: Rows): dataset is MapDataset<unknown> => "at" in dataset && typeof dataset.at === "function" && "length" in dataset;
 const fault = (code: string, message: string, hint: string): ArgumentError => new ArgumentError(`DataLoader: ${message}`, { code, hint });
-
-function whole(name: string, value: number, least: number): number {
-  if (Number.isInteger(value) && value >= least) return value;
-  throw fault("ERR_LOADER_OPTIONS", `${name} is ${value}`, `give a whole number of at least ${least}`);
-}
 
 /** The length of a map-style dataset. @throws ArgumentError ERR_LOADER_DATASET when it is no number of rows. */
 function rowsOf(dataset: MapDataset<unknown>): number {
@@ -80,18 +82,16 @@ function floatColumns(dataset: Rows): FloatPaths {
   return new Set(Object.entries(dataset.features).flatMap(([name, feature]) => (isFloat(feature) ? [name] : [])));
 }
 
-class BatchLoader<B> implements DataLoader<B> {
+class BatchLoader<B> extends RankLoader<B> {
   readonly dataset: Rows;
   readonly batchSize: number;
   readonly dropLast: boolean;
-  readonly #shuffle: { readonly seed: number } | undefined;
-  readonly #ahead: number;
+  #seed: number | undefined;
   readonly #collate: AnyCollator;
   readonly #floats: FloatPaths;
-  #position: LoaderState = { epoch: 0, batch: 0 };
-  #next: LoaderState = { epoch: 0, batch: 0 };
 
   constructor(dataset: Rows, options: DataLoaderOptions & { readonly collateFn?: AnyCollator | undefined } = {}) {
+    super(options.prefetch ?? 2);
     if (typeof dataset !== "object" || dataset === null || !(isMap(dataset) || Symbol.asyncIterator in dataset || Symbol.iterator in dataset)) {
       throw fault(
         "ERR_LOADER_DATASET",
@@ -110,77 +110,61 @@ class BatchLoader<B> implements DataLoader<B> {
     this.dataset = dataset;
     this.batchSize = whole("batchSize", options.batchSize ?? 1, 1);
     this.dropLast = options.dropLast ?? false;
-    this.#shuffle = options.shuffle ? { seed: whole("seed", options.seed ?? defaultGenerator().words(1)[0]!, 0) } : undefined;
-    this.#ahead = whole("prefetch", options.prefetch ?? 2, 0);
+    this.#seed = options.shuffle ? whole("seed", options.seed ?? defaultGenerator().words(1)[0]!, 0) : undefined;
     this.#collate = options.collateFn ?? defaultCollate;
     this.#floats = floatColumns(dataset);
   }
 
   get length(): number {
-    if (isMap(this.dataset)) return batchCount(rowsOf(this.dataset), this.batchSize, this.dropLast);
+    if (isMap(this.dataset)) return rankBatchCount(rowsOf(this.dataset), rankBatchSize(this.batchSize, this.share), this.dropLast, this.share);
     throw fault("ERR_NO_LENGTH", "a stream of rows has no length", "count the steps yourself");
   }
-  setEpoch(epoch: number): void {
-    this.#next = { epoch: whole("epoch", epoch, 0), batch: 0 };
+  override get seed(): number | undefined {
+    return this.#seed;
   }
-  state(): LoaderState {
-    return this.#position;
+  override set seed(seed: number | undefined) {
+    if (seed === this.#seed) return;
+    this.refuseWhileRunning("take another seed");
+    if ((seed === undefined) !== (this.#seed === undefined))
+      throw fault("ERR_LOADER_OPTIONS", `seed is ${seed}`, this.#seed === undefined ? "this loader does not shuffle" : "give a whole number");
+    this.#seed = seed === undefined ? undefined : whole("seed", seed, 0);
   }
-  loadState(state: LoaderState): void {
-    this.#next = { epoch: whole("epoch", state.epoch, 0), batch: whole("batch", state.batch, 0) };
-    this.#position = this.#next;
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<B, void, undefined> {
-    const { epoch, batch: from } = this.#next;
-    this.#next = { epoch: epoch + 1, batch: 0 };
-    this.#position = { epoch, batch: from };
-    for await (const batch of prefetch(this.#batches(epoch, from), this.#ahead)) {
-      this.#position = { epoch, batch: this.#position.epoch === epoch ? this.#position.batch + 1 : 1 };
-      yield batch;
-    }
-    this.#position = { epoch: epoch + 1, batch: 0 };
+  protected override checkShard(shard: Shard): void {
+    rankBatchSize(this.batchSize, shard);
   }
 
-  async *#batches(epoch: number, from: number): AsyncGenerator<B> {
-    for await (const rows of isMap(this.dataset) ? this.#chosen(this.dataset, epoch, from) : this.#streamed(this.dataset, from)) {
-      yield (await this.#collate(rows, this.#floats)) as B;
+  protected async *epochOf(epoch: number, from: number, shard: Shard): AsyncGenerator<GivenBatch<B>, void, undefined> {
+    for await (const { rows, ...use } of isMap(this.dataset) ? this.#chosen(this.dataset, epoch, from, shard) : this.#streamed(this.dataset, from, shard)) {
+      yield { batch: (await this.#collate(rows, this.#floats)) as B, rows: rows.length, ...use };
     }
   }
-  *#chosen(dataset: MapDataset<unknown>, epoch: number, from: number): Generator<unknown[]> {
-    for (const indices of batchesOf(epochOrder(rowsOf(dataset), epoch, this.#shuffle), this.batchSize, this.dropLast, from)) {
-      yield Array.from(indices, (i) => {
-        const row = dataset.at(i);
-        if (row === undefined)
-          throw fault(
-            "ERR_LOADER_DATASET",
-            `the dataset's at(${i}) gave undefined, its length is ${dataset.length}`,
-            "at must give a row for every index below length",
-          );
-        if (row instanceof Promise) {
-          row.catch(() => {}); // told of below
-          throw fault(
-            "ERR_LOADER_DATASET",
-            `the dataset's at(${i}) gave a promise`,
-            "at must not be async: give an async iterable of rows, or await in collateFn",
-          );
-        }
-        return row;
-      });
-    }
+  *#chosen(dataset: MapDataset<unknown>, epoch: number, from: number, shard: Shard): Generator<RowsOfBatch> {
+    const order = epochOrder(rowsOf(dataset), epoch, this.#seed);
+    for (const { rows, real, last } of rankBatches(order, rankBatchSize(this.batchSize, shard), this.dropLast, shard, from))
+      yield { rows: Array.from(rows, (i) => rowAt(dataset, i)), realRows: real, last };
   }
-  async *#streamed(dataset: AsyncIterable<unknown> | Iterable<unknown>, from: number): AsyncGenerator<unknown[]> {
-    let rows: unknown[] = [];
-    let skip = from * this.batchSize;
-    for await (const row of dataset) {
-      if (skip-- > 0) continue;
-      rows.push(row);
-      if (rows.length < this.batchSize) continue;
-      yield rows;
-      rows = [];
-    }
-    if (rows.length > 0 && !this.dropLast) yield rows;
+  async *#streamed(dataset: AsyncIterable<unknown> | Iterable<unknown>, from: number, shard: Shard): AsyncGenerator<RowsOfBatch> {
+    const dealt = deal(dataset, rankBatchSize(this.batchSize, shard), this.dropLast, shard, from);
+    // Reading ahead delays a batch: not for a plain loader, of which nobody asks which is the last.
+    if (!this.sharded) for await (const { items, real } of dealt) yield { rows: items, realRows: real, last: false };
+    else for await (const { value, last } of lookAhead(dealt)) yield { rows: value.items, realRows: value.real, last };
   }
+}
+
+/** @throws ArgumentError ERR_LOADER_DATASET when the dataset gives none. */
+function rowAt(dataset: MapDataset<unknown>, i: number): unknown {
+  const row = dataset.at(i);
+  if (row === undefined)
+    throw fault(
+      "ERR_LOADER_DATASET",
+      `the dataset's at(${i}) gave undefined, its length is ${dataset.length}`,
+      "at must give a row for every index below length",
+    );
+  if (row instanceof Promise) {
+    row.catch(() => {}); // told of below
+    throw fault("ERR_LOADER_DATASET", `the dataset's at(${i}) gave a promise`, "at must not be async: give an async iterable of rows, or await in collateFn");
+  }
+  return row;
 }
 
 /**

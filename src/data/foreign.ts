@@ -1,0 +1,88 @@
+// A foreign iterable of ready batches as a loader: every rank reads all of them and takes its own.
+import { ArgumentError } from "../errors.js";
+import { Tensor } from "../tensor/index.js";
+import { deal, lookAhead } from "./deal.js";
+import { type GivenBatch, RankLoader } from "./rank-loader.js";
+import { rankBatchCount, type Shard, type ShardOptions } from "./shard.js";
+
+/** What a foreign loader may offer beside its batches. */
+interface ForeignLoader<B> {
+  readonly length?: unknown;
+  readonly batchSize?: unknown;
+  setEpoch?(epoch: number): unknown;
+  [Symbol.asyncIterator]?(): AsyncIterator<B>;
+}
+type Batches<B> = AsyncIterable<B> | Iterable<B>;
+
+/** Rows of a batch: the first dimension of the first tensor or typed array in it, else the length of the first list; 1 when it holds none. */
+export const rowsOfBatch = (batch: unknown): number =>
+  find(batch, tensorRows) ?? find(batch, (value) => (Array.isArray(value) ? value.length : undefined)) ?? 1;
+
+function tensorRows(value: object): number | undefined {
+  if (value instanceof Tensor) return value.shape[0];
+  return ArrayBuffer.isView(value) && !(value instanceof DataView) ? (value as Uint8Array).length : undefined;
+}
+const MAX_DEPTH = 8; // a batch may hold itself
+const MAX_PARTS = 8; // lists of many rows are not searched to their end
+function find(value: unknown, rows: (value: object) => number | undefined, depth = 0): number | undefined {
+  if (typeof value !== "object" || value === null || depth > MAX_DEPTH) return undefined;
+  const own = rows(value);
+  if (own !== undefined || value instanceof Tensor || ArrayBuffer.isView(value)) return own;
+  for (const part of Array.isArray(value) ? value.slice(0, MAX_PARTS) : Object.values(value)) {
+    const inner = find(part, rows, depth + 1);
+    if (inner !== undefined) return inner;
+  }
+  return undefined;
+}
+
+class ShardedBatches<B> extends RankLoader<B> {
+  readonly source: Batches<B>;
+
+  constructor(source: Batches<B>) {
+    super(1);
+    this.source = source;
+  }
+  /** What the foreign loader says; NaN when it does not. */
+  get batchSize(): number {
+    const { batchSize } = this.source as ForeignLoader<B>;
+    return typeof batchSize === "number" ? batchSize : Number.NaN;
+  }
+  get length(): number {
+    const { length } = this.source as ForeignLoader<B>;
+    if (typeof length === "number" && Number.isInteger(length) && length >= 0) return rankBatchCount(length, 1, false, this.share);
+    throw new ArgumentError("this loader does not know its length", {
+      code: "ERR_NO_LENGTH",
+      hint: "count the steps yourself, or give the iterable a property length (its number of batches)",
+    });
+  }
+  override setEpoch(epoch: number): void {
+    super.setEpoch(epoch);
+    (this.source as ForeignLoader<B>).setEpoch?.(epoch);
+  }
+  protected override checkShard({ split }: Shard): void {
+    if (split)
+      throw new ArgumentError("splitBatches: ready batches cannot be split", {
+        code: "ERR_LOADER_SHARD",
+        hint: "give a DataLoader over rows, or leave splitBatches out",
+      });
+  }
+
+  protected async *epochOf(_epoch: number, from: number, shard: Shard): AsyncGenerator<GivenBatch<B>, void, undefined> {
+    for await (const { value, last } of lookAhead(deal(this.source, 1, false, shard, from))) {
+      const batch = value.items[0]!;
+      const rows = rowsOfBatch(batch);
+      yield { batch, rows, realRows: value.real === 1 ? rows : 0, last };
+    }
+  }
+}
+
+/**
+ * The batches of one rank out of an iterable of batches: number k goes to rank k mod P; for even batches the first ones are given out again where a last round lacks some.
+ * Its length is known when the iterable has one; going on in the middle of an epoch reads what was consumed once more.
+ * @internal
+ */
+export function shardedBatches<B>(source: Batches<B>, options: ShardOptions): RankLoader<B> {
+  const loader = new ShardedBatches(source);
+  loader.shard(options);
+  return loader;
+}
