@@ -5,6 +5,38 @@ import { processTerminal } from "./progress/terminal.js";
 
 export type { ProgressBar, ProgressOptions } from "./progress/bar.js";
 
+type Items<T> = (AsyncIterable<T> | Iterable<T>) & { readonly length?: number };
+
+/** Bars of one process. */
+export interface Progress {
+  (total: number, options?: ProgressOptions): ProgressBar;
+  <T>(items: Items<T>, options?: ProgressOptions): ProgressBar & AsyncIterable<T>;
+}
+/** Of which job the process that draws is a part. */
+export interface ProgressWorld {
+  /** false: bars count and draw nothing, because another process draws. */
+  readonly enabled: boolean;
+  /** Each of them works on a loader's batch while this one counts a step; default 1. */
+  readonly numProcesses?: number;
+}
+
+/**
+ * Makes `progress` for a process of a job: only the one that is enabled draws, and over a DataLoader its rate is that of all processes together.
+ *
+ * @example
+ * const progress = createProgress({ enabled: rank === 0, numProcesses: 2 });
+ */
+export function createProgress({ enabled, numProcesses = 1 }: ProgressWorld): Progress {
+  return <T>(what: number | Items<T>, options: ProgressOptions = {}): Bar & AsyncIterable<T> => {
+    const shown = { ...options, enabled: enabled && options.enabled !== false };
+    // A bar over a number of steps cannot be iterated; the overloads say so.
+    if (typeof what === "number") return new Bar(processTerminal(), what, { ...shown, closesItself: true }) as Bar & AsyncIterable<T>;
+    if (typeof what === "object" && what !== null && (Symbol.asyncIterator in what || Symbol.iterator in what))
+      return new IteratingBar(processTerminal(), what, shown, numProcesses);
+    throw new ArgumentError(`progress: ${String(what)} cannot be counted`, { code: "ERR_PROGRESS", hint: "give a number of steps or something to iterate" });
+  };
+}
+
 /**
  * A bar on stderr: samples a second, time left, and what setPostfix was given. On a TTY one line that moves; elsewhere a plain line every five seconds and one at the end.
  * NO_COLOR and narrow terminals are honoured.
@@ -16,11 +48,4 @@ export type { ProgressBar, ProgressOptions } from "./progress/bar.js";
  * bar.setPostfix({ loss: 0.0841 });
  * for await (const batch of progress(loader, { description: "eval" })) { ... }
  */
-export function progress(total: number, options?: ProgressOptions): ProgressBar;
-export function progress<T>(items: (AsyncIterable<T> | Iterable<T>) & { readonly length?: number }, options?: ProgressOptions): ProgressBar & AsyncIterable<T>;
-export function progress<T>(what: number | ((AsyncIterable<T> | Iterable<T>) & { readonly length?: number }), options: ProgressOptions = {}): ProgressBar {
-  if (typeof what === "number") return new Bar(processTerminal(), what, { ...options, closesItself: true });
-  if (typeof what === "object" && what !== null && (Symbol.asyncIterator in what || Symbol.iterator in what))
-    return new IteratingBar(processTerminal(), what, options);
-  throw new ArgumentError(`progress: ${String(what)} cannot be counted`, { code: "ERR_PROGRESS", hint: "give a number of steps or something to iterate" });
-}
+export const progress: Progress = createProgress({ enabled: true });

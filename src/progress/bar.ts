@@ -129,9 +129,12 @@ function lengthOf(items: { readonly length?: number }): number | undefined {
 /** A bar that is iterated in place of the items: counts each as it is given out, closes when the loop ends, however it ends. */
 export class IteratingBar<T> extends Bar implements AsyncIterable<T> {
   readonly #items: AsyncIterable<T> | Iterable<T>;
-  constructor(terminal: Terminal, items: (AsyncIterable<T> | Iterable<T>) & { readonly length?: number }, options: ProgressOptions) {
+  /** `processes` work on a batch each while this one counts a step. */
+  constructor(terminal: Terminal, items: (AsyncIterable<T> | Iterable<T>) & { readonly length?: number }, options: ProgressOptions, processes = 1) {
     const { batchSize } = items as { readonly batchSize?: unknown };
-    super(terminal, lengthOf(items), { ...(typeof batchSize === "number" ? { unit: "samples", unitScale: batchSize } : {}), ...options });
+    // A foreign loader may not know its own: NaN.
+    const samples = typeof batchSize === "number" && batchSize > 0 ? { unit: "samples", unitScale: batchSize * processes } : {};
+    super(terminal, lengthOf(items), { ...samples, ...options });
     this.#items = items;
   }
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {

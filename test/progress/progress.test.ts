@@ -5,7 +5,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { Bar, IteratingBar } from "../../src/progress/bar.js";
 import { clockText, numberText, progressLine } from "../../src/progress/line.js";
-import { progress } from "../../src/progress.js";
+import { createProgress, progress } from "../../src/progress.js";
 
 /** A terminal that keeps what it is shown, with a clock that is set by hand. */
 function screen(options: { isTTY?: boolean; columns?: number; color?: boolean } = {}) {
@@ -152,4 +152,35 @@ test("a terminal that says it has no columns gets a whole line", () => {
   const program = `Object.assign(process.stderr, { isTTY: true, columns: 0 }); const { progress } = await import(${JSON.stringify(module)}); progress(2).update(2);`;
   const { stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", program], { encoding: "utf8", env: { ...process.env, COLUMNS: "" } });
   assert.match(stderr, /100% {2}2\/2/);
+});
+
+test("of a job's processes one draws, and the rate over a loader is that of all", async () => {
+  const terminal = screen({ isTTY: false });
+  const loader = Object.assign(["a", "b"], { batchSize: 4 });
+  for await (const _ of new IteratingBar(terminal, loader, {}, 3)) terminal.clock.ms += 1000;
+  assert.match(terminal.shown.join(""), /2\/2 {2}12\.0 samples\/s/);
+
+  const url = new URL("../../src/progress.js", import.meta.url).href;
+  const script = `import { createProgress } from ${JSON.stringify(url)}; const progress = createProgress({ enabled: process.argv[1] === "0" });
+    const bar = progress(2); bar.update(2); for await (const _ of progress(["x"])); progress(1, { enabled: false }).update(); console.log(bar.n);`;
+  const run = (rank: string) => spawnSync(process.execPath, ["--input-type=module", "-e", script, rank], { encoding: "utf8" });
+  assert.equal(run("0").stderr.trim().split("\n").length, 2);
+  assert.deepEqual([run("1").stderr, run("1").stdout], ["", "2\n"]);
+  assert.throws(() => createProgress({ enabled: false })(Number.NaN), { code: "ERR_PROGRESS" });
+});
+
+test("a loader that does not know its batch size is counted in steps", async () => {
+  const terminal = screen({ isTTY: false });
+  for await (const _ of new IteratingBar(terminal, Object.assign(["a", "b"], { batchSize: Number.NaN }), {})) terminal.clock.ms += 1000;
+  assert.match(terminal.shown.join(""), /2\/2 {2}1\.0 steps\/s/);
+});
+
+test("the library's own bars are drawn by the first of a launched job's workers, and by a process whose variables are odd", () => {
+  const url = new URL("../../src/progress/delayed.js", import.meta.url).href;
+  const script = `import { delayedProgress } from ${JSON.stringify(url)}; const bar = delayedProgress(2, "map", false); bar.update(2); bar.close();`;
+  const drawn = (env: Readonly<Record<string, string>>) =>
+    spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8", env: { ...process.env, ...env } }).stderr.includes("2/2");
+  const worker = { WORLD_SIZE: "2", LOCAL_WORLD_SIZE: "2", MASTER_ADDR: "127.0.0.1", MASTER_PORT: "29500" };
+  assert.deepEqual([drawn({}), drawn({ ...worker, RANK: "0", LOCAL_RANK: "0" }), drawn({ ...worker, RANK: "1", LOCAL_RANK: "1" })], [true, true, false]);
+  assert.equal(drawn({ RANK: "1" }), true);
 });
