@@ -56,4 +56,8 @@ class Job {
 // JS thread. The promise keeps the process alive until the job is settled. Jobs still queued when the environment ends are dropped unexecuted.
 Napi::Promise submit(Napi::Env env, std::unique_ptr<Job> job);
 
+// The same on a thread of its own for work that waits for other processes (collectives), so that runs and kernels go on meanwhile. It has no Parallel and computes
+// denormals exactly: what is sent must arrive as it was.
+Napi::Promise submitComm(Napi::Env env, std::unique_ptr<Job> job);
+
 }  // namespace accelerate_ts

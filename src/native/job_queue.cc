@@ -22,10 +22,10 @@ Registry& registry() {
   return *registry;
 }
 
-void execute(Job& job) {
+void execute(Job& job, bool computes) {
   if (job.interrupted()) return job.fail("ERR_ABORTED", "the job was aborted before it began");
   try {
-    const Ort* runtime = ort();
+    const Ort* runtime = computes ? ort() : nullptr;
     job.execute(runtime == nullptr ? Parallel() : runtime->pool->parallel());
   } catch (const std::exception& error) {
     job.fail("ERR_NATIVE", error.what());
@@ -61,7 +61,7 @@ void Lane::push(std::unique_ptr<Job> job) {
 }
 
 void Lane::loop() {
-  flushDenormals();
+  if (computes_) flushDenormals();
   for (;;) {
     Job* job;
     {
@@ -72,7 +72,7 @@ void Lane::loop() {
       queue_.pop_front();
       job = current_.get();
     }
-    execute(*job);
+    execute(*job, computes_);
     std::unique_ptr<Job> done;
     {
       std::lock_guard<std::mutex> lock(mutex_);
@@ -95,9 +95,7 @@ void Lane::halt() {
   if (thread_.joinable()) thread_.join();
 }
 
-JobQueue::JobQueue(Napi::Env env)
-    : running_([](void* queue, std::unique_ptr<Job> job) { static_cast<JobQueue*>(queue)->finish(std::move(job)); }, this),
-      making_([](void* queue, std::unique_ptr<Job> job) { static_cast<JobQueue*>(queue)->finish(std::move(job)); }, this) {
+JobQueue::JobQueue(Napi::Env env) : running_(true, done, this), making_(true, done, this), waiting_(false, done, this) {
   napi_create_threadsafe_function(env, nullptr, nullptr, Napi::String::New(env, "accelerate-ts jobs"), 0, 1, nullptr, nullptr, this, wakeJs, &wake_);
   napi_unref_threadsafe_function(env, wake_);
   // After the function above: hooks run last in, first out, and the threads must be gone before it is.
@@ -119,7 +117,10 @@ JobQueue::~JobQueue() {
 void JobQueue::halt() {
   running_.halt();
   making_.halt();
+  waiting_.halt();
 }
+
+void JobQueue::done(void* queue, std::unique_ptr<Job> job) { static_cast<JobQueue*>(queue)->finish(std::move(job)); }
 
 void JobQueue::listen(Napi::Env env) {
   if (std::exchange(listening_, true)) return;
@@ -139,11 +140,11 @@ void JobQueue::haltAll() {
   for (JobQueue* queue : all.queues) queue->halt();
 }
 
-Napi::Promise JobQueue::submit(Napi::Env env, std::unique_ptr<Job> job, bool making) {
+Napi::Promise JobQueue::submit(Napi::Env env, std::unique_ptr<Job> job, LaneName lane) {
   job->deferred_ = std::make_unique<Napi::Promise::Deferred>(env);
   const Napi::Promise promise = job->deferred_->Promise();
   if (pending_++ == 0) napi_ref_threadsafe_function(env, wake_);
-  (making ? making_ : running_).push(std::move(job));
+  (lane == LaneName::run ? running_ : lane == LaneName::make ? making_ : waiting_).push(std::move(job));
   return promise;
 }
 
@@ -188,6 +189,12 @@ void JobQueue::settle(napi_env raw) {
   if (pending_ == 0) napi_unref_threadsafe_function(env, wake_);
 }
 
-Napi::Promise submit(Napi::Env env, std::unique_ptr<Job> job) { return env.GetInstanceData<AddonData>()->jobs.submit(env, std::move(job), false); }
+Napi::Promise submit(Napi::Env env, std::unique_ptr<Job> job) { return env.GetInstanceData<AddonData>()->jobs.submit(env, std::move(job), LaneName::run); }
+
+Napi::Promise submitComm(Napi::Env env, std::unique_ptr<Job> job) {
+  JobQueue& jobs = env.GetInstanceData<AddonData>()->jobs;
+  jobs.listen(env);  // a group needs no runtime, so nobody else may have asked for the "exit" event
+  return jobs.submit(env, std::move(job), LaneName::comm);
+}
 
 }  // namespace accelerate_ts

@@ -17,7 +17,8 @@ namespace accelerate_ts {
 class Lane {
  public:
   using Done = void (*)(void* context, std::unique_ptr<Job> job);
-  Lane(Done done, void* context) : done_(done), context_(context) {}
+  // computes: its jobs get the pool's threads, and denormals are flushed as everywhere where models are computed.
+  Lane(bool computes, Done done, void* context) : computes_(computes), done_(done), context_(context) {}
 
   void push(std::unique_ptr<Job> job);
   // Any thread, no N-API, more than once: interrupts the job in execution and joins the thread. What was queued stays in the lane.
@@ -26,6 +27,7 @@ class Lane {
  private:
   void loop();
 
+  const bool computes_;
   const Done done_;
   void* const context_;
   std::mutex mutex_;
@@ -37,6 +39,9 @@ class Lane {
   std::mutex joining_;
 };
 
+// Runs and kernels share a lane; sessions are made on another, so that a program compiles while another runs; collectives wait on a third.
+enum class LaneName { run, make, comm };
+
 class JobQueue {
  public:
   // JS thread. The threads are ended by whatever comes first, so that none runs while memory, pool and library are torn down; each interrupts the job in execution and joins:
@@ -46,8 +51,8 @@ class JobQueue {
   explicit JobQueue(Napi::Env env);
   ~JobQueue();
 
-  // JS thread. Runs and kernels share a lane; sessions are made on the other, so that a program compiles while another runs.
-  Napi::Promise submit(Napi::Env env, std::unique_ptr<Job> job, bool making);
+  // JS thread.
+  Napi::Promise submit(Napi::Env env, std::unique_ptr<Job> job, LaneName lane);
 
   void halt();
   static void haltAll();
@@ -57,12 +62,14 @@ class JobQueue {
   void listen(Napi::Env env);
 
  private:
+  static void done(void* queue, std::unique_ptr<Job> job);
   static void wakeJs(napi_env env, napi_value callback, void* context, void* data);
   void finish(std::unique_ptr<Job> job);
   void settle(napi_env env);
 
   Lane running_;
   Lane making_;
+  Lane waiting_;
   napi_threadsafe_function wake_ = nullptr;
   size_t pending_ = 0;
   bool listening_ = false;

@@ -152,7 +152,7 @@ Napi::Value createSession(const Napi::CallbackInfo& info) {
   request.profile = info[3].As<Napi::String>();
   auto job = std::make_unique<MakeSession>(bytesOf(env, info[0]), std::move(request));
   job->keep(info[0].As<Napi::Object>());
-  return env.GetInstanceData<AddonData>()->jobs.submit(env, std::move(job), true);
+  return env.GetInstanceData<AddonData>()->jobs.submit(env, std::move(job), LaneName::make);
 }
 
 // closeSession(session): Promise<void>; its bindings are closed before.

@@ -1,0 +1,351 @@
+// Stages are counters that others wait for: first spinning, then asleep on a futex, and never without looking whether the wait can still end.
+#include "group.h"
+
+#if defined(__linux__)
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <cstdio>
+#include <cstring>
+
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+
+namespace accelerate_ts::comm {
+namespace {
+
+// Longer than the distance between two ranks that run side by side, shorter than what a core could do meanwhile.
+constexpr int64_t spinWithCores = 50000, spinCrowded = 0;
+constexpr int crowdedYields = 2;
+// Between two looks at the processes of the peers: a death is seen within 100 ms.
+constexpr long napNs = 20 * kMillisecond;
+
+void pauseCpu() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+long futex(std::atomic<uint32_t>& word, int operation, uint32_t value, const timespec* timeout) {
+  return syscall(SYS_futex, reinterpret_cast<uint32_t*>(&word), operation, value, timeout, nullptr, 0);
+}
+
+/// Field 22 of /proc/<pid>/stat; 0: no such process, or one that has ended and only waits for its parent.
+uint64_t startTimeOf(int pid) {
+  char path[40], text[1024];
+  std::snprintf(path, sizeof path, "/proc/%d/stat", pid);
+  const Descriptor fd(open(path, O_RDONLY | O_CLOEXEC));
+  const ssize_t length = fd ? read(fd.get(), text, sizeof text - 1) : -1;
+  if (length <= 0) return 0;
+  text[length] = 0;
+  // The name, field 2, may hold blanks and brackets.
+  const char* field = std::strrchr(text, ')');
+  if (field == nullptr || field[1] == 0 || field[2] == 'Z' || field[2] == 'X') return 0;
+  for (int i = 2; i < 22 && field != nullptr; i++) field = std::strchr(field + 1, ' ');
+  return field == nullptr ? 0 : std::strtoull(field, nullptr, 10);
+}
+
+void copyText(char* into, size_t room, const std::string& text) {
+  size_t length = std::min(text.size(), room - 1);
+  // No half characters.
+  if (length < text.size()) while (length > 0 && (static_cast<unsigned char>(text[length]) & 0xC0) == 0x80) length--;
+  std::memcpy(into, text.data(), length);
+  into[length] = 0;
+}
+
+std::string boundedText(const char* text, size_t room) { return std::string(text, strnlen(text, room)); }
+
+}  // namespace
+
+int64_t monotonic() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return int64_t{now.tv_sec} * 1000000000 + now.tv_nsec;
+}
+
+std::shared_ptr<Group> Group::create(std::vector<int> names, size_t window, std::string& error) {
+  std::shared_ptr<Group> group(new Group(std::move(names), 0));
+  const size_t ranks = static_cast<size_t>(group->size_);
+  if (!createShared(totalBytes(ranks, window), group->shared_, error)) return nullptr;
+  Page* page = reinterpret_cast<Page*>(group->shared_.mapping.data());  // zeroed: what all atomics begin with
+  page->magic = kMagic;
+  page->ranks = static_cast<uint32_t>(ranks);
+  page->window = window;
+  page->total = totalBytes(ranks, window);
+  if (getrandom(page->nonce, sizeof page->nonce, 0) != static_cast<ssize_t>(sizeof page->nonce)) {
+    error = std::string("no random numbers: ") + std::strerror(errno);
+    return nullptr;
+  }
+  group->lay(group->shared_.mapping.data());
+  group->introduce();
+  return group;
+}
+
+std::shared_ptr<Group> Group::attach(const FileName& file, const std::string& nonce, int rank, std::vector<int> names, std::string& error) {
+  std::shared_ptr<Group> group(new Group(std::move(names), rank));
+  if (file.bytes < sizeof(Page)) {
+    error = "the memory of the group is too small";
+    return nullptr;
+  }
+  if (!openShared(file, group->shared_.mapping, error)) return nullptr;
+  const Page* page = reinterpret_cast<const Page*>(group->shared_.mapping.data());
+  if (page->magic != kMagic || page->ranks != static_cast<uint32_t>(group->size_) || page->total != file.bytes || page->total != totalBytes(page->ranks, page->window)) {
+    error = pathOf(file) + " has the layout of another version of accelerate-ts";
+    return nullptr;
+  }
+  group->lay(group->shared_.mapping.data());
+  if (group->nonce() != nonce) {
+    error = pathOf(file) + " belongs to another group";
+    return nullptr;
+  }
+  group->shared_.name = file;
+  group->introduce();
+  return group;
+}
+
+Group::~Group() { depart(RankState::left, "its thread ended"); }
+
+void Group::lay(char* memory) {
+  page_ = reinterpret_cast<Page*>(memory);
+  window_ = page_->window;
+  windows_ = memory + pageBytes(static_cast<size_t>(size_));
+  processes_.resize(static_cast<size_t>(size_));
+}
+
+void Group::introduce() {
+  Slot& own = slot(rank_);
+  // More cores than kCoreWords * 64 are no case of want.
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) == 0)
+    for (size_t core = 0; core < kCoreWords * 64 && core < CPU_SETSIZE; core++)
+      if (CPU_ISSET(core, &set)) own.cores[core / 64] |= uint64_t{1} << (core % 64);
+  own.startTime.store(startTimeOf(getpid()), std::memory_order_relaxed);
+  own.pid.store(getpid(), std::memory_order_release);
+  own.state.store(static_cast<uint32_t>(RankState::here), std::memory_order_release);
+  departed_.store(false, std::memory_order_relaxed);
+}
+
+std::string Group::nonce() const {
+  std::string text;
+  for (const unsigned char byte : page_->nonce) {
+    char digits[3];
+    std::snprintf(digits, sizeof digits, "%02x", byte);
+    text += digits;
+  }
+  return text;
+}
+
+void Group::settleIn() {
+  uint64_t cores[kCoreWords] = {};
+  int count = 0;
+  for (size_t word = 0; word < kCoreWords; word++) {
+    for (int r = 0; r < size_; r++) cores[word] |= slot(r).cores[word];
+    count += __builtin_popcountll(cores[word]);
+  }
+  spin_ = size_ <= count ? spinWithCores : spinCrowded;
+  for (int r = 0; r < size_; r++) dead(r);
+}
+
+bool Group::dead(int rank) {
+  if (rank == rank_) return false;
+  const int pid = slot(rank).pid.load(std::memory_order_acquire);
+  if (pid == 0 || pid == getpid()) return false;
+  Descriptor& process = processes_[static_cast<size_t>(rank)];
+  const uint64_t start = slot(rank).startTime.load(std::memory_order_relaxed);
+  if (!process) {
+    const int fd = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
+    if (fd < 0 && errno == ESRCH) return true;
+    // Looked at after the descriptor is there: the number may have gone to another process.
+    const uint64_t now = startTimeOf(pid);
+    if (fd < 0 || now != start) {
+      if (fd >= 0) close(fd);
+      return now != start;
+    }
+    process = Descriptor(fd);
+  }
+  pollfd ended = {process.get(), POLLIN, 0};
+  return poll(&ended, 1, 0) == 1 && ended.revents != 0;
+}
+
+bool Group::enter(const Call& call, int64_t timeoutNs, const std::atomic<bool>& interrupted) {
+  call_ = call;
+  timeout_ = timeoutNs;
+  interrupted_ = &interrupted;
+  first_ = stage_ + 1;
+  if (departed() || faulted()) return false;
+  Slot& own = slot(rank_);
+  own.version.fetch_add(1, std::memory_order_acq_rel);
+  std::memcpy(&own.calls[first_ & 1], &call_, sizeof call_);
+  own.newest.store(first_ & 1, std::memory_order_relaxed);
+  own.since.store(monotonic(), std::memory_order_relaxed);
+  own.waiting.store(1, std::memory_order_relaxed);
+  own.version.fetch_add(1, std::memory_order_release);
+  return true;
+}
+
+void Group::leave() {
+  Slot& own = slot(rank_);
+  own.version.fetch_add(1, std::memory_order_acq_rel);
+  own.since.store(monotonic(), std::memory_order_relaxed);
+  own.waiting.store(0, std::memory_order_relaxed);
+  own.version.fetch_add(1, std::memory_order_release);
+}
+
+void Group::post() {
+  Slot& own = slot(rank_);
+  // Sequentially consistent with sleepOn: either the sleeper sees the stage, or it is seen here.
+  own.stage.store(++stage_, std::memory_order_seq_cst);
+  if (own.sleepers.load(std::memory_order_seq_cst) != 0) futex(own.stage, FUTEX_WAKE, INT_MAX, nullptr);
+}
+
+bool Group::allReached(uint32_t stage) const {
+  for (int r = 0; r < size_; r++)
+    if (!reached(r, stage)) return false;
+  return true;
+}
+
+bool Group::sleepOn(int rank, uint32_t stage) const {
+  Slot& peer = slot(rank);
+  peer.sleepers.fetch_add(1, std::memory_order_seq_cst);
+  const uint32_t seen = peer.stage.load(std::memory_order_seq_cst);
+  long slept = 0;
+  if (static_cast<int32_t>(seen - stage) < 0) {
+    const timespec nap = {0, napNs};
+    slept = futex(peer.stage, FUTEX_WAIT, seen, &nap);
+  }
+  const bool timedOut = slept != 0 && errno == ETIMEDOUT;
+  peer.sleepers.fetch_sub(1, std::memory_order_seq_cst);
+  return timedOut;
+}
+
+bool Group::await() {
+  const uint32_t stage = stage_;
+  if (allReached(stage)) return !faulted();
+  const int64_t began = monotonic();
+  if (spin_ > 0) {
+    for (int round = 1; !allReached(stage); round++) {
+      if (faulted()) return false;
+      pauseCpu();
+      if (round % 32 == 0 && monotonic() - began > spin_) break;
+    }
+  } else {
+    for (int i = 0; i < crowdedYields && !allReached(stage); i++) sched_yield();
+  }
+  int64_t looked = 0;
+  for (;;) {
+    int missing = 0;
+    while (missing < size_ && reached(missing, stage)) missing++;
+    if (missing == size_) return !faulted();
+    if (faulted() || departed() || interrupted_->load(std::memory_order_relaxed)) return false;
+    const bool quiet = sleepOn(missing, stage);
+    // A rank that posts often wakes often; the processes are looked at in their own time.
+    const int64_t now = monotonic();
+    if (!quiet && now - looked < napNs && slot(missing).state.load(std::memory_order_acquire) == static_cast<uint32_t>(RankState::here)) continue;
+    looked = now;
+    Fault fault = trouble(stage);
+    if (fault.code.empty() && now - began >= timeout_ && !allReached(stage)) fault = timedOut(stage);
+    if (fault.code.empty()) continue;
+    // Ranks that differ are the reason why the missing one left or failed, if they do.
+    const Fault differing = stage == first_ ? mismatch() : Fault{};
+    raise(differing.code.empty() ? fault : differing);
+    return false;
+  }
+}
+
+Fault Group::trouble(uint32_t stage) {
+  for (int r = 0; r < size_; r++) {
+    if (r == rank_) continue;
+    // The state first: a rank that has left had posted its last stage before.
+    const auto state = static_cast<RankState>(slot(r).state.load(std::memory_order_acquire));
+    if (state == RankState::failed) return lost(r, "was lost", boundedText(slot(r).reason, kReasonChars));
+    if (state == RankState::left) {
+      if (!reached(r, stage)) return lost(r, "has left the group", boundedText(slot(r).reason, kReasonChars));
+    } else if (dead(r)) {
+      // Between the first look and its death it may have said good-bye.
+      const auto last = static_cast<RankState>(slot(r).state.load(std::memory_order_acquire));
+      if (last == RankState::left || last == RankState::failed) return trouble(stage);
+      return lost(r, "was lost", "its process " + std::to_string(slot(r).pid.load(std::memory_order_relaxed)) + " has ended");
+    }
+  }
+  return {};
+}
+
+bool Group::agreed() {
+  const Fault fault = mismatch();
+  if (fault.code.empty()) return true;
+  raise(fault);
+  return false;
+}
+
+Glimpse Group::look(int rank) const {
+  const Slot& slot = this->slot(rank);
+  Glimpse glimpse;
+  glimpse.state = static_cast<RankState>(slot.state.load(std::memory_order_acquire));
+  if (glimpse.state == RankState::left || glimpse.state == RankState::failed) glimpse.reason = boundedText(slot.reason, kReasonChars);
+  // A writer that died half way leaves an odd version: what is there must do then.
+  for (int attempt = 0; attempt < 1000; attempt++) {
+    const uint32_t before = slot.version.load(std::memory_order_acquire);
+    glimpse.waiting = slot.waiting.load(std::memory_order_relaxed) != 0;
+    glimpse.since = slot.since.load(std::memory_order_relaxed);
+    std::memcpy(static_cast<void*>(&glimpse.call), &slot.calls[slot.newest.load(std::memory_order_relaxed) & 1], sizeof glimpse.call);
+    std::atomic_thread_fence(std::memory_order_acquire);
+    if (before % 2 == 0 && slot.version.load(std::memory_order_relaxed) == before) break;
+    pauseCpu();
+  }
+  glimpse.call.site[kSiteChars - 1] = glimpse.call.purpose[kPurposeChars - 1] = 0;
+  return glimpse;
+}
+
+void Group::raise(const Fault& fault) {
+  uint32_t none = static_cast<uint32_t>(FaultState::none);
+  if (page_->fault.compare_exchange_strong(none, static_cast<uint32_t>(FaultState::written), std::memory_order_acq_rel)) {
+    copyText(page_->faultCode, kCodeChars, fault.code);
+    copyText(page_->faultMessage, kMessageChars, fault.message);
+    page_->faultRanks = static_cast<uint32_t>(std::min(fault.ranks.size(), kMaxRanks));
+    for (uint32_t i = 0; i < page_->faultRanks; i++) page_->faultRank[i] = static_cast<uint16_t>(fault.ranks[i]);
+    page_->fault.store(static_cast<uint32_t>(FaultState::set), std::memory_order_release);
+  }
+  wakeAll();
+}
+
+Fault Group::fault() const {
+  uint32_t state = page_->fault.load(std::memory_order_acquire);
+  // Another rank is writing it: a matter of microseconds, unless it dies doing so.
+  for (const int64_t end = monotonic() + 100 * kMillisecond; state == static_cast<uint32_t>(FaultState::written) && monotonic() < end;) {
+    sched_yield();
+    state = page_->fault.load(std::memory_order_acquire);
+  }
+  if (state == static_cast<uint32_t>(FaultState::none)) return {};
+  if (state != static_cast<uint32_t>(FaultState::set)) return {"ERR_PEER_LOST", "a rank died while it reported a failure of the group", {}};
+  Fault fault = {boundedText(page_->faultCode, kCodeChars), boundedText(page_->faultMessage, kMessageChars), {}};
+  for (uint32_t i = 0; i < page_->faultRanks && i < kMaxRanks; i++) fault.ranks.push_back(page_->faultRank[i]);
+  return fault;
+}
+
+void Group::depart(RankState state, const std::string& reason) {
+  if (departed_.exchange(true)) return;
+  Slot& own = slot(rank_);
+  copyText(own.reason, kReasonChars, reason);
+  own.state.store(static_cast<uint32_t>(state), std::memory_order_release);
+  wakeAll();
+}
+
+void Group::wakeAll() const {
+  for (int r = 0; r < size_; r++) futex(slot(r).stage, FUTEX_WAKE, INT_MAX, nullptr);
+}
+
+}  // namespace accelerate_ts::comm
+#endif
