@@ -22,7 +22,13 @@ export type WorkerEvent =
   /** Where the worker is; sent at most a few times per second. For "failed in step 81" and for watchdogs. */
   | { readonly kind: "progress"; readonly step: number; readonly epoch?: number }
   /** It waits in a collective for longer than the watchdog allows: the ranks that are there and those that are missing. */
-  | { readonly kind: "stalled"; readonly waitedMs: number; readonly collective: string; readonly waiting: readonly number[]; readonly missing: readonly number[] }
+  | {
+      readonly kind: "stalled";
+      readonly waitedMs: number;
+      readonly collective: string;
+      readonly waiting: readonly number[];
+      readonly missing: readonly number[];
+    }
   /** Its group has ended. */
   | { readonly kind: "fault"; readonly fault: CollectiveFault }
   /** It stops because it was asked to, with everything saved. */

@@ -1,0 +1,89 @@
+// All writes of a worker to its agent go through one synchronous queue per descriptor, so that the last words of a dying process begin at the border of a frame.
+import { writeSync } from "node:fs";
+
+/** Between two tries while the agent does not read. */
+const retryMs = 2;
+/** For last words. */
+const flushMs = 2000;
+
+const codeOf = (error: unknown): unknown => (error as { code?: unknown } | undefined)?.code;
+
+export class FrameWriter {
+  readonly #fd: number;
+  #queue: Buffer[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #broken = false;
+
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  /** Queues a frame and writes what the socket takes at once. False when the agent is gone. */
+  write(frame: Buffer): boolean {
+    if (this.#broken) return false;
+    this.#queue.push(frame);
+    this.#drain();
+    return !this.#broken;
+  }
+
+  /** Waits, blocking, until all is written; for a process that dies. */
+  flush(): void {
+    const end = performance.now() + flushMs;
+    while (this.#queue.length > 0 && !this.#broken && performance.now() < end) {
+      this.#drain();
+      if (this.#queue.length > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, retryMs);
+    }
+  }
+
+  #drain(): void {
+    try {
+      while (this.#queue.length > 0) {
+        const [frame] = this.#queue as [Buffer, ...Buffer[]];
+        const written = writeSync(this.#fd, frame);
+        if (written === frame.length) this.#queue.shift();
+        else this.#queue[0] = frame.subarray(written);
+      }
+    } catch (error) {
+      if (codeOf(error) === "EAGAIN") {
+        // Holds the process until it is written: what was sent last is to arrive.
+        this.#timer ??= setTimeout(() => {
+          this.#timer = undefined;
+          this.#drain();
+        }, retryMs);
+        return;
+      }
+      // EPIPE, EBADF: the agent is gone; the reading side says so.
+      this.#broken = true;
+      this.#queue = [];
+    }
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#broken = true;
+    this.#queue = [];
+  }
+}
+
+/** What this process holds of one control descriptor; copies of the package share it, because a descriptor can be opened once. */
+export interface ControlSlot {
+  readonly writer: FrameWriter;
+  /** The connection behind links; of type Promise<WorkerConnection>. */
+  connection?: Promise<unknown>;
+  step?: number;
+  epoch?: number;
+}
+
+const registry = Symbol.for("accelerate-ts/control/1");
+
+export function controlSlot(fd: number): ControlSlot {
+  const holder = globalThis as { [registry]?: Map<number, ControlSlot> };
+  holder[registry] ??= new Map();
+  const slots = holder[registry];
+  let slot = slots.get(fd);
+  if (!slot) {
+    slot = { writer: new FrameWriter(fd) };
+    slots.set(fd, slot);
+  }
+  return slot;
+}

@@ -1,0 +1,341 @@
+// What the coordinator knows of a job and decides: joining, liveness, stops and aborts, who failed first, the verdict. Speaks to agents through ports; knows nothing of gRPC.
+import type { CollectiveFault } from "../distributed/errors.js";
+import { body } from "./codec.js";
+import { failureToMessage, stateToNumber, verdictToMessage } from "./convert.js";
+import { faultOf } from "./describe.js";
+import { ControlError, faultFromMessage, faultToMessage } from "./errors.js";
+import { type Failure, FailureLog, type Verdict } from "./failures.js";
+import { type Liveness, liveness, timeouts } from "./limits.js";
+import { type Expected, Membership, type Plan } from "./membership.js";
+import type { AgentMessage, Answer, CoordinatorMessage, JoinReply, JoinRequest, Question } from "./schema.js";
+
+export interface JobOptions extends Expected, Partial<Liveness> {
+  /** After a failure that is none of a symptom: time for earlier ones to arrive from other hosts. */
+  readonly settleMs?: number;
+  /** After a symptom: time for its cause to be found. */
+  readonly causeMs?: number;
+  /** After an abort: time for all workers to end before the verdict is given without them. */
+  readonly graceMs?: number;
+}
+
+/** The way to one agent. */
+export interface AgentPort {
+  send(message: CoordinatorMessage): void;
+  /** Closes the session; with a reason it was the agent's fault. */
+  end(reason?: ControlError): void;
+}
+
+interface Session {
+  readonly id: string;
+  readonly name: string;
+  readonly port: AgentPort;
+  /** Ticks since it was last heard, and when that was. */
+  silent: number;
+  heardAt: number;
+  left: boolean;
+  ranks: readonly number[];
+}
+
+/** Ticks per heartbeat. Silence is counted in ticks of this process: while it is stopped itself, nobody is lost. */
+const ticksPerHeartbeat = 4;
+const unrefTimeout = (run: () => void, ms: number): NodeJS.Timeout => setTimeout(run, ms).unref();
+
+export class Job {
+  readonly #options: Required<Omit<JobOptions, keyof Expected>>;
+  readonly #expected: Expected;
+  readonly #membership: Membership;
+  readonly #log = new FailureLog();
+  /** Members that have joined and not opened their session yet. */
+  readonly #expectedSessions = new Map<string, NodeJS.Timeout>();
+  readonly #sessions = new Map<string, Session>();
+  readonly #sessionOfRank = new Map<number, Session>();
+  readonly #ended = new Set<number>();
+  readonly #questions = new Map<number, { readonly session: Session; readonly question: Question; readonly timer: NodeJS.Timeout }>();
+  readonly #tick: NodeJS.Timeout;
+  readonly #timers = new Set<NodeJS.Timeout>();
+  #decide!: (verdict: Verdict) => void;
+  /** How the job ended; settles once. */
+  readonly done: Promise<Verdict> = new Promise((resolve) => {
+    this.#decide = resolve;
+  });
+  #startedAt = performance.now();
+  #plan: Plan | undefined;
+  #abort: CollectiveFault | undefined;
+  #firstSent = false;
+  #settleAt = Number.POSITIVE_INFINITY;
+  #finished = false;
+  #beats = 0;
+  #question = 0;
+  #note = "";
+
+  constructor(options: JobOptions) {
+    this.#expected = options;
+    this.#options = { ...liveness, settleMs: 100, causeMs: 1000, graceMs: 60_000, ...options };
+    this.#membership = new Membership(options);
+    this.#tick = setInterval(() => this.#onTick(), this.#options.heartbeatMs / ticksPerHeartbeat).unref();
+  }
+
+  get worldSize(): number {
+    return this.#plan?.worldSize ?? 0;
+  }
+
+  #now(): number {
+    return performance.now() - this.#startedAt;
+  }
+
+  join(request: JoinRequest, peer: string | undefined): JoinReply {
+    if (this.#finished || this.#abort) throw new ControlError("ERR_LAUNCH_MISMATCH", `${request.hostName} comes too late: the job has ended`);
+    try {
+      if (!/^[\w-]{8,64}$/.test(request.member)) throw new ControlError("ERR_CONTROL_MALFORMED", `${request.hostName} has no member id`);
+      this.#membership.add({ id: request.member, request, peer });
+    } catch (error) {
+      this.#note = error instanceof Error ? error.message : String(error);
+      this.#tellWaiting();
+      throw error;
+    }
+    if (!this.#sessions.has(request.member) && !this.#expectedSessions.has(request.member))
+      this.#expectedSessions.set(
+        request.member,
+        unrefTimeout(() => this.#withdraw(request.member, "joined and opened no session"), timeouts.sessionMs),
+      );
+    const { heartbeatMs, lostAfterMs } = this.#options;
+    return { heartbeatMs, lostAfterMs };
+  }
+
+  /** A member that goes before the start frees its place. */
+  #withdraw(id: string, how: string): void {
+    clearTimeout(this.#expectedSessions.get(id));
+    this.#expectedSessions.delete(id);
+    this.#note = `${this.#membership.nameOf(id)} ${how}`;
+    this.#membership.remove(id);
+    this.#tellWaiting();
+  }
+
+  /** An agent's session begins. @throws ControlError for a member that has not joined. */
+  open(id: string, port: AgentPort): { receive(message: AgentMessage): void; broken(how: string): void } {
+    const timer = this.#expectedSessions.get(id);
+    if (!timer) throw new ControlError("ERR_LAUNCH_MISMATCH", "a session needs a Join before it, and there is one per Join");
+    clearTimeout(timer);
+    this.#expectedSessions.delete(id);
+    const session: Session = { id, name: this.#membership.nameOf(id), port, silent: 0, heardAt: this.#now(), left: false, ranks: [] };
+    this.#sessions.set(id, session);
+    if (this.#membership.complete && this.#expectedSessions.size === 0) this.#start();
+    else this.#tellWaiting();
+    return {
+      receive: (message) => this.#receive(session, message),
+      broken: (how) => this.#gone(session, how),
+    };
+  }
+
+  #start(): void {
+    const plan = this.#membership.plan();
+    this.#plan = plan;
+    this.#startedAt = performance.now();
+    for (const session of this.#sessions.values()) {
+      const { host, ranks } = plan.places.get(session.id)!;
+      session.ranks = ranks;
+      session.heardAt = 0;
+      for (const rank of ranks) this.#sessionOfRank.set(rank, session);
+      session.port.send({ start: { worldSize: plan.worldSize, host, hosts: plan.hosts, ranks } });
+    }
+  }
+
+  #tellWaiting(): void {
+    if (this.#plan || this.#finished) return;
+    const { hosts } = this.#expected;
+    const joined = this.#membership.names;
+    const missing = this.#membership.missing;
+    const text = `${joined.length} of ${hosts} joined (${joined.join(", ") || "nobody"}); awaited: ${missing}${this.#note ? `; ${this.#note}` : ""}`;
+    this.#broadcast({ waiting: { hosts, joined, text } });
+  }
+
+  #broadcast(message: CoordinatorMessage): void {
+    for (const session of this.#sessions.values()) session.port.send(message);
+  }
+
+  readonly #handlers: { readonly [K in keyof AgentMessage]-?: (session: Session, message: NonNullable<AgentMessage[K]>) => void } = {
+    heartbeat: () => {},
+    failure: (session, { rank, error, ageUs }) => {
+      this.#own(session, rank);
+      const report = error ?? { name: "Error", message: "", code: "", stack: "", ranks: [] };
+      this.#failed(this.#log.error(rank, session.name, report, this.#now() - ageUs / 1000));
+    },
+    exit: (session, { rank, signal, stderrTail, ageUs, ...rest }) => {
+      this.#own(session, rank);
+      const atMs = this.#now() - ageUs / 1000;
+      const news = { ...rest, rank, host: session.name, signal: signal || undefined, stderrTail: stderrTail || undefined, atMs };
+      this.#ended.add(rank);
+      const failure = this.#log.exit(news);
+      if (failure) this.#failed(failure);
+      this.#settle();
+    },
+    stall: (session, stall) => {
+      this.#own(session, stall.rank);
+      for (const other of this.#sessions.values()) if (other !== session) other.port.send({ stall });
+    },
+    fault: (session, { rank, fault }) => {
+      this.#own(session, rank);
+      const told = faultFromMessage(fault);
+      // A group that somebody closed or ended on purpose is that program's business.
+      if (told.code !== "ERR_GROUP_CLOSED" && told.code !== "ERR_COLLECTIVE_ABORTED") this.#end(told);
+    },
+    stop: (session, { reason }) => this.stop(reason || `${session.name} was asked to stop`),
+    abort: (_session, { fault }) => this.abort(faultFromMessage(fault)),
+    question: (session, question) => this.#ask(session, question),
+    answer: (session, answer) => this.#answered(session, answer),
+    leave: (session) => {
+      session.left = true;
+      this.#gone(session, "left before its workers had ended");
+    },
+  };
+
+  #receive(session: Session, message: AgentMessage): void {
+    if (this.#sessions.get(session.id) !== session) return;
+    session.silent = 0;
+    session.heardAt = this.#now();
+    // A message of a later version is no message to this one.
+    const told = body(message);
+    try {
+      if (told) (this.#handlers[told[0]] as (s: Session, m: unknown) => void)(session, told[1]);
+    } catch (error) {
+      if (!(error instanceof ControlError)) throw error;
+      session.port.end(error);
+      this.#gone(session, error.message);
+    }
+  }
+
+  #own(session: Session, rank: number): void {
+    if (!session.ranks.includes(rank)) throw new ControlError("ERR_CONTROL_MALFORMED", `${session.name} speaks of rank ${rank}, which is not its own`);
+  }
+
+  #gone(session: Session, how: string): void {
+    if (this.#sessions.get(session.id) !== session) return;
+    this.#sessions.delete(session.id);
+    if (!this.#plan) {
+      if (!this.#finished) this.#withdraw(session.id, session.left ? "left before the start" : how);
+      return;
+    }
+    const known = this.#membership.member(session.id)?.request.known !== undefined;
+    const running = session.ranks.filter((rank) => !this.#ended.has(rank));
+    for (const rank of running) this.#ended.add(rank);
+    // Under another launcher a worker that leaves is done; what it ended with is that launcher's business.
+    if (running.length > 0 && !this.#finished && !(known && session.left)) {
+      const atMs = session.silent > 0 ? session.heardAt : this.#now();
+      this.#failed(this.#log.lost(session.name, running, how, atMs));
+    }
+    this.#settle();
+  }
+
+  #failed(failure: Failure): void {
+    if (this.#finished) return;
+    const due = this.#now() + (failure.symptom ? this.#options.causeMs : this.#options.settleMs);
+    this.#settleAt = failure.symptom && !Number.isFinite(this.#settleAt) ? due : Math.min(this.#settleAt, due);
+    this.#end(faultOf(failure, this.worldSize));
+    this.#later(due - this.#now());
+    this.#settle();
+  }
+
+  #later(ms: number): void {
+    const timer = unrefTimeout(() => {
+      this.#timers.delete(timer);
+      this.#settle();
+    }, Math.max(0, ms) + 1);
+    this.#timers.add(timer);
+  }
+
+  /** Tells everybody that the job ends; the first reason counts. */
+  #end(fault: CollectiveFault): void {
+    if (this.#abort || this.#finished) return;
+    this.#abort = fault;
+    this.#log.aborted(this.#now());
+    this.#broadcast({ abort: { fault: faultToMessage(fault) } });
+    const timer = unrefTimeout(() => this.#finish(), this.#options.graceMs);
+    this.#timers.add(timer);
+  }
+
+  /** Sends the first failure when it is sure enough, the verdict when all workers have ended. */
+  #settle(): void {
+    if (!this.#plan || this.#finished) return;
+    const done = this.#ended.size === this.#plan.worldSize;
+    const [first] = this.#log.all;
+    if (first && !this.#firstSent && (done || this.#now() >= this.#settleAt)) {
+      const suspects = first.symptom ? (first.error?.ranks ?? []) : [];
+      // The cause may be a host that is silent and not lost yet.
+      const silent = suspects.some((rank) => (this.#sessionOfRank.get(rank)?.silent ?? 0) > 1.5 * ticksPerHeartbeat && !this.#ended.has(rank));
+      if (done || !silent) {
+        this.#firstSent = true;
+        this.#broadcast({ firstFailure: { failure: failureToMessage(first) } });
+      } else this.#later(this.#options.heartbeatMs / ticksPerHeartbeat);
+    }
+    if (done) this.#finish();
+  }
+
+  #finish(): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    const verdict = this.#log.verdict();
+    const failed = this.#abort && !verdict.first;
+    // Aborted by somebody although nobody failed.
+    const given: Verdict = failed && verdict.exitCode === 0 ? { ...verdict, exitCode: 1 } : verdict;
+    this.#broadcast({ verdict: verdictToMessage(given) });
+    this.#decide(given);
+  }
+
+  #onTick(): void {
+    this.#beats++;
+    if (this.#beats % ticksPerHeartbeat === 0) this.#broadcast({ heartbeat: { number: this.#beats / ticksPerHeartbeat } });
+    const limit = (this.#options.lostAfterMs / this.#options.heartbeatMs) * ticksPerHeartbeat;
+    for (const session of [...this.#sessions.values()]) {
+      if (++session.silent < limit) continue;
+      const how = `nothing was heard of it for ${(this.#options.lostAfterMs / 1000).toFixed(1)} s: the host is down or cut off`;
+      session.port.end(new ControlError("ERR_CONTROL_TIMEOUT", `${session.name}: ${how}`));
+      this.#gone(session, how);
+    }
+  }
+
+  #ask(session: Session, question: Question): void {
+    const unknown = (text: string): void => session.port.send({ answer: { ...question, state: stateToNumber("unknown"), text } });
+    const owner = this.#sessionOfRank.get(question.rank);
+    if (!owner) return unknown(`there is no rank ${question.rank}`);
+    if (this.#ended.has(question.rank)) return session.port.send({ answer: { ...question, state: stateToNumber("ended"), text: "its process has ended" } });
+    const id = ++this.#question;
+    const timer = unrefTimeout(() => {
+      this.#questions.delete(id);
+      unknown(`the agent on ${owner.name} did not answer within ${timeouts.questionMs / 1000} s`);
+    }, timeouts.questionMs);
+    this.#questions.set(id, { session, question, timer });
+    owner.port.send({ question: { id, rank: question.rank } });
+  }
+
+  #answered(session: Session, answer: Answer): void {
+    this.#own(session, answer.rank);
+    const asked = this.#questions.get(answer.id);
+    if (!asked || asked.question.rank !== answer.rank) return;
+    clearTimeout(asked.timer);
+    this.#questions.delete(answer.id);
+    asked.session.port.send({ answer: { ...answer, id: asked.question.id } });
+  }
+
+  /** Asks all workers for a clean stop. */
+  stop(reason: string): void {
+    if (this.#finished) return;
+    this.#log.stop(reason);
+    this.#broadcast({ stop: { reason } });
+  }
+
+  /** Ends all workers. */
+  abort(fault: CollectiveFault): void {
+    this.#end(fault);
+  }
+
+  /** Gives the verdict if there is none, closes all sessions. quietly: the workers go on without a coordinator. */
+  close(quietly = false): void {
+    if (!this.#finished && this.#plan && !quietly && this.#ended.size < this.#plan.worldSize)
+      this.#end({ code: "ERR_PEER_LOST", message: "the coordinator was closed before the job's end", ranks: [] });
+    this.#finish();
+    clearInterval(this.#tick);
+    for (const timer of [...this.#timers, ...this.#expectedSessions.values(), ...[...this.#questions.values()].map((q) => q.timer)]) clearTimeout(timer);
+    for (const session of this.#sessions.values()) session.port.end();
+    this.#sessions.clear();
+  }
+}
