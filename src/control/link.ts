@@ -1,34 +1,16 @@
 // A worker's line to whoever launched it: who it is, the store, news in both directions. Carried by the agent's socket (fd 3), or by a control thread under other launchers.
+import type { Assignment, StallEvent } from "../distributed/assignment.js";
 import type { CollectiveFault } from "../distributed/errors.js";
 import type { Store } from "../distributed/store.js";
 
-/** Who a worker is. */
-export interface Assignment {
-  readonly rank: number;
-  readonly worldSize: number;
-  readonly localRank: number;
-  readonly localWorldSize: number;
-  /** Number of this host, 0 .. hosts-1. */
-  readonly host: number;
-  readonly hosts: number;
-  /** The host of every rank. */
-  readonly hostOfRank: readonly number[];
-  /** An address of this host that the other hosts can reach; 127.0.0.1 when there is one host. */
-  readonly address: string;
-}
+export type { Assignment } from "../distributed/assignment.js";
 
 /** What a worker tells. Everything is data; nothing in the protocol runs code. */
 export type WorkerEvent =
   /** Where the worker is; sent at most a few times per second. For "failed in step 81" and for watchdogs. */
   | { readonly kind: "progress"; readonly step: number; readonly epoch?: number }
-  /** It waits in a collective for longer than the watchdog allows: the ranks that are there and those that are missing. */
-  | {
-      readonly kind: "stalled";
-      readonly waitedMs: number;
-      readonly collective: string;
-      readonly waiting: readonly number[];
-      readonly missing: readonly number[];
-    }
+  /** It waits in a collective for longer than the watchdog allows. */
+  | StallEvent
   /** Its group has ended. */
   | { readonly kind: "fault"; readonly fault: CollectiveFault }
   /** It stops because it was asked to, with everything saved. */
