@@ -1,5 +1,16 @@
 // The package's front door: what a training program imports from "accelerate-ts". Models, layers, metrics and the graph have entry points of their own.
 export {
+  Accelerator,
+  type AcceleratorOptions,
+  type Gathered,
+  type PadOptions,
+  type Preparable,
+  type Prepared,
+  type Same,
+  StoppedError,
+  type Tensors,
+} from "./accelerator/index.js";
+export {
   type Batch,
   ClassLabel,
   type Collated,
@@ -21,6 +32,7 @@ export {
   type Padded,
   type Row,
 } from "./data/index.js";
+export { CollectiveError } from "./distributed/errors.js";
 export { AccelerateError, ArgumentError, ShapeError } from "./errors.js";
 export { type KnownMetrics, loadMetric, type Metric } from "./metrics/index.js";
 export {

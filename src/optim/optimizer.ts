@@ -220,7 +220,7 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
     let states = this.#states.get(arena);
     if (!states) {
       const layout = arena.segments.map((s) => ({ name: s.parameter.name, length: s.length }));
-      states = arena.exchange?.state(arena, this, this.stateNames) ?? this.stateNames.map(() => Arena.allocate(layout).data);
+      states = arena.exchange?.state(arena, this) ?? this.stateNames.map(() => Arena.allocate(layout).data);
       this.#states.set(arena, states);
     }
     return states;

@@ -1,7 +1,8 @@
 // loss.backward(): one run of forward and backward, whose gradients are added to those of the parameters.
+import { configuredWorker } from "../config.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { isFloat, sizeOf } from "../graph/dtype.js";
-import { defaultExecutor } from "./executor.js";
+import { defaultExecutor, type Executor } from "./executor.js";
 import { defaultGenerator } from "./generator.js";
 import type { Parameter } from "./parameter.js";
 import type { Plan } from "./plan.js";
@@ -23,6 +24,17 @@ function reportUnreached(plan: Plan, reached: readonly Parameter[]): void {
   console.warn(`no gradient reaches ${names.slice(0, maxNames).join(", ")}${more}: the loss does not depend on ${names.length === 1 ? "it" : "them"}`);
 }
 
+/** A launched program without an Accelerator trains as many models as it has workers: said once. */
+function warnAlone(executor: Executor): void {
+  if (executor.coordinated !== undefined) return;
+  executor.coordinated = false;
+  const worker = configuredWorker();
+  if (worker && worker.worldSize > 1)
+    console.warn(
+      `this program runs on ${worker.worldSize} workers and trains without an Accelerator: each trains a model of its own. Make one (new Accelerator()) and prepare the model, the optimizer and the loader`,
+    );
+}
+
 /** Adds the gradients of a scalar to every parameter that it depends on. */
 export async function backward(loss: Tensor, options: WaitOptions = {}): Promise<void> {
   if (loss.state.kind === "symbolic")
@@ -30,6 +42,7 @@ export async function backward(loss: Tensor, options: WaitOptions = {}): Promise
   if (sizeOf(loss.shape) !== 1)
     throw new ShapeError(`backward of a tensor of shape [${loss.shape.join(", ")}]`, { hint: "a loss is one number: take its mean() or sum()" });
   if (!isFloat(loss.dtype)) throw new ArgumentError(`backward of a tensor of ${loss.dtype}`, { code: "ERR_DTYPE", hint: "a loss is a float" });
+  warnAlone(defaultExecutor());
   await defaultExecutor().backward(loss, { ...options, onCompiled: reportUnreached });
   defaultGenerator().nextMicroStep();
 }

@@ -32,8 +32,8 @@ export class Executor {
   readonly #dropped = new FinalizationRegistry<string>((key) => void this.exclusive(() => this.#forget(key)));
   #last: Promise<void> = Promise.resolve();
   #backwards = 0;
-  /** Whether somebody brings the gradients of several workers together (an Accelerator). */
-  coordinated = false;
+  /** Whether somebody brings the gradients of several workers together (an Accelerator); undefined: nobody has asked yet. */
+  coordinated: boolean | undefined;
   /** How many programs were compiled so far. */
   compiled = 0;
   /** How many of them are kept. */

@@ -60,6 +60,9 @@ export interface GradientExchange {
   clamp(segments: readonly ArenaSegment[], limit: number): Promise<void>;
   /** A copy of the mean over the workers. */
   read(segment: ArenaSegment): Promise<Float32Array>;
-  /** Memory for an optimizer's state beside an arena, one array per name, that the workers of a host share. Known since `prepare`. */
-  state(arena: ParameterArena, owner: object, names: readonly string[]): readonly Float32Array[];
+  /**
+   * Memory for an optimizer's state beside an arena, one array per name, that the workers of a host share; undefined: the optimizer allocates its own.
+   * @throws AccelerateError ERR_NOT_PREPARED for an optimizer that was not prepared.
+   */
+  state(arena: ParameterArena, owner: object): readonly Float32Array[] | undefined;
 }

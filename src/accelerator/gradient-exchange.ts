@@ -1,0 +1,300 @@
+// Brings the gradients of all workers together: who has one of which parameter, who adds up and updates which part, how the new values reach the others.
+import { callSite } from "../distributed/call-site.js";
+import type { CollectiveOptions, World } from "../distributed/index.js";
+import { AccelerateError } from "../errors.js";
+import { kernelsOf, mergedRanges, type RowedSegment } from "../optim/index.js";
+import { Engine } from "../runtime/index.js";
+import {
+  type ArenaSegment,
+  type ArenaShare,
+  type CollectedGradients,
+  defaultExecutor,
+  type GradientExchange,
+  type GradientNorm,
+  type ParameterArena,
+  parameterChanges,
+} from "../tensor/index.js";
+import type { Accumulation } from "./accumulation.js";
+import { combineNorms, scaleNorm } from "./norms.js";
+import type { PlacedArena, Placement } from "./placement.js";
+import { shareOf } from "./shares.js";
+
+export interface ExchangeOptions {
+  readonly world: World;
+  readonly placement: Placement;
+  readonly accumulation: Accumulation;
+  /** Asked once per step: a bit mask of wishes of this worker, and told what any worker wished. For a stop that all make after the same step. */
+  readonly wishes?: { mine(): number; agreed(all: number): void };
+  /** A step was made, on every worker. */
+  readonly onStep?: () => void;
+}
+
+/** What the workers know of each other's gradients, until one of them changes. */
+interface Collected {
+  readonly stamp: number;
+  /** By arena: bit r says that local rank r has a gradient of the segment. */
+  readonly contributors: ReadonlyMap<ParameterArena, readonly number[]>;
+  /** By arena: whether any worker of the job has one. */
+  readonly any: ReadonlyMap<ParameterArena, readonly boolean[]>;
+  readonly shares: ReadonlyMap<ParameterArena, { readonly begin: number; readonly end: number }>;
+  readonly divisor: number;
+  /** The mean lies in the reduced arenas. */
+  reduced: boolean;
+  /** Factors of clipping. */
+  readonly clips: Map<ArenaSegment, number>;
+}
+
+/**
+ * Gradients lie in memory that the workers of a host share. Each worker owns an equal part of what has a gradient, adds it up in rank order (so all hold the same bits), updates it, and the others
+ * read the result: reduce-scatter, update and all-gather without copies, with the optimizer's state split for free (ZeRO stage 1: Rajbhandari et al., 2020). Over several hosts the sums
+ * of the hosts are added up by one worker each, and every host updates for itself.
+ *
+ * Two barriers: gradients are written before owners read them (the exchange of who has what), and owners have finished before anybody reads a new value or writes a gradient.
+ */
+export class WorkerExchange implements GradientExchange {
+  readonly distributed: boolean;
+  readonly #world: World;
+  readonly #placement: Placement;
+  readonly #accumulation: Accumulation;
+  readonly #wishes: ExchangeOptions["wishes"];
+  readonly #onStep: ExchangeOptions["onStep"];
+  #collected: Collected | undefined;
+
+  constructor({ world, placement, accumulation, wishes, onStep }: ExchangeOptions) {
+    this.#world = world;
+    this.#placement = placement;
+    this.#accumulation = accumulation;
+    this.#wishes = wishes;
+    this.#onStep = onStep;
+    this.distributed = world.group.size > 1;
+  }
+
+  get holds(): boolean {
+    return !this.#accumulation.syncs;
+  }
+  get scaled(): boolean {
+    return this.#accumulation.divisor !== 1;
+  }
+
+  async step(update: (gradients: CollectedGradients) => Promise<void>): Promise<void> {
+    const options = { site: callSite(), purpose: "optimizer.step" };
+    await defaultExecutor().exclusive(async () => {
+      const collected = await this.#collect(options);
+      if (this.#world.hosts > 1) await this.#reduce(collected, options);
+      await update(this.#view(collected));
+      await this.#publish(collected, { ...options, purpose: "new parameters of optimizer.step" });
+      this.#onStep?.();
+    });
+  }
+
+  norm(segments: readonly ArenaSegment[], kind: number, exponent: number): Promise<GradientNorm> {
+    const options = { site: callSite(), purpose: "clipGradNorm" };
+    return defaultExecutor().exclusive(async () => {
+      const collected = await this.#collect(options);
+      await this.#reduce(collected, options);
+      const view = this.#view(collected);
+      const parts: GradientNorm[] = [];
+      for (const [scale, arena, own] of this.#scaled(segments, view)) {
+        const { begin, end } = view.share(arena);
+        const ranges = own.flatMap((s) => {
+          const from = Math.max(begin, s.offset);
+          const until = Math.min(end, s.offset + s.length);
+          return from < until ? [from, until - from, 0, 1] : [];
+        });
+        if (ranges.length === 0) continue;
+        const part = await kernelsOf(Engine.default()).norm(this.#numbers(arena), Float64Array.from(ranges), kind, exponent);
+        parts.push(scaleNorm(part, kind, exponent, scale));
+      }
+      return this.#combined(combineNorms(parts, kind), kind, options);
+    });
+  }
+
+  async scale(segments: readonly ArenaSegment[], factor: number): Promise<void> {
+    const options = { site: callSite(), purpose: "clipGradNorm" };
+    await defaultExecutor().exclusive(async () => {
+      const { clips } = await this.#collect(options);
+      for (const s of segments) clips.set(s, factor * (clips.get(s) ?? 1));
+    });
+  }
+
+  async clamp(segments: readonly ArenaSegment[], limit: number): Promise<void> {
+    const options = { site: callSite(), purpose: "clipGradValue" };
+    await defaultExecutor().exclusive(async () => {
+      const collected = await this.#collect(options);
+      await this.#reduce(collected, options);
+      const view = this.#view(collected);
+      for (const [scale, arena, own] of this.#scaled(segments, view)) {
+        const ranges = mergedRanges(own.map(rowed), view.share(arena));
+        if (ranges.length > 0 && scale > 0) await kernelsOf(Engine.default()).clamp(this.#numbers(arena), ranges, limit / scale);
+      }
+    });
+  }
+
+  read(segment: ArenaSegment): Promise<Float32Array> {
+    const options = { site: callSite(), purpose: `gradient of ${segment.parameter.name || "a parameter"}` };
+    return defaultExecutor().exclusive(async () => {
+      const collected = await this.#collect(options);
+      await this.#reduce(collected, options);
+      if (this.distributed) await this.#world.local.barrier(options);
+      const view = this.#view(collected);
+      if (!view.has(segment)) return new Float32Array(segment.length);
+      const scale = view.scale(segment);
+      const numbers = this.#numbers(segment.arena).slice(segment.offset, segment.offset + segment.length);
+      if (scale !== 1) for (let i = 0; i < numbers.length; i++) numbers[i]! *= scale;
+      return numbers;
+    });
+  }
+
+  state(arena: ParameterArena, owner: object): readonly Float32Array[] | undefined {
+    const state = this.#placement.state(arena, owner);
+    if (state || !this.distributed) return state;
+    throw new AccelerateError("ERR_NOT_PREPARED", "the optimizer was not given to accelerator.prepare", {
+      hint: "await accelerator.prepare(model, optimizer, loader) on every worker, then step",
+    });
+  }
+
+  /** Segments that have a gradient, by what it is still to be multiplied by, and by arena. */
+  #scaled(segments: readonly ArenaSegment[], view: CollectedGradients): (readonly [scale: number, arena: ParameterArena, own: ArenaSegment[]])[] {
+    const groups = new Map<ParameterArena, Map<number, ArenaSegment[]>>();
+    for (const s of segments) {
+      if (!view.has(s)) continue;
+      const scales = groups.get(s.arena) ?? new Map<number, ArenaSegment[]>();
+      groups.set(s.arena, scales);
+      const scale = view.scale(s);
+      const own = scales.get(scale);
+      if (own) own.push(s);
+      else scales.set(scale, [s]);
+    }
+    return [...groups].flatMap(([arena, scales]) => [...scales].map(([scale, own]) => [scale, arena, own] as const));
+  }
+
+  /** Where the gradients of all workers lie once they are reduced; one worker's lie there from the start. */
+  #numbers(arena: ParameterArena): Float32Array {
+    return this.distributed ? this.#placed(arena).reduced : arena.grads;
+  }
+  #placed(arena: ParameterArena): PlacedArena {
+    const placed = this.#placement.of(arena);
+    if (placed) return placed;
+    throw new AccelerateError("ERR_NOT_PREPARED", `${arena.segments[0]?.parameter.name || "a parameter"} was not given to accelerator.prepare`, {
+      hint: "prepare the model and the optimizer together, on every worker",
+    });
+  }
+
+  /** Tells the others which gradients there are here: the first of the two barriers. */
+  async #collect(options: CollectiveOptions): Promise<Collected> {
+    const { group, local } = this.#world;
+    const grown = await this.#placement.refresh(options);
+    const stamp = parameterChanges("gradients");
+    const divisor = this.#accumulation.divisor;
+    if (!grown && this.#collected?.stamp === stamp) return this.#collected;
+    const arenas = this.#placement.arenas.map(({ arena }) => arena);
+    const own = Uint8Array.from([...arenas.flatMap((arena) => arena.segments.map((s) => Number(s.hasGrad))), this.#wishes?.mine() ?? 0]);
+    let all = own;
+    if (this.distributed) {
+      all = new Uint8Array(own.length * group.size);
+      await group.allGather({ dtype: "uint8", data: own }, { dtype: "uint8", data: all }, options);
+    }
+    const contributors = new Map<ParameterArena, readonly number[]>();
+    const any = new Map<ParameterArena, readonly boolean[]>();
+    const shares = new Map<ParameterArena, { readonly begin: number; readonly end: number }>();
+    let at = 0;
+    for (const arena of arenas) {
+      const bits = arena.segments.map((_, i) => this.#placement.localRanks.reduce((sum, rank, r) => sum + all[rank * own.length + at + i]! * 2 ** r, 0));
+      const somewhere = arena.segments.map((_, i) => ranksOf(group.size).some((rank) => all[rank * own.length + at + i] === 1));
+      contributors.set(arena, bits);
+      any.set(arena, somewhere);
+      shares.set(arena, shareOf(arena, somewhere, { rank: local.rank, size: local.size }));
+      at += arena.segments.length;
+    }
+    this.#wishes?.agreed(ranksOf(group.size).reduce((sum, rank) => sum | all[rank * own.length + at]!, 0));
+    this.#collected = { stamp, contributors, any, shares, divisor, reduced: false, clips: new Map() };
+    return this.#collected;
+  }
+
+  /** Adds up this worker's part into the reduced arenas, and over the hosts. */
+  async #reduce(collected: Collected, options: CollectiveOptions): Promise<void> {
+    if (!this.distributed || collected.reduced) return;
+    const { local, cross, hosts, group } = this.#world;
+    const view = this.#view(collected);
+    for (const { arena, peers, reduced } of this.#placement.arenas) {
+      const ranges = mergedRanges(this.#present(arena, view), view.share(arena));
+      if (ranges.length > 0) await kernelsOf(Engine.default()).sum(reduced, { arrays: peers, factor: 1 / (group.size * collected.divisor) }, ranges);
+    }
+    if (hosts > 1) {
+      await local.barrier(options);
+      if (cross) {
+        for (const { arena, reduced } of this.#placement.arenas) {
+          const whole = mergedRanges(this.#present(arena, view).map((s) => ({ ...s, contributors: 1 })));
+          for (let i = 0; i < whole.length; i += 4)
+            await cross.allReduce({ dtype: "float32", data: reduced.subarray(whole[i]!, whole[i]! + whole[i + 1]!) }, "sum", options);
+        }
+      }
+      await local.barrier(options);
+    }
+    collected.reduced = true;
+  }
+  #present(arena: ParameterArena, view: CollectedGradients): RowedSegment[] {
+    return arena.segments.filter((s) => view.has(s)).map((s) => ({ ...rowed(s), contributors: view.contributors(s) }));
+  }
+
+  #view(collected: Collected): CollectedGradients {
+    const factor = this.distributed ? 1 : 1 / collected.divisor;
+    return {
+      has: (s) => collected.any.get(s.arena)?.[s.index] ?? s.hasGrad,
+      contributors: (s) => (this.distributed && !collected.reduced ? (collected.contributors.get(s.arena)?.[s.index] ?? 0) : 1),
+      scale: (s) => factor * (collected.clips.get(s) ?? 1),
+      share: (arena): ArenaShare => {
+        if (!this.distributed) return { gradients: arena.grads, begin: 0, end: arena.grads.length };
+        const { peers, reduced } = this.#placed(arena);
+        const gradients = collected.reduced ? reduced : { arrays: peers, factor: 1 / (this.#world.group.size * collected.divisor) };
+        return { gradients, ...collected.shares.get(arena)! };
+      },
+    };
+  }
+
+  /** The norm of the parts of all workers of a host; the same bits everywhere. */
+  async #combined(own: GradientNorm, kind: number, options: CollectiveOptions): Promise<GradientNorm> {
+    if (!this.distributed) return own;
+    const { local, group, hosts } = this.#world;
+    const all = new Float64Array(2 * local.size);
+    await local.allGather({ dtype: "float64", data: Float64Array.of(own.value, own.nonFinite) }, { dtype: "float64", data: all }, options);
+    const norm = combineNorms(
+      ranksOf(local.size).map((r) => ({ value: all[2 * r]!, nonFinite: all[2 * r + 1]! })),
+      kind,
+    );
+    if (hosts === 1) return norm;
+    // Hosts with other numbers of workers add up in another order.
+    const first = Float64Array.of(norm.value, norm.nonFinite);
+    await group.broadcast({ dtype: "float64", data: first }, 0, options);
+    return { value: first[0]!, nonFinite: first[1]! };
+  }
+
+  /** Hands out what was updated: the second barrier. */
+  async #publish(collected: Collected, options: CollectiveOptions): Promise<void> {
+    const view = this.#view(collected);
+    if (this.distributed) {
+      const { local } = this.#world;
+      const kernels = kernelsOf(Engine.default());
+      const { arenas } = this.#placement;
+      for (const { arena, published } of arenas) {
+        const ranges = published && mergedRanges(arena.segments.filter((s) => view.has(s)).map(rowed), view.share(arena));
+        if (ranges && ranges.length > 0) await kernels.sum(published, { arrays: [arena.values], factor: 1 }, ranges);
+      }
+      await local.barrier(options);
+      for (const { arena, published } of arenas) {
+        const { begin, end } = view.share(arena);
+        const segments = published ? arena.segments.filter((s) => view.has(s)).map(rowed) : [];
+        for (const part of [
+          { begin: 0, end: begin },
+          { begin: end, end: arena.values.length },
+        ]) {
+          const ranges = mergedRanges(segments, part);
+          if (ranges.length > 0) await kernels.sum(arena.values, { arrays: [published!], factor: 1 }, ranges);
+        }
+      }
+    }
+  }
+}
+
+const ranksOf = (size: number): number[] => Array.from({ length: size }, (_, rank) => rank);
+const rowed = (segment: ArenaSegment): RowedSegment => ({ segment, row: 0, crossesGaps: true, contributors: 1 });

@@ -1,0 +1,115 @@
+// Makes a program's objects distributed, in place: what each kind of object needs, and what is compared between workers beforehand.
+import { shardedBatches } from "../data/foreign.js";
+import type { DataLoader } from "../data/index.js";
+import { RankLoader } from "../data/rank-loader.js";
+import type { CollectiveOptions, World } from "../distributed/index.js";
+import { ArgumentError } from "../errors.js";
+import { ModuleBase } from "../nn/index.js";
+import { Optimizer, type Scheduler } from "../optim/index.js";
+import type { Tensor } from "../tensor/index.js";
+import type { ActiveLoaders } from "./active-loaders.js";
+import { compareLines } from "./compare.js";
+import type { ParameterSource, Placement } from "./placement.js";
+
+/** What `prepare` takes. */
+export type Preparable = ModuleBase | Optimizer | Scheduler | DataLoader | AsyncIterable<unknown> | Iterable<unknown>;
+/** Ours come back as they are; a foreign iterable of batches comes back as a loader. */
+export type Prepared<T> = T extends ModuleBase | Optimizer | Scheduler | DataLoader
+  ? T
+  : T extends AsyncIterable<infer B>
+    ? DataLoader<B>
+    : T extends Iterable<infer B>
+      ? DataLoader<B>
+      : T;
+
+type Kind = "model" | "optimizer" | "loader" | "scheduler" | "batches";
+
+const isScheduler = (x: object): boolean => ["step", "getLastLr", "stateDict"].every((name) => typeof (x as Record<string, unknown>)[name] === "function");
+const kinds: readonly (readonly [kind: Kind, is: (x: object) => boolean])[] = [
+  ["model", (x) => x instanceof ModuleBase],
+  ["optimizer", (x) => x instanceof Optimizer],
+  ["loader", (x) => x instanceof RankLoader],
+  ["scheduler", isScheduler],
+  ["batches", (x) => Symbol.asyncIterator in x || Symbol.iterator in x],
+];
+
+function kindOf(x: unknown, position: number): Kind {
+  const found = (typeof x === "object" && x !== null) || typeof x === "function" ? kinds.find(([, is]) => is(x)) : undefined;
+  if (found) return found[0];
+  throw new ArgumentError(`prepare: argument ${position + 1} is ${x === null ? "null" : typeof x}`, {
+    code: "ERR_PREPARE",
+    hint: "give models, optimizers, schedulers, DataLoaders, or iterables of batches",
+  });
+}
+
+/** What the other workers must have at the same place. */
+const lines: { readonly [K in Kind]: (x: never) => readonly string[] } = {
+  model: (model: ModuleBase) => [
+    `a model ${model.constructor.name}`,
+    ...[...model.namedBuffers()].map(([name, x]) => `buffer ${name} ${x.dtype} [${x.shape.join(", ")}]`),
+  ],
+  optimizer: (optimizer: Optimizer) => [`an optimizer ${optimizer.constructor.name} with ${optimizer.paramGroups.length} groups`],
+  loader: (loader: RankLoader<unknown>) => [`a loader of batches of ${loader.batchSize}${loader.seed === undefined ? "" : ", shuffled"}`],
+  scheduler: () => ["a scheduler"],
+  batches: () => ["an iterable of batches"],
+};
+
+export interface PrepareContext {
+  readonly world: World;
+  readonly placement: Placement;
+  readonly loaders: ActiveLoaders;
+  readonly evenBatches: boolean;
+  /** Objects that were prepared before: they stay as they are. */
+  readonly prepared: Set<unknown>;
+}
+
+/** Prepares objects in any order; the same calls on every worker. Returns them, foreign iterables wrapped. */
+export async function prepareAll(objects: readonly unknown[], context: PrepareContext, options: CollectiveOptions): Promise<unknown[]> {
+  const { world, placement, loaders, prepared } = context;
+  const { group } = world;
+  const found = objects.map((x, i) => [kindOf(x, i), x] as const);
+  if (group.size > 1) {
+    const described = found.flatMap(([kind, x]) => lines[kind](x as never));
+    await compareLines(
+      group,
+      described,
+      { code: "ERR_PREPARE", what: "the objects given to prepare", hint: "every worker must prepare the same things in the same order" },
+      options,
+    );
+  }
+  const fresh = found.filter(([, x]) => !prepared.has(x));
+  const of = <T>(kind: Kind): T[] => fresh.flatMap(([k, x]) => (k === kind ? [x as T] : []));
+
+  const models = of<ModuleBase>("model");
+  const optimizers = of<Optimizer>("optimizer");
+  const sources: ParameterSource[] = [
+    ...models.map((model) => () => model.parameters()),
+    ...optimizers.map((optimizer) => () => optimizer.paramGroups.flatMap((g) => g.params)),
+  ];
+  await placement.add(sources, optimizers, options);
+  for (const model of models) for (const [, buffer] of model.namedBuffers()) await takeFirst(buffer, world, options);
+
+  const shard = { numProcesses: group.size, processIndex: group.rank, evenBatches: context.evenBatches };
+  const results: unknown[] = [];
+  for (const [kind, x] of found) {
+    let result = x;
+    if (kind === "batches" && !prepared.has(x)) {
+      result = shardedBatches(x as AsyncIterable<unknown>, shard);
+      loaders.follow(result as RankLoader<unknown>);
+    }
+    if (kind === "loader" && !prepared.has(x)) {
+      const loader = x as RankLoader<unknown>;
+      if (group.size > 1 && loader.seed !== undefined) loader.seed = await group.broadcastObject(loader.seed, 0, options);
+      loader.shard(shard);
+      loaders.follow(loader);
+    }
+    prepared.add(result);
+    results.push(result);
+  }
+  return results;
+}
+
+/** Rank 0's numbers of a buffer, in place. */
+async function takeFirst(buffer: Tensor, { group }: World, options: CollectiveOptions): Promise<void> {
+  if (group.size > 1) await group.broadcast({ dtype: buffer.dtype, data: await buffer.data() }, 0, options);
+}

@@ -1,0 +1,43 @@
+// A clean stop: asked for on any worker, made by all after the same step.
+import { AccelerateError } from "../errors.js";
+
+/** Thrown by the backward that would follow a stop that was asked for. */
+export class StoppedError extends AccelerateError {
+  constructor(step: number, reason: string) {
+    super("ERR_STOPPED", `stopped after step ${step} (${reason})`, { hint: "look at accelerator.signal to save first, and end the loop" });
+  }
+}
+
+const wish = 1;
+
+/** Wishes to stop travel with the gradients, so that all workers know of one at the same step. */
+export class Stopping {
+  readonly #controller = new AbortController();
+  #reason: string | undefined;
+  #agreed = false;
+
+  /** Aborted once all workers have agreed to stop: right after a step. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+  request(reason: string): void {
+    this.#reason ??= reason;
+  }
+  mine(): number {
+    return this.#reason === undefined ? 0 : wish;
+  }
+  agreed(all: number): void {
+    if ((all & wish) !== 0) this.#agreed = true;
+  }
+
+  /** After a step. Returns whether this is the one after which all stop. */
+  settle(step: number): boolean {
+    if (!this.#agreed || this.#controller.signal.aborted) return false;
+    this.#controller.abort(new StoppedError(step, this.#reason ?? "another worker was asked to"));
+    return true;
+  }
+  /** @throws StoppedError after a stop. */
+  check(): void {
+    this.#controller.signal.throwIfAborted();
+  }
+}

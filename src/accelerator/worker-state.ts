@@ -1,0 +1,98 @@
+// Who this process is among the workers of a run, and its lines to the others: made when they are first needed.
+import { configuredWorker, type WorkerSettings } from "../config.js";
+import { openWorkerLink, type WorkerEvent, type WorkerLink } from "../control/index.js";
+import { createWorld, singleWorld, type World } from "../distributed/index.js";
+
+/** Progress is told at most this often. */
+const progressMs = 250;
+
+/** A process's place in a run. Outside of a launcher it is the only one. */
+export class WorkerState {
+  /** Accelerators made so far: each has groups of its own, in the same order on every worker. */
+  static #made = 0;
+
+  readonly settings: WorkerSettings | undefined;
+  readonly #name = `world/${WorkerState.#made++}`;
+  #link: Promise<WorkerLink> | undefined;
+  #world: Promise<World> | undefined;
+  #open: { readonly link?: WorkerLink; readonly world?: World } = {};
+  #toldAt = 0;
+  #closed = false;
+
+  constructor(settings: WorkerSettings | undefined = configuredWorker()) {
+    this.settings = settings;
+  }
+
+  get rank(): number {
+    return this.settings?.rank ?? 0;
+  }
+  get localRank(): number {
+    return this.settings?.localRank ?? 0;
+  }
+  get size(): number {
+    return this.settings?.worldSize ?? 1;
+  }
+
+  /** The line to the launcher; undefined for a process of its own. */
+  link(): Promise<WorkerLink> | undefined {
+    if (!this.settings) return undefined;
+    this.#link ??= openWorkerLink(this.settings).then((link) => {
+      this.#open = { ...this.#open, link };
+      return link;
+    });
+    return this.#link;
+  }
+
+  /** Job ranks of the workers of this host. */
+  async localRanks(): Promise<readonly number[]> {
+    const assignment = (await this.link())?.assignment;
+    if (!assignment) return [0];
+    return assignment.hostOfRank.flatMap((host, rank) => (host === assignment.host ? [rank] : []));
+  }
+
+  /** The groups of all workers. The first call is a collective. */
+  world(): Promise<World> {
+    this.#world ??= this.#connect();
+    return this.#world;
+  }
+  async #connect(): Promise<World> {
+    const link = await this.link();
+    const { settings } = this;
+    if (!link || !settings || settings.worldSize === 1) {
+      const world = singleWorld();
+      this.#open = { ...this.#open, world };
+      return world;
+    }
+    const world = await createWorld({
+      assignment: link.assignment,
+      store: link.store,
+      name: this.#name,
+      timeoutMs: settings.timeoutMs,
+      reportAfterMs: settings.watchdogMs,
+      onStall: (event) => link.send(event),
+    });
+    this.#open = { link, world };
+    link.on("abort", (fault) => world.abort(fault));
+    if (this.#closed) await world.close();
+    return world;
+  }
+
+  /** Tells the launcher, if there is one and its line is open. */
+  tell(event: WorkerEvent): void {
+    this.#open.link?.send(event);
+  }
+  /** Tells where the program is, a few times per second. */
+  progress(step: number): void {
+    if (!this.#open.link) return;
+    const now = performance.now();
+    if (now - this.#toldAt < progressMs) return;
+    this.#toldAt = now;
+    this.tell({ kind: "progress", step });
+  }
+
+  /** Leaves the groups; the line stays, it belongs to the process. Waits for nobody. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#open.world?.close();
+  }
+}

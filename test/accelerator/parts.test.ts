@@ -1,0 +1,170 @@
+// The parts of the Accelerator that need no other worker: shares of an arena, parts of a list, windows, norms, structures.
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { Accumulation } from "../../src/accelerator/accumulation.js";
+import { replaceTensors, tensorsIn } from "../../src/accelerator/nested.js";
+import { combineNorms, scaleNorm } from "../../src/accelerator/norms.js";
+import { partOf } from "../../src/accelerator/processes.js";
+import { shareOf } from "../../src/accelerator/shares.js";
+import { Stopping } from "../../src/accelerator/stopping.js";
+import { normKinds } from "../../src/optim/index.js";
+import { ParameterArena, Parameter, type Tensor, tensor, zeros } from "../../src/tensor/index.js";
+
+const engineMemory = { allocate: (bytes: number) => new ArrayBuffer(bytes) };
+
+describe("shares of an arena", () => {
+  it("cover it without gaps, begin on cache lines, and are even over what has a gradient", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.integer({ min: 1, max: 400 }), fc.boolean()), { minLength: 1, maxLength: 12 }),
+        fc.integer({ min: 1, max: 5 }),
+        (sizes, size) => {
+          const arena = ParameterArena.place(
+            sizes.map(([n]) => new Parameter(zeros([n]))),
+            { values: engineMemory, grads: engineMemory },
+          );
+          const has = sizes.map(([, h]) => h);
+          const shares = Array.from({ length: size }, (_, rank) => shareOf(arena, has, { rank, size }));
+          assert.equal(shares[0]!.begin, 0);
+          assert.equal(shares.at(-1)!.end, arena.values.length);
+          const total = sizes.reduce((sum, [n, h]) => sum + (h ? n : 0), 0);
+          for (const [rank, { begin, end }] of shares.entries()) {
+            assert.ok(begin <= end);
+            assert.equal(begin % 16, 0);
+            if (rank > 0) assert.equal(begin, shares[rank - 1]!.end);
+            const own = arena.segments.reduce(
+              (sum, s, i) => sum + (has[i] ? Math.max(0, Math.min(end, s.offset + s.length) - Math.max(begin, s.offset)) : 0),
+              0,
+            );
+            assert.ok(Math.abs(own - total / size) <= 33, `rank ${rank} of ${size} has ${own} of ${total}`);
+          }
+        },
+      ),
+    );
+  });
+});
+
+describe("splitBetweenProcesses", () => {
+  const items = (n: number) => Array.from({ length: n }, (_, i) => i);
+  const sizes = (n: number, size: number, applyPadding = false) =>
+    Array.from({ length: size }, (_, rank) => partOf(items(n), { rank, size }, { applyPadding }));
+
+  it("gives the first workers one more, and pads with the last item", () => {
+    assert.deepEqual(
+      sizes(17, 4).map((p) => p.length),
+      [5, 4, 4, 4],
+    );
+    assert.deepEqual(sizes(17, 4).flat(), items(17));
+    assert.deepEqual(sizes(17, 4, true)[3], [13, 14, 15, 16, 16]);
+    assert.deepEqual(sizes(1, 4), [[0], [], [], []]);
+    assert.deepEqual(sizes(1, 4, true), [[0], [0], [0], [0]]);
+    assert.deepEqual(sizes(0, 2, true), [[], []]);
+  });
+  it("leaves the caller's list alone", () => {
+    const list = Object.freeze(items(5)) as readonly number[];
+    assert.deepEqual(partOf(list, { rank: 1, size: 2 }, { applyPadding: true }), [3, 4, 4]);
+  });
+});
+
+describe("accumulation windows", () => {
+  it("sync at every n-th body and at the last of a loader, and count what they really hold", async () => {
+    const window = new Accumulation(2);
+    const seen: string[] = [];
+    for (let i = 1; i <= 5; i++)
+      await window.run(
+        async () => {
+          seen.push(`${window.syncs ? "step" : "hold"} ${window.divisor}`);
+        },
+        { endOfLoader: i === 5 },
+      );
+    assert.deepEqual(seen, ["hold 1", "step 2", "hold 1", "step 2", "step 1"]);
+    assert.equal(window.syncs, true);
+  });
+  it("a loop that counts for itself is divided by the steps it said", () => {
+    assert.equal(new Accumulation(4).divisor, 4);
+  });
+  it("a body that fails leaves a window that goes on", async () => {
+    const window = new Accumulation(2);
+    await assert.rejects(
+      window.run(() => Promise.reject(new Error("no")), { endOfLoader: false }),
+      /no/,
+    );
+    await window.run(
+      async () => {
+        assert.equal(window.syncs, true);
+      },
+      { endOfLoader: false },
+    );
+  });
+  it("a window inside a window, and steps that are no number, are errors", async () => {
+    const window = new Accumulation(2);
+    const inner = () => window.run(async () => {}, { endOfLoader: false });
+    await assert.rejects(window.run(inner, { endOfLoader: false }), /accumulate inside accumulate/);
+    assert.throws(() => new Accumulation(0), /gradientAccumulationSteps is 0/);
+  });
+});
+
+describe("norms in parts", () => {
+  it("scale and add up as the norm of the whole", () => {
+    const numbers = [3, -4, 12];
+    const parts = (kind: number, power: (x: number) => number) =>
+      combineNorms(
+        numbers.map((x) => ({ value: power(x), nonFinite: 0 })),
+        kind,
+      ).value;
+    assert.equal(
+      parts(normKinds.squares, (x) => x * x),
+      169,
+    );
+    assert.equal(parts(normKinds.absolutes, Math.abs), 19);
+    assert.equal(parts(normKinds.maximum, Math.abs), 12);
+    assert.equal(scaleNorm({ value: 169, nonFinite: 0 }, normKinds.squares, 2, 0.5).value, 42.25);
+    assert.equal(scaleNorm({ value: 8, nonFinite: 1 }, normKinds.power, 3, 0.5).value, 1);
+    assert.ok(
+      Number.isNaN(
+        combineNorms(
+          [
+            { value: 1, nonFinite: 0 },
+            { value: Number.NaN, nonFinite: 1 },
+          ],
+          normKinds.maximum,
+        ).value,
+      ),
+    );
+  });
+});
+
+describe("structures of tensors", () => {
+  it("are walked in order and rebuilt", () => {
+    const value = { a: tensor([1]), b: [tensor([2]), { c: tensor([3]) }] };
+    assert.deepEqual(
+      tensorsIn(value, "gather").map(([path]) => path),
+      ["a", "b[0]", "b[1].c"],
+    );
+    const fresh = [tensor([10]), tensor([20]), tensor([30])];
+    const out = replaceTensors(value, fresh.values()) as { a: Tensor; b: [Tensor, { c: Tensor }] };
+    assert.equal(out.a, fresh[0]);
+    assert.equal(out.b[1].c, fresh[2]);
+  });
+  it("what is no tensor is named by its path", () => {
+    assert.throws(() => tensorsIn({ x: [tensor([1]), 2] }, "gather"), /gather: x\[1\] is number, not a tensor/);
+    assert.throws(() => tensorsIn(new Map(), "reduce"), /the value is Map/);
+  });
+});
+
+describe("stopping", () => {
+  it("happens after the step at which all know of a wish", () => {
+    const [one, other] = [new Stopping(), new Stopping()];
+    one.request("Ctrl-C");
+    for (const s of [one, other]) s.agreed(one.mine() | other.mine());
+    assert.equal(other.settle(7), true);
+    assert.equal(other.signal.aborted, true);
+    assert.throws(() => other.check(), { code: "ERR_STOPPED" });
+    assert.equal(other.settle(8), false);
+    const third = new Stopping();
+    third.agreed(0);
+    assert.equal(third.settle(1), false);
+    third.check();
+  });
+});
