@@ -1,0 +1,59 @@
+// What an Accelerator offers, under real launches of 1 to 4 workers and without a launcher.
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { launch } from "../support/launch.js";
+
+const program = (name: string): URL => new URL(`./programs/${name}.js`, import.meta.url);
+const workers = (n: number): string[] => ["--num-processes", String(n)];
+
+describe("what an Accelerator offers without a model", () => {
+  for (const n of [1, 2, 3, 4]) {
+    it(`on ${n} worker${n > 1 ? "s" : ""}`, async () => {
+      const { code, stdout, stderr } = await launch({ options: workers(n), script: program("operations") });
+      assert.equal(code, 0, stdout + stderr);
+      assert.equal(stdout.match(/ok/g)?.length, 1);
+    });
+  }
+  it("in a process of its own", async () => {
+    const { stdout } = await promisify(execFile)(process.execPath, [fileURLToPath(program("operations"))]);
+    assert.match(stdout, /ok/);
+  });
+});
+
+describe("workers that do not do the same", () => {
+  const cases: readonly (readonly [kind: string, message: RegExp])[] = [
+    ["shape", /the parameters differ between workers: number 3 is second\.weight float32 \[2, 4\] on rank 0 and second\.weight float32 \[3, 4\] on rank 1/],
+    ["order", /the objects given to prepare differ between workers: number 1 is a model Two on rank 0 and an optimizer AdamW/],
+    ["loader", /a loader of batches of 1 on rank 0 and a loader of batches of 2 on rank 1/],
+    ["step", /the ranks have taken different paths/],
+  ];
+  for (const [kind, message] of cases) {
+    it(`are told in what they differ: ${kind}`, async () => {
+      const { code, stderr, ms } = await launch({ options: workers(2), script: program("differ"), args: [kind], timeoutMs: 30_000 });
+      assert.notEqual(code, 0);
+      assert.match(stderr, message);
+      assert.ok(ms < 15_000);
+    });
+  }
+  it("and train without an Accelerator are warned, once each", async () => {
+    const { code, stderr } = await launch({ options: workers(2), script: program("alone") });
+    assert.equal(code, 0, stderr);
+    assert.equal(stderr.match(/trains without an Accelerator/g)?.length, 2);
+  });
+});
+
+it("saveModel writes weights and config once, for all to read", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "save-model-"));
+  try {
+    const { code, stderr } = await launch({ options: workers(2), script: program("save"), args: [folder] });
+    assert.equal(code, 0, stderr);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});
