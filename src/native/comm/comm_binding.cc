@@ -210,7 +210,7 @@ Napi::Value fault(const Napi::CallbackInfo& info) {
   return result;
 }
 
-// look(group): per rank { sequence, waiting, op, dtype, count, site, purpose, forMs, gone, text }
+// look(group): per rank { sequence, waiting, op, dtype, count, site, purpose, forMs, gone, behind, text }
 Napi::Value look(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const Group& group = *groupOf(info[0]);
@@ -228,6 +228,7 @@ Napi::Value look(const Napi::CallbackInfo& info) {
     rank.Set("purpose", glimpse.call.purpose);
     rank.Set("forMs", static_cast<double>(now - glimpse.since) / kMillisecond);
     rank.Set("gone", glimpse.state == RankState::left || glimpse.state == RankState::failed);
+    rank.Set("behind", group.behind(r));
     rank.Set("text", group.describe(glimpse.call));
     ranks.Set(static_cast<uint32_t>(r), rank);
   }

@@ -71,6 +71,8 @@ class Group {
   Fault fault() const;
   bool faulted() const { return page_->fault.load(std::memory_order_acquire) != static_cast<uint32_t>(FaultState::none); }
   Glimpse look(int rank) const;
+  /// It has not reached the stage that this rank has posted.
+  bool behind(int rank) const { return !reached(rank, slot(rank_).stage.load(std::memory_order_relaxed)); }
   /// This rank will make no more calls. Once; `reason` completes "(...)".
   void depart(RankState state, const std::string& reason);
   bool departed() const { return departed_.load(std::memory_order_relaxed); }

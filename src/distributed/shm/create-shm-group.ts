@@ -1,0 +1,131 @@
+// How the ranks of a host find their shared memory: rank 0 makes it, tells the others through the store, and closes the way in when all are there.
+import { AccelerateError, ArgumentError } from "../../errors.js";
+import { loadNative, type NativeBinding } from "../../native/binding.js";
+import { CollectiveError } from "../errors.js";
+import type { StallEvent } from "../stall-watch.js";
+import type { Store } from "../store.js";
+import { joinOp, type NativeShm, noNumber, type ShmHandle } from "./native-shm.js";
+import { ShmGroup } from "./shm-group.js";
+
+export interface ShmGroupOptions {
+  readonly rank: number;
+  readonly size: number;
+  /** The ranks' numbers in the whole job, for messages; default 0 .. size-1. */
+  readonly jobRanks?: readonly number[];
+  readonly store: Store;
+  /** A prefix of keys that no other group uses. */
+  readonly name: string;
+  /** Until a wait for other ranks ends the group; default 30 minutes. */
+  readonly timeoutMs?: number;
+  /** Until a wait is reported to onStall; default one minute. */
+  readonly reportAfterMs?: number;
+  readonly onStall?: (event: StallEvent) => void;
+  readonly native?: NativeBinding;
+}
+
+const defaultTimeoutMs = 30 * 60_000;
+const defaultReportMs = 60_000;
+/** Of one of the two windows of a rank; two windows of two ranks fit a second-level cache. */
+const windowBytes = 512 * 1024;
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+const text = (value: Uint8Array): string => new TextDecoder().decode(value);
+/** What a rank says when it could not join. */
+const failure = "failed: ";
+
+/**
+ * Joins the group `name`; resolves when all ranks have.
+ * @throws AccelerateError ERR_SHARED_MEMORY on every rank when one cannot make or open the memory; CollectiveError ERR_COLLECTIVE_TIMEOUT when ranks do not come.
+ */
+export async function createShmGroup(options: ShmGroupOptions): Promise<ShmGroup> {
+  const { rank, size, name, store, timeoutMs = defaultTimeoutMs, reportAfterMs = defaultReportMs, onStall } = options;
+  const { jobRanks = Array.from({ length: size }, (_, index) => index) } = options;
+  if (!Number.isInteger(size) || size < 1 || !Number.isInteger(rank) || rank < 0 || rank >= size || jobRanks.length !== size)
+    throw new ArgumentError(`rank ${rank} of ${size} with the numbers ${jobRanks.join(", ")} is no member of a group`);
+  const native = (options.native ?? loadNative()).shm;
+  if (native === undefined) throw new AccelerateError("ERR_SHARED_MEMORY", `groups over shared memory need Linux; this is ${process.platform}`);
+  const joining: Joining = { native, rank, size, jobRanks, store, name, timeoutMs };
+  const handle = rank === 0 ? await found(joining) : await follow(joining);
+  return new ShmGroup(native, handle, { rank, jobRanks, timeoutMs, reportAfterMs, onStall });
+}
+
+interface Joining extends Required<Pick<ShmGroupOptions, "rank" | "size" | "jobRanks" | "store" | "name" | "timeoutMs">> {
+  readonly native: NativeShm;
+}
+
+async function found({ native, jobRanks, store, name, timeoutMs }: Joining): Promise<ShmHandle> {
+  let made: ReturnType<NativeShm["create"]>;
+  try {
+    made = native.create(jobRanks, windowBytes);
+  } catch (error) {
+    const reason = (error as Error).message;
+    await store.set(`${name}/memory`, bytes(failure + reason));
+    throw failed(jobRanks[0]!, reason, error);
+  }
+  const { group, file } = made;
+  try {
+    await store.set(`${name}/memory`, bytes(file));
+    const answers = await Promise.allSettled(jobRanks.slice(1).map(async (_, index) => text(await store.get(`${name}/joined/${index + 1}`, { timeoutMs }))));
+    for (const [index, answer] of answers.entries()) {
+      const peer = jobRanks[index + 1]!;
+      if (answer.status === "rejected") {
+        const fault = {
+          code: "ERR_COLLECTIVE_TIMEOUT",
+          message: `rank ${peer} has not joined the group ${name} within ${timeoutMs} ms`,
+          ranks: [peer],
+        } as const;
+        native.raise(group, fault.code, fault.message, fault.ranks);
+        throw new CollectiveError(fault, { cause: answer.reason });
+      }
+      if (!answer.value.startsWith(failure)) continue;
+      const error = failed(peer, answer.value.slice(failure.length));
+      native.raise(group, error.code, error.message, [peer]);
+      throw error;
+    }
+    native.closeFile(group);
+    await join(native, group, timeoutMs);
+    await Promise.all(["memory", ...jobRanks.slice(1).map((_, index) => `joined/${index + 1}`)].map((key) => store.delete(`${name}/${key}`)));
+    return group;
+  } catch (error) {
+    native.closeFile(group);
+    native.depart(group, true, (error as Error).message);
+    throw error;
+  }
+}
+
+async function follow({ native, rank, jobRanks, store, name, timeoutMs }: Joining): Promise<ShmHandle> {
+  const file = text(await store.get(`${name}/memory`, { timeoutMs }));
+  if (file.startsWith(failure)) throw failed(jobRanks[0]!, file.slice(failure.length));
+  let group: ShmHandle;
+  try {
+    group = native.attach(file, rank, jobRanks);
+  } catch (error) {
+    const reason = (error as Error).message;
+    await store.set(`${name}/joined/${rank}`, bytes(failure + reason));
+    throw failed(jobRanks[rank]!, reason, error);
+  }
+  await store.set(`${name}/joined/${rank}`, bytes("here"));
+  await join(native, group, timeoutMs);
+  return group;
+}
+
+/** A collective without a number; afterwards every rank knows the processes of the others. */
+async function join(native: NativeShm, group: ShmHandle, timeoutMs: number): Promise<void> {
+  try {
+    await native.call(group, joinOp, dtypeless, noNumber, noNumber, 0, 0, timeoutMs, undefined, undefined, undefined, undefined);
+  } catch (cause) {
+    const fault = native.fault(group);
+    if (fault === undefined) throw cause;
+    const code: string = fault.code;
+    throw code === "ERR_SHARED_MEMORY" ? new AccelerateError(code, fault.message, { cause }) : new CollectiveError(fault, { cause });
+  }
+}
+
+/** uint8: what carries nothing is said to have. */
+const dtypeless = 2;
+
+function failed(rank: number, reason: string, cause?: unknown): AccelerateError {
+  return new AccelerateError("ERR_SHARED_MEMORY", `rank ${rank} has no memory in common with the other ranks of its host: ${reason}`, {
+    ...(cause !== undefined && { cause }),
+    hint: "do all processes run in one container (one PID namespace), as one user, with enough memory?",
+  });
+}
