@@ -3,31 +3,45 @@ import { Command, CommanderError, Option } from "commander";
 import { AccelerateError } from "../src/errors.js";
 import type { CliCommand, Terminal } from "./command.js";
 import { commands } from "./commands/index.js";
+import { UsageError } from "./usage.js";
 import { packageVersion } from "./version.js";
 
 /** Exit codes: 0 done, 1 failed, 2 called wrongly. */
 const usageError = 2;
 
 // commander writes: error: unknown option '--x'\n(Did you mean --y?)
+/** Takes Python's underscores for hyphens: --num_processes. */
+class SpelledOption extends Option {
+  // commander asks this of every option, though its types do not tell.
+  is(argument: string): boolean {
+    return this.short === argument || this.long === (argument.startsWith("--") ? argument.replaceAll("_", "-") : argument);
+  }
+}
+
 const plain = (message: string): string =>
   message
     .replace(/^error: /, "")
     .replace(/'([^']*)'/g, "$1")
     .replace(/\n?\((Did you mean .*\?)\)/, (_, hint: string) => ` (${hint[0]?.toLowerCase()}${hint.slice(1)})`);
 
+const MAX_EXAMPLE = 100;
 const exampleHelp = (examples: CliCommand["examples"]): string => {
-  const width = Math.max(...examples.map(([line]) => line.length));
-  return `\nExamples:\n${examples.map(([line, purpose]) => `  ${line.padEnd(width)}  # ${purpose}`).join("\n")}\n`;
+  // A line that is too long to have its purpose beside it has it above.
+  const width = Math.max(...examples.map(([line]) => (line.length > MAX_EXAMPLE ? 0 : line.length)));
+  const text = examples.map(([line, purpose]) => (line.length > MAX_EXAMPLE ? `  # ${purpose}\n  ${line}` : `  ${line.padEnd(width)}  # ${purpose}`));
+  return `\nExamples:\n${text.join("\n")}\n`;
 };
 
 function subcommand(command: CliCommand, terminal: Terminal, finish: (code: number) => void): Command {
   const parser = new Command(command.name).description(command.summary).allowExcessArguments(false);
   for (const { flags, description, choices } of command.options) {
-    const option = new Option(flags, description);
+    const option = new SpelledOption(flags, description);
     parser.addOption(choices ? option.choices(choices) : option);
   }
   parser.addHelpText("after", exampleHelp(command.examples));
-  return parser.action(async (options: { [name: string]: string | boolean | undefined }) => finish(await command.run(options, terminal)));
+  for (const [syntax, description] of command.operands ?? []) parser.argument(syntax, description);
+  if (command.operands) parser.passThroughOptions();
+  return parser.action(async () => finish(await command.run(parser.opts(), terminal, parser.args)));
 }
 
 /** Parses and runs; never exits the process itself. Resolves with the exit code. */
@@ -38,6 +52,7 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
     .version(packageVersion(), "-V, --version", "print the version")
     .helpOption("-h, --help", "show help for a command")
     .helpCommand(false)
+    .enablePositionalOptions()
     .addHelpText("after", exampleHelp(commands.flatMap(({ examples }) => examples.slice(0, 1))));
   for (const command of commands) {
     program.addCommand(
@@ -60,6 +75,6 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : usageError;
     if (!(error instanceof AccelerateError)) throw error;
     terminal.stderr.write(`${error.message}\n`);
-    return 1;
+    return error instanceof UsageError ? usageError : 1;
   }
 }

@@ -1,8 +1,9 @@
 // The settings that come from the environment; the only file outside launcher/ that reads process.env. Nothing is cached, so a launcher or a test may change them.
 import { availableParallelism } from "node:os";
 import { ArgumentError } from "./errors.js";
+import { type Environment, readWorkerSettings, type WorkerSettings } from "./launched.js";
 
-type Environment = Readonly<Record<string, string | undefined>>;
+export type { WorkerSettings } from "./launched.js";
 
 const maxThreads = 1024;
 
@@ -29,14 +30,27 @@ export function configuredNative(env: Environment = process.env): string | false
   return env.ACCELERATE_TS_NATIVE === "0" ? false : env.ACCELERATE_TS_NATIVE || undefined;
 }
 
+/**
+ * What the launcher of this process told it; undefined: nobody launched it, and it is a world of its own.
+ * @throws ArgumentError ERR_LAUNCH_ENVIRONMENT when the variables contradict each other or some are missing.
+ */
+export function configuredWorker(env: Environment = process.env): WorkerSettings | undefined {
+  return readWorkerSettings(env, process.pid);
+}
+
+/** ACCELERATE_TS_USE_CPU: no GPU is used, even where there is one. */
+export const configuredCpu = (env: Environment = process.env): boolean => env.ACCELERATE_TS_USE_CPU === "1";
+
 /** How to write to a terminal (https://no-color.org). */
 export interface TerminalSettings {
   readonly noColor: boolean;
+  /** ACCELERATE_TS_TERMINAL: what this process writes to stderr goes to a terminal of so many columns, though through a pipe. */
+  readonly through: number | undefined;
   /** COLUMNS, for terminals that do not say how wide they are. */
   readonly columns: number | undefined;
 }
 
 export function terminalSettings(env: Environment = process.env): TerminalSettings {
-  const columns = Number(env.COLUMNS);
-  return { noColor: env.NO_COLOR !== undefined && env.NO_COLOR !== "", columns: Number.isInteger(columns) && columns > 0 ? columns : undefined };
+  const columns = (text: string | undefined) => (Number.isInteger(Number(text)) && Number(text) > 0 ? Number(text) : undefined);
+  return { noColor: env.NO_COLOR !== undefined && env.NO_COLOR !== "", through: columns(env.ACCELERATE_TS_TERMINAL), columns: columns(env.COLUMNS) };
 }

@@ -1,7 +1,5 @@
 // accelerate-ts env: what this machine has, what is missing and the command that mends it.
-import picocolors from "picocolors";
 import type { CliCommand } from "../command.js";
-import { type EnvironmentReport, readEnvironment } from "../environment.js";
 
 export const env: CliCommand = {
   name: "env",
@@ -12,31 +10,10 @@ export const env: CliCommand = {
     ["accelerate-ts env --json | jq .cpu.cores.usable", "for a script"],
   ],
   run: async (options, { stdout }) => {
+    const { readEnvironment } = await import("../environment.js");
+    const { environmentText } = await import("../environment-text.js");
     const report = readEnvironment();
-    stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : render(report, stdout.isTTY === true && picocolors.isColorSupported));
+    stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : environmentText(report, stdout.isTTY === true));
     return 0;
   },
 };
-
-const size = (bytes: number): string => (bytes >= 2 ** 30 ? `${(bytes / 2 ** 30).toFixed(1)} GiB` : `${(bytes / 2 ** 20).toFixed(0)} MiB`);
-
-function render(report: EnvironmentReport, color: boolean): string {
-  const { bold, dim, green, red } = picocolors.createColors(color);
-  const { cpu, memory, onnxruntime, native } = report;
-  const missing = (text: string) => red(text);
-  const rows: readonly (readonly [string, string])[] = [
-    ["accelerate-ts", report.accelerateTs],
-    ["node", `${report.node} ${dim(`${report.platform}-${report.arch}`)}`],
-    ["onnxruntime", onnxruntime.version ? `${onnxruntime.version} ${dim(onnxruntime.library ?? "")}` : missing("not usable")],
-    ["native addon", native.loads ? `${green("ready")} ${dim(native.path ?? "")}` : missing(native.path ? `not usable ${dim(native.path)}` : "switched off")],
-    ["cpu", cpu.model],
-    ["instructions", cpu.instructions.join(" ") || dim("unknown")],
-    ["cores", `${cpu.cores.usable} usable of ${cpu.cores.machine}; ${cpu.threads} thread${cpu.threads === 1 ? "" : "s"} per process`],
-    ["memory", `${size(memory.usable)} usable of ${size(memory.machine)}, ${size(memory.free)} free`],
-    ["/dev/shm", memory.shm === undefined ? dim("none") : size(memory.shm)],
-  ];
-  const width = Math.max(...rows.map(([name]) => name.length));
-  const lines = rows.map(([name, value]) => `${bold(name.padEnd(width))}  ${value}`);
-  const problems = report.problems.map(({ what, cure }) => `${red("missing:")} ${what}\n  ${cure}`);
-  return `${[...lines, ...(problems.length ? ["", ...problems] : [])].join("\n")}\n`;
-}

@@ -2,5 +2,6 @@
 import type { CliCommand } from "../command.js";
 import { buildNative } from "./build-native.js";
 import { env } from "./env.js";
+import { launch } from "./launch.js";
 
-export const commands: readonly CliCommand[] = [env, buildNative];
+export const commands: readonly CliCommand[] = [launch, env, buildNative];

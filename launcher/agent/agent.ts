@@ -1,0 +1,365 @@
+// The agent of a host: starts its workers, carries their news to the coordinator and the coordinator's to them, and ends them when the job ends.
+import { constants } from "node:os";
+import { AgentSideLink } from "../../src/control/agent-side-link.js";
+import type { CoordinatorClient, Stall } from "../../src/control/client.js";
+import type { ControlError } from "../../src/control/errors.js";
+import type { Failure, Verdict } from "../../src/control/failures.js";
+import type { Assignment } from "../../src/control/link.js";
+import type { CollectiveFault } from "../../src/distributed/errors.js";
+import type { Terminal } from "../command.js";
+import type { Share } from "../launch/cores.js";
+import type { LaunchPlan } from "../launch/plan.js";
+import { LocalWorker } from "./local-worker.js";
+import { LogFile } from "./log-file.js";
+import { prefixOf } from "./prefix.js";
+import { failureText, type ReportPlace, verdictText } from "./report.js";
+import { Screen } from "./screen.js";
+import { Stalls } from "./stalls.js";
+import { workerEnvironment } from "./worker-env.js";
+import { WorkerOutput } from "./worker-output.js";
+import { WorkerProcess } from "./worker-process.js";
+
+/** Times of the end of a job, in milliseconds. */
+const times = {
+  /** After an abort: until the first failure must be known. */
+  verdict: 5000,
+  /** The failed worker's last words, before its failure is shown. */
+  lastWords: 300,
+  /** From SIGTERM to SIGKILL. */
+  grace: 1500,
+  /** After SIGKILL. */
+  reap: 1000,
+} as const;
+const DEFAULT_WATCHDOG = 60;
+
+export type StopSignal = "SIGINT" | "SIGTERM" | "SIGHUP" | "SIGUSR1" | "SIGUSR2";
+
+export interface AgentOptions {
+  readonly plan: LaunchPlan;
+  readonly terminal: Terminal;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly shares: readonly Share[];
+  /** One that has joined; may come after the workers were started. */
+  readonly client: Promise<CoordinatorClient>;
+  readonly color: Readonly<Record<"stdout" | "stderr", boolean>>;
+}
+
+/** What is to be started on this host. */
+export interface LocalJob {
+  readonly worldSize: number;
+  /** Ranks of this host's workers, in the order of local ranks. */
+  readonly ranks: readonly number[];
+  /** Of the coordinator, for workers' variables. */
+  readonly masterPort: number;
+  /** May come after the workers were started. */
+  readonly assignments: Promise<readonly Assignment[]>;
+}
+
+/** A promise that is settled from outside. */
+class Deferred<T> {
+  resolve!: (value: T) => void;
+  readonly promise = new Promise<T>((resolve) => {
+    this.resolve = resolve;
+  });
+}
+
+const signalNumber = (signal: NodeJS.Signals): number => constants.signals[signal];
+
+export class Agent {
+  readonly #options: AgentOptions;
+  readonly #screen: Screen;
+  readonly #workers: LocalWorker[] = [];
+  readonly #ends: Promise<void>[] = [];
+  readonly #logs = new Map<number, LogFile>();
+  readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #stalls: Stalls;
+  readonly #over = new Deferred<number>();
+  #worldSize = 1;
+  #reported: Promise<void> = Promise.resolve();
+  #first: Failure | undefined;
+  #stop: StopSignal | undefined;
+  #ending = false;
+
+  constructor(options: AgentOptions) {
+    this.#options = options;
+    this.#screen = new Screen(options.terminal);
+    this.#screen.drained = () => {
+      for (const { output } of this.#workers) output.resume();
+    };
+    this.#stalls = new Stalls({
+      where: async (rank) => {
+        const own = this.#workers.find((worker) => worker.rank === rank);
+        if (own) return { rank, step: own.link.progress.step, ...(await own.where(options.cwd)) };
+        return (await options.client).where(rank);
+      },
+      say: (text) => this.say(text),
+      watchdog: options.plan.watchdog ?? DEFAULT_WATCHDOG,
+    });
+  }
+
+  /** A line of the launcher's own. */
+  say(text: string): void {
+    this.#screen.say(text);
+  }
+
+  /** Listens to the job. Call it before the client joins. */
+  hear(client: CoordinatorClient): void {
+    client.on("stop", (reason) => this.#onStop(reason));
+    client.on("abort", (fault) => this.#onAbort(fault));
+    client.on("firstFailure", (failure) => this.#onFailure(failure));
+    client.on("verdict", (verdict) => void this.#onVerdict(verdict));
+    client.on("stall", (stall) => this.#stalls.report(stall));
+    client.on("lost", (error) => this.#onLost(error));
+    client.answerWith(async (rank) => {
+      const worker = this.#workers.find((own) => own.rank === rank);
+      if (!worker) return { state: "unknown", text: "" };
+      return { ...(await worker.where(this.#options.cwd)), step: worker.link.progress.step };
+    });
+  }
+
+  /** Starts all workers. @throws AccelerateError when one cannot be started; those that were are ended. */
+  async start(job: LocalJob): Promise<void> {
+    this.#worldSize = job.worldSize;
+    try {
+      for (const localRank of job.ranks.keys()) await this.#startWorker(job, localRank);
+    } catch (error) {
+      await this.kill();
+      throw error;
+    }
+  }
+
+  async #startWorker({ worldSize, ranks, masterPort, assignments }: LocalJob, localRank: number): Promise<void> {
+    const { plan, terminal, env, shares, client, color } = this.#options;
+    const rank = ranks[localRank]!;
+    const inherit = worldSize === 1 && plan.logDir === undefined;
+    const draws = rank === 0 && terminal.stderr.isTTY === true && !inherit;
+    const prefix = { stdout: prefixOf(rank, worldSize, color.stdout), stderr: prefixOf(rank, worldSize, color.stderr) };
+    const width = worldSize === 1 ? 0 : `[${rank}] `.length;
+    const columns = draws ? Math.max(1, ((terminal.stderr as { columns?: number }).columns || 80) - width) : undefined;
+    const { logDir, host, hosts, cpu, watchdog, timeout } = plan;
+    const log =
+      logDir === undefined
+        ? undefined
+        : await LogFile.open(logDir, rank, (error) => this.say(`${logDir}/rank-${rank}.log is not written any more (${error.message})`));
+    if (log) this.#logs.set(rank, log);
+    const place = { rank, worldSize, localRank, localWorldSize: ranks.length, host, hosts, masterAddress: plan.address, masterPort };
+    const worker = await WorkerProcess.start({
+      script: plan.script,
+      args: plan.args,
+      env: workerEnvironment(env, { place, share: shares[localRank]!, cpu, watchdog, timeout, columns }),
+      stdin: rank === 0,
+      inherit,
+    });
+    const output = new WorkerOutput(worker, this.#screen, log, { prefix, draws });
+    const store = client.then(({ store }) => store);
+    store.catch(() => {}); // the link tells each call
+    const link = new AgentSideLink(worker.control, { rank, assignment: assignments.then((all) => all[localRank]!), store });
+    const local = new LocalWorker(rank, worker, link, output);
+    this.#workers.push(local);
+    this.#listen(local);
+    this.#ends.push(this.#onEnd(local));
+  }
+
+  /** Tells the coordinator, in order, also what happened before there was one. */
+  #tell(tell: (client: CoordinatorClient) => void): void {
+    this.#options.client.then(tell, () => {}); // without a coordinator the launch itself fails
+  }
+
+  #listen(worker: LocalWorker): void {
+    const { rank, link } = worker;
+    link.on("failure", (report) => {
+      const at = performance.now();
+      this.#tell((client) => client.reportFailure(rank, { ...link.progress, ...report, step: report.step ?? link.progress.step }, at));
+    });
+    link.on("event", (event) => {
+      if (event.kind === "fault") this.#tell((client) => client.reportFault(rank, event.fault));
+      if (event.kind !== "stalled") return;
+      const { kind: _, ...rest } = event;
+      const stall: Stall = { rank, ...rest };
+      this.#tell((client) => client.reportStall(stall));
+      this.#stalls.report(stall);
+    });
+    link.on("closed", (error) => {
+      if (error) this.say(error.message);
+    });
+  }
+
+  async #onEnd(worker: LocalWorker): Promise<void> {
+    const { rank, link } = worker;
+    const { code, signal } = await worker.ended;
+    const at = worker.endedAt ?? performance.now();
+    const { fault, failure } = worker;
+    // A worker whose collectives ended by another's fault and that then ends with an exit code of its own is no cause.
+    if (fault && !failure && code !== 0)
+      this.#tell((client) =>
+        client.reportFailure(rank, { name: "CollectiveError", message: fault.message, code: fault.code, stack: "", ranks: fault.ranks }, at),
+      );
+    this.#tell((client) =>
+      client.reportExit({
+        rank,
+        ...(code !== null && { exitCode: code }),
+        ...(signal && { signal }),
+        stopped: worker.dismissed,
+        stderrTail: worker.output.tail,
+        at,
+        ...link.progress,
+      }),
+    );
+    if (!this.#ending && code === 0) worker.release();
+  }
+
+  #later(ms: number, run: () => void): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      run();
+    }, ms);
+    this.#timers.add(timer);
+  }
+
+  // ---- The user asks for the end.
+
+  /** The launcher has got a signal: the first time a request, the second time the end. */
+  interrupt(signal: StopSignal): void {
+    if (this.#stop !== undefined) {
+      this.#tell((client) => client.requestAbort({ code: "ERR_COLLECTIVE_ABORTED", message: `the job was killed by a second ${signal}`, ranks: [] }));
+      void this.kill().then(() => this.#over.resolve(128 + signalNumber(this.#stop!)));
+      return;
+    }
+    this.#stop = signal;
+    this.#tell((client) => client.requestStop(signal));
+    // Before all hosts are there nobody would answer.
+    this.#later(times.reap, () => this.#onStop(signal));
+  }
+
+  #stopping = false;
+  #onStop(reason: string): void {
+    if (this.#stopping || this.#ending) return;
+    this.#stopping = true;
+    this.#stop ??= (["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"] as const).find((signal) => reason === signal) ?? "SIGTERM";
+    this.say(`stopping after this step${this.#stop === "SIGINT" ? " (again to kill)" : ` (${reason})`}`);
+    for (const worker of this.#workers) worker.stop(reason);
+    this.#later(this.#options.plan.stopGrace * 1000, () => {
+      this.say(`the workers have not stopped within ${this.#options.plan.stopGrace} s and are ended (wait longer with --stop-grace)`);
+      this.#dismiss();
+    });
+  }
+
+  /** The launcher is suspended or goes on: so do the workers. */
+  pause(signal: "SIGSTOP" | "SIGCONT"): void {
+    for (const worker of this.#workers) worker.signal(signal);
+  }
+  resize(): void {
+    if (this.#worldSize === 1) for (const worker of this.#workers) worker.signal("SIGWINCH");
+  }
+
+  // ---- The job fails.
+
+  #onAbort(fault: CollectiveFault): void {
+    if (this.#ending) return;
+    this.#ending = true;
+    for (const worker of this.#workers) {
+      worker.output.hold(); // what follows is mostly the same news from every rank
+      worker.link.abort(fault);
+    }
+    this.#later(times.verdict, () => this.#dismiss());
+  }
+
+  #onFailure(failure: Failure): void {
+    if (this.#first) return;
+    this.#first = failure;
+    this.#reported = this.#report(failure);
+  }
+
+  async #report(failure: Failure): Promise<void> {
+    const culprits = this.#workers.filter(({ rank }) => failure.ranks.includes(rank));
+    // Its last words come before ours.
+    const patience = new Promise<void>((resolve) => this.#later(times.lastWords, resolve));
+    await Promise.race([Promise.all(culprits.map((worker) => worker.ended)), patience]);
+    for (const worker of this.#workers) {
+      worker.release();
+      if (!culprits.includes(worker)) worker.output.hide();
+    }
+    this.#screen.settle();
+    this.say(failureText(failure, this.#place(failure)));
+    this.#dismiss();
+  }
+
+  #place({ ranks }: Failure): ReportPlace {
+    const { plan, cwd } = this.#options;
+    const worldSize = this.#worldSize;
+    return {
+      worldSize,
+      hosts: plan.hosts,
+      cwd,
+      shown: worldSize === 1 && ranks.length === 1 && plan.logDir === undefined,
+      logOf: (rank) => this.#logs.get(rank)?.path,
+    };
+  }
+
+  #onLost(error: ControlError): void {
+    this.#ending = true;
+    this.#screen.settle();
+    this.say(`${error.message}; the workers of this host are ended`);
+    for (const { link } of this.#workers) link.abort({ code: "ERR_PEER_LOST", message: error.message, ranks: [] });
+    void this.kill().then(() => this.#over.resolve(this.#stop ? 128 + signalNumber(this.#stop) : 1));
+  }
+
+  // ---- The end.
+
+  #dismissing = false;
+  /** SIGTERM, and after a grace SIGKILL, to all that run. */
+  #dismiss(): void {
+    if (this.#dismissing) return;
+    this.#dismissing = true;
+    for (const worker of this.#workers) worker.dismiss("SIGTERM");
+    this.#later(times.grace, () => {
+      for (const worker of this.#workers) worker.dismiss("SIGKILL");
+    });
+  }
+
+  /** Everything ends now. */
+  async kill(): Promise<void> {
+    this.#ending = true;
+    for (const worker of this.#workers) {
+      worker.dismiss("SIGKILL");
+      worker.release();
+    }
+    const patience = new Promise<void>((resolve) => this.#later(times.reap, resolve));
+    await Promise.race([Promise.all(this.#ends), patience]);
+  }
+
+  async #onVerdict(verdict: Verdict): Promise<void> {
+    if (verdict.first && !this.#first) this.#onFailure(verdict.first);
+    await this.#reported;
+    await Promise.all(this.#ends);
+    // What a failed worker has left behind goes with it.
+    if (verdict.first) for (const worker of this.#workers) worker.dismiss("SIGKILL");
+    this.#screen.settle();
+    if (verdict.first) {
+      const text = verdictText(verdict, this.#place(verdict.first));
+      if (text) this.say(text);
+    }
+    this.#over.resolve(this.#exitCode(verdict));
+  }
+
+  #exitCode({ exitCode, first }: Verdict): number {
+    if (first || this.#stop === undefined) return exitCode;
+    // 75: all is saved, queue me again.
+    return exitCode !== 0 && this.#stop !== "SIGINT" ? exitCode : 128 + signalNumber(this.#stop);
+  }
+
+  /** Nobody reads what the workers write: as of any program in a pipe, the job's end. */
+  async unheard(): Promise<void> {
+    await this.kill();
+    this.#over.resolve(128 + signalNumber("SIGPIPE"));
+  }
+
+  /** The exit code, when all is over. */
+  async done(): Promise<number> {
+    const code = await this.#over.promise;
+    for (const timer of this.#timers) clearTimeout(timer);
+    for (const { output } of this.#workers) await output.closeLog();
+    return code;
+  }
+}

@@ -1,0 +1,118 @@
+// One worker's output on its way to the screen, to its log file, and into the tail that a failure report quotes.
+import type { Readable } from "node:stream";
+import { LineSplitter } from "./lines.js";
+import type { LogFile } from "./log-file.js";
+import type { Screen, Speaker } from "./screen.js";
+
+/** Lines of stderr that are kept for a report. */
+const TAIL_LINES = 20;
+const TAIL_LINE_LENGTH = 2000;
+/** After the process has ended: how long its last output is waited for when a process that it left behind holds the pipe. */
+const DRAIN_MS = 250;
+
+export interface OutputStyle {
+  /** Before each line. */
+  readonly prefix: Readonly<Record<"stdout" | "stderr", string>>;
+  /** Its moving lines are shown. */
+  readonly draws: boolean;
+}
+
+export class WorkerOutput {
+  readonly #screen: Screen;
+  readonly #log: LogFile | undefined;
+  readonly #streams: readonly { readonly readable: Readable; readonly speaker: Speaker; readonly splitter: LineSplitter; readonly ended: Promise<void> }[];
+  readonly #tail: string[] = [];
+  readonly #held: string[] = [];
+  #mode: "shown" | "held" | "hidden" = "shown";
+  #finishing = false;
+  /** Sees each line of stderr first; true: it was meant for the launcher and is not shown. */
+  intercept: ((line: string) => boolean) | undefined;
+
+  constructor(streams: { readonly stdout: Readable | null; readonly stderr: Readable | null }, screen: Screen, log: LogFile | undefined, style: OutputStyle) {
+    this.#screen = screen;
+    this.#log = log;
+    this.#streams = (["stdout", "stderr"] as const).flatMap((stream) => {
+      const readable = streams[stream];
+      if (!readable) return [];
+      const speaker: Speaker = { stream, prefix: style.prefix[stream], draws: style.draws };
+      const splitter = new LineSplitter({
+        line: (text) => this.#line(speaker, text),
+        partial: (text) => this.#partial(speaker, text),
+        moving: (text) => void (this.#mode === "shown" && screen.moving(speaker, text)),
+      });
+      const ended = new Promise<void>((resolve) => {
+        readable.on("data", (bytes: Buffer) => {
+          splitter.push(bytes);
+          if (!this.#finishing && !screen.writable(stream)) readable.pause();
+        });
+        readable.on("error", () => resolve()); // the pipe of a process that is gone
+        readable.on("close", resolve);
+      });
+      return [{ readable, speaker, splitter, ended }];
+    });
+  }
+
+  #line(speaker: Speaker, text: string): void {
+    if (speaker.stream === "stderr") {
+      if (this.intercept?.(text)) return;
+      this.#tail.push(text.slice(0, TAIL_LINE_LENGTH));
+      if (this.#tail.length > TAIL_LINES) this.#tail.shift();
+    }
+    this.#log?.write(`${text}\n`);
+    if (this.#mode === "held" && speaker.stream === "stderr") this.#held.push(text);
+    else if (this.#mode !== "hidden") this.#screen.line(speaker, text);
+  }
+  #partial(speaker: Speaker, text: string): void {
+    this.#log?.write(text);
+    if (this.#mode === "held" && speaker.stream === "stderr") this.#held.push(text);
+    else if (this.#mode !== "hidden") this.#screen.partial(speaker, text);
+  }
+
+  /** The last lines of stderr. */
+  get tail(): string {
+    return this.#tail.join("\n");
+  }
+
+  /** Goes on reading after the screen was full. */
+  resume(): void {
+    for (const { readable, speaker } of this.#streams) if (readable.isPaused() && this.#screen.writable(speaker.stream)) readable.resume();
+  }
+
+  /** From now on stderr waits: the worker has reported the error that it is about to print, too. */
+  hold(): void {
+    if (this.#mode === "shown") this.#mode = "held";
+  }
+  /** Shows what was held, but for what `filter` takes away. */
+  release(filter: (text: string) => string = (text) => text): void {
+    if (this.#mode !== "held") return;
+    this.#mode = "shown";
+    const text = filter(this.#held.splice(0).join("\n"));
+    const speaker = this.#streams.find((stream) => stream.speaker.stream === "stderr")?.speaker;
+    if (text.trim() !== "" && speaker) for (const line of text.replace(/\n+$/, "").split("\n")) this.#screen.line(speaker, line);
+  }
+  /** From now on only the log file and the tail get it: the job has failed elsewhere. */
+  hide(): void {
+    this.#mode = "hidden";
+    this.#held.length = 0;
+  }
+
+  /** All that the worker has written is read and shown; called once it has ended. */
+  async finish(): Promise<void> {
+    this.#finishing = true; // what is still in the pipe is bounded
+    for (const { readable } of this.#streams) readable.resume();
+    let timer: NodeJS.Timeout | undefined;
+    const patience = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, DRAIN_MS);
+    });
+    await Promise.race([Promise.all(this.#streams.map(({ ended }) => ended)), patience]);
+    clearTimeout(timer);
+    for (const { splitter, readable } of this.#streams) {
+      splitter.end();
+      readable.destroy();
+    }
+  }
+
+  closeLog(): Promise<void> {
+    return this.#log?.close() ?? Promise.resolve();
+  }
+}

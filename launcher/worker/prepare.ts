@@ -1,0 +1,40 @@
+// What ties a worker to its launcher.
+import { configuredWorker } from "../../src/config.js";
+import { reportFailure } from "../../src/control/report.js";
+import { bindToCores, dieWithParent } from "../../src/runtime/process.js";
+import { workerFailure } from "./failure.js";
+
+/** Without the addon: how often the worker looks for its launcher. */
+const LOOK_MS = 200;
+
+/** The system ends this process with the launcher; without the addon, a timer does. */
+function endWithLauncher(launcher: number): void {
+  try {
+    if (dieWithParent(launcher)) return;
+  } catch {
+    // not built: the first real use of the addon says what to do
+  }
+  setInterval(() => {
+    if (process.ppid !== launcher) process.kill(process.pid, "SIGKILL");
+  }, LOOK_MS).unref();
+}
+
+function stayOnCores(cores: string | undefined): void {
+  if (!cores) return;
+  try {
+    bindToCores(cores.split(",").map(Number));
+  } catch {
+    // without the addon: on any core
+  }
+}
+
+/** Called once, before the script. */
+export function prepareWorker(): void {
+  const { env, pid } = process;
+  env.ACCELERATE_TS_WORKER_PID = String(pid);
+  endWithLauncher(Number(env.ACCELERATE_TS_AGENT_PID));
+  stayOnCores(env.ACCELERATE_TS_CORES);
+  const settings = configuredWorker();
+  if (settings?.controlFd === undefined) return;
+  process.on("uncaughtExceptionMonitor", (error) => reportFailure(settings, workerFailure(error)));
+}
