@@ -1,141 +1,62 @@
-// The agent's end of one worker's socket: gives the assignment and the store, hears events and last words, sends stop and abort.
+// The agent's end of one worker's socket.
 import type { Duplex } from "node:stream";
 import type { CollectiveFault } from "../distributed/errors.js";
-import type { Store } from "../distributed/store.js";
-import { body } from "./codec.js";
-import { Emitter } from "./emitter.js";
-import { ControlError, errorReport, faultFromMessage, faultToMessage, messageOf } from "./errors.js";
+import { AgentEnd, type AgentSideEvents, type AgentSideOptions } from "./agent-end.js";
+import { ControlError, messageOf } from "./errors.js";
 import { encodeFrame, FrameReader } from "./frames.js";
-import type { Assignment, WorkerEvent } from "./link.js";
-import type { AgentFrame, ErrorReport, StoreReply, StoreRequest, WorkerFrame } from "./schema.js";
 
-export interface AgentSideOptions {
-  /** For messages. */
-  readonly rank: number;
-  /** May come later than the worker. */
-  readonly assignment: Assignment | Promise<Assignment>;
-  readonly store: Store | Promise<Store>;
-}
-
-export interface AgentSideEvents {
-  event: (event: WorkerEvent) => void;
-  /** The worker's last words: it is about to end. */
-  failure: (report: ErrorReport) => void;
-  /** Its end of the socket is closed, in order or because it died; with an error if it sent what is no message. */
-  closed: (error: ControlError | undefined) => void;
-}
-
-/** Store calls of one worker that wait at the same time. */
-const maxCalls = 4096;
+export type { AgentSideEvents, AgentSideOptions } from "./agent-end.js";
 
 export class AgentSideLink {
+  /** Resolves when the worker's end is closed and all that it has sent was told: a worker's exit is to be reported after it. */
+  readonly closed: Promise<void>;
   readonly #socket: Duplex;
-  readonly #store: Promise<Store>;
-  readonly #events = new Emitter<AgentSideEvents>();
-  readonly #calls = new Map<number, AbortController>();
-  readonly #rank: number;
-  #error: ControlError | undefined;
-  #closed = false;
-  #last: { step?: number; epoch?: number } = {};
+  readonly #end: AgentEnd;
 
   constructor(socket: Duplex, options: AgentSideOptions) {
     const { rank } = options;
     this.#socket = socket;
-    this.#rank = rank;
-    this.#store = Promise.resolve(options.store);
-    // Each call that needs the store hears of its failure.
-    this.#store.catch(() => {});
-    const reader = new FrameReader("WorkerFrame", `worker ${rank}`);
-    socket.on("error", (error) => {
-      if (error instanceof ControlError) this.#error = error;
+    let error: ControlError | undefined;
+    // Before anything else: an unheard error would end the process.
+    socket.on("error", (cause) => {
+      if (cause instanceof ControlError) error = cause;
     });
-    socket.on("close", () => this.#end());
+    this.#end = new AgentEnd((frame) => {
+      if (socket.writable) socket.write(encodeFrame("AgentFrame", frame));
+    }, options);
+    const reader = new FrameReader("WorkerFrame", `worker ${rank}`);
     socket.on("data", (chunk: Buffer) => {
       try {
-        for (const frame of reader.push(chunk)) this.#receive(frame);
-      } catch (error) {
-        socket.destroy(
-          error instanceof ControlError ? error : new ControlError("ERR_CONTROL_INTERNAL", `worker ${rank}: ${messageOf(error)}`, { cause: error }),
-        );
+        for (const frame of reader.push(chunk)) this.#end.receive(frame);
+      } catch (cause) {
+        socket.destroy(cause instanceof ControlError ? cause : new ControlError("ERR_CONTROL_INTERNAL", `worker ${rank}: ${messageOf(cause)}`, { cause }));
       }
     });
     // The worker has no more to say; it may be dead.
     socket.on("end", () => socket.destroy());
-    Promise.resolve(options.assignment).then(
-      (assignment) => this.#send({ welcome: assignment }),
-      () => socket.destroy(),
-    );
+    this.closed = new Promise((resolve) => {
+      socket.on("close", () => {
+        this.#end.end(error);
+        resolve();
+      });
+    });
   }
 
   /** What the worker said last of where it is. */
   get progress(): { readonly step?: number; readonly epoch?: number } {
-    return this.#last;
+    return this.#end.progress;
   }
 
   /** Returns what takes the listener away. */
   on<K extends keyof AgentSideEvents>(event: K, listener: AgentSideEvents[K]): () => void {
-    return this.#events.on(event, listener);
+    return this.#end.on(event, listener);
   }
 
   stop(reason: string): void {
-    this.#send({ stop: { reason } });
+    this.#end.stop(reason);
   }
   abort(fault: CollectiveFault): void {
-    this.#send({ abort: { fault: faultToMessage(fault) } });
-  }
-
-  #send(frame: AgentFrame): void {
-    if (!this.#closed && this.#socket.writable) this.#socket.write(encodeFrame("AgentFrame", frame));
-  }
-
-  #receive(frame: WorkerFrame): void {
-    const told = body(frame);
-    if (told) (this.#handlers[told[0]] as (m: unknown) => void)(told[1]);
-  }
-
-  readonly #handlers: { readonly [K in keyof WorkerFrame]-?: (message: NonNullable<WorkerFrame[K]>) => void } = {
-    progress: ({ step, epoch }) => {
-      this.#last = { step, ...(epoch === undefined ? {} : { epoch }) };
-      this.#events.emit("event", { kind: "progress", ...this.#last, step });
-    },
-    stall: ({ waitedMs, collective, waiting, missing }) => this.#events.emit("event", { kind: "stalled", waitedMs, collective, waiting, missing }),
-    fault: (fault) => this.#events.emit("event", { kind: "fault", fault: faultFromMessage(fault) }),
-    stopping: ({ step }) => this.#events.emit("event", { kind: "stopping", step }),
-    failure: (report) => this.#events.emit("failure", report),
-    store: (request) => void this.#serve(request),
-    cancel: ({ id }) => this.#calls.get(id)?.abort(),
-  };
-
-  async #serve(request: StoreRequest): Promise<void> {
-    const { id } = request;
-    const cancel = new AbortController();
-    let reply: Partial<StoreReply>;
-    try {
-      if (this.#calls.size >= maxCalls) throw new ControlError("ERR_CONTROL_LIMIT", `worker ${this.#rank} has ${maxCalls} calls of the store waiting`);
-      this.#calls.set(id, cancel);
-      reply = await this.#perform(await this.#store, request, cancel.signal);
-    } catch (error) {
-      reply = { error: errorReport(error) };
-    }
-    if (this.#calls.get(id) === cancel) this.#calls.delete(id);
-    if (!cancel.signal.aborted) this.#send({ store: { id, value: new Uint8Array(0), number: 0, ...reply } });
-  }
-
-  async #perform(store: Store, { set, get, add, delete: remove }: StoreRequest, signal: AbortSignal): Promise<Partial<StoreReply>> {
-    if (set) await store.set(set.key, set.value);
-    else if (get) return { value: await store.get(get.key, { timeoutMs: get.waitMs, signal }) };
-    else if (add) return { number: await store.add(add.key, add.amount) };
-    else if (remove) await store.delete(remove.key);
-    else throw new ControlError("ERR_CONTROL_MALFORMED", `worker ${this.#rank} asked the store for nothing`);
-    return {};
-  }
-
-  #end(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    for (const call of this.#calls.values()) call.abort();
-    this.#calls.clear();
-    this.#events.emit("closed", this.#error);
+    this.#end.abort(fault);
   }
 
   close(): void {

@@ -105,6 +105,8 @@ export class Channel {
   readonly #jobId: string;
   readonly #token: string;
   readonly #tls: boolean;
+  /** A call has succeeded: it is a coordinator, and its certificate fits. */
+  #spoken = false;
 
   private constructor(options: ChannelOptions, { host, port }: Endpoint, grpc: GrpcModule) {
     this.#grpc = grpc;
@@ -148,7 +150,10 @@ export class Channel {
         (error, reply) => {
           signal?.removeEventListener("abort", stop);
           if (error) reject(signal?.aborted ? signal.reason : this.#error(error));
-          else resolve(reply as ReplyOf<M>);
+          else {
+            this.#spoken = true;
+            resolve(reply as ReplyOf<M>);
+          }
         },
       );
       signal?.addEventListener("abort", stop);
@@ -162,7 +167,9 @@ export class Channel {
     if (found.code !== "ERR_COORDINATOR_LOST") return found;
     return new ControlError(found.code, found.message, {
       cause: error,
-      hint: `it has ended, or what listens there is no coordinator, or only one of the two ends uses TLS (this one ${this.#tls ? "does" : "does not"})`,
+      hint: this.#spoken
+        ? "it has ended"
+        : `what listens there is no coordinator, or only one of the two ends uses TLS (this one ${this.#tls ? "does" : "does not"})`,
     });
   }
 
@@ -180,7 +187,7 @@ export class Channel {
     const end = (error?: Grpc.ServiceError): void => {
       if (over) return;
       over = true;
-      listeners.end(error && this.#error(error));
+      listeners.end(error && controlErrorOf(error, `the coordinator at ${this.address} is gone`));
     };
     // Before anything else: an unheard error would end the process.
     stream.on("error", end);

@@ -244,14 +244,17 @@ function handlers(grpc: GrpcModule, job: Job, values: KeyValues): Grpc.UntypedSe
   return service;
 }
 
+/** No farewell. */
+const gone = "its connection closed without a word, as when a process is killed or its host goes down";
+
 function serveSession(grpc: GrpcModule, job: Job, call: Grpc.ServerDuplexStream<AgentMessage, CoordinatorMessage>): void {
   // Before anything else: a stream's error without a listener would end the process.
   let broken: (how: string) => void = () => {};
   let ended = false;
   call.on("error", (error) => broken(`its connection broke (${messageOf(error)})`));
-  call.on("cancelled", () => broken("its connection broke: the agent was killed, or its host went down"));
+  call.on("cancelled", () => broken(gone));
   call.on("end", () => {
-    broken("its agent ended");
+    broken(gone);
     port.end();
   });
   const port: AgentPort = {

@@ -14,6 +14,7 @@ const what: { readonly [K in Failure["kind"]]: (f: Failure, who: string) => stri
   exit: ({ exitCode }, who) => `${who} ended with exit code ${exitCode}`,
   signal: ({ signal }, who) => `${who} was killed by ${signal}`,
   "host lost": ({ error }, who) => `${who} is lost: ${error?.message ?? ""}`,
+  "worker lost": ({ error }, who) => `${who} is gone: ${error?.message ?? ""}`,
 };
 
 /** One line: who, what, where. */

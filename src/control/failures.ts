@@ -3,7 +3,8 @@ import { constants } from "node:os";
 import { isCollectiveCode } from "./errors.js";
 import type { ErrorReport } from "./schema.js";
 
-export type FailureKind = "error" | "exit" | "signal" | "host lost";
+/** "worker lost": under another launcher, whose exit codes nobody tells us. */
+export type FailureKind = "error" | "exit" | "signal" | "host lost" | "worker lost";
 
 /** Why one rank, or a host with all its ranks, ended before the job was done. */
 export interface Failure {
@@ -117,12 +118,12 @@ export class FailureLog {
   }
 
   /** A host or a worker whose connection is gone. */
-  lost(host: string, ranks: readonly number[], message: string, atMs: number): Failure {
+  lost(kind: "host lost" | "worker lost", host: string, ranks: readonly number[], message: string, atMs: number): Failure {
     const rank = ranks[0]!;
     const before = this.#failures.get(rank);
     if (before) return before;
     const error: ErrorReport = { name: "", message, code: "ERR_PEER_LOST", stack: "", ranks };
-    return this.#put(rank, { kind: "host lost", ranks, host, error, symptom: false, atMs });
+    return this.#put(rank, { kind, ranks, host, error, symptom: false, atMs });
   }
 
   #put(rank: number, failure: Failure): Failure {

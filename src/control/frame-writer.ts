@@ -64,26 +64,3 @@ export class FrameWriter {
     this.#queue = [];
   }
 }
-
-/** What this process holds of one control descriptor; copies of the package share it, because a descriptor can be opened once. */
-export interface ControlSlot {
-  readonly writer: FrameWriter;
-  /** The connection behind links; of type Promise<WorkerConnection>. */
-  connection?: Promise<unknown>;
-  step?: number;
-  epoch?: number;
-}
-
-const registry = Symbol.for("accelerate-ts/control/1");
-
-export function controlSlot(fd: number): ControlSlot {
-  const holder = globalThis as { [registry]?: Map<number, ControlSlot> };
-  holder[registry] ??= new Map();
-  const slots = holder[registry];
-  let slot = slots.get(fd);
-  if (!slot) {
-    slot = { writer: new FrameWriter(fd) };
-    slots.set(fd, slot);
-  }
-  return slot;
-}

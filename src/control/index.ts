@@ -7,7 +7,7 @@
 //   const plan = await client.join({ localWorkers, hostRank, hosts, processes });                       // plan.assignments[i] is for local worker i
 //   const link = new AgentSideLink(child.stdio[3], { rank, assignment, store: client.store });          // both may be promises: the worker can be started before the job is
 //   link.on("event", ...); link.on("failure", (report) => client.reportFailure(rank, report)); link.on("closed", ...); link.stop(reason); link.abort(fault);
-//   client.reportExit({ rank, exitCode, signal, stopped, stderrTail, ...link.progress });                // every worker's end, also the good one
+//   await link.closed; client.reportExit({ rank, exitCode, signal, stopped, stderrTail, ...link.progress });                // every worker's end, also the good one; after its last words
 //   client.requestStop(reason); client.requestAbort(fault); client.where(rank); client.answerWith((rank) => ({ state, text }));
 //   await client.leave();                                                                               // after "verdict"; on host 0 then await coordinator.close()
 // What happens when a worker fails: "abort" everywhere at once (end the workers, with stopped: true in reportExit), "firstFailure" within 0.1 s of a failure that is no symptom

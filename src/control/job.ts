@@ -117,7 +117,7 @@ export class Job {
     if (!timer) throw new ControlError("ERR_LAUNCH_MISMATCH", "a session needs a Join before it, and there is one per Join");
     clearTimeout(timer);
     this.#expectedSessions.delete(id);
-    const session: Session = { id, name: this.#membership.nameOf(id), port, silent: 0, heardAt: this.#now(), left: false, ranks: [] };
+    const session: Session = { id, name: this.#membership.member(id)!.request.hostName, port, silent: 0, heardAt: this.#now(), left: false, ranks: [] };
     this.#sessions.set(id, session);
     if (this.#membership.complete && this.#expectedSessions.size === 0) this.#start();
     else this.#tellWaiting();
@@ -221,7 +221,7 @@ export class Job {
     // Under another launcher a worker that leaves is done; what it ended with is that launcher's business.
     if (running.length > 0 && !this.#finished && !(known && session.left)) {
       const atMs = session.silent > 0 ? session.heardAt : this.#now();
-      this.#failed(this.#log.lost(session.name, running, how, atMs));
+      this.#failed(this.#log.lost(known ? "worker lost" : "host lost", session.name, running, how, atMs));
     }
     this.#settle();
   }
@@ -296,8 +296,14 @@ export class Job {
   #ask(session: Session, question: Question): void {
     const unknown = (text: string): void => session.port.send({ answer: { ...question, state: stateToNumber("unknown"), text } });
     const owner = this.#sessionOfRank.get(question.rank);
-    if (!owner) return unknown(`there is no rank ${question.rank}`);
-    if (this.#ended.has(question.rank)) return session.port.send({ answer: { ...question, state: stateToNumber("ended"), text: "its process has ended" } });
+    if (!owner) {
+      unknown(`there is no rank ${question.rank}`);
+      return;
+    }
+    if (this.#ended.has(question.rank)) {
+      session.port.send({ answer: { ...question, state: stateToNumber("ended"), text: "its process has ended" } });
+      return;
+    }
     const id = ++this.#question;
     const timer = unrefTimeout(() => {
       this.#questions.delete(id);

@@ -1,6 +1,6 @@
 // The last words of a worker: written before the process dies, beside whatever else goes over its control socket.
 import { errorReport } from "./errors.js";
-import { controlSlot } from "./frame-writer.js";
+import { controlSlot } from "./control-slot.js";
 import { encodeFrame } from "./frames.js";
 
 /**

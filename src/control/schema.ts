@@ -440,4 +440,4 @@ export const faultCodes = {
 /** enum WorkerState. */
 export const workerStates = { unknown: 1, starting: 2, "user code": 3, "native call": 4, collective: 5, stopped: 6, ended: 7 } as const;
 /** enum FailureKind. */
-export const failureKinds = { error: 1, exit: 2, signal: 3, "host lost": 4 } as const;
+export const failureKinds = { error: 1, exit: 2, signal: 3, "host lost": 4, "worker lost": 5 } as const;

@@ -160,6 +160,7 @@ export class WorkerConnection {
         if (!this.#port.send({ store: { id, ...operation } })) giveUp(new ControlError("ERR_CONTROL_LINK", "the launcher of this worker is gone"));
       });
     } finally {
+      this.#pending.delete(id);
       clearTimeout(timer);
       if (cancel) signal?.removeEventListener("abort", cancel);
       release();

@@ -4,7 +4,7 @@ import { Socket } from "node:net";
 import { isMainThread } from "node:worker_threads";
 import type { WorkerSettings } from "../config.js";
 import { ControlError, messageOf } from "./errors.js";
-import { type ControlSlot, controlSlot } from "./frame-writer.js";
+import { type ControlSlot, controlSlot, foreignSlot } from "./control-slot.js";
 import { encodeFrame, FrameReader } from "./frames.js";
 import { timeouts } from "./limits.js";
 import type { WorkerLink } from "./link.js";
@@ -22,8 +22,11 @@ export async function openWorkerLink(settings: WorkerSettings): Promise<WorkerLi
     throw new ControlError("ERR_CONTROL_LINK", "only the main thread of a worker can speak to its launcher", { hint: "use the Accelerator there" });
   const { controlFd } = settings;
   if (controlFd === undefined) {
-    const { openForeignLink } = await import("./foreign.js");
-    return openForeignLink(settings);
+    const { openForeignConnection, singleLink } = await import("./foreign.js");
+    if (settings.worldSize === 1) return singleLink(settings);
+    const slot = foreignSlot();
+    slot.connection ??= openForeignConnection(settings);
+    return ((await slot.connection) as WorkerConnection).link();
   }
   const slot = controlSlot(controlFd);
   slot.connection ??= openConnection(controlFd, slot, settings);
