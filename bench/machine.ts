@@ -21,9 +21,10 @@ export function machine(python?: string): Record<string, string | number> {
   return described;
 }
 
-/** The last line of a program's stdout as JSON, and when the program was started. */
+/** The JSON object in the last line of a program's stdout, which a launcher may have prefixed, and when the program was started. */
 export function runJson<T>(command: string, args: readonly string[]): { readonly result: T; readonly startedAt: number } {
   const startedAt = Date.now();
   const stdout = execFileSync(command, args, { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"], maxBuffer: 1 << 26 });
-  return { result: JSON.parse(stdout.trim().split("\n").at(-1)!) as T, startedAt };
+  const line = stdout.trim().split("\n").at(-1)!;
+  return { result: JSON.parse(line.slice(line.indexOf("{"))) as T, startedAt };
 }

@@ -1,9 +1,10 @@
-// Our side of the MRPC job; bench/peers/mrpc.py is Python's, with the same arguments and the same JSON line at the end.
+// Our side of the MRPC job; bench/peers/mrpc.py is Python's, with the same arguments and the same JSON line at the end. One process, or each worker of a launch:
+//   accelerate-ts launch --num-processes 2 dist/bench/mrpc.js --threads 1 ...      --batch and --threads are those of one worker; figures are those of all
 //   node dist/bench/mrpc.js --weights DIR --data train.jsonl --threads 2 [--batch 16] [--steps 20] [--warmup 3] [--order order.json]
 //   node dist/bench/mrpc.js --vocab vocab.txt --layers 6 --hidden 384 --heads 12 --ffn 1536 --dropout 0.1 --data train.jsonl     random weights
 import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { AdamW, DataCollatorWithPadding, DataLoader, Engine, loadDataset, setSeed } from "accelerate-ts";
+import { Accelerator, AdamW, DataCollatorWithPadding, DataLoader, Engine, loadDataset } from "accelerate-ts";
 import { AutoModelForSequenceClassification, AutoTokenizer, BertForSequenceClassification, bertConfig } from "accelerate-ts/models";
 
 const { values: args } = parseArgs({
@@ -34,7 +35,7 @@ const warmup = Number(args.warmup);
 const steps = Number(args.steps);
 
 Engine.open({ threads: Number(args.threads) }); // the first engine of a process decides
-setSeed(Number(args.seed));
+await using accelerator = new Accelerator({ seed: Number(args.seed) });
 const tokenizer = await AutoTokenizer.fromPretrained(args.weights ?? args.vocab!);
 const raw = await loadDataset("json", { dataFiles: args.data, split: "train", features: { sentence1: "string", sentence2: "string", label: "int64" } });
 const order = args.order === undefined ? undefined : (JSON.parse(await readFile(args.order, "utf8")) as number[]);
@@ -60,6 +61,7 @@ const model = args.weights
     );
 model.train();
 const optimizer = new AdamW(model.parameters(), { lr: Number(args.lr) });
+await accelerator.prepare(model, optimizer, loader);
 
 async function* endless() {
   for (;;) yield* loader;
@@ -69,7 +71,7 @@ let [samples, tokens, step, firstStep, started] = [0, 0, 0, 0, performance.now()
 for await (const batch of endless()) {
   if (step === warmup) [samples, tokens, started] = [0, 0, performance.now()];
   const { loss } = model(batch);
-  await loss.backward();
+  await accelerator.backward(loss);
   await optimizer.step();
   optimizer.zeroGrad();
   losses.push(await loss.item());
@@ -78,17 +80,21 @@ for await (const batch of endless()) {
   for (const one of await batch.attention_mask.data()) tokens += Number(one);
   if (++step === warmup + steps) break;
 }
-const seconds = (performance.now() - started) / 1000;
-console.log(
+const mine = { samples, tokens, seconds: (performance.now() - started) / 1000, losses, rss: process.resourceUsage().maxRSS / 1024, firstStep };
+const all = await accelerator.gatherObject([mine]);
+const sum = (value: (worker: typeof mine) => number) => all.reduce((total, worker) => total + value(worker), 0);
+const seconds = Math.max(...all.map((worker) => worker.seconds));
+accelerator.print(
   JSON.stringify({
     peer: "accelerate-ts",
+    workers: all.length,
     threads: Number(args.threads),
-    samples_per_s: round(samples / seconds, 2),
-    tokens_per_s: round(tokens / seconds, 1),
+    samples_per_s: round(sum((worker) => worker.samples) / seconds, 2),
+    tokens_per_s: round(sum((worker) => worker.tokens) / seconds, 1),
     ms_per_step: round((seconds / steps) * 1e3, 1),
-    rss_mb: Math.round(process.resourceUsage().maxRSS / 1024),
-    first_step_unix_ms: firstStep,
-    losses: losses.map((loss) => round(loss, 6)),
+    rss_mb: Math.max(...all.map((worker) => Math.round(worker.rss))), // of the largest worker
+    first_step_unix_ms: Math.max(...all.map((worker) => worker.firstStep)),
+    losses: losses.map((_, i) => round(sum((worker) => worker.losses[i]!) / all.length, 6)),
   }),
 );
 

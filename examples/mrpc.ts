@@ -1,9 +1,10 @@
-// Fine-tunes a BERT directory on pairs of sentences in local JSON lines: the loop of the Hugging Face course.
+// Fine-tunes a BERT directory on pairs of sentences in local JSON lines: the loop of the Hugging Face course, on one worker or several.
 //   node dist/examples/mrpc.js MODEL_DIR train.jsonl validation.jsonl
-//   node dist/examples/mrpc.js MODEL_DIR train.jsonl validation.jsonl --epochs 1 --batch 16 --out mrpc-model
+//   accelerate-ts launch --num-processes 2 dist/examples/mrpc.js MODEL_DIR train.jsonl validation.jsonl --epochs 1 --batch 16 --out mrpc-model
+// --batch is that of one worker: two workers with 8 learn from the same 16 rows per step as one with 16.
 // MODEL_DIR holds config.json, model.safetensors and vocab.txt or tokenizer.json; a line of the data is {"sentence1": "...", "sentence2": "...", "label": 1}.
 import { parseArgs } from "node:util";
-import { AdamW, DataCollatorWithPadding, DataLoader, Engine, getScheduler, loadDataset, loadMetric, progress, setSeed } from "accelerate-ts";
+import { Accelerator, AdamW, DataCollatorWithPadding, DataLoader, Engine, getScheduler, loadDataset, loadMetric, tensor } from "accelerate-ts";
 import { AutoModelForSequenceClassification, AutoTokenizer } from "accelerate-ts/models";
 import { numberOptions } from "./number-options.js";
 
@@ -32,9 +33,9 @@ const {
   "max-length": maxLength,
   labels: numLabels,
 } = numberOptions(values, ["epochs", "batch", "lr", "seed", "max-length", "labels"]);
-setSeed(seed);
+await using accelerator = new Accelerator({ seed });
 const raw = await loadDataset("json", { dataFiles: { train, validation }, features: { sentence1: "string", sentence2: "string", label: "int64" } });
-console.log(raw);
+accelerator.print(raw);
 
 const tokenizer = await AutoTokenizer.fromPretrained(checkpoint);
 const mapper = tokenizer.mapper("sentence1", "sentence2", { truncation: true, maxLength });
@@ -48,17 +49,22 @@ const evalLoader = new DataLoader(tokenized.validation, { batchSize: 32, collate
 
 const model = await AutoModelForSequenceClassification.fromPretrained(checkpoint, { numLabels });
 const optimizer = new AdamW(model.parameters(), { lr, weightDecay: 0 });
-const steps = epochs * trainLoader.length;
+await accelerator.prepare(trainLoader, evalLoader, model, optimizer);
+const steps = epochs * trainLoader.length; // of this worker, which are those of all
 const scheduler = getScheduler("linear", optimizer, { numWarmupSteps: 0, numTrainingSteps: steps });
 const metric = loadMetric("glue", "mrpc");
 
 for (let epoch = 1; epoch <= epochs; epoch++) {
-  const bar = progress(trainLoader.length, { description: `epoch ${epoch}/${epochs}`, unit: "samples", unitScale: batchSize });
+  const bar = accelerator.progress(trainLoader.length, {
+    description: `epoch ${epoch}/${epochs}`,
+    unit: "samples",
+    unitScale: batchSize * accelerator.numProcesses,
+  });
   let total = 0;
   model.train();
   for await (const batch of trainLoader) {
     const { loss } = model(batch);
-    await loss.backward();
+    await accelerator.backward(loss);
     await optimizer.step();
     scheduler.step();
     optimizer.zeroGrad();
@@ -70,11 +76,14 @@ for (let epoch = 1; epoch <= epochs; epoch++) {
 
   model.eval();
   for await (const batch of evalLoader) {
-    await metric.addBatch({ predictions: model(batch).logits.argmax(-1), references: batch.labels });
+    const predictions = model(batch).logits.argmax(-1);
+    await metric.addBatch(await accelerator.gatherForMetrics({ predictions, references: batch.labels }));
   }
   const { accuracy, f1 } = metric.compute();
-  console.log(`epoch ${epoch}/${epochs}  train loss ${(total / trainLoader.length).toFixed(4)}  accuracy ${accuracy.toFixed(4)}  f1 ${f1.toFixed(4)}`);
+  const [mean] = await accelerator.reduce([tensor(total / trainLoader.length)], "mean");
+  const trainLoss = (await mean.item()).toFixed(4);
+  accelerator.print(`epoch ${epoch}/${epochs}  train loss ${trainLoss}  accuracy ${accuracy.toFixed(4)}  f1 ${f1.toFixed(4)}`);
 }
-await model.savePretrained(values.out);
-await tokenizer.savePretrained(values.out);
-console.log(`saved ${values.out}/`);
+await accelerator.saveModel(model, values.out);
+if (accelerator.isMainProcess) await tokenizer.savePretrained(values.out);
+accelerator.print(`saved ${values.out}/`);

@@ -1,12 +1,14 @@
-"""The Python side of bench/mrpc.ts: transformers' BERT under Accelerate on CPU, one process, fp32.
+"""The Python side of bench/mrpc.ts: transformers' BERT under Accelerate on CPU, fp32; one process, or each worker of torchrun.
 
     python bench/peers/mrpc.py --weights DIR --data train.jsonl --threads 2 [--batch 16] [--steps 20] [--warmup 3] [--order order.json]
+    torchrun --nproc-per-node 2 bench/peers/mrpc.py --threads 1 ...      --batch and --threads are those of one worker; figures are those of all
 
-Prints one JSON line. --order writes the rows in the order in which they were met, so that the other side can take the same ones.
+Prints one JSON line. --order writes the rows in the order in which they were met, batch by batch over the workers, so that the other side can take the same ones.
 """
 import argparse, json, resource, time
 import torch
 from accelerate import Accelerator
+from accelerate.utils import gather_object
 from tokenizers import Tokenizer
 from torch.utils.data import DataLoader
 from transformers import BertForSequenceClassification
@@ -75,10 +77,18 @@ for step, batch in enumerate(endless()):
     if step + 1 == args.warmup + args.steps:
         break
 seconds = time.perf_counter() - started
-if args.order:
+rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+workers = gather_object([dict(samples=samples, tokens=tokens, seconds=seconds, losses=losses, rss=rss, first_step=first_step, order=order)])
+if args.order and accelerator.is_main_process:
+    cut = [[worker["order"][i : i + args.batch] for i in range(0, len(worker["order"]), args.batch)] for worker in workers]
     with open(args.order, "w", encoding="utf8") as file:
-        json.dump(order, file)
-print(json.dumps({
-    "peer": "accelerate", "threads": args.threads, "samples_per_s": round(samples / seconds, 2), "tokens_per_s": round(tokens / seconds, 1),
-    "ms_per_step": round(seconds / args.steps * 1e3, 1), "rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-    "first_step_unix_ms": round(first_step, 1), "losses": [round(value, 6) for value in losses]}))
+        json.dump([row for batches in zip(*cut) for batch in batches for row in batch], file)
+seconds = max(worker["seconds"] for worker in workers)
+total = lambda key: sum(worker[key] for worker in workers)
+if accelerator.is_main_process:
+    print(json.dumps({
+        "peer": "accelerate", "workers": len(workers), "threads": args.threads, "samples_per_s": round(total("samples") / seconds, 2),
+        "tokens_per_s": round(total("tokens") / seconds, 1), "ms_per_step": round(seconds / args.steps * 1e3, 1),
+        "rss_mb": max(worker["rss"] for worker in workers), "first_step_unix_ms": round(max(worker["first_step"] for worker in workers), 1),
+        "losses": [round(sum(values) / len(workers), 6) for values in zip(*(worker["losses"] for worker in workers))]}))
+accelerator.end_training()

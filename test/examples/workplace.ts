@@ -17,6 +17,7 @@ async function makeWorkplace(): Promise<string> {
     );
   await writeFile(join(folder, "train.jsonl"), rows(0, 30).join("\n"));
   await writeFile(join(folder, "validation.jsonl"), rows(100, 10).join("\n"));
+  await writeFile(join(folder, "pairs.jsonl"), rows(200, 140).join("\n"));
   await writeFile(join(folder, "package.json"), '{ "type": "module" }');
   await mkdir(join(folder, "node_modules"));
   await symlink(root, join(folder, "node_modules", "accelerate-ts"));
@@ -37,7 +38,7 @@ async function makeWorkplace(): Promise<string> {
   return folder;
 }
 
-/** Runs a body in such a folder, which goes afterwards: train.jsonl (30 rows), validation.jsonl (10 rows), checkpoint/. */
+/** Runs a body in such a folder, which goes afterwards: train.jsonl (30 rows), validation.jsonl (10 rows), pairs.jsonl (140 rows), checkpoint/. */
 export async function inWorkplace(body: (folder: string) => Promise<void>): Promise<void> {
   const folder = await makeWorkplace();
   try {
