@@ -73,7 +73,8 @@ export class WorkerExchange implements GradientExchange {
     return !this.#accumulation.syncs;
   }
   get scaled(): boolean {
-    return this.#accumulation.divisor !== 1;
+    const clips = this.#collected?.stamp === parameterChanges("gradients") ? this.#collected.clips.size : 0;
+    return this.#accumulation.divisor !== 1 || clips > 0;
   }
 
   async step(update: (gradients: CollectedGradients) => Promise<void>): Promise<void> {
@@ -122,6 +123,8 @@ export class WorkerExchange implements GradientExchange {
     await defaultExecutor().exclusive(async () => {
       const collected = await this.#collect(options);
       await this.#reduce(collected, options);
+      // Others may still be reading what is written here.
+      if (this.distributed) await this.#world.local.barrier(options);
       const view = this.#view(collected);
       for (const [scale, arena, own] of this.#scaled(segments, view)) {
         const ranges = mergedRanges(own.map(rowed), view.share(arena));

@@ -45,7 +45,7 @@ export interface GradientExchange {
   readonly holds: boolean;
   /** Several workers take part. */
   readonly distributed: boolean;
-  /** What is read is not what lies in memory: gradients of a window are divided by its size. */
+  /** What is read is not what lies in memory: gradients of a window are divided by its size, clipped ones multiplied on their way. */
   readonly scaled: boolean;
   /**
    * Runs `update` over this worker's share with nothing else running, then hands out what was written.

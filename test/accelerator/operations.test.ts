@@ -26,6 +26,16 @@ describe("what an Accelerator offers without a model", () => {
   });
 });
 
+describe("gradients over workers: reading, clipping, several optimizers, parameters that come later, state", () => {
+  for (const n of [1, 2, 3]) {
+    it(`on ${n} worker${n > 1 ? "s" : ""}`, async () => {
+      const { code, stdout, stderr } = await launch({ options: workers(n), script: program("gradients") });
+      assert.equal(code, 0, stdout + stderr);
+      assert.match(stdout, /ok/);
+    });
+  }
+});
+
 describe("workers that do not do the same", () => {
   const cases: readonly (readonly [kind: string, message: RegExp])[] = [
     ["shape", /the parameters differ between workers: number 3 is second\.weight float32 \[2, 4\] on rank 0 and second\.weight float32 \[3, 4\] on rank 1/],
