@@ -5,7 +5,7 @@ import { body } from "./codec.js";
 import { Emitter } from "./emitter.js";
 import { ControlError, errorReport, faultFromMessage, faultToMessage } from "./errors.js";
 import type { Assignment, WorkerEvent } from "./link.js";
-import type { AgentFrame, ErrorReport, StoreReply, StoreRequest, WorkerFrame } from "./schema.js";
+import type { AgentFrame, ErrorReport, StoreReply, StoreRequest, WorkerFrame } from "./messages.js";
 
 export interface AgentSideOptions {
   /** For messages. */

@@ -3,94 +3,19 @@ import { randomBytes } from "node:crypto";
 import type { CollectiveFault } from "../distributed/errors.js";
 import type { Store } from "../distributed/store.js";
 import { ownAddresses, ownHostName } from "./addresses.js";
-import { Channel, type ChannelOptions } from "./client-call.js";
+import { Channel } from "./channel.js";
+import type { ClientEvents, ClientOptions, ExitReport, JobPlan, JoinOptions, Stall } from "./client-types.js";
 import { body } from "./codec.js";
 import { failureFromMessage, stateFromNumber, stateToNumber, verdictFromMessage, type Whereabouts } from "./convert.js";
 import { Emitter } from "./emitter.js";
 import { ControlError, errorReport, faultFromMessage, faultToMessage } from "./errors.js";
-import type { Failure, Verdict } from "./failures.js";
 import { timeouts } from "./limits.js";
 import type { Assignment } from "./link.js";
+import type { AgentMessage, CoordinatorMessage, ErrorReport, Start } from "./messages.js";
 import { RemoteStore } from "./remote-store.js";
-import {
-  type AgentMessage,
-  type CoordinatorMessage,
-  type ErrorReport,
-  type HostPlan,
-  type KnownWorker,
-  protocolVersion,
-  type Start,
-  type WorkerExit,
-} from "./schema.js";
+import { protocolVersion } from "./schema.js";
 
-export interface ClientOptions extends ChannelOptions {
-  /** Until a key of the store must be there, where a call does not say otherwise; default 5 minutes. */
-  readonly storeTimeoutMs?: number;
-}
-
-export interface JoinOptions {
-  /** Number of workers that this host will run. */
-  readonly localWorkers: number;
-  /** Default: the machine's. */
-  readonly hostName?: string;
-  /** How other hosts reach this one, best first; default: all addresses of its network interfaces. */
-  readonly addresses?: readonly string[];
-  /** Wished number of this host. */
-  readonly hostRank?: number | undefined;
-  /** What this host was told of the job; compared with what the others were told. */
-  readonly hosts?: number | undefined;
-  readonly processes?: number | undefined;
-  /** Under another launcher: the one worker that this is. */
-  readonly known?: KnownWorker | undefined;
-  /** Until all hosts must have joined; default 10 minutes. */
-  readonly timeoutMs?: number;
-}
-
-/** Who does what, known when all hosts have joined. */
-export interface JobPlan {
-  readonly worldSize: number;
-  /** Number of this host. */
-  readonly host: number;
-  readonly hosts: readonly HostPlan[];
-  /** Of the workers of this agent, in the order of local ranks. */
-  readonly assignments: readonly Assignment[];
-}
-
-/** A worker that waits for others longer than the watchdog allows. */
-export interface Stall {
-  readonly rank: number;
-  readonly waitedMs: number;
-  readonly collective: string;
-  readonly waiting: readonly number[];
-  readonly missing: readonly number[];
-}
-
-export interface ClientEvents {
-  /** Before the start: who has joined and who is awaited, after 10 s and then every 30 s. */
-  waiting: (text: string) => void;
-  /** The job is asked to stop in order. */
-  stop: (reason: string) => void;
-  /** The job ends: this host's workers are to be ended. */
-  abort: (fault: CollectiveFault) => void;
-  /** Which failure was the first; comes after abort, when it is sure enough. */
-  firstFailure: (failure: Failure) => void;
-  /** The end of the job: after it the coordinator's end is no loss. */
-  verdict: (verdict: Verdict) => void;
-  /** A worker of another host waits. */
-  stall: (stall: Stall) => void;
-  /** The coordinator is gone before the job's end; comes once. */
-  lost: (error: ControlError) => void;
-}
-
-export type ExitReport = Pick<WorkerExit, "exitCode" | "step" | "epoch"> & {
-  readonly rank: number;
-  readonly signal?: string | undefined;
-  /** The agent ended it on purpose. */
-  readonly stopped?: boolean;
-  readonly stderrTail?: string;
-  /** performance.now() of the end; default now. */
-  readonly at?: number;
-};
+export type { ClientEvents, ClientOptions, ExitReport, JobPlan, JoinOptions, Stall } from "./client-types.js";
 
 const age = (at: number | undefined): number => Math.max(0, Math.round((performance.now() - (at ?? performance.now())) * 1000));
 const ticksPerHeartbeat = 4;

@@ -1,7 +1,8 @@
 // Messages to bytes and back by the field table, with protobufjs' reader and writer. What comes in is checked: lengths, sizes of lists, numbers; nothing is generated or evaluated.
 import protobuf from "protobufjs/minimal.js";
 import { ControlError } from "./errors.js";
-import { type Field, type MessageName, type Messages, type Scalar, schema } from "./schema.js";
+import type { Messages } from "./messages.js";
+import { type Field, type MessageName, type Scalar, schema } from "./schema.js";
 
 /** Items of one list; more are refused. */
 const maxItems = 1 << 16;

@@ -1,6 +1,8 @@
 // Messages of the protocol as the types that callers see, and back.
-import { failureKinds, type FailureMessage, type VerdictMessage, workerStates } from "./schema.js";
+
 import type { Failure, FailureKind, Verdict } from "./failures.js";
+import type { FailureMessage, VerdictMessage } from "./messages.js";
+import { failureKinds, workerStates } from "./schema.js";
 
 const kindOf = new Map<number, FailureKind>(Object.entries(failureKinds).map(([kind, number]) => [number, kind as FailureKind]));
 

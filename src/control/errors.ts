@@ -1,7 +1,8 @@
 // Failures of the control plane, and errors as data that travels between processes.
 import { CollectiveError, type CollectiveErrorCode, type CollectiveFault } from "../distributed/errors.js";
 import { AccelerateError, type AccelerateErrorOptions } from "../errors.js";
-import { type ErrorReport, type Fault, faultCodes } from "./schema.js";
+import type { ErrorReport, Fault } from "./messages.js";
+import { faultCodes } from "./schema.js";
 
 export type ControlErrorCode =
   /** No coordinator answered within the deadline. */

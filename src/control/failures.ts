@@ -1,7 +1,7 @@
 // Which rank failed first: the earliest failure that does not follow from another one. Times are the coordinator's, so that hosts' clocks need not agree.
 import { constants } from "node:os";
 import { isCollectiveCode } from "./errors.js";
-import type { ErrorReport } from "./schema.js";
+import type { ErrorReport } from "./messages.js";
 
 /** "worker lost": under another launcher, whose exit codes nobody tells us. */
 export type FailureKind = "error" | "exit" | "signal" | "host lost" | "worker lost";

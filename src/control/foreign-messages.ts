@@ -1,6 +1,6 @@
 // What the main thread of a worker and its control thread say to each other.
 import type { WorkerSettings } from "../config.js";
-import type { AgentFrame, ErrorReport, WorkerFrame } from "./schema.js";
+import type { AgentFrame, ErrorReport, WorkerFrame } from "./messages.js";
 
 export interface ThreadData {
   readonly settings: WorkerSettings;

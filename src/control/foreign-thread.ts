@@ -1,8 +1,8 @@
 // The control thread of a worker that another launcher started: its own agent, and in rank 0 the coordinator. Runs beside the main thread, so that a busy one is not taken for dead.
 import { setTimeout as sleep } from "node:timers/promises";
 import { parentPort, workerData } from "node:worker_threads";
-import { AgentEnd } from "./agent-end.js";
 import { ownHostName } from "./addresses.js";
+import { AgentEnd } from "./agent-end.js";
 import { CoordinatorClient, type JobPlan } from "./client.js";
 import { Coordinator } from "./coordinator.js";
 import { ControlError, errorReport } from "./errors.js";

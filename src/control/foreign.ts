@@ -7,8 +7,8 @@ import type { FromThread, ThreadData, ToThread } from "./foreign-messages.js";
 import { KeyValues } from "./key-values.js";
 import { timeouts } from "./limits.js";
 import type { WorkerLink } from "./link.js";
+import type { ErrorReport } from "./messages.js";
 import { storeTimeout } from "./remote-store.js";
-import type { ErrorReport } from "./schema.js";
 import { WorkerConnection } from "./worker-connection.js";
 
 /** How long a process that ends waits for its last words to be told; rank 0 waits for the others to leave. */

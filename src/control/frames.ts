@@ -2,7 +2,8 @@
 import { decode, encode } from "./codec.js";
 import { ControlError, messageOf } from "./errors.js";
 import { messageBytes } from "./limits.js";
-import type { MessageName, Messages } from "./schema.js";
+import type { Messages } from "./messages.js";
+import type { MessageName } from "./schema.js";
 
 const headerBytes = 4;
 

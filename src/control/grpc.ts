@@ -3,7 +3,8 @@ import type * as Grpc from "@grpc/grpc-js";
 import { decode, encode } from "./codec.js";
 import { ControlError, type ControlErrorCode } from "./errors.js";
 import { messageBytes } from "./limits.js";
-import type { MessageName, Messages } from "./schema.js";
+import type { Messages } from "./messages.js";
+import type { MessageName } from "./schema.js";
 
 export type GrpcModule = typeof Grpc;
 /** Loading takes 0.1 s: only agents, the coordinator and control threads do it. */

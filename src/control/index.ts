@@ -14,7 +14,7 @@
 // (1 s after one that is), "verdict" when all workers of all hosts have ended: exit with verdict.exitCode.
 //
 // Worker: openWorkerLink(settings) of worker-link.ts; reportFailure(settings, error) of report.ts for a process that dies.
-export { AgentSideLink, type AgentSideEvents, type AgentSideOptions } from "./agent-side-link.js";
+export { type AgentSideEvents, AgentSideLink, type AgentSideOptions } from "./agent-side-link.js";
 export { type ClientEvents, type ClientOptions, CoordinatorClient, type ExitReport, type JobPlan, type JoinOptions, type Stall } from "./client.js";
 export type { Whereabouts, WorkerState } from "./convert.js";
 export { Coordinator, type CoordinatorOptions } from "./coordinator.js";
@@ -23,7 +23,7 @@ export { ControlError, type ControlErrorCode, errorReport } from "./errors.js";
 export { exitCodeOf, type Failure, type FailureKind, savedExitCode, type Verdict } from "./failures.js";
 export type { TlsFiles } from "./grpc.js";
 export type { Assignment, LinkEvents, WorkerEvent, WorkerLink } from "./link.js";
+export type { ErrorReport, HostPlan, KnownWorker } from "./messages.js";
 export { reportFailure } from "./report.js";
-export type { ErrorReport, HostPlan, KnownWorker } from "./schema.js";
 export { createToken, isLoopback, readTokenFile } from "./token.js";
 export { openWorkerLink } from "./worker-link.js";

@@ -1,13 +1,14 @@
 // What the coordinator knows of a job and decides: joining, liveness, stops and aborts, who failed first, the verdict. Speaks to agents through ports; knows nothing of gRPC.
 import type { CollectiveFault } from "../distributed/errors.js";
 import { body } from "./codec.js";
-import { failureToMessage, stateToNumber, verdictToMessage } from "./convert.js";
+import { failureToMessage, verdictToMessage } from "./convert.js";
 import { faultOf } from "./describe.js";
 import { ControlError, faultFromMessage, faultToMessage } from "./errors.js";
 import { type Failure, FailureLog, type Verdict } from "./failures.js";
 import { type Liveness, liveness, timeouts } from "./limits.js";
 import { type Expected, Membership, type Plan } from "./membership.js";
-import type { AgentMessage, Answer, CoordinatorMessage, JoinReply, JoinRequest, Question } from "./schema.js";
+import type { AgentMessage, CoordinatorMessage, JoinReply, JoinRequest } from "./messages.js";
+import { type AgentPort, Questions } from "./questions.js";
 
 export interface JobOptions extends Expected, Partial<Liveness> {
   /** After a failure that is none of a symptom: time for earlier ones to arrive from other hosts. */
@@ -16,13 +17,6 @@ export interface JobOptions extends Expected, Partial<Liveness> {
   readonly causeMs?: number;
   /** After an abort: time for all workers to end before the verdict is given without them. */
   readonly graceMs?: number;
-}
-
-/** The way to one agent. */
-export interface AgentPort {
-  send(message: CoordinatorMessage): void;
-  /** Closes the session; with a reason it was the agent's fault. */
-  end(reason?: ControlError): void;
 }
 
 interface Session {
@@ -50,7 +44,7 @@ export class Job {
   readonly #sessions = new Map<string, Session>();
   readonly #sessionOfRank = new Map<number, Session>();
   readonly #ended = new Set<number>();
-  readonly #questions = new Map<number, { readonly session: Session; readonly question: Question; readonly timer: NodeJS.Timeout }>();
+  readonly #questions = new Questions();
   readonly #tick: NodeJS.Timeout;
   readonly #timers = new Set<NodeJS.Timeout>();
   #decide!: (verdict: Verdict) => void;
@@ -65,7 +59,6 @@ export class Job {
   #settleAt = Number.POSITIVE_INFINITY;
   #finished = false;
   #beats = 0;
-  #question = 0;
   #note = "";
 
   constructor(options: JobOptions) {
@@ -181,8 +174,14 @@ export class Job {
     },
     stop: (session, { reason }) => this.stop(reason || `${session.name} was asked to stop`),
     abort: (_session, { fault }) => this.abort(faultFromMessage(fault)),
-    question: (session, question) => this.#ask(session, question),
-    answer: (session, answer) => this.#answered(session, answer),
+    question: ({ port }, question) => {
+      const owner = this.#sessionOfRank.get(question.rank);
+      this.#questions.ask(question, port, owner && { ...owner, ended: this.#ended.has(question.rank) });
+    },
+    answer: (session, answer) => {
+      this.#own(session, answer.rank);
+      this.#questions.answer(answer);
+    },
     leave: (session) => {
       session.left = true;
       this.#gone(session, "left before its workers had ended");
@@ -293,35 +292,6 @@ export class Job {
     }
   }
 
-  #ask(session: Session, question: Question): void {
-    const unknown = (text: string): void => session.port.send({ answer: { ...question, state: stateToNumber("unknown"), text } });
-    const owner = this.#sessionOfRank.get(question.rank);
-    if (!owner) {
-      unknown(`there is no rank ${question.rank}`);
-      return;
-    }
-    if (this.#ended.has(question.rank)) {
-      session.port.send({ answer: { ...question, state: stateToNumber("ended"), text: "its process has ended" } });
-      return;
-    }
-    const id = ++this.#question;
-    const timer = unrefTimeout(() => {
-      this.#questions.delete(id);
-      unknown(`the agent on ${owner.name} did not answer within ${timeouts.questionMs / 1000} s`);
-    }, timeouts.questionMs);
-    this.#questions.set(id, { session, question, timer });
-    owner.port.send({ question: { id, rank: question.rank } });
-  }
-
-  #answered(session: Session, answer: Answer): void {
-    this.#own(session, answer.rank);
-    const asked = this.#questions.get(answer.id);
-    if (!asked || asked.question.rank !== answer.rank) return;
-    clearTimeout(asked.timer);
-    this.#questions.delete(answer.id);
-    asked.session.port.send({ answer: { ...answer, id: asked.question.id } });
-  }
-
   /** Asks all workers for a clean stop. */
   stop(reason: string): void {
     if (this.#finished) return;
@@ -340,7 +310,8 @@ export class Job {
       this.#end({ code: "ERR_PEER_LOST", message: "the coordinator was closed before the job's end", ranks: [] });
     this.#finish();
     clearInterval(this.#tick);
-    for (const timer of [...this.#timers, ...this.#expectedSessions.values(), ...[...this.#questions.values()].map((q) => q.timer)]) clearTimeout(timer);
+    for (const timer of [...this.#timers, ...this.#expectedSessions.values()]) clearTimeout(timer);
+    this.#questions.close();
     for (const session of this.#sessions.values()) session.port.end();
     this.#sessions.clear();
   }

@@ -2,7 +2,8 @@
 import { ranksText } from "./describe.js";
 import { ControlError } from "./errors.js";
 import { maxHosts, maxRanks } from "./limits.js";
-import { type HostPlan, type JoinRequest, protocolVersion } from "./schema.js";
+import type { HostPlan, JoinRequest } from "./messages.js";
+import { protocolVersion } from "./schema.js";
 
 export interface Expected {
   /** Agents that must join: one per host, or one per worker under other launchers. */

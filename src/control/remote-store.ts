@@ -1,6 +1,6 @@
 // The store of a run, by calls to the coordinator. A wait is a chain of short calls, so that no call is unbounded.
 import type { Store, StoreOptions } from "../distributed/store.js";
-import type { Channel } from "./client-call.js";
+import type { Channel } from "./channel.js";
 import { ControlError } from "./errors.js";
 import { timeouts } from "./limits.js";
 

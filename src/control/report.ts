@@ -1,6 +1,7 @@
 // The last words of a worker: written before the process dies, beside whatever else goes over its control socket.
-import { errorReport } from "./errors.js";
+
 import { controlSlot } from "./control-slot.js";
+import { errorReport } from "./errors.js";
 import { encodeFrame } from "./frames.js";
 
 /**

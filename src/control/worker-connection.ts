@@ -5,8 +5,8 @@ import type { Store, StoreOptions } from "../distributed/store.js";
 import { body } from "./codec.js";
 import { ControlError, errorFromReport, faultFromMessage, faultToMessage } from "./errors.js";
 import type { Assignment, LinkEvents, WorkerEvent, WorkerLink } from "./link.js";
+import type { AgentFrame, StoreReply, StoreRequest, WorkerFrame } from "./messages.js";
 import { storeTimeout } from "./remote-store.js";
-import type { AgentFrame, StoreReply, StoreRequest, WorkerFrame } from "./schema.js";
 
 /** What carries frames: a socket, or a message port to the control thread. */
 export interface FramePort {

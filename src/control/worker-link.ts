@@ -3,8 +3,8 @@ import { fstatSync } from "node:fs";
 import { Socket } from "node:net";
 import { isMainThread } from "node:worker_threads";
 import type { WorkerSettings } from "../config.js";
-import { ControlError, messageOf } from "./errors.js";
 import { type ControlSlot, controlSlot, foreignSlot } from "./control-slot.js";
+import { ControlError, messageOf } from "./errors.js";
 import { encodeFrame, FrameReader } from "./frames.js";
 import { timeouts } from "./limits.js";
 import type { WorkerLink } from "./link.js";
@@ -46,6 +46,7 @@ async function openConnection(fd: number, slot: ControlSlot, settings: WorkerSet
     unref: () => socket.unref(),
   };
   socket.unref();
+  slot.writer.write(encodeFrame("WorkerFrame", {})); // nothing to tell but that somebody listens
   const connection = new WorkerConnection(port, { storeTimeoutMs: settings.timeoutMs });
   const reader = new FrameReader("AgentFrame", "the launcher");
   const lost = (message: string, cause?: unknown): void => {

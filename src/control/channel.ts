@@ -16,7 +16,7 @@ import {
   type UnaryName,
 } from "./grpc.js";
 import { timeouts } from "./limits.js";
-import type { AgentMessage, CoordinatorMessage } from "./schema.js";
+import type { AgentMessage, CoordinatorMessage } from "./messages.js";
 
 export interface ChannelOptions {
   /** "host:port", tried in turn. */
