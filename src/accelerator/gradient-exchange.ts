@@ -11,6 +11,7 @@ import {
   defaultExecutor,
   type GradientExchange,
   type GradientNorm,
+  type Parameter,
   type ParameterArena,
   parameterChanges,
 } from "../tensor/index.js";
@@ -88,14 +89,14 @@ export class WorkerExchange implements GradientExchange {
     });
   }
 
-  norm(segments: readonly ArenaSegment[], kind: number, exponent: number): Promise<GradientNorm> {
+  norm(parameters: readonly Parameter[], kind: number, exponent: number): Promise<GradientNorm> {
     const options = { site: callSite(), purpose: "clipGradNorm" };
     return defaultExecutor().exclusive(async () => {
       const collected = await this.#collect(options);
       await this.#reduce(collected, options);
       const view = this.#view(collected);
       const parts: GradientNorm[] = [];
-      for (const [scale, arena, own] of this.#scaled(segments, view)) {
+      for (const [scale, arena, own] of this.#scaled(parameters, view)) {
         const { begin, end } = view.share(arena);
         const ranges = own.flatMap((s) => {
           const from = Math.max(begin, s.offset);
@@ -110,15 +111,15 @@ export class WorkerExchange implements GradientExchange {
     });
   }
 
-  async scale(segments: readonly ArenaSegment[], factor: number): Promise<void> {
+  async scale(parameters: readonly Parameter[], factor: number): Promise<void> {
     const options = { site: callSite(), purpose: "clipGradNorm" };
     await defaultExecutor().exclusive(async () => {
       const { clips } = await this.#collect(options);
-      for (const s of segments) clips.set(s, factor * (clips.get(s) ?? 1));
+      for (const s of segmentsOf(parameters)) clips.set(s, factor * (clips.get(s) ?? 1));
     });
   }
 
-  async clamp(segments: readonly ArenaSegment[], limit: number): Promise<void> {
+  async clamp(parameters: readonly Parameter[], limit: number): Promise<void> {
     const options = { site: callSite(), purpose: "clipGradValue" };
     await defaultExecutor().exclusive(async () => {
       const collected = await this.#collect(options);
@@ -126,20 +127,21 @@ export class WorkerExchange implements GradientExchange {
       // Others may still be reading what is written here.
       if (this.distributed) await this.#world.local.barrier(options);
       const view = this.#view(collected);
-      for (const [scale, arena, own] of this.#scaled(segments, view)) {
+      for (const [scale, arena, own] of this.#scaled(parameters, view)) {
         const ranges = mergedRanges(own.map(rowed), view.share(arena));
         if (ranges.length > 0 && scale > 0) await kernelsOf(Engine.default()).clamp(this.#numbers(arena), ranges, limit / scale);
       }
     });
   }
 
-  read(segment: ArenaSegment): Promise<Float32Array> {
-    const options = { site: callSite(), purpose: `gradient of ${segment.parameter.name || "a parameter"}` };
+  read(parameter: Parameter): Promise<Float32Array> {
+    const options = { site: callSite(), purpose: `gradient of ${parameter.name || "a parameter"}` };
     return defaultExecutor().exclusive(async () => {
       const collected = await this.#collect(options);
       await this.#reduce(collected, options);
       if (this.distributed) await this.#world.local.barrier(options);
       const view = this.#view(collected);
+      const segment = parameter.segment()!;
       if (!view.has(segment)) return new Float32Array(segment.length);
       const scale = view.scale(segment);
       const numbers = this.#numbers(segment.arena).slice(segment.offset, segment.offset + segment.length);
@@ -157,9 +159,9 @@ export class WorkerExchange implements GradientExchange {
   }
 
   /** Segments that have a gradient, by what it is still to be multiplied by, and by arena. */
-  #scaled(segments: readonly ArenaSegment[], view: CollectedGradients): (readonly [scale: number, arena: ParameterArena, own: ArenaSegment[]])[] {
+  #scaled(parameters: readonly Parameter[], view: CollectedGradients): (readonly [scale: number, arena: ParameterArena, own: ArenaSegment[]])[] {
     const groups = new Map<ParameterArena, Map<number, ArenaSegment[]>>();
-    for (const s of segments) {
+    for (const s of segmentsOf(parameters)) {
       if (!view.has(s)) continue;
       const scales = groups.get(s.arena) ?? new Map<number, ArenaSegment[]>();
       groups.set(s.arena, scales);
@@ -300,4 +302,5 @@ export class WorkerExchange implements GradientExchange {
 }
 
 const ranksOf = (size: number): number[] => Array.from({ length: size }, (_, rank) => rank);
+const segmentsOf = (parameters: readonly Parameter[]): ArenaSegment[] => parameters.map((p) => p.segment()).filter((s) => s !== undefined);
 const rowed = (segment: ArenaSegment): RowedSegment => ({ segment, row: 0, crossesGaps: true, contributors: 1 });

@@ -9,12 +9,13 @@ import { byArena, mergedRanges } from "./ranges.js";
 /** Keeps the quotient finite for a zero norm, as in torch. */
 const tiny = 1e-6;
 
-/** Where parameters lie, each once; those without a place have no gradient. */
-const placed = (parameters: Iterable<Parameter>): ArenaSegment[] => [...new Set(parameters)].map((p) => p.segment()).filter((s) => s !== undefined);
-/** Segments that hold a gradient, by arena. */
-const gradients = (segments: readonly ArenaSegment[]): Map<ParameterArena, { segment: ArenaSegment }[]> =>
-  byArena(segments.filter((s) => s.hasGrad).map((segment) => ({ segment })));
-const exchangeOf = (segments: readonly ArenaSegment[]) => segments.find((s) => s.arena.exchange)?.arena.exchange;
+/** Segments that hold a gradient, by arena. Parameters without a place have none. */
+function gradients(parameters: readonly Parameter[]): Map<ParameterArena, { segment: ArenaSegment }[]> {
+  const segments = parameters.map((p) => p.segment()).filter((s) => s?.hasGrad === true);
+  return byArena(segments.map((segment) => ({ segment: segment! })));
+}
+/** What brings the gradients of several workers together, if somebody does. */
+const exchangeOf = (parameters: readonly Parameter[]) => parameters.find((p) => p.segment()?.arena.exchange)?.segment()?.arena.exchange;
 
 /** One range per parameter: a norm adds up in chunks that begin at each parameter, so it does not depend on what lies next to it. */
 const separate = (segments: readonly { segment: ArenaSegment }[]): Float64Array =>
@@ -47,11 +48,11 @@ export async function clipGradNorm(parameters: Iterable<Parameter>, maxNorm: num
   refuseInBackward("clipGradNorm");
   if (!(maxNorm >= 0)) throw new ArgumentError(`maxNorm is ${maxNorm}`, { hint: "give a number of at least 0" });
   if (!(normType > 0)) throw new ArgumentError(`normType is ${normType}`, { hint: "give a number above 0, or Infinity" });
-  const segments = placed(parameters);
-  const exchange = exchangeOf(segments);
+  const own = [...new Set(parameters)];
+  const exchange = exchangeOf(own);
   const kind = normType === 2 ? "squares" : normType === 1 ? "absolutes" : normType === Number.POSITIVE_INFINITY ? "maximum" : "power";
   if (exchange?.holds) return 0;
-  const parts = exchange ? [await exchange.norm(segments, normKinds[kind], normType)] : await ownNorms(segments, normKinds[kind], normType);
+  const parts = exchange ? [await exchange.norm(own, normKinds[kind], normType)] : await ownNorms(own, normKinds[kind], normType);
   const values = parts.map((p) => p.value);
   const sum = values.reduce((a, b) => a + b, 0);
   const norm = kind === "maximum" ? Math.max(...values) : kind === "squares" ? Math.sqrt(sum) : sum ** (1 / normType);
@@ -62,15 +63,15 @@ export async function clipGradNorm(parameters: Iterable<Parameter>, maxNorm: num
     });
   }
   const factor = maxNorm / (norm + tiny);
-  if (!(factor >= 1)) await (exchange ? exchange.scale(segments, factor) : scaleOwn(segments, factor));
+  if (!(factor >= 1)) await (exchange ? exchange.scale(own, factor) : scaleOwn(own, factor));
   return norm;
 }
 
-function ownNorms(segments: readonly ArenaSegment[], kind: number, exponent: number): Promise<GradientNorm[]> {
-  return Promise.all([...gradients(segments)].map(([arena, own]) => kernelsOf(Engine.default()).norm(arena.grads, separate(own), kind, exponent)));
+function ownNorms(parameters: readonly Parameter[], kind: number, exponent: number): Promise<GradientNorm[]> {
+  return Promise.all([...gradients(parameters)].map(([arena, own]) => kernelsOf(Engine.default()).norm(arena.grads, separate(own), kind, exponent)));
 }
-async function scaleOwn(segments: readonly ArenaSegment[], factor: number): Promise<void> {
-  await Promise.all([...gradients(segments)].map(([arena, own]) => kernelsOf(Engine.default()).scale(arena.grads, merged(own), factor)));
+async function scaleOwn(parameters: readonly Parameter[], factor: number): Promise<void> {
+  await Promise.all([...gradients(parameters)].map(([arena, own]) => kernelsOf(Engine.default()).scale(arena.grads, merged(own), factor)));
 }
 
 /**
@@ -83,9 +84,9 @@ async function scaleOwn(segments: readonly ArenaSegment[], factor: number): Prom
 export async function clipGradValue(parameters: Iterable<Parameter>, clipValue: number): Promise<void> {
   refuseInBackward("clipGradValue");
   if (!(clipValue >= 0)) throw new ArgumentError(`clipValue is ${clipValue}`, { hint: "give a number of at least 0" });
-  const segments = placed(parameters);
-  const exchange = exchangeOf(segments);
+  const own = [...new Set(parameters)];
+  const exchange = exchangeOf(own);
   if (exchange?.holds) return;
-  if (exchange) return exchange.clamp(segments, clipValue);
-  await Promise.all([...gradients(segments)].map(([arena, own]) => kernelsOf(Engine.default()).clamp(arena.grads, merged(own), clipValue)));
+  if (exchange) return exchange.clamp(own, clipValue);
+  await Promise.all([...gradients(own)].map(([arena, segments]) => kernelsOf(Engine.default()).clamp(arena.grads, merged(segments), clipValue)));
 }

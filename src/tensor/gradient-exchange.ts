@@ -1,4 +1,5 @@
 // What brings the gradients of several workers together, as the optimizer, clipping and a parameter's `grad` see it.
+import type { Parameter } from "./parameter.js";
 import type { ArenaSegment, ParameterArena } from "./parameter-arena.js";
 
 /** Gradients of several workers in shared memory, to be added up on the way. */
@@ -52,14 +53,14 @@ export interface GradientExchange {
    * update: submits the kernels; resolves when they are done.
    */
   step(update: (gradients: CollectedGradients) => Promise<void>): Promise<void>;
-  /** The norm's parts over these segments, over all workers. */
-  norm(segments: readonly ArenaSegment[], kind: number, exponent: number): Promise<GradientNorm>;
+  /** The norm's parts over these parameters, over all workers. */
+  norm(parameters: readonly Parameter[], kind: number, exponent: number): Promise<GradientNorm>;
   /** Multiplies gradients on their way into the update. */
-  scale(segments: readonly ArenaSegment[], factor: number): Promise<void>;
+  scale(parameters: readonly Parameter[], factor: number): Promise<void>;
   /** Limits every element. */
-  clamp(segments: readonly ArenaSegment[], limit: number): Promise<void>;
+  clamp(parameters: readonly Parameter[], limit: number): Promise<void>;
   /** A copy of the mean over the workers. */
-  read(segment: ArenaSegment): Promise<Float32Array>;
+  read(parameter: Parameter): Promise<Float32Array>;
   /**
    * Memory for an optimizer's state beside an arena, one array per name, that the workers of a host share; undefined: the optimizer allocates its own.
    * @throws AccelerateError ERR_NOT_PREPARED for an optimizer that was not prepared.

@@ -67,7 +67,7 @@ export class Parameter<R extends number = number> extends Tensor<R, "float32"> {
     const s = this.#segment;
     const exchange = s?.arena.exchange;
     if (s && exchange && !exchange.holds && (exchange.distributed || (s.hasGrad && exchange.scaled))) {
-      const load = () => exchange.read(s);
+      const load = () => exchange.read(this);
       return Tensor.make("float32", {
         kind: "lazy",
         shape: this.shape,

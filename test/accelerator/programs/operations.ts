@@ -19,21 +19,37 @@ assert.deepEqual(
   await (await accelerator.reduce(own, "mean")).toArray(),
   column((v) => Math.fround(Math.fround(total(v)) / world)),
 );
-assert.deepEqual(await (await accelerator.reduce(own, "max")).toArray(), column((v) => Math.max(...v)));
+assert.deepEqual(
+  await (await accelerator.reduce(own, "max")).toArray(),
+  column((v) => Math.max(...v)),
+);
 assert.deepEqual(await (await accelerator.reduce(own, "none")).toArray(), await own.toArray());
-assert.deepEqual(await own.toArray(), ranks.map((i) => i + 1 + world * rank), "the given tensor stays as it is");
+assert.deepEqual(
+  await own.toArray(),
+  ranks.map((i) => i + 1 + world * rank),
+  "the given tensor stays as it is",
+);
 
 // Scalars become vectors, structures stay, dtypes stay, first dims may differ.
 const { loss, parts } = await accelerator.gather({ loss: tensor(rank), parts: [tensor([[rank, 7]], { dtype: "int64" })] });
 assert.deepEqual(await loss.toArray(), ranks);
 assert.equal(parts[0].dtype, "int64");
-assert.deepEqual(await parts[0].toArray(), ranks.map((r) => [r, 7]));
+assert.deepEqual(
+  await parts[0].toArray(),
+  ranks.map((r) => [r, 7]),
+);
 const ragged = await accelerator.gather(tensor(Array.from({ length: rank + 1 }, () => rank)));
-assert.deepEqual(await ragged.toArray(), ranks.flatMap((r) => Array.from({ length: r + 1 }, () => r)));
+assert.deepEqual(
+  await ragged.toArray(),
+  ranks.flatMap((r) => Array.from({ length: r + 1 }, () => r)),
+);
 const lazy = await accelerator.reduce(own.mul(2).sum(), "sum");
 assert.equal(await lazy.item(), 2 * total(Array.from({ length: world * world }, (_, i) => i + 1)));
 if (world > 1) {
-  await assert.rejects(accelerator.gather(tensor(rank === 0 ? [[1, 2]] : [[1, 2, 3]])), /the shapes differ between workers: \[1, 2\] on rank 0, \[1, 3\] on rank 1/);
+  await assert.rejects(
+    accelerator.gather(tensor(rank === 0 ? [[1, 2]] : [[1, 2, 3]])),
+    /the shapes differ between workers: \[1, 2\] on rank 0, \[1, 3\] on rank 1/,
+  );
   await assert.rejects(accelerator.reduce(tensor(rank === 0 ? [1] : [1, 2])), { code: "ERR_SHAPE" });
 }
 await assert.rejects(accelerator.reduce(tensor([1], { dtype: "int64" }), "mean"), /convert it first/);
@@ -44,7 +60,10 @@ const front = await accelerator.padAcrossProcesses(tensor([Array.from({ length: 
 assert.deepEqual(await front.toArray(), [Array.from({ length: world }, (_, i) => (i < world - rank - 1 ? 0 : 5))]);
 
 // Objects.
-assert.deepEqual(await accelerator.gatherObject([`rank-${rank}`]), ranks.map((r) => `rank-${r}`));
+assert.deepEqual(
+  await accelerator.gatherObject([`rank-${rank}`]),
+  ranks.map((r) => `rank-${r}`),
+);
 assert.deepEqual(await accelerator.broadcastObject(rank === 0 ? { run: "demo", at: new Map([[1, 2n]]) } : undefined), { run: "demo", at: new Map([[1, 2n]]) });
 assert.equal(await accelerator.broadcastObject(rank, world - 1), world - 1);
 await assert.rejects(accelerator.broadcastObject(1, world), /there is no process/);
@@ -69,8 +88,18 @@ assert.equal(await accelerator.checkTrigger(), true);
 assert.equal(await accelerator.checkTrigger(), false);
 
 // An epoch of any length: every row once, in order, whatever was filled in.
-for (const [rows, batchSize] of [[7, 2], [9, 5], [3, 1], [1, 4], [33, 4], [16, 4]] as const) {
-  const loader = new DataLoader(Array.from({ length: rows }, (_, i) => ({ x: i })), { batchSize });
+for (const [rows, batchSize] of [
+  [7, 2],
+  [9, 5],
+  [3, 1],
+  [1, 4],
+  [33, 4],
+  [16, 4],
+] as const) {
+  const loader = new DataLoader(
+    Array.from({ length: rows }, (_, i) => ({ x: i })),
+    { batchSize },
+  );
   await accelerator.prepare(loader);
   assert.equal(loader.length, Math.ceil(Math.ceil(rows / batchSize) / world));
   const seen: number[] = [];
@@ -85,10 +114,16 @@ for (const [rows, batchSize] of [[7, 2], [9, 5], [3, 1], [1, 4], [33, 4], [16, 4
   }
   assert.equal(steps, loader.length);
   assert.ok(sizes.size <= 1, "even batches");
-  assert.deepEqual(seen, Array.from({ length: rows }, (_, i) => i));
+  assert.deepEqual(
+    seen,
+    Array.from({ length: rows }, (_, i) => i),
+  );
 }
 // A shuffled one: the same order on all workers although their seeds differed, another in the next epoch.
-const shuffled = new DataLoader(Array.from({ length: 20 }, (_, i) => i), { batchSize: 3, shuffle: true, seed: 100 + rank });
+const shuffled = new DataLoader(
+  Array.from({ length: 20 }, (_, i) => i),
+  { batchSize: 3, shuffle: true, seed: 100 + rank },
+);
 await accelerator.prepare(shuffled);
 const epochs: number[][] = [];
 for (let epoch = 0; epoch < 2; epoch++) {
@@ -96,7 +131,10 @@ for (let epoch = 0; epoch < 2; epoch++) {
   for await (const x of shuffled) seen.push(...(await (await accelerator.gatherForMetrics(x)).toArray()));
   epochs.push(seen);
 }
-assert.deepEqual([...epochs[0]!].sort((a, b) => a - b), Array.from({ length: 20 }, (_, i) => i));
+assert.deepEqual(
+  [...epochs[0]!].sort((a, b) => a - b),
+  Array.from({ length: 20 }, (_, i) => i),
+);
 assert.notDeepEqual(epochs[0], epochs[1]);
 assert.deepEqual((await accelerator.gatherObject([epochs])).at(-1), epochs);
 // Batches of somebody else's.

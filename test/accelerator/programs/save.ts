@@ -6,7 +6,9 @@ import { existsSync } from "node:fs";
 
 await using accelerator = new Accelerator();
 const [folder] = process.argv.slice(2);
-const bert = new BertForSequenceClassification(bertConfig({ vocab_size: 30, hidden_size: 8, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 8 }));
+const bert = new BertForSequenceClassification(
+  bertConfig({ vocab_size: 30, hidden_size: 8, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 8 }),
+);
 const own = new Linear(2, 2);
 await accelerator.prepare(bert, own);
 await accelerator.saveModel(bert, `${folder}/bert`);
