@@ -17,7 +17,7 @@ export interface CollectiveOptions {
   /** Aborts the whole group: the other ranks cannot go on without this one. */
   readonly signal?: AbortSignal;
   /** Where the call is in the user's program, "train.ts:40:9"; default: found in the stack. */
-  readonly site?: string;
+  readonly site?: string | undefined;
   /** What the call is for, in messages: "gradient exchange of optimizer.step". */
   readonly purpose?: string;
 }
