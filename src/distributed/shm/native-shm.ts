@@ -48,6 +48,8 @@ export interface NativeShm {
   fault(group: ShmHandle): CollectiveFault | undefined;
   look(group: ShmHandle): NativeGlimpse[];
   depart(group: ShmHandle, failed: boolean, reason: string): void;
+  /** Gives the memory back; the handle must not be used any more. */
+  release(group: ShmHandle): void;
 }
 
 declare module "../../native/binding.js" {

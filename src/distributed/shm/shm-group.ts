@@ -18,7 +18,7 @@ import { CollectiveError, type CollectiveFault } from "../errors.js";
 import { type ByteCollectives, gatherObjects, spreadObject } from "../objects.js";
 import type { CollectiveArray, CollectiveOptions, ProcessGroup, RankStatus, ReduceOp, SharedMemory } from "../process-group.js";
 import { type StallEvent, StallWatch } from "../stall-watch.js";
-import { collectiveNames, dtypeNumber, dtypeOfNumber, type NativeShm, noNumber, reduceNumbers, type ShmHandle } from "./native-shm.js";
+import { collectiveNames, dtypeNumber, dtypeOfNumber, type NativeGlimpse, type NativeShm, noNumber, reduceNumbers, type ShmHandle } from "./native-shm.js";
 
 export interface ShmGroupSettings {
   readonly rank: number;
@@ -44,7 +44,9 @@ export class ShmGroup implements ProcessGroup, SharedMemory {
   readonly #watch: StallWatch | undefined;
   readonly #stay: () => void;
   #sequence = 0;
-  #closed = false;
+  #closing: Promise<void> | undefined;
+  /** After close(). */
+  #last: readonly RankStatus[] | undefined;
   #fault: CollectiveFault | undefined;
   #running: Promise<unknown> = Promise.resolve();
 
@@ -108,42 +110,28 @@ export class ShmGroup implements ProcessGroup, SharedMemory {
   }
 
   abort(fault: CollectiveFault): void {
-    if (this.#closed || this.#fault) return;
+    if (this.#closing || this.#fault) return;
     this.#native.raise(this.#handle, fault.code, fault.message, fault.ranks);
     this.#end(this.#native.fault(this.#handle) ?? fault);
   }
 
   status(): readonly RankStatus[] {
-    return this.#native.look(this.#handle).map((glimpse, index): RankStatus => {
-      const { sequence, waiting, count, site, purpose, forMs } = glimpse;
-      const rank = this.#settings.jobRanks[index]!;
-      const gone = glimpse.gone ? { gone: true } : {};
-      if (sequence === 0) return { rank, sequence, waiting: false, ...gone };
-      const op = collectiveNames[glimpse.op];
-      const dtype = op === "barrier" ? undefined : dtypeOfNumber(glimpse.dtype);
-      return {
-        rank,
-        sequence,
-        waiting,
-        forMs,
-        ...(op !== undefined && { op }),
-        ...(dtype !== undefined && { dtype, count }),
-        ...(site !== "" && { site }),
-        ...(purpose !== "" && { purpose }),
-        ...gone,
-      };
-    });
+    return this.#last ?? statusOf(this.#native.look(this.#handle), this.#settings.jobRanks);
   }
 
-  async close(): Promise<void> {
-    if (!this.#closed) {
-      this.#closed = true;
-      this.#native.depart(this.#handle, false, "it closed the group");
-      this.#stay();
-      this.#watch?.close();
-    }
+  close(): Promise<void> {
+    this.#closing ??= this.#leave();
+    return this.#closing;
+  }
+
+  async #leave(): Promise<void> {
+    this.#native.depart(this.#handle, false, "it closed the group");
+    this.#stay();
+    this.#watch?.close();
     // The thread must not touch the caller's arrays any more; it has been woken.
     await this.#running;
+    this.#last = this.status();
+    this.#native.release(this.#handle);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -180,9 +168,9 @@ export class ShmGroup implements ProcessGroup, SharedMemory {
       const why = reason instanceof Error ? reason.message : String(reason);
       this.abort({ code: "ERR_COLLECTIVE_ABORTED", message: `rank ${name} aborted its collectives: ${why}`, ranks: [name] });
     };
-    if (!this.#closed && !this.#fault && signal?.aborted) stop();
+    if (!this.#fault && signal?.aborted) stop();
     if (this.#fault) throw new CollectiveError(this.#fault);
-    if (this.#closed) throw new CollectiveError({ code: "ERR_GROUP_CLOSED", message: `rank ${name} has closed this group`, ranks: [name] });
+    if (this.#closing) throw new CollectiveError({ code: "ERR_GROUP_CLOSED", message: `rank ${name} has closed this group`, ranks: [name] });
     signal?.addEventListener("abort", stop, { once: true });
     this.#watch?.begin();
     const submitted = submit(++this.#sequence, timeoutMs);
@@ -198,14 +186,14 @@ export class ShmGroup implements ProcessGroup, SharedMemory {
   }
 
   #errorOf(cause: Error & { code?: string }): Error {
-    const fault = this.#native.fault(this.#handle);
     if (cause.code === "ERR_GROUP_CLOSED") {
       const name = this.#settings.jobRanks[this.rank]!;
       return new CollectiveError({ code: "ERR_GROUP_CLOSED", message: `rank ${name} has closed this group`, ranks: [name] });
     }
+    const fault = this.#fault ?? this.#native.fault(this.#handle);
     if (fault === undefined) return new AccelerateError(cause.code ?? "ERR_NATIVE", cause.message, { cause });
     this.#end(fault);
-    return new CollectiveError(this.#fault ?? fault);
+    return new CollectiveError(fault);
   }
 
   /** The group is of no more use; what it would say at the process's end nobody waits for. */
@@ -235,4 +223,26 @@ export class ShmGroup implements ProcessGroup, SharedMemory {
     const named = (behind: boolean) => this.#settings.jobRanks.filter((_, index) => ranks[index]!.behind === behind);
     return { sequence: own.sequence, event: { kind: "stalled", waitedMs: own.forMs, collective: own.text, waiting: named(false), missing: named(true) } };
   }
+}
+
+function statusOf(glimpses: readonly NativeGlimpse[], jobRanks: readonly number[]): readonly RankStatus[] {
+  return glimpses.map((glimpse, index): RankStatus => {
+    const { sequence, waiting, count, site, purpose, forMs } = glimpse;
+    const rank = jobRanks[index]!;
+    const gone = glimpse.gone ? { gone: true } : {};
+    if (sequence === 0) return { rank, sequence, waiting: false, ...gone };
+    const op = collectiveNames[glimpse.op];
+    const dtype = op === undefined || op === "barrier" ? undefined : dtypeOfNumber(glimpse.dtype);
+    return {
+      rank,
+      sequence,
+      waiting,
+      forMs,
+      ...(op !== undefined && { op }),
+      ...(dtype !== undefined && { dtype, count }),
+      ...(site !== "" && { site }),
+      ...(purpose !== "" && { purpose }),
+      ...gone,
+    };
+  });
 }

@@ -138,6 +138,9 @@ Napi::Value attach(const Napi::CallbackInfo& info) {
   return handleOf(env, std::move(group));
 }
 
+// release(group): lets go of the memory once no call is under way; the handle is of no use afterwards
+void release(const Napi::CallbackInfo& info) { groupOf(info[0]).reset(); }
+
 // closeFile(group)
 void closeFile(const Napi::CallbackInfo& info) { groupOf(info[0])->closeFile(); }
 
@@ -250,6 +253,7 @@ void init(Napi::Env env, Napi::Object exports) {
   shm.Set("raise", Napi::Function::New(env, raise));
   shm.Set("fault", Napi::Function::New(env, fault));
   shm.Set("look", Napi::Function::New(env, look));
+  shm.Set("release", Napi::Function::New(env, release));
   shm.Set("depart", Napi::Function::New(env, depart));
   exports.Set("shm", shm);
 }

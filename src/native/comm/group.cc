@@ -6,7 +6,9 @@
 #include <linux/futex.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -42,19 +44,22 @@ long futex(std::atomic<uint32_t>& word, int operation, uint32_t value, const tim
   return syscall(SYS_futex, reinterpret_cast<uint32_t*>(&word), operation, value, timeout, nullptr, 0);
 }
 
-/// Field 22 of /proc/<pid>/stat; 0: no such process, or one that has ended and only waits for its parent.
+constexpr uint64_t timeEnded = 0, timeUnknown = UINT64_MAX;
+
+/// Field 22 of /proc/<pid>/stat; timeEnded: no such process, or one that only waits for its parent; timeUnknown: it cannot be read (no descriptors left, say).
 uint64_t startTimeOf(int pid) {
   char path[40], text[1024];
   std::snprintf(path, sizeof path, "/proc/%d/stat", pid);
   const Descriptor fd(open(path, O_RDONLY | O_CLOEXEC));
-  const ssize_t length = fd ? read(fd.get(), text, sizeof text - 1) : -1;
-  if (length <= 0) return 0;
+  if (!fd && errno != ENOENT) return timeUnknown;
+  const ssize_t length = fd ? read(fd.get(), text, sizeof text - 1) : 0;
+  if (length <= 0) return kill(pid, 0) != 0 && errno == ESRCH ? timeEnded : timeUnknown;
   text[length] = 0;
   // The name, field 2, may hold blanks and brackets.
   const char* field = std::strrchr(text, ')');
-  if (field == nullptr || field[1] == 0 || field[2] == 'Z' || field[2] == 'X') return 0;
+  if (field == nullptr || field[1] == 0 || field[2] == 'Z' || field[2] == 'X') return timeEnded;
   for (int i = 2; i < 22 && field != nullptr; i++) field = std::strchr(field + 1, ' ');
-  return field == nullptr ? 0 : std::strtoull(field, nullptr, 10);
+  return field == nullptr ? timeUnknown : std::strtoull(field, nullptr, 10);
 }
 
 void copyText(char* into, size_t room, const std::string& text) {
@@ -63,6 +68,12 @@ void copyText(char* into, size_t room, const std::string& text) {
   if (length < text.size()) while (length > 0 && (static_cast<unsigned char>(text[length]) & 0xC0) == 0x80) length--;
   std::memcpy(into, text.data(), length);
   into[length] = 0;
+}
+
+/// 0: unknown.
+uint64_t pidNamespace() {
+  struct stat status;
+  return stat("/proc/self/ns/pid", &status) == 0 ? static_cast<uint64_t>(status.st_ino) : 0;
 }
 
 std::string boundedText(const char* text, size_t room) { return std::string(text, strnlen(text, room)); }
@@ -110,6 +121,10 @@ std::shared_ptr<Group> Group::attach(const FileName& file, const std::string& no
     error = pathOf(file) + " belongs to another group";
     return nullptr;
   }
+  if (group->slot(0).pidNamespace != pidNamespace()) {
+    error = "this process and that of rank " + std::to_string(group->nameOf(0)) + " run in different containers (PID namespaces)";
+    return nullptr;
+  }
   group->shared_.name = file;
   group->introduce();
   return group;
@@ -132,6 +147,7 @@ void Group::introduce() {
   if (sched_getaffinity(0, sizeof set, &set) == 0)
     for (size_t core = 0; core < kCoreWords * 64 && core < CPU_SETSIZE; core++)
       if (CPU_ISSET(core, &set)) own.cores[core / 64] |= uint64_t{1} << (core % 64);
+  own.pidNamespace = pidNamespace();
   own.startTime.store(startTimeOf(getpid()), std::memory_order_relaxed);
   own.pid.store(getpid(), std::memory_order_release);
   own.state.store(static_cast<uint32_t>(RankState::here), std::memory_order_release);
@@ -166,15 +182,13 @@ bool Group::dead(int rank) {
   Descriptor& process = processes_[static_cast<size_t>(rank)];
   const uint64_t start = slot(rank).startTime.load(std::memory_order_relaxed);
   if (!process) {
-    const int fd = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
-    if (fd < 0 && errno == ESRCH) return true;
+    Descriptor opened(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+    if (!opened && errno == ESRCH) return true;
     // Looked at after the descriptor is there: the number may have gone to another process.
     const uint64_t now = startTimeOf(pid);
-    if (fd < 0 || now != start) {
-      if (fd >= 0) close(fd);
-      return now != start;
-    }
-    process = Descriptor(fd);
+    if (now != timeUnknown && start != timeUnknown && now != start) return true;
+    if (!opened) return false;
+    process = std::move(opened);
   }
   pollfd ended = {process.get(), POLLIN, 0};
   return poll(&ended, 1, 0) == 1 && ended.revents != 0;

@@ -40,6 +40,7 @@ struct alignas(kLine) Slot {
   alignas(kLine) std::atomic<uint32_t> state;  // RankState
   std::atomic<int32_t> pid;
   std::atomic<uint64_t> startTime;  // in /proc/<pid>/stat: tells the process from a later one with the same number
+  uint64_t pidNamespace;            // in which pid means something
   uint64_t cores[kCoreWords];       // where it may run, one bit per core
   char reason[kReasonChars];        // of left and failed
   // For those who look without being in step: odd while being changed.

@@ -1,0 +1,145 @@
+// What is particular to shared memory: how ranks find it, what is left of it, and what waiting costs.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { after, describe, it } from "node:test";
+import { type Outcome, Ranks, type RanksOptions } from "../support/ranks.js";
+
+const tasks = new URL("./shm-tasks.js", import.meta.url);
+const skip = process.platform === "linux" ? false : "shared memory groups need Linux";
+
+/** A program that must work for a test to make sense. */
+function lacking(program: string, ...args: readonly string[]): string | false {
+  try {
+    execFileSync(program, args, { stdio: "ignore" });
+    return false;
+  } catch {
+    return `${program} ${args.join(" ")} does not work here`;
+  }
+}
+
+function value<T>(outcome: Outcome<T> | undefined): T {
+  if (outcome?.kind === "value") return outcome.value;
+  throw new Error(outcome?.kind === "error" ? outcome.error.stack : "a rank ended");
+}
+
+describe("shared memory of a group", { skip }, () => {
+  let names = 0;
+  const name = () => `shm/${++names}`;
+  const pools = new Map<number, Ranks>();
+  const pool = async (size: number): Promise<Ranks> => {
+    const ranks = pools.get(size) ?? (await Ranks.start(size));
+    pools.set(size, ranks);
+    return ranks;
+  };
+  const alone = (size: number, options: RanksOptions) => Ranks.start(size, options);
+  after(async () => {
+    for (const ranks of pools.values()) await ranks[Symbol.asyncDispose]();
+  });
+
+  it("is seen by all ranks, zeroed, of any size, and gone with its last user", async () => {
+    const before = existsSync("/dev/shm") ? readdirSync("/dev/shm") : [];
+    await (await pool(3)).values(tasks, "memory", { name: name() });
+    assert.deepEqual(existsSync("/dev/shm") ? readdirSync("/dev/shm") : [], before);
+  });
+
+  it("that does not exist is the same error on every rank, and the group goes on", async () => {
+    const messages = await (await pool(2)).values<string>(tasks, "tooMuch", { name: name() });
+    assert.match(messages[0]!, /^rank 0 has no memory to share: \d+ bytes of shared memory: only \d+ are available$/);
+    assert.equal(messages[1], messages[0]);
+  });
+
+  it("of different sizes is a mismatch", async () => {
+    const messages = await (await pool(2)).values<string>(tasks, "differentSizes", { name: name() });
+    assert.equal(messages[0], "rank 0: shared memory 1 uint8 [100]; rank 1: shared memory 1 uint8 [200]: the ranks have taken different paths (a.ts:1:1)");
+    assert.equal(messages[1], messages[0]);
+  });
+
+  it("that one rank cannot open is an error on every rank that names it", async () => {
+    await using ranks = await alone(2, { prefix: (rank) => (rank === 1 ? ["sh", "-c", 'ulimit -n 60; exec "$@"', "sh"] : []) });
+    for (const message of await ranks.values<string>(tasks, "noDescriptors", { name: name() }))
+      assert.match(message, /^rank 1 has no memory to share: .*(Too many open files)/);
+  });
+
+  for (const [change, pattern] of [
+    ["pid", /\/proc\/1999999999\/fd\/\d+ cannot be opened \(No such file or directory\)/],
+    ["nonce", /belongs to another group/],
+    ["inode", /is not the memory of this group/],
+    ["text", /cannot be read/],
+  ] as const)
+    it(`with a wrong ${change} is refused on every rank, with the reason`, async () => {
+      for (const message of await (await pool(3)).values<string>(tasks, "tampered", { name: name(), change })) {
+        assert.match(message, /^ERR_SHARED_MEMORY: rank 1 has no memory in common with the other ranks of its host: /);
+        assert.match(message, pattern);
+        assert.match(message, /do all processes run in one container/);
+      }
+    });
+
+  it("cannot cross containers, and says so", { skip: lacking("unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "true") }, async () => {
+    await using ranks = await alone(2, { prefix: (rank) => (rank === 1 ? ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"] : []) });
+    for (const message of await ranks.values<string>(tasks, "joinFails", { name: name(), timeoutMs: 5000 }))
+      assert.match(message, /^ERR_SHARED_MEMORY: rank 1 has no memory in common/);
+  });
+
+  it("cannot cross containers that see one another's processes, and says so", {
+    skip: lacking("unshare", "--pid", "--fork", "--kill-child", "true"),
+  }, async () => {
+    await using ranks = await alone(2, { prefix: (rank) => (rank === 1 ? ["unshare", "--pid", "--fork", "--kill-child"] : []) });
+    for (const message of await ranks.values<string>(tasks, "joinFails", { name: name(), timeoutMs: 5000 }))
+      assert.match(message, /^ERR_SHARED_MEMORY: rank 1 .*(PID namespaces)/);
+  });
+
+  it("waits for a rank that does not join, and names it", async () => {
+    const ranks = await pool(3);
+    const outcomes = await ranks.run<string>(tasks, "joinFails", { name: name(), timeoutMs: 300 }, { ranks: [0, 1] });
+    for (const outcome of outcomes) assert.match(value(outcome), /^ERR_COLLECTIVE_TIMEOUT: rank 2 has not joined the group shm\/\d+ within 300 ms$/);
+  });
+});
+
+describe("ranks over shared memory", { skip }, () => {
+  it("move on one core, and hardly use it while they wait", { skip: lacking("taskset", "-c", "0", "true") }, async () => {
+    await using ranks = await Ranks.start(3, { prefix: () => ["taskset", "-c", "0"] });
+    for (const [rank, { ms, waitedCpuMs }] of (
+      await ranks.values<{ ms: number; waitedCpuMs: number }>(tasks, "crowded", { name: "crowded", calls: 300 })
+    ).entries()) {
+      assert.ok(ms < 4, `${ms} ms per call`);
+      if (rank > 0) assert.ok(waitedCpuMs < 150, `${waitedCpuMs} ms of CPU in a wait of 500 ms`);
+    }
+  });
+
+  it("keep NaN, denormals, infinities and signs", async () => {
+    await using ranks = await Ranks.start(2);
+    await ranks.values(tasks, "oddNumbers", { name: "odd" });
+  });
+
+  it("make objects and other calls in the order of the program, awaited or not", async () => {
+    await using ranks = await Ranks.start(3);
+    await ranks.values(tasks, "interleaved", { name: "interleaved" });
+  });
+
+  it("show where in the user's program they are", async () => {
+    await using ranks = await Ranks.start(2);
+    assert.match((await ranks.values<string>(tasks, "sites", { name: "sites" }))[0]!, /^test\/distributed\/shm-tasks\.ts:\d+:\d+$/);
+  });
+
+  for (const how of ["exit", "close"] as const)
+    it(`leave by ${how} with a call of their own pending, and the others hear of it`, async () => {
+      await using ranks = await Ranks.start(2);
+      const [first] = await ranks.run<string>(tasks, "endsWhileWaiting", { name: "ends", how });
+      const why = how === "exit" ? "its script ended" : "it closed the group";
+      assert.match(
+        value(first),
+        new RegExp(`^ERR_PEER_LOST: .*rank 1 has left the group \\(${why}\\) while rank 0 waits in all-reduce 1 \\(float32 \\[100000\\]\\) at train\\.ts:5:1$`),
+      );
+    });
+
+  it("in a thread that is terminated are missed", async () => {
+    await using ranks = await Ranks.start(2);
+    const [first] = await ranks.run<string>(tasks, "thread", { name: "thread", module: tasks.href, folder: join(ranks.folder, "store") });
+    assert.match(
+      value(first),
+      /^ERR_PEER_LOST: rank 1 has left the group \(its thread ended\) while rank 0 waits in all-reduce 2 \(float32 \[100000\]\) at train\.ts:5:1$/,
+    );
+  });
+});
