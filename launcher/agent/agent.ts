@@ -1,10 +1,6 @@
 // The agent of a host: starts its workers, carries their news to the coordinator and the coordinator's to them, and ends them when the job ends.
 import { constants } from "node:os";
-import { AgentSideLink } from "../../src/control/agent-side-link.js";
-import type { CoordinatorClient, Stall } from "../../src/control/client.js";
-import type { ControlError } from "../../src/control/errors.js";
-import type { Failure, Verdict } from "../../src/control/failures.js";
-import type { Assignment } from "../../src/control/link.js";
+import { AgentSideLink, type Assignment, type ControlError, type CoordinatorClient, type Failure, type Stall, type Verdict } from "../../src/control/index.js";
 import type { CollectiveFault } from "../../src/distributed/errors.js";
 import type { Terminal } from "../command.js";
 import type { Share } from "../launch/cores.js";
@@ -29,6 +25,8 @@ const times = {
   grace: 1500,
   /** After SIGKILL. */
   reap: 1000,
+  /** A signal so soon after another is the same one. */
+  echo: 250,
 } as const;
 const DEFAULT_WATCHDOG = 60;
 
@@ -79,6 +77,7 @@ export class Agent {
   #reported: Promise<void> = Promise.resolve();
   #first: Failure | undefined;
   #stop: StopSignal | undefined;
+  #interruptedAt = Number.NEGATIVE_INFINITY;
   #ending = false;
 
   constructor(options: AgentOptions) {
@@ -221,6 +220,10 @@ export class Agent {
 
   /** The launcher has got a signal: the first time a request, the second time the end. */
   interrupt(signal: StopSignal): void {
+    const now = performance.now();
+    // Under npm one Ctrl-C comes twice: from the terminal, and passed on by npm.
+    if (now - this.#interruptedAt < times.echo) return;
+    this.#interruptedAt = now;
     if (this.#stop !== undefined) {
       this.#tell((client) => client.requestAbort({ code: "ERR_COLLECTIVE_ABORTED", message: `the job was killed by a second ${signal}`, ranks: [] }));
       void this.kill().then(() => this.#over.resolve(128 + signalNumber(this.#stop!)));
@@ -300,7 +303,7 @@ export class Agent {
   #onLost(error: ControlError): void {
     this.#ending = true;
     this.#screen.settle();
-    this.say(`${error.message}; the workers of this host are ended`);
+    this.say(`the launcher of host 0 is lost: ${error.message}; the workers of this host are ended`);
     for (const { link } of this.#workers) link.abort({ code: "ERR_PEER_LOST", message: error.message, ranks: [] });
     void this.kill().then(() => this.#over.resolve(this.#stop ? 128 + signalNumber(this.#stop) : 1));
   }

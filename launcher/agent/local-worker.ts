@@ -1,13 +1,15 @@
 // One worker of this host as its agent sees it: process, control link, output, and what is known of its end.
-import type { AgentSideLink } from "../../src/control/agent-side-link.js";
+import type { AgentSideLink, ErrorReport } from "../../src/control/index.js";
 import type { CollectiveFault } from "../../src/distributed/errors.js";
-import type { ErrorReport } from "../../src/control/schema.js";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Inspection } from "./inspection.js";
 import { type Located, locate } from "./locate.js";
 import { withoutTrace } from "./trace.js";
 import type { WorkerOutput } from "./worker-output.js";
 import type { WorkerEnd, WorkerProcess } from "./worker-process.js";
 
+/** After the process has ended: how long its control socket is read when a process that it left behind holds it. */
+const LAST_WORDS_MS = 250;
 /** A place that was found so recently is not looked up again. */
 const FRESH_MS = 3000;
 
@@ -60,7 +62,8 @@ export class LocalWorker {
   async #finish(): Promise<WorkerEnd> {
     const end = await this.#process.ended;
     this.endedAt = performance.now();
-    await this.output.finish();
+    const patience = sleep(LAST_WORDS_MS, undefined, { ref: false });
+    await Promise.all([this.output.finish(), Promise.race([this.link.closed, patience])]);
     return end;
   }
 

@@ -4,7 +4,7 @@ import { SourceMap, type SourceMapPayload, type SourceMapping } from "node:modul
 import { dirname, relative, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import type { WorkerState } from "../../src/control/convert.js";
+import type { WorkerState } from "../../src/control/index.js";
 import { packageRoot } from "../../src/package-root.js";
 import { Inspector } from "./inspector.js";
 

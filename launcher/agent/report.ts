@@ -1,6 +1,6 @@
 // A failed job in words: who failed first and how, where, who followed, where to read more.
 import { pathToFileURL } from "node:url";
-import type { Failure, Verdict } from "../../src/control/failures.js";
+import type { Failure, Verdict } from "../../src/control/index.js";
 
 export interface ReportPlace {
   readonly worldSize: number;

@@ -80,7 +80,10 @@ export class Screen {
   /** More of a line without end. */
   partial(speaker: Speaker, text: string): void {
     const row = this.#rows[speaker.stream];
-    if (row.moving !== "") return this.line(speaker, text);
+    if (row.moving !== "") {
+      this.line(speaker, text);
+      return;
+    }
     const { before } = this.#around(row, speaker);
     this.#write(speaker.stream, `${before}${row.open === speaker ? "" : speaker.prefix}${text}`);
     row.open = speaker;

@@ -1,7 +1,6 @@
 // Stalls in words: one message per collective that does not come on, however many ranks report it.
-import type { Stall } from "../../src/control/client.js";
-import type { Whereabouts } from "../../src/control/convert.js";
-import { list, secondsText, workersText } from "./report.js";
+import type { Stall, Whereabouts } from "../../src/control/index.js";
+import { secondsText, workersText } from "./report.js";
 
 /** Time for the other ranks that wait to say so, too. */
 const GATHER_MS = 400;
@@ -15,12 +14,13 @@ export interface StallOptions {
   readonly watchdog: number;
 }
 
-const states: Readonly<Record<Whereabouts["state"], (text: string) => string>> = {
-  unknown: (text) => `it is not known where it is${text ? ` (${text})` : ""}`,
+/** What follows "worker 2 has not come: ". step: "in step 82, ", or nothing. */
+const states: Readonly<Record<Whereabouts["state"], (text: string, step: string) => string>> = {
+  unknown: (text, step) => `${step}it is not known where${text ? ` (${text})` : ""}`,
   starting: () => "it is still starting",
-  "user code": (text) => (text.includes("(") && /:\d+:\d+\)/.test(text) ? `it is in user code, last seen at\n${frames(text)}` : `it is ${text}`),
-  "native call": (text) => `it is ${text}`,
-  collective: (text) => `it is in ${text || "another collective"}`,
+  "user code": (text, step) => (/:\d+:\d+\)/.test(text) ? `it is ${step}in user code, last seen at\n${frames(text)}` : `it is ${step}${text}`),
+  "native call": (text, step) => `it is ${step}${text}`,
+  collective: (text, step) => `it is ${step}in ${text || "another collective"}`,
   stopped: (text) => text,
   ended: (text) => text || "it has ended",
 };
@@ -35,7 +35,7 @@ export function stallText(stall: Stall, missing: readonly Whereabouts[], watchdo
   const waiting = [...stall.waiting].sort((a, b) => a - b);
   const head = `no progress for ${secondsText(stall.waitedMs).replace(/\.0 s$/, " s")}: ${workersText(waiting)} wait${waiting.length === 1 ? "s" : ""} in ${stall.collective}`;
   const parts = missing.map(
-    ({ rank, state, text, step }) => `worker ${rank} has not come: ${states[state](text)}${step === undefined ? "" : ` (step ${step})`}`,
+    ({ rank, state, text, step }) => `worker ${rank} has not come: ${states[state](text, step === undefined ? "" : `in step ${step}, `)}`,
   );
   const rest = stall.missing.slice(missing.length);
   if (rest.length > 0) parts.push(`nor ${rest.length === 1 ? "has" : "have"} ${workersText(rest)}`);
@@ -52,7 +52,7 @@ export class Stalls {
   }
 
   report(stall: Stall): void {
-    const key = `${stall.collective} ${list(stall.missing)}`;
+    const key = stall.collective;
     const gathering = this.#gathering.get(key);
     if (gathering) for (const rank of stall.waiting) gathering.add(rank);
     if (this.#known.has(key)) return;
@@ -66,6 +66,7 @@ export class Stalls {
     const found = await Promise.all(stall.missing.slice(0, MAX_LOCATED).map((rank) => this.#options.where(rank)));
     this.#gathering.delete(key);
     const missing = stall.missing.filter((rank) => !waiting.has(rank));
+    if (missing.length === 0) return; // slow, and all there by now
     this.#options.say(
       stallText(
         { ...stall, waiting: [...waiting], missing },

@@ -118,6 +118,8 @@ class Launch {
 
   /** Ranks follow from who joins. */
   async #onSeveral(): Promise<number> {
+    const { loadGloo } = await import("../../src/distributed/gloo/native-gloo.js");
+    loadGloo(); // says what to install before anything starts
     const rendezvous = await meet(this.#plan, this.#plan.port, this.#interrupted.signal, this.#say);
     this.#rendezvous = rendezvous;
     const agent = this.#makeAgent(Promise.resolve(rendezvous.client));

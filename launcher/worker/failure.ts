@@ -5,6 +5,8 @@ interface Symptom {
 }
 
 const MAX_DEPTH = 8;
+/** Of the error that the Accelerator throws after the step that a stop waited for. */
+const STOP_CODE = "ERR_STOPPED";
 const symptoms: ReadonlySet<unknown> = new Set([
   "ERR_PEER_LOST",
   "ERR_COLLECTIVE_TIMEOUT",
@@ -13,14 +15,28 @@ const symptoms: ReadonlySet<unknown> = new Set([
   "ERR_COLLECTIVE_MISMATCH",
 ]);
 
-function collectiveCause(error: unknown): Symptom | undefined {
+/** The error, its cause, that one's cause, ... */
+function* causes(error: unknown): Generator<{ readonly code?: unknown; readonly ranks?: unknown; readonly message?: unknown }> {
   let at = error;
   for (let depth = 0; depth < MAX_DEPTH && typeof at === "object" && at !== null; depth++) {
-    const { code, ranks, cause } = at as { code?: unknown; ranks?: unknown; cause?: unknown };
-    if (symptoms.has(code) && Array.isArray(ranks)) return at as Symptom;
-    at = cause;
+    yield at;
+    at = (at as { cause?: unknown }).cause;
   }
+}
+
+function collectiveCause(error: unknown): Symptom | undefined {
+  for (const at of causes(error)) if (symptoms.has(at.code) && Array.isArray(at.ranks)) return at as Symptom;
   return undefined;
+}
+
+/** Whether the error is the stop that the user has asked for. */
+export function isStop(error: unknown): boolean {
+  try {
+    for (const { code } of causes(error)) if (code === STOP_CODE) return true;
+  } catch {
+    // a getter of the user's threw
+  }
+  return false;
 }
 
 /** The error, with code and ranks of the collective's failure that it wraps. */

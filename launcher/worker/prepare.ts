@@ -2,8 +2,10 @@
 import { configuredWorker } from "../../src/config.js";
 import { reportFailure } from "../../src/control/report.js";
 import { bindToCores, dieWithParent } from "../../src/runtime/process.js";
-import { workerFailure } from "./failure.js";
+import { isStop, workerFailure } from "./failure.js";
 
+/** As of a program that Ctrl-C has ended. */
+const STOPPED = 130;
 /** Without the addon: how often the worker looks for its launcher. */
 const LOOK_MS = 200;
 
@@ -36,5 +38,9 @@ export function prepareWorker(): void {
   stayOnCores(env.ACCELERATE_TS_CORES);
   const settings = configuredWorker();
   if (settings?.controlFd === undefined) return;
-  process.on("uncaughtExceptionMonitor", (error) => reportFailure(settings, workerFailure(error)));
+  process.on("uncaughtExceptionMonitor", (error) => {
+    // The stop that the user asked for has reached the end of the script: no failure, nothing to print.
+    if (isStop(error)) process.exit(STOPPED);
+    reportFailure(settings, workerFailure(error));
+  });
 }
