@@ -16,9 +16,9 @@ import {
   parameterChanges,
 } from "../tensor/index.js";
 import type { Accumulation } from "./accumulation.js";
+import { alone, type Collected, ranksOf, tellPresence } from "./collected.js";
 import { combineNorms, scaleNorm } from "./norms.js";
 import type { PlacedArena, Placement } from "./placement.js";
-import { shareOf } from "./shares.js";
 
 export interface ExchangeOptions {
   readonly world: World;
@@ -28,21 +28,6 @@ export interface ExchangeOptions {
   readonly wishes?: { mine(): number; agreed(all: number): void };
   /** A step was made, on every worker. */
   readonly onStep?: () => void;
-}
-
-/** What the workers know of each other's gradients, until one of them changes. */
-interface Collected {
-  readonly stamp: number;
-  /** By arena: bit r says that local rank r has a gradient of the segment. */
-  readonly contributors: ReadonlyMap<ParameterArena, readonly number[]>;
-  /** By arena: whether any worker of the job has one. */
-  readonly any: ReadonlyMap<ParameterArena, readonly boolean[]>;
-  readonly shares: ReadonlyMap<ParameterArena, { readonly begin: number; readonly end: number }>;
-  readonly divisor: number;
-  /** The mean lies in the reduced arenas. */
-  reduced: boolean;
-  /** Factors of clipping. */
-  readonly clips: Map<ArenaSegment, number>;
 }
 
 /**
@@ -79,7 +64,7 @@ export class WorkerExchange implements GradientExchange {
   }
 
   async step(update: (gradients: CollectedGradients) => Promise<void>): Promise<void> {
-    const options = { site: callSite(), purpose: "optimizer.step" };
+    const options = this.#call("optimizer.step");
     await defaultExecutor().exclusive(async () => {
       const collected = await this.#collect(options);
       if (this.#world.hosts > 1) await this.#reduce(collected, options);
@@ -90,7 +75,7 @@ export class WorkerExchange implements GradientExchange {
   }
 
   norm(parameters: readonly Parameter[], kind: number, exponent: number): Promise<GradientNorm> {
-    const options = { site: callSite(), purpose: "clipGradNorm" };
+    const options = this.#call("clipGradNorm");
     return defaultExecutor().exclusive(async () => {
       const collected = await this.#collect(options);
       await this.#reduce(collected, options);
@@ -112,7 +97,7 @@ export class WorkerExchange implements GradientExchange {
   }
 
   async scale(parameters: readonly Parameter[], factor: number): Promise<void> {
-    const options = { site: callSite(), purpose: "clipGradNorm" };
+    const options = this.#call("clipGradNorm");
     await defaultExecutor().exclusive(async () => {
       const { clips } = await this.#collect(options);
       for (const s of segmentsOf(parameters)) clips.set(s, factor * (clips.get(s) ?? 1));
@@ -120,7 +105,7 @@ export class WorkerExchange implements GradientExchange {
   }
 
   async clamp(parameters: readonly Parameter[], limit: number): Promise<void> {
-    const options = { site: callSite(), purpose: "clipGradValue" };
+    const options = this.#call("clipGradValue");
     await defaultExecutor().exclusive(async () => {
       const collected = await this.#collect(options);
       await this.#reduce(collected, options);
@@ -135,7 +120,7 @@ export class WorkerExchange implements GradientExchange {
   }
 
   read(parameter: Parameter): Promise<Float32Array> {
-    const options = { site: callSite(), purpose: `gradient of ${parameter.name || "a parameter"}` };
+    const options = this.#call(`gradient of ${parameter.name || "a parameter"}`);
     return defaultExecutor().exclusive(async () => {
       const collected = await this.#collect(options);
       await this.#reduce(collected, options);
@@ -156,6 +141,10 @@ export class WorkerExchange implements GradientExchange {
     throw new AccelerateError("ERR_NOT_PREPARED", "the optimizer was not given to accelerator.prepare", {
       hint: "await accelerator.prepare(model, optimizer, loader) on every worker, then step",
     });
+  }
+
+  #call(purpose: string): CollectiveOptions {
+    return this.distributed ? { site: callSite(), purpose } : { purpose };
   }
 
   /** Segments that have a gradient, by what it is still to be multiplied by, and by arena. */
@@ -187,32 +176,14 @@ export class WorkerExchange implements GradientExchange {
 
   /** Tells the others which gradients there are here: the first of the two barriers. */
   async #collect(options: CollectiveOptions): Promise<Collected> {
-    const { group, local } = this.#world;
     const grown = await this.#placement.refresh(options);
     const stamp = parameterChanges("gradients");
     const divisor = this.#accumulation.divisor;
     if (!grown && this.#collected?.stamp === stamp) return this.#collected;
-    const arenas = this.#placement.arenas.map(({ arena }) => arena);
-    const own = Uint8Array.from([...arenas.flatMap((arena) => arena.segments.map((s) => Number(s.hasGrad))), this.#wishes?.mine() ?? 0]);
-    let all = own;
-    if (this.distributed) {
-      all = new Uint8Array(own.length * group.size);
-      await group.allGather({ dtype: "uint8", data: own }, { dtype: "uint8", data: all }, options);
-    }
-    const contributors = new Map<ParameterArena, readonly number[]>();
-    const any = new Map<ParameterArena, readonly boolean[]>();
-    const shares = new Map<ParameterArena, { readonly begin: number; readonly end: number }>();
-    let at = 0;
-    for (const arena of arenas) {
-      const bits = arena.segments.map((_, i) => this.#placement.localRanks.reduce((sum, rank, r) => sum + all[rank * own.length + at + i]! * 2 ** r, 0));
-      const somewhere = arena.segments.map((_, i) => ranksOf(group.size).some((rank) => all[rank * own.length + at + i] === 1));
-      contributors.set(arena, bits);
-      any.set(arena, somewhere);
-      shares.set(arena, shareOf(arena, somewhere, { rank: local.rank, size: local.size }));
-      at += arena.segments.length;
-    }
-    this.#wishes?.agreed(ranksOf(group.size).reduce((sum, rank) => sum | all[rank * own.length + at]!, 0));
-    this.#collected = { stamp, contributors, any, shares, divisor, reduced: false, clips: new Map() };
+    const mine = this.#wishes?.mine() ?? 0;
+    const { presence, wishes } = this.distributed ? await tellPresence(this.#world, this.#placement, mine, options) : { presence: alone, wishes: mine };
+    this.#wishes?.agreed(wishes);
+    this.#collected = { stamp, ...presence, divisor, reduced: false, clips: new Map() };
     return this.#collected;
   }
 
@@ -301,6 +272,5 @@ export class WorkerExchange implements GradientExchange {
   }
 }
 
-const ranksOf = (size: number): number[] => Array.from({ length: size }, (_, rank) => rank);
 const segmentsOf = (parameters: readonly Parameter[]): ArenaSegment[] => parameters.map((p) => p.segment()).filter((s) => s !== undefined);
 const rowed = (segment: ArenaSegment): RowedSegment => ({ segment, row: 0, crossesGaps: true, contributors: 1 });

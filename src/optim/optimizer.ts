@@ -146,21 +146,26 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
       this.check(group);
       const crossesGaps = this.crossesGaps(group);
       const rowOf = new Map<string, number>();
+      // Nearly all parameters of a group have made as many steps: no key is made for them.
+      let last: { readonly step: number; readonly scale: number; readonly row: number } | undefined;
       for (const parameter of group.params) {
         const segment = parameter.segment();
         if (!segment || !gradients.has(segment)) continue;
         const step = (this.#steps.get(parameter) ?? 0) + 1;
         this.#steps.set(parameter, step);
         const scale = gradScale * gradients.scale(segment);
-        const key = `${step} ${scale}`;
-        let row = rowOf.get(key);
-        if (row === undefined) {
-          const constants = this.constants(group, step, scale);
-          row = rows.length / constants.length;
-          rowOf.set(key, row);
-          rows.push(...constants);
+        if (last?.step !== step || last.scale !== scale) {
+          const key = `${step} ${scale}`;
+          let row = rowOf.get(key);
+          if (row === undefined) {
+            const constants = this.constants(group, step, scale);
+            row = rows.length / constants.length;
+            rowOf.set(key, row);
+            rows.push(...constants);
+          }
+          last = { step, scale, row };
         }
-        segments.push({ segment, row, crossesGaps, contributors: gradients.contributors(segment) });
+        segments.push({ segment, row: last.row, crossesGaps, contributors: gradients.contributors(segment) });
         if (this.#homes.get(parameter) !== segment) this.#settle(parameter, segment);
       }
     }
