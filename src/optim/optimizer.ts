@@ -15,7 +15,8 @@ import { refuseInBackward } from "./checks.js";
 import { type GroupState, Groups, type Hyperparameters, type Params } from "./groups.js";
 import { kernelsOf, type OptimizerKernels } from "./kernels.js";
 import { byArena, mergedRanges, type RowedSegment } from "./ranges.js";
-import { applyGroup, type OptimizerState, type ParameterState, type SchedulerState, savedGroup } from "./state.js";
+import { UpdateRows } from "./update-rows.js";
+import { applyGroup, checkSaved, type OptimizerState, type ParameterState, type SchedulerState, savedGroup } from "./state.js";
 
 /** What a hook says about the step that is about to be made. */
 export interface StepDecision {
@@ -140,32 +141,18 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
   }
 
   #submit(gradients: CollectedGradients, gradScale: number): Promise<void> {
-    const rows: number[] = [];
+    const rows = new UpdateRows<GroupState<H>>((group, step, scale) => this.constants(group, step, scale));
     const segments: RowedSegment[] = [];
     for (const group of this.paramGroups) {
       this.check(group);
       const crossesGaps = this.crossesGaps(group);
-      const rowOf = new Map<string, number>();
-      // Nearly all parameters of a group have made as many steps: no key is made for them.
-      let last: { readonly step: number; readonly scale: number; readonly row: number } | undefined;
       for (const parameter of group.params) {
         const segment = parameter.segment();
         if (!segment || !gradients.has(segment)) continue;
         const step = (this.#steps.get(parameter) ?? 0) + 1;
         this.#steps.set(parameter, step);
-        const scale = gradScale * gradients.scale(segment);
-        if (last?.step !== step || last.scale !== scale) {
-          const key = `${step} ${scale}`;
-          let row = rowOf.get(key);
-          if (row === undefined) {
-            const constants = this.constants(group, step, scale);
-            row = rows.length / constants.length;
-            rowOf.set(key, row);
-            rows.push(...constants);
-          }
-          last = { step, scale, row };
-        }
-        segments.push({ segment, row: last.row, crossesGaps, contributors: gradients.contributors(segment) });
+        const row = rows.row(group, step, gradScale * gradients.scale(segment));
+        segments.push({ segment, row, crossesGaps, contributors: gradients.contributors(segment) });
         if (this.#homes.get(parameter) !== segment) this.#settle(parameter, segment);
       }
     }
@@ -175,7 +162,7 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
       const { gradients: grads, begin, end } = gradients.share(arena);
       const ranges = mergedRanges(own, { begin, end });
       if (ranges.length > 0)
-        jobs.push(this.update({ kernels: kernels!, values: arena.values, grads, states: this.#statesOf(arena), ranges, rows: Float64Array.from(rows) }));
+        jobs.push(this.update({ kernels: kernels!, values: arena.values, grads, states: this.#statesOf(arena), ranges, rows: rows.numbers }));
       for (const { segment } of own) segment.parameter.changed();
     }
     this.stepCount++;
@@ -195,7 +182,10 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
   zeroGrad(): void {
     refuseInBackward("optimizer.zeroGrad");
     this.#groups.refresh();
-    if (this.#exchange()?.holds) return;
+    const exchange = this.#exchange();
+    if (exchange?.holds) return;
+    if (exchange && this.#inFlight > 0)
+      throw new ArgumentError("optimizer.zeroGrad() while a step is being made", { code: "ERR_STEP_IN_FLIGHT", hint: "await optimizer.step() first" });
     noteParameterChange("gradients");
     for (const group of this.paramGroups) {
       for (const parameter of group.params) {
@@ -278,27 +268,8 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
   loadStateDict(saved: OptimizerState): void {
     this.#quiet("loadStateDict");
     this.#groups.refresh({ always: true });
-    const refuse = (what: string, hint: string): never => {
-      throw new ArgumentError(`the saved optimizer state does not fit: ${what}`, { code: "ERR_OPTIMIZER_STATE", hint });
-    };
     const named = this.#groups.named();
-    const sameModel = "make the model and the optimizer as they were when the state was saved";
-    if (saved.param_groups.length !== this.paramGroups.length)
-      refuse(`it has ${saved.param_groups.length} groups, the optimizer ${this.paramGroups.length}`, sameModel);
-    for (const [i, group] of this.paramGroups.entries()) {
-      const names = new Set(saved.param_groups[i]!.params);
-      for (const { name } of group.params) if (!names.delete(name)) refuse(`group ${i} of it lacks ${name}`, sameModel);
-      for (const name of names) refuse(`group ${i} of it has ${name}, which the optimizer lacks`, sameModel);
-    }
-    for (const [name, own] of Object.entries(saved.state)) {
-      const parameter = named.get(name) ?? refuse(`it has state for ${name}, which the optimizer lacks`, sameModel);
-      for (const key of this.stateNames) {
-        const array = own[key];
-        if (array === undefined || typeof array === "number") refuse(`${name} lacks ${key}`, "load it into the kind of optimizer that saved it");
-        else if (array.length !== parameter.values().length)
-          refuse(`${key} of ${name} has ${array.length} numbers, the parameter ${parameter.values().length}`, sameModel);
-      }
-    }
+    checkSaved(saved, { groups: this.paramGroups, named, stateNames: this.stateNames });
     const groups = this.paramGroups.map((group, i) => applyGroup(group, saved.param_groups[i]!));
     for (const group of groups) this.check(group);
     this.#tryLoading(saved.schedulers);

@@ -1,4 +1,6 @@
 // What an optimizer's state looks like when it is saved: torch's names, keyed by parameter name.
+import { ArgumentError } from "../errors.js";
+import type { Parameter } from "../tensor/index.js";
 import type { GroupState, Hyperparameters } from "./groups.js";
 
 /** Of one parameter: its own step counter, and flat arrays such as exp_avg. */
@@ -39,4 +41,34 @@ export function applyGroup<H extends Hyperparameters>(group: GroupState<H>, save
   const keys = [...new Set([...Object.keys(own), "initialLr"])];
   const loaded = keys.filter((key) => snake(key) in saved).map((key) => [key, saved[snake(key)]] as const);
   return { ...own, ...Object.fromEntries(loaded) } as unknown as H & { initialLr?: number };
+}
+
+export interface OwnState {
+  readonly groups: readonly GroupState[];
+  readonly named: ReadonlyMap<string, Parameter>;
+  readonly stateNames: readonly string[];
+}
+
+/**
+ * Holds a saved state against an optimizer's parameters.
+ * @throws ArgumentError ERR_OPTIMIZER_STATE, naming the first difference.
+ */
+export function checkSaved(saved: OptimizerState, { groups, named, stateNames }: OwnState): void {
+  const refuse = (what: string, hint: string = "make the model and the optimizer as they were when the state was saved"): never => {
+    throw new ArgumentError(`the saved optimizer state does not fit: ${what}`, { code: "ERR_OPTIMIZER_STATE", hint });
+  };
+  if (saved.param_groups.length !== groups.length) refuse(`it has ${saved.param_groups.length} groups, the optimizer ${groups.length}`);
+  for (const [i, group] of groups.entries()) {
+    const names = new Set(saved.param_groups[i]!.params);
+    for (const { name } of group.params) if (!names.delete(name)) refuse(`group ${i} of it lacks ${name}`);
+    for (const name of names) refuse(`group ${i} of it has ${name}, which the optimizer lacks`);
+  }
+  for (const [name, own] of Object.entries(saved.state)) {
+    const parameter = named.get(name) ?? refuse(`it has state for ${name}, which the optimizer lacks`);
+    for (const key of stateNames) {
+      const array = own[key];
+      if (array === undefined || typeof array === "number") refuse(`${name} lacks ${key}`, "load it into the kind of optimizer that saved it");
+      else if (array.length !== parameter.values().length) refuse(`${key} of ${name} has ${array.length} numbers, the parameter ${parameter.values().length}`);
+    }
+  }
 }
