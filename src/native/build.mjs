@@ -1,11 +1,11 @@
 #!/usr/bin/env node
-// Compiles the addon with the system's C++17 compiler and no network; plain JavaScript, because it runs at install time, before TypeScript is compiled.
+// Compiles the addons with the system's C++17 compiler and no network; plain JavaScript, because it runs at install time, before TypeScript is compiled.
 // node src/native/build.mjs [--debug] [--sanitize=address|thread|undefined] [--force] [--quiet]
 import { execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { basename, dirname, join, relative } from "node:path";
+import { basename, dirname, join, relative, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const sanitizers = ["address", "thread", "undefined"];
@@ -15,6 +15,35 @@ const outputFolder = join(root, "build");
 const objectFolder = join(outputFolder, "objects");
 /** Object files that no build has used for so long are removed. */
 const objectLifeMs = 6 * 3600_000;
+
+const multiarch = (lib) => (existsSync(lib) ? readdirSync(lib).filter((name) => name.includes("-linux-")) : []).map((name) => join(lib, name));
+
+/** Where gloo lies, as compiler and linker have to be told; undefined where it is not installed. */
+function findGloo() {
+  for (const prefix of ["/usr", "/usr/local"]) {
+    const folders = [join(prefix, "lib"), join(prefix, "lib64"), ...multiarch(join(prefix, "lib"))];
+    const folder = folders.find((path) => existsSync(join(path, "libgloo.so")));
+    if (folder === undefined || !existsSync(`${prefix}/include/gloo/context.h`)) continue;
+    return prefix === "/usr"
+      ? { compile: [], link: ["-lgloo"] }
+      : { compile: [`-I${prefix}/include`], link: [`-L${folder}`, `-Wl,-rpath,${folder}`, "-lgloo"] };
+  }
+  return undefined;
+}
+
+/**
+ * What is built: the addon itself, and a second one where gloo is installed, which collectives between hosts need.
+ * find: flags of its own, or undefined where a library that it needs is missing.
+ */
+const addons = [
+  { name: "accelerate_ts", holds: (file) => !file.startsWith(`gloo${sep}`), find: () => ({ compile: [], link: [] }), missing: undefined },
+  {
+    name: "accelerate_ts_gloo",
+    holds: (file) => file.startsWith(`gloo${sep}`),
+    find: findGloo,
+    missing: "without gloo: training over several hosts needs it (apt-get install libgloo-dev, then: npx accelerate-ts build-native)",
+  },
+];
 
 /** What cannot be mended by compiling again: shown without a stack. */
 class BuildError extends Error {}
@@ -148,19 +177,20 @@ function sweep(used) {
   }
 }
 
-/** Builds build/accelerate_ts[-<sanitizer>].node unless it is up to date; returns its path. */
-export async function buildNative(options) {
-  const compiler = findCompiler();
-  const common = flags(options);
-  const link = linkFlags(options);
+/** Builds one addon unless it is up to date; returns its path. */
+async function buildAddon(addon, found, compiler, options) {
+  const common = [...flags(options), ...found.compile];
+  const link = [...linkFlags(options), ...found.link];
   const made = JSON.stringify([compiler, common, process.platform, process.arch]);
-  const sources = sourceFiles().map((file) => [file, objectOf(file, made)]);
+  const sources = sourceFiles()
+    .filter(addon.holds)
+    .map((file) => [file, objectOf(file, made)]);
   const objects = sources.map(([, object]) => object);
   const digest = createHash("sha256")
     .update(JSON.stringify([made, link, objects]))
     .digest("hex");
 
-  const target = join(outputFolder, `accelerate_ts${options.sanitize ? `-${options.sanitize}` : ""}.node`);
+  const target = join(outputFolder, `${addon.name}${options.sanitize ? `-${options.sanitize}` : ""}.node`);
   const stamp = `${target}.sha256`;
   const report = (text) => options.quiet || console.log(text);
   const name = relative(process.cwd(), target);
@@ -185,6 +215,28 @@ export async function buildNative(options) {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Builds build/accelerate_ts[-<sanitizer>].node, and what else this machine has the libraries for; returns the first one's path. */
+export async function buildNative(options) {
+  const compiler = findCompiler();
+  const [first, ...rest] = addons;
+  const target = await buildAddon(first, first.find(), compiler, options);
+  for (const addon of rest) {
+    const found = addon.find();
+    if (found === undefined) {
+      if (!options.quiet) console.log(`accelerate-ts: ${addon.missing}`);
+      continue;
+    }
+    try {
+      await buildAddon(addon, found, compiler, options);
+    } catch (error) {
+      if (!(error instanceof BuildError)) throw error;
+      // Another release of the library may not fit; one host needs none of it.
+      console.error(`accelerate-ts: ${addon.name} is left out, the library that is installed does not fit: ${error.message}`);
+    }
+  }
+  return target;
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(realpathSync(process.argv[1])).href) {

@@ -115,6 +115,11 @@ export class ShmGroup implements ProcessGroup, SharedMemory {
     this.#end(this.#native.fault(this.#handle) ?? fault);
   }
 
+  /** The fault that has ended the group, also while this rank is not in a call. */
+  faultNow(): CollectiveFault | undefined {
+    return this.#fault ?? this.#native.fault(this.#handle);
+  }
+
   status(): readonly RankStatus[] {
     return this.#last ?? statusOf(this.#native.look(this.#handle), this.#settings.jobRanks);
   }

@@ -1,0 +1,96 @@
+// The groups of a run, chosen by where its ranks are: shared memory within a host, gloo between hosts.
+import { ArgumentError } from "../errors.js";
+import type { NativeBinding } from "../native/binding.js";
+import type { Assignment } from "./assignment.js";
+import { endAll } from "./hierarchical/end-all.js";
+import { createGlooGroup } from "./gloo/create-gloo-group.js";
+import { loadGloo } from "./gloo/native-gloo.js";
+import { createHierarchicalGroup } from "./hierarchical/create-hierarchical-group.js";
+import type { ProcessGroup, SharedMemory, World } from "./process-group.js";
+import { createShmGroup } from "./shm/create-shm-group.js";
+import { SingleGroup } from "./single-group.js";
+import { singleWorld } from "./single-world.js";
+import type { StallEvent } from "./stall-watch.js";
+import type { Store } from "./store.js";
+
+export interface WorldOptions {
+  readonly assignment: Assignment;
+  readonly store: Store;
+  /** A prefix of keys that no other world of the run uses: "world/0". */
+  readonly name: string;
+  /** Until a wait for other ranks ends the groups; default 30 minutes. */
+  readonly timeoutMs?: number;
+  /** Until a wait is reported to onStall; default one minute. */
+  readonly reportAfterMs?: number;
+  readonly onStall?: (event: StallEvent) => void;
+  readonly native?: NativeBinding;
+}
+
+/**
+ * Joins the groups of a run; a collective of all its ranks.
+ * @throws AccelerateError ERR_GLOO_MISSING where ranks are on several hosts and gloo is not installed on this one, and what the groups throw.
+ */
+export async function createWorld(options: WorldOptions): Promise<World> {
+  const { assignment, store, name, native, ...rest } = options;
+  checkAssignment(assignment);
+  const { rank, worldSize, host, hosts, hostOfRank, address } = assignment;
+  if (worldSize === 1) return singleWorld();
+  const ranksOf = (which: number): readonly number[] => hostOfRank.flatMap((of, index) => (of === which ? [index] : []));
+  const here = ranksOf(host);
+  const common = { ...rest, store };
+  const withNative = native === undefined ? {} : { native };
+  const createLocal = (): Promise<ProcessGroup & SharedMemory> =>
+    createShmGroup({ ...common, ...withNative, rank: here.indexOf(rank), size: here.length, jobRanks: here, name: `${name}/host/${host}` });
+  if (hosts === 1) {
+    const group = await createLocal();
+    return world({ group, local: group, cross: undefined, hosts });
+  }
+  // Before anything else, so that a host without it says so at once and is not waited for.
+  loadGloo();
+  const leaders = Array.from({ length: hosts }, (_, which) => ranksOf(which)[0]!);
+  const createCross = (): Promise<Awaited<ReturnType<typeof createGlooGroup>>> =>
+    createGlooGroup({ ...common, rank: host, size: hosts, jobRanks: leaders, address, name: `${name}/hosts` });
+  const single = (): SingleGroup => new SingleGroup({ jobRank: rank, ...withNative });
+  if (worldSize === hosts) {
+    const group = await createCross();
+    return world({ group, local: single(), cross: group, hosts });
+  }
+  const made: ProcessGroup[] = [];
+  const keep = <G extends ProcessGroup>(group: G): G => {
+    made.push(group);
+    return group;
+  };
+  try {
+    const local = keep(here.length === 1 ? single() : await createLocal());
+    const cross = leaders[host] === rank ? keep(await createCross()) : undefined;
+    const group = await createHierarchicalGroup({ ...common, ...withNative, rank, hostOfRank, address, name: `${name}/all` });
+    return world({ group, local, cross, hosts });
+  } catch (error) {
+    await endAll(made, error);
+    throw error;
+  }
+}
+
+function world(groups: Pick<World, "group" | "local" | "cross" | "hosts">): World {
+  const { group, local, cross } = groups;
+  // The whole first: it tells the parts.
+  const all = [...new Set([group, local, ...(cross ? [cross] : [])])];
+  const close = async (): Promise<void> => {
+    for (const each of all) await each.close();
+  };
+  return {
+    ...groups,
+    abort: (fault) => {
+      for (const each of all) each.abort(fault);
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+function checkAssignment({ rank, worldSize, host, hosts, hostOfRank }: Assignment): void {
+  const distinct = new Set(hostOfRank);
+  const whole = hostOfRank.length === worldSize && distinct.size === hosts && hostOfRank.every((of) => Number.isInteger(of) && of >= 0 && of < hosts);
+  if (whole && hostOfRank[rank] === host) return;
+  throw new ArgumentError(`rank ${rank} of ${worldSize} on host ${host} of ${hosts} does not fit the hosts of all ranks (${hostOfRank.join(", ")})`);
+}
