@@ -287,3 +287,13 @@ export async function sites(context: RankContext, args: ShmArgs): Promise<string
   if (context.rank === 0) await group.allReduce({ dtype: "float32", data: new Float32Array(3) }, "sum");
   return site;
 }
+
+/** Rank 1 holds as much memory as a training process does; the others wait for it. */
+export async function heavy(context: RankContext, args: ShmArgs & { readonly bytes: number }): Promise<{ readonly message: string; readonly at: number }> {
+  const group = await join(context, args);
+  const held = context.rank === 1 ? Buffer.alloc(args.bytes, 1) : undefined;
+  await group.barrier();
+  context.tell("waiting");
+  if (held) for (const end = performance.now() + 20_000; performance.now() < end && held[0] === 1; );
+  return { message: await refused(group.barrier()), at: Date.now() };
+}

@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Outcome, Ranks, type RanksOptions } from "../support/ranks.js";
 
 const tasks = new URL("./shm-tasks.js", import.meta.url);
@@ -141,5 +142,18 @@ describe("ranks over shared memory", { skip }, () => {
       value(first),
       /^ERR_PEER_LOST: rank 1 has left the group \(its thread ended\) while rank 0 waits in all-reduce 2 \(float32 \[100000\]\) at train\.ts:5:1$/,
     );
+  });
+
+  it("that are killed are missed before the system has taken their memory apart", async () => {
+    await using ranks = await Ranks.start(2);
+    const waiting = ranks.heard("waiting", [0, 1]);
+    const running = ranks.run<{ message: string; at: number }>(tasks, "heavy", { name: "heavy", bytes: 2 ** 30 });
+    await waiting;
+    await sleep(100);
+    const killed = Date.now();
+    ranks.kill(1, "SIGKILL");
+    const { message, at } = value((await running)[0]);
+    assert.match(message, /^ERR_PEER_LOST: rank 1 was lost \(its process \d+ has ended\) while rank 0 waits in barrier 2 at /);
+    assert.ok(at - killed <= 100, `after ${at - killed} ms`);
   });
 });

@@ -99,9 +99,14 @@ std::shared_ptr<Group> Group::create(std::vector<int> names, size_t window, std:
     error = std::string("no random numbers: ") + std::strerror(errno);
     return nullptr;
   }
+  pthread_mutexattr_t robust;
+  pthread_mutexattr_init(&robust);
+  pthread_mutexattr_setpshared(&robust, PTHREAD_PROCESS_SHARED);
+  pthread_mutexattr_setrobust(&robust, PTHREAD_MUTEX_ROBUST);
+  for (size_t r = 0; r < ranks; r++) pthread_mutex_init(&page->slots[r].life, &robust);
+  pthread_mutexattr_destroy(&robust);
   group->lay(group->shared_.mapping.data());
-  group->introduce();
-  return group;
+  return group->introduce(error) ? group : nullptr;
 }
 
 std::shared_ptr<Group> Group::attach(const FileName& file, const std::string& nonce, int rank, std::vector<int> names, std::string& error) {
@@ -126,11 +131,13 @@ std::shared_ptr<Group> Group::attach(const FileName& file, const std::string& no
     return nullptr;
   }
   group->shared_.name = file;
-  group->introduce();
-  return group;
+  return group->introduce(error) ? group : nullptr;
 }
 
-Group::~Group() { depart(RankState::left, "its thread ended"); }
+Group::~Group() {
+  depart(RankState::left, "its thread ended");
+  if (alive_) pthread_mutex_unlock(&slot(rank_).life);
+}
 
 void Group::lay(char* memory) {
   page_ = reinterpret_cast<Page*>(memory);
@@ -139,8 +146,13 @@ void Group::lay(char* memory) {
   processes_.resize(static_cast<size_t>(size_));
 }
 
-void Group::introduce() {
+bool Group::introduce(std::string& error) {
   Slot& own = slot(rank_);
+  if (own.state.load(std::memory_order_acquire) != static_cast<uint32_t>(RankState::absent) || pthread_mutex_lock(&own.life) != 0) {
+    error = "there is a rank " + std::to_string(nameOf(rank_)) + " already";
+    return false;
+  }
+  alive_ = true;
   // More cores than kCoreWords * 64 are no case of want.
   cpu_set_t set;
   CPU_ZERO(&set);
@@ -152,6 +164,7 @@ void Group::introduce() {
   own.pid.store(getpid(), std::memory_order_release);
   own.state.store(static_cast<uint32_t>(RankState::here), std::memory_order_release);
   departed_.store(false, std::memory_order_relaxed);
+  return true;
 }
 
 std::string Group::nonce() const {
@@ -178,7 +191,12 @@ void Group::settleIn() {
 bool Group::dead(int rank) {
   if (rank == rank_) return false;
   const int pid = slot(rank).pid.load(std::memory_order_acquire);
-  if (pid == 0 || pid == getpid()) return false;
+  if (pid == 0) return false;
+  // Whoever gets it gives it back without mending it, so that all others learn the same.
+  const int life = pthread_mutex_trylock(&slot(rank).life);
+  if (life == 0 || life == EOWNERDEAD) pthread_mutex_unlock(&slot(rank).life);
+  if (life == EOWNERDEAD || life == ENOTRECOVERABLE) return true;
+  if (pid == getpid()) return false;
   Descriptor& process = processes_[static_cast<size_t>(rank)];
   const uint64_t start = slot(rank).startTime.load(std::memory_order_relaxed);
   if (!process) {

@@ -36,6 +36,7 @@ class Group {
   /// Rank 0; `names` are the numbers of the ranks in messages.
   static std::shared_ptr<Group> create(std::vector<int> names, size_t window, std::string& error);
   static std::shared_ptr<Group> attach(const FileName& file, const std::string& nonce, int rank, std::vector<int> names, std::string& error);
+  // JS thread, as the making.
   ~Group();
 
   int rank() const { return rank_; }
@@ -89,7 +90,7 @@ class Group {
  private:
   Group(std::vector<int> names, int rank) : names_(std::move(names)), rank_(rank), size_(static_cast<int>(names_.size())) {}
   void lay(char* memory);
-  void introduce();
+  bool introduce(std::string& error);
   /// Why the wait for `stage` cannot end well; empty: it still can.
   Fault trouble(uint32_t stage);
   bool reached(int rank, uint32_t stage) const { return static_cast<int32_t>(slot(rank).stage.load(std::memory_order_acquire) - stage) >= 0; }
@@ -115,6 +116,7 @@ class Group {
   const std::atomic<bool>* interrupted_ = nullptr;
   int64_t spin_ = 0;
   std::vector<Descriptor> processes_;  // pidfds
+  bool alive_ = false;  // holds its slot's `life`
   std::atomic<bool> departed_{true};  // until introduce(): nothing may be written before the memory is known to be this group's
 };
 

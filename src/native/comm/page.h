@@ -1,5 +1,7 @@
 // The memory that the ranks of a group share: one page of words about every rank, and the windows through which numbers travel.
 #pragma once
+#include <pthread.h>
+
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -43,6 +45,9 @@ struct alignas(kLine) Slot {
   uint64_t pidNamespace;            // in which pid means something
   uint64_t cores[kCoreWords];       // where it may run, one bit per core
   char reason[kReasonChars];        // of left and failed
+  // Robust, and held by the rank's JS thread while it is here: the kernel hands it over when the thread dies, before it takes the process's memory apart, which may
+  // take longer than anybody wants to wait for the news.
+  alignas(kLine) pthread_mutex_t life;
   // For those who look without being in step: odd while being changed.
   alignas(kLine) std::atomic<uint32_t> version;
   std::atomic<uint32_t> waiting;  // inside calls[newest]
