@@ -1,7 +1,7 @@
 // Reports a wait that takes long, first after a while and then ever more rarely.
-import type { WorkerEvent } from "../control/link.js";
+import type { StallEvent } from "./assignment.js";
 
-export type StallEvent = Extract<WorkerEvent, { kind: "stalled" }>;
+export type { StallEvent } from "./assignment.js";
 /** A wait that has been seen: the number of its collective, and the event. */
 export interface SeenStall {
   readonly sequence: number;

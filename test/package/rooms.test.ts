@@ -23,7 +23,10 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   "src/optim": ["src/tensor", "src/runtime", "src/native"],
   "src/metrics": ["src/tensor"],
   "src/register": [],
-  launcher: ["src/runtime", "src/native", "src/data"],
+  "src/distributed": ["src/graph", "src/native", "src/runtime"],
+  "src/control": ["src/distributed"],
+  "src/accelerator": ["src/control", "src/distributed", "src/data", "src/graph", "src/nn", "src/optim", "src/runtime", "src/tensor"],
+  launcher: ["src/register", "src/control", "src/distributed", "src/runtime", "src/native", "src/data", "src/tensor"],
 };
 
 const room = (file: string): string => {
