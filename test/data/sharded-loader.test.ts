@@ -259,3 +259,24 @@ test("the rows of a foreign batch are found in its tensors, else in its lists", 
   ring.self = ring;
   assert.equal(rowsOfBatch(ring), 1);
 });
+
+test("leaving the loop early closes what the batches come from", async () => {
+  let closed = 0;
+  async function* endless() {
+    try {
+      for (let i = 0; ; i++) yield i;
+    } finally {
+      closed++;
+    }
+  }
+  const ours = ranked(endless(), { batchSize: 2 });
+  ours.shard({ numProcesses: 2, processIndex: 1 });
+  const foreign = shardedBatches(endless(), { numProcesses: 2, processIndex: 1 });
+  for (const loader of [ours, foreign])
+    for await (const batch of loader) {
+      assert.deepEqual([batch].flat(), loader === ours ? [2, 3] : [1]);
+      break;
+    }
+  for (let turns = 0; closed < 2 && turns < 100; turns++) await wait(1);
+  assert.equal(closed, 2);
+});
