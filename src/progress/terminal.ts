@@ -14,12 +14,13 @@ export interface Terminal {
 /** The process's stderr. NO_COLOR and COLUMNS are honoured. */
 export function processTerminal(): Terminal {
   const settings = terminalSettings();
+  const isTTY = stderr.isTTY === true || settings.through !== undefined;
   return {
-    isTTY: stderr.isTTY === true,
-    color: stderr.isTTY === true && !settings.noColor,
+    isTTY,
+    color: isTTY && !settings.noColor,
     get columns() {
       // 0 is what a terminal without a size says.
-      return stderr.columns || settings.columns || 80;
+      return stderr.columns || settings.through || settings.columns || 80;
     },
     write: (text) => void stderr.write(text),
     now: () => performance.now(),

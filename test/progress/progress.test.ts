@@ -184,3 +184,14 @@ test("the library's own bars are drawn by the first of a launched job's workers,
   assert.deepEqual([drawn({}), drawn({ ...worker, RANK: "0", LOCAL_RANK: "0" }), drawn({ ...worker, RANK: "1", LOCAL_RANK: "1" })], [true, true, false]);
   assert.equal(drawn({ RANK: "1" }), true);
 });
+
+test("a worker whose launcher has a terminal draws for it, in the columns that are left", () => {
+  const url = new URL("../../src/progress.js", import.meta.url).href;
+  const script = `import { progress } from ${JSON.stringify(url)}; progress(2, { description: "a long description of what is done" }).update(2);`;
+  const { stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", script], {
+    encoding: "utf8",
+    env: { ...process.env, ACCELERATE_TS_TERMINAL: "30", NO_COLOR: "1" },
+  });
+  assert.match(stderr, /^\r.*\u001b\[K\n$/);
+  assert.ok([...stderr.replace(/^\r|\u001b\[K\n$/g, "")].length <= 29, stderr);
+});
