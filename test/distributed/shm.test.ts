@@ -95,6 +95,8 @@ describe("shared memory of a group", { skip }, () => {
     const ranks = await pool(3);
     const outcomes = await ranks.run<string>(tasks, "joinFails", { name: name(), timeoutMs: 300 }, { ranks: [0, 1] });
     for (const outcome of outcomes) assert.match(value(outcome), /^ERR_COLLECTIVE_TIMEOUT: rank 2 has not joined the group shm\/\d+ within 300 ms$/);
+    const [alone] = await ranks.run<string>(tasks, "joinFails", { name: name(), timeoutMs: 100 }, { ranks: [2] });
+    assert.match(value(alone), /^ERR_COLLECTIVE_TIMEOUT: rank 0 has not joined the group/);
   });
 });
 

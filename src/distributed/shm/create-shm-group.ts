@@ -1,7 +1,7 @@
 // How the ranks of a host find their shared memory: rank 0 makes it, tells the others through the store, and closes the way in when all are there.
 import { AccelerateError, ArgumentError } from "../../errors.js";
 import { loadNative, type NativeBinding } from "../../native/binding.js";
-import { CollectiveError } from "../errors.js";
+import { CollectiveError, type CollectiveFault } from "../errors.js";
 import type { StallEvent } from "../stall-watch.js";
 import type { Store } from "../store.js";
 import { joinOp, type NativeShm, noNumber, type ShmHandle } from "./native-shm.js";
@@ -64,36 +64,30 @@ async function found({ native, jobRanks, store, name, timeoutMs }: Joining): Pro
   const { group, file } = made;
   try {
     await store.set(`${name}/memory`, bytes(file));
-    const answers = await Promise.allSettled(jobRanks.slice(1).map(async (_, index) => text(await store.get(`${name}/joined/${index + 1}`, { timeoutMs }))));
-    for (const [index, answer] of answers.entries()) {
-      const peer = jobRanks[index + 1]!;
-      if (answer.status === "rejected") {
-        const fault = {
-          code: "ERR_COLLECTIVE_TIMEOUT",
-          message: `rank ${peer} has not joined the group ${name} within ${timeoutMs} ms`,
-          ranks: [peer],
-        } as const;
-        native.raise(group, fault.code, fault.message, fault.ranks);
-        throw new CollectiveError(fault, { cause: answer.reason });
-      }
-      if (!answer.value.startsWith(failure)) continue;
-      const error = failed(peer, answer.value.slice(failure.length));
-      native.raise(group, error.code, error.message, [peer]);
-      throw error;
-    }
+    const answers = await Promise.all(
+      jobRanks
+        .slice(1)
+        .map(async (peer, index) =>
+          text(await store.get(`${name}/joined/${index + 1}`, { timeoutMs }).catch((cause: unknown) => absent(cause, peer, name, timeoutMs))),
+        ),
+    );
+    const excuse = answers.findIndex((answer) => answer.startsWith(failure));
+    if (excuse >= 0) throw failed(jobRanks[excuse + 1]!, answers[excuse]!.slice(failure.length));
     native.closeFile(group);
     await join(native, group, timeoutMs);
     await Promise.all(["memory", ...jobRanks.slice(1).map((_, index) => `joined/${index + 1}`)].map((key) => store.delete(`${name}/${key}`)));
     return group;
   } catch (error) {
-    native.closeFile(group);
-    native.depart(group, true, (error as Error).message);
+    // The others wait for this rank in their join.
+    const { code, message, ranks } = error as AccelerateError & Partial<CollectiveFault>;
+    native.raise(group, code, message, ranks ?? []);
+    native.release(group);
     throw error;
   }
 }
 
 async function follow({ native, rank, jobRanks, store, name, timeoutMs }: Joining): Promise<ShmHandle> {
-  const file = text(await store.get(`${name}/memory`, { timeoutMs }));
+  const file = text(await store.get(`${name}/memory`, { timeoutMs }).catch((cause: unknown) => absent(cause, jobRanks[0]!, name, timeoutMs)));
   if (file.startsWith(failure)) throw failed(jobRanks[0]!, file.slice(failure.length));
   let group: ShmHandle;
   try {
@@ -104,8 +98,22 @@ async function follow({ native, rank, jobRanks, store, name, timeoutMs }: Joinin
     throw failed(jobRanks[rank]!, reason, error);
   }
   await store.set(`${name}/joined/${rank}`, bytes("here"));
-  await join(native, group, timeoutMs);
+  try {
+    await join(native, group, timeoutMs);
+  } catch (error) {
+    native.release(group);
+    throw error;
+  }
   return group;
+}
+
+/** A rank that has not come in time. */
+function absent(cause: unknown, rank: number, name: string, timeoutMs: number): never {
+  if (!(cause instanceof AccelerateError) || cause.code !== "ERR_STORE_TIMEOUT") throw cause;
+  throw new CollectiveError(
+    { code: "ERR_COLLECTIVE_TIMEOUT", message: `rank ${rank} has not joined the group ${name} within ${timeoutMs} ms`, ranks: [rank] },
+    { cause },
+  );
 }
 
 /** A collective without a number; afterwards every rank knows the processes of the others. */
