@@ -3,20 +3,10 @@ import { connect as connectTcp } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type * as Grpc from "@grpc/grpc-js";
 import { ControlError, messageOf } from "./errors.js";
-import {
-  clientOptions,
-  controlErrorOf,
-  definitionOf,
-  type GrpcModule,
-  loadGrpc,
-  metadataKeys,
-  type ReplyOf,
-  type RequestOf,
-  type TlsFiles,
-  type UnaryName,
-} from "./grpc.js";
+import { controlErrorOf, definitionOf, type GrpcModule, loadGrpc, metadataKeys, type ReplyOf, type RequestOf, type UnaryName } from "./grpc.js";
 import { timeouts } from "./limits.js";
 import type { AgentMessage, CoordinatorMessage } from "./messages.js";
+import { clientTls, type TlsFiles } from "./tls.js";
 
 export interface ChannelOptions {
   /** "host:port", tried in turn. */
@@ -115,7 +105,7 @@ export class Channel {
     this.#tls = options.tls !== undefined;
     this.address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
     const scheme = host.includes(":") ? "ipv6:" : /^[\d.]+$/.test(host) ? "ipv4:" : "dns:///";
-    this.#client = new grpc.Client(scheme + this.address, clientCredentials(grpc, options.tls), clientOptions);
+    this.#client = new grpc.Client(scheme + this.address, ...clientTls(grpc, options.tls, host));
   }
 
   static async open(options: ChannelOptions): Promise<Channel> {
@@ -204,14 +194,5 @@ export class Channel {
 
   close(): void {
     this.#client.close();
-  }
-}
-
-function clientCredentials(grpc: GrpcModule, tls: TlsFiles | undefined): Grpc.ChannelCredentials {
-  if (!tls) return grpc.credentials.createInsecure();
-  try {
-    return grpc.credentials.createSsl(tls.ca ?? null, tls.key ?? null, tls.cert ?? null);
-  } catch (cause) {
-    throw new ControlError("ERR_CONTROL_SECURITY", `the certificates do not load (${messageOf(cause)})`, { cause });
   }
 }

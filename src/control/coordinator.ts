@@ -3,11 +3,12 @@ import type * as Grpc from "@grpc/grpc-js";
 import type { CollectiveFault } from "../distributed/errors.js";
 import { ControlError, messageOf } from "./errors.js";
 import type { Verdict } from "./failures.js";
-import { type GrpcModule, loadGrpc, metadataKeys, serverOptions, serviceDefinition, status, type TlsFiles } from "./grpc.js";
+import { type GrpcModule, loadGrpc, metadataKeys, serverOptions, serviceDefinition, status } from "./grpc.js";
 import { Job, type JobOptions } from "./job.js";
 import { KeyValues } from "./key-values.js";
 import type { StoreLimits } from "./limits.js";
 import { serviceOf } from "./service.js";
+import { serverTls, type TlsFiles } from "./tls.js";
 import { checkToken, createToken, isLoopback, sameSecret } from "./token.js";
 
 export interface CoordinatorOptions extends Omit<JobOptions, "loopback"> {
@@ -97,7 +98,7 @@ export class Coordinator implements AsyncDisposable {
       );
     const token = checkToken(options.token ?? createToken(), "the coordinator's setting");
     const grpc = await loadGrpc();
-    const credentials = serverCredentials(grpc, tls);
+    const credentials = serverTls(grpc, tls);
     if (!loopback && !tls?.cert)
       (options.warn ?? ((text) => process.stderr.write(`${text}\n`)))(
         `the coordinator on ${host} speaks without TLS: the token and the store can be read on the network (give --tls-cert, --tls-key and --tls-ca)`,
@@ -157,17 +158,6 @@ export class Coordinator implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-}
-
-function serverCredentials(grpc: GrpcModule, tls: TlsFiles | undefined): Grpc.ServerCredentials {
-  if (!tls || (!tls.cert && !tls.key && !tls.ca)) return grpc.ServerCredentials.createInsecure();
-  if (!tls.cert || !tls.key)
-    throw new ControlError("ERR_CONTROL_SECURITY", "TLS needs a certificate and its key on the coordinator's host", { hint: "give --tls-cert and --tls-key" });
-  try {
-    return grpc.ServerCredentials.createSsl(tls.ca ?? null, [{ cert_chain: tls.cert, private_key: tls.key }], tls.ca !== undefined);
-  } catch (cause) {
-    throw new ControlError("ERR_CONTROL_SECURITY", `the certificate or key does not load (${messageOf(cause)})`, { cause });
   }
 }
 

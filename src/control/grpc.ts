@@ -8,7 +8,12 @@ import type { MessageName } from "./schema.js";
 
 export type GrpcModule = typeof Grpc;
 /** Loading takes 0.1 s: only agents, the coordinator and control threads do it. */
-export const loadGrpc = (): Promise<GrpcModule> => import("@grpc/grpc-js");
+export async function loadGrpc(): Promise<GrpcModule> {
+  const grpc = await import("@grpc/grpc-js");
+  // Its lines on stderr repeat what our errors say.
+  grpc.setLogVerbosity(grpc.logVerbosity.NONE);
+  return grpc;
+}
 
 const servicePath = "/accelerate.v1.Coordinator/";
 interface Method {
@@ -114,11 +119,4 @@ export function controlErrorOf(error: Grpc.ServiceError, where: string): Control
 export function statusOf(error: unknown): { code: number; details: string } {
   if (error instanceof ControlError) return { code: statusOfCode.get(error.code) ?? status.internal, details: error.message };
   return { code: status.internal, details: error instanceof Error ? error.message : String(error) };
-}
-
-export interface TlsFiles {
-  /** PEM of the certificates that sign the other end's; on the server it makes client certificates compulsory. */
-  readonly ca?: Buffer | undefined;
-  readonly cert?: Buffer | undefined;
-  readonly key?: Buffer | undefined;
 }

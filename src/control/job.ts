@@ -1,23 +1,15 @@
-// What the coordinator knows of a job and decides: joining, liveness, stops and aborts, who failed first, the verdict. Speaks to agents through ports; knows nothing of gRPC.
+// A job as its coordinator sees it: who has joined, who is heard, what agents tell and are told. Speaks to agents through ports; knows nothing of gRPC.
 import type { CollectiveFault } from "../distributed/errors.js";
 import { body } from "./codec.js";
-import { failureToMessage, verdictToMessage } from "./convert.js";
-import { faultOf } from "./describe.js";
-import { ControlError, faultFromMessage, faultToMessage } from "./errors.js";
-import { type Failure, FailureLog, type Verdict } from "./failures.js";
+import { ControlError, faultFromMessage } from "./errors.js";
+import type { Verdict } from "./failures.js";
 import { type Liveness, liveness, timeouts } from "./limits.js";
 import { type Expected, Membership, type Plan } from "./membership.js";
 import type { AgentMessage, CoordinatorMessage, JoinReply, JoinRequest } from "./messages.js";
 import { type AgentPort, Questions } from "./questions.js";
+import { Settlement, type SettlementOptions } from "./settlement.js";
 
-export interface JobOptions extends Expected, Partial<Liveness> {
-  /** After a failure that is none of a symptom: time for earlier ones to arrive from other hosts. */
-  readonly settleMs?: number;
-  /** After a symptom: time for its cause to be found. */
-  readonly causeMs?: number;
-  /** After an abort: time for all workers to end before the verdict is given without them. */
-  readonly graceMs?: number;
-}
+export interface JobOptions extends Expected, Partial<Liveness>, SettlementOptions {}
 
 interface Session {
   readonly id: string;
@@ -35,41 +27,36 @@ const ticksPerHeartbeat = 4;
 const unrefTimeout = (run: () => void, ms: number): NodeJS.Timeout => setTimeout(run, ms).unref();
 
 export class Job {
-  readonly #options: Required<Omit<JobOptions, keyof Expected>>;
+  readonly #options: Liveness;
   readonly #expected: Expected;
   readonly #membership: Membership;
-  readonly #log = new FailureLog();
+  readonly #settlement: Settlement;
   /** Members that have joined and not opened their session yet. */
   readonly #expectedSessions = new Map<string, NodeJS.Timeout>();
   readonly #sessions = new Map<string, Session>();
   readonly #sessionOfRank = new Map<number, Session>();
-  readonly #ended = new Set<number>();
   readonly #questions = new Questions();
   readonly #tick: NodeJS.Timeout;
-  readonly #timers = new Set<NodeJS.Timeout>();
-  #decide!: (verdict: Verdict) => void;
-  /** How the job ended; settles once. */
-  readonly done: Promise<Verdict> = new Promise((resolve) => {
-    this.#decide = resolve;
-  });
   #startedAt = performance.now();
   #plan: Plan | undefined;
-  #abort: CollectiveFault | undefined;
-  #firstSent = false;
-  #settleAt = Number.POSITIVE_INFINITY;
-  #finished = false;
   #beats = 0;
   #note = "";
 
   constructor(options: JobOptions) {
     this.#expected = options;
-    this.#options = { ...liveness, settleMs: 100, causeMs: 1000, graceMs: 60_000, ...options };
+    this.#options = { ...liveness, ...options };
     this.#membership = new Membership(options);
+    this.#settlement = new Settlement(options, {
+      broadcast: (message) => this.#broadcast(message),
+      now: () => this.#now(),
+      isSilent: (rank) => (this.#sessionOfRank.get(rank)?.silent ?? 0) > 1.5 * ticksPerHeartbeat,
+    });
     this.#tick = setInterval(() => this.#onTick(), this.#options.heartbeatMs / ticksPerHeartbeat).unref();
   }
 
-  get worldSize(): number {
-    return this.#plan?.worldSize ?? 0;
+  /** How the job ended. */
+  get done(): Promise<Verdict> {
+    return this.#settlement.done;
   }
 
   #now(): number {
@@ -77,7 +64,7 @@ export class Job {
   }
 
   join(request: JoinRequest, peer: string | undefined): JoinReply {
-    if (this.#finished || this.#abort) throw new ControlError("ERR_LAUNCH_MISMATCH", `${request.hostName} comes too late: the job has ended`);
+    if (this.#settlement.ending) throw new ControlError("ERR_LAUNCH_MISMATCH", `${request.hostName} comes too late: the job has ended`);
     try {
       if (!/^[\w-]{8,64}$/.test(request.member)) throw new ControlError("ERR_CONTROL_MALFORMED", `${request.hostName} has no member id`);
       this.#membership.add({ id: request.member, request, peer });
@@ -124,6 +111,7 @@ export class Job {
     const plan = this.#membership.plan();
     this.#plan = plan;
     this.#startedAt = performance.now();
+    this.#settlement.begin(plan.worldSize);
     for (const session of this.#sessions.values()) {
       const { host, ranks } = plan.places.get(session.id)!;
       session.ranks = ranks;
@@ -134,7 +122,7 @@ export class Job {
   }
 
   #tellWaiting(): void {
-    if (this.#plan || this.#finished) return;
+    if (this.#plan || this.#settlement.finished) return;
     const { hosts } = this.#expected;
     const joined = this.#membership.names;
     const missing = this.#membership.missing;
@@ -151,16 +139,17 @@ export class Job {
     failure: (session, { rank, error, ageUs }) => {
       this.#own(session, rank);
       const report = error ?? { name: "Error", message: "", code: "", stack: "", ranks: [] };
-      this.#failed(this.#log.error(rank, session.name, report, this.#now() - ageUs / 1000));
+      this.#settlement.failed(this.#settlement.log.error(rank, session.name, report, this.#now() - ageUs / 1000));
+      this.#settlement.settle();
     },
     exit: (session, { rank, signal, stderrTail, ageUs, ...rest }) => {
       this.#own(session, rank);
       const atMs = this.#now() - ageUs / 1000;
       const news = { ...rest, rank, host: session.name, signal: signal || undefined, stderrTail: stderrTail || undefined, atMs };
-      this.#ended.add(rank);
-      const failure = this.#log.exit(news);
-      if (failure) this.#failed(failure);
-      this.#settle();
+      this.#settlement.ended(rank);
+      const failure = this.#settlement.log.exit(news);
+      if (failure) this.#settlement.failed(failure);
+      this.#settlement.settle();
     },
     stall: (session, stall) => {
       this.#own(session, stall.rank);
@@ -170,13 +159,13 @@ export class Job {
       this.#own(session, rank);
       const told = faultFromMessage(fault);
       // A group that somebody closed or ended on purpose is that program's business.
-      if (told.code !== "ERR_GROUP_CLOSED" && told.code !== "ERR_COLLECTIVE_ABORTED") this.#end(told);
+      if (told.code !== "ERR_GROUP_CLOSED" && told.code !== "ERR_COLLECTIVE_ABORTED") this.abort(told);
     },
     stop: (session, { reason }) => this.stop(reason || `${session.name} was asked to stop`),
     abort: (_session, { fault }) => this.abort(faultFromMessage(fault)),
     question: ({ port }, question) => {
       const owner = this.#sessionOfRank.get(question.rank);
-      this.#questions.ask(question, port, owner && { ...owner, ended: this.#ended.has(question.rank) });
+      this.#questions.ask(question, port, owner && { ...owner, ended: this.#settlement.hasEnded(question.rank) });
     },
     answer: (session, answer) => {
       this.#own(session, answer.rank);
@@ -198,8 +187,8 @@ export class Job {
       if (told) (this.#handlers[told[0]] as (s: Session, m: unknown) => void)(session, told[1]);
     } catch (error) {
       if (!(error instanceof ControlError)) throw error;
-      session.port.end(error);
       this.#gone(session, error.message);
+      session.port.end(error);
     }
   }
 
@@ -207,77 +196,22 @@ export class Job {
     if (!session.ranks.includes(rank)) throw new ControlError("ERR_CONTROL_MALFORMED", `${session.name} speaks of rank ${rank}, which is not its own`);
   }
 
-  #gone(session: Session, how: string): void {
+  /** atMs: when it was seen last, where that was before now. */
+  #gone(session: Session, how: string, atMs = this.#now()): void {
     if (this.#sessions.get(session.id) !== session) return;
     this.#sessions.delete(session.id);
+    const { finished, log } = this.#settlement;
     if (!this.#plan) {
-      if (!this.#finished) this.#withdraw(session.id, session.left ? "left before the start" : how);
+      if (!finished) this.#withdraw(session.id, session.left ? "left before the start" : how);
       return;
     }
     const known = this.#membership.member(session.id)?.request.known !== undefined;
-    const running = session.ranks.filter((rank) => !this.#ended.has(rank));
-    for (const rank of running) this.#ended.add(rank);
+    const running = session.ranks.filter((rank) => !this.#settlement.hasEnded(rank));
+    for (const rank of running) this.#settlement.ended(rank);
     // Under another launcher a worker that leaves is done; what it ended with is that launcher's business.
-    if (running.length > 0 && !this.#finished && !(known && session.left)) {
-      const atMs = session.silent > 0 ? session.heardAt : this.#now();
-      this.#failed(this.#log.lost(known ? "worker lost" : "host lost", session.name, running, how, atMs));
-    }
-    this.#settle();
-  }
-
-  #failed(failure: Failure): void {
-    if (this.#finished) return;
-    const due = this.#now() + (failure.symptom ? this.#options.causeMs : this.#options.settleMs);
-    this.#settleAt = failure.symptom && !Number.isFinite(this.#settleAt) ? due : Math.min(this.#settleAt, due);
-    this.#end(faultOf(failure, this.worldSize));
-    this.#later(due - this.#now());
-    this.#settle();
-  }
-
-  #later(ms: number): void {
-    const timer = unrefTimeout(() => {
-      this.#timers.delete(timer);
-      this.#settle();
-    }, Math.max(0, ms) + 1);
-    this.#timers.add(timer);
-  }
-
-  /** Tells everybody that the job ends; the first reason counts. */
-  #end(fault: CollectiveFault): void {
-    if (this.#abort || this.#finished) return;
-    this.#abort = fault;
-    this.#log.aborted(this.#now());
-    this.#broadcast({ abort: { fault: faultToMessage(fault) } });
-    const timer = unrefTimeout(() => this.#finish(), this.#options.graceMs);
-    this.#timers.add(timer);
-  }
-
-  /** Sends the first failure when it is sure enough, the verdict when all workers have ended. */
-  #settle(): void {
-    if (!this.#plan || this.#finished) return;
-    const done = this.#ended.size === this.#plan.worldSize;
-    const [first] = this.#log.all;
-    if (first && !this.#firstSent && (done || this.#now() >= this.#settleAt)) {
-      const suspects = first.symptom ? (first.error?.ranks ?? []) : [];
-      // The cause may be a host that is silent and not lost yet.
-      const silent = suspects.some((rank) => (this.#sessionOfRank.get(rank)?.silent ?? 0) > 1.5 * ticksPerHeartbeat && !this.#ended.has(rank));
-      if (done || !silent) {
-        this.#firstSent = true;
-        this.#broadcast({ firstFailure: { failure: failureToMessage(first) } });
-      } else this.#later(this.#options.heartbeatMs / ticksPerHeartbeat);
-    }
-    if (done) this.#finish();
-  }
-
-  #finish(): void {
-    if (this.#finished) return;
-    this.#finished = true;
-    const verdict = this.#log.verdict();
-    const failed = this.#abort && !verdict.first;
-    // Aborted by somebody although nobody failed.
-    const given: Verdict = failed && verdict.exitCode === 0 ? { ...verdict, exitCode: 1 } : verdict;
-    this.#broadcast({ verdict: verdictToMessage(given) });
-    this.#decide(given);
+    if (running.length > 0 && !finished && !(known && session.left))
+      this.#settlement.failed(log.lost(known ? "worker lost" : "host lost", session.name, running, how, atMs));
+    this.#settlement.settle();
   }
 
   #onTick(): void {
@@ -287,30 +221,30 @@ export class Job {
     for (const session of [...this.#sessions.values()]) {
       if (++session.silent < limit) continue;
       const how = `nothing was heard of it for ${(this.#options.lostAfterMs / 1000).toFixed(1)} s: the host is down or cut off`;
+      this.#gone(session, how, session.heardAt);
       session.port.end(new ControlError("ERR_CONTROL_TIMEOUT", `${session.name}: ${how}`));
-      this.#gone(session, how);
     }
   }
 
   /** Asks all workers for a clean stop. */
   stop(reason: string): void {
-    if (this.#finished) return;
-    this.#log.stop(reason);
+    if (this.#settlement.finished) return;
+    this.#settlement.log.stop(reason);
     this.#broadcast({ stop: { reason } });
   }
 
   /** Ends all workers. */
   abort(fault: CollectiveFault): void {
-    this.#end(fault);
+    this.#settlement.abort(fault);
   }
 
   /** Gives the verdict if there is none, closes all sessions. quietly: the workers go on without a coordinator. */
   close(quietly = false): void {
-    if (!this.#finished && this.#plan && !quietly && this.#ended.size < this.#plan.worldSize)
-      this.#end({ code: "ERR_PEER_LOST", message: "the coordinator was closed before the job's end", ranks: [] });
-    this.#finish();
+    if (this.#plan && !quietly && !this.#settlement.complete)
+      this.abort({ code: "ERR_PEER_LOST", message: "the coordinator was closed before the job's end", ranks: [] });
+    this.#settlement.finish();
     clearInterval(this.#tick);
-    for (const timer of [...this.#timers, ...this.#expectedSessions.values()]) clearTimeout(timer);
+    for (const timer of this.#expectedSessions.values()) clearTimeout(timer);
     this.#questions.close();
     for (const session of this.#sessions.values()) session.port.end();
     this.#sessions.clear();
