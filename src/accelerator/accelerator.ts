@@ -173,7 +173,8 @@ export class Accelerator implements AsyncDisposable {
   gatherForMetrics<const T extends Tensors>(value: T): Promise<Gathered<T>> {
     const batch = this.#loaders.current;
     return this.#onTensors<Gathered<T>>("gatherForMetrics", value, async (group, values, options) => {
-      if (!batch?.last || group.size === 1) return gatherTensors(group, values, options);
+      // Uneven batches hold nothing that was filled in, and end at other times.
+      if (!batch?.last || group.size === 1 || this.#options.evenBatches === false) return gatherTensors(group, values, options);
       const all = new Int32Array(2 * group.size);
       await group.allGather({ dtype: "int32", data: Int32Array.of(batch.rows, batch.realRows) }, { dtype: "int32", data: all }, options);
       const ranks = Array.from({ length: group.size }, (_, rank) => rank);
