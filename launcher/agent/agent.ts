@@ -19,6 +19,8 @@ import { WorkerProcess } from "./worker-process.js";
 const times = {
   /** After an abort: until the first failure must be known. */
   verdict: 5000,
+  /** Workers of one host notice an end among them by themselves, and can say in which collective: so long they are left to. */
+  ownWords: 150,
   /** The failed worker's last words, before its failure is shown. */
   lastWords: 300,
   /** From SIGTERM to SIGKILL. */
@@ -261,10 +263,13 @@ export class Agent {
   #onAbort(fault: CollectiveFault): void {
     if (this.#ending) return;
     this.#ending = true;
-    for (const worker of this.#workers) {
-      worker.output.hold(); // what follows is mostly the same news from every rank
-      worker.link.abort(fault);
-    }
+    for (const { output } of this.#workers) output.hold(); // what follows is mostly the same news from every rank
+    const abort = () => {
+      for (const { link } of this.#workers) link.abort(fault);
+    };
+    const near = fault.ranks.length > 0 && fault.ranks.every((rank) => this.#workers.some((worker) => worker.rank === rank));
+    if (near) this.#later(times.ownWords, abort);
+    else abort();
     this.#later(times.verdict, () => this.#dismiss());
   }
 

@@ -88,6 +88,14 @@ export function failureText(failure: Failure, place: ReportPlace): string {
 
 const collective = /\b(all-reduce|reduce-scatter|all-gather|broadcast|barrier)\b(?: #?\d+)?(?: \([^)]*\))?/;
 
+const sameWay = (a: Failure, b: Failure): boolean =>
+  a.kind !== "host lost" &&
+  a.kind === b.kind &&
+  a.error?.message === b.error?.message &&
+  a.error?.name === b.error?.name &&
+  a.signal === b.signal &&
+  a.exitCode === b.exitCode;
+
 /** The words at the end: who followed, and where the logs are. */
 export function verdictText({ first, others }: Verdict, place: ReportPlace): string {
   if (!first) return "";
@@ -100,7 +108,10 @@ export function verdictText({ first, others }: Verdict, place: ReportPlace): str
       `${workersText(ranks)} ${ranks.length === 1 ? "was" : "were"} stopped${waited ? `; ${ranks.length === 1 ? "it" : "they"} waited for ${first.ranks.length === 1 ? "it" : "them"} in ${waited}` : ""}`,
     );
   }
-  for (const failure of others.filter((f) => !f.symptom)) {
+  const further = others.filter((f) => !f.symptom);
+  const alike = further.filter((f) => sameWay(f, first)).flatMap((f) => f.ranks);
+  if (alike.length > 0) lines.push(`${workersText(alike.sort((a, b) => a - b))} failed in the same way`);
+  for (const failure of further.filter((f) => !sameWay(f, first))) {
     const what = failure.kind === "host lost" ? `host ${failure.host} is lost, too` : `${workersText(failure.ranks)} failed, too: ${manner(failure)}`;
     const message = failure.kind === "error" ? `: ${failure.error?.message.split("\n")[0]}` : "";
     lines.push(`${what}${message}, ${secondsText(Math.max(0, failure.atMs - first.atMs))} later`);

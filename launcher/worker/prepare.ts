@@ -30,12 +30,21 @@ function stayOnCores(cores: string | undefined): void {
   }
 }
 
+/** What was written before the process ends must arrive: Node queues what the launcher's pipe does not take at once, and loses the queue when an uncaught error ends the process. */
+function writeAtOnce(stream: NodeJS.WriteStream): void {
+  // Node offers no other way to make a pipe blocking.
+  const { _handle: handle } = stream as { readonly _handle?: { setBlocking?(blocking: boolean): unknown } };
+  if (!stream.isTTY) handle?.setBlocking?.(true);
+}
+
 /** Called once, before the script. */
 export function prepareWorker(): void {
   const { env, pid } = process;
   env.ACCELERATE_TS_WORKER_PID = String(pid);
   endWithLauncher(Number(env.ACCELERATE_TS_AGENT_PID));
   stayOnCores(env.ACCELERATE_TS_CORES);
+  writeAtOnce(process.stdout);
+  writeAtOnce(process.stderr);
   const settings = configuredWorker();
   if (settings?.controlFd === undefined) return;
   process.on("uncaughtExceptionMonitor", (error) => {
