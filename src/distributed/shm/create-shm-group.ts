@@ -34,6 +34,12 @@ const failure = "failed: ";
 
 /**
  * Joins the group `name`; resolves when all ranks have.
+ *
+ * @example
+ * await using group = await createShmGroup({ rank, size, store, name: "group/0" });
+ * await group.allReduce({ dtype: "float32", data: gradients }, "mean");
+ * const shared = await group.allocate(1 << 20); // the same bytes on every rank
+ *
  * @throws AccelerateError ERR_SHARED_MEMORY on every rank when one cannot make or open the memory; CollectiveError ERR_COLLECTIVE_TIMEOUT when ranks do not come.
  */
 export async function createShmGroup(options: ShmGroupOptions): Promise<ShmGroup> {
