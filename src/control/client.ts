@@ -255,6 +255,7 @@ export class CoordinatorClient implements AsyncDisposable {
   async close(): Promise<void> {
     const session = this.#session;
     this.#session = undefined;
+    this.#started?.reject(new ControlError("ERR_CONTROL_CLOSED", "the connection was closed before all hosts had joined"));
     if (session && !this.#over) {
       this.#over = true;
       const ended = new Promise<void>((resolve) => {
