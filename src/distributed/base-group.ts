@@ -60,8 +60,10 @@ export abstract class BaseGroup implements ProcessGroup {
   protected abstract raise(fault: CollectiveFault): void;
   /** This rank's wait, if it is in one that others have not entered. */
   protected abstract look(): SeenStall | undefined;
-  /** Tells the others that this rank goes, and frees what is held. Calls under way end. */
+  /** Tells the others that this rank goes; busy: calls under way end now. */
   protected abstract leave(busy: boolean): Promise<void>;
+  /** Frees what is held; no call is under way any more. */
+  protected release(): void {}
   /** The process ends: tells the others at once, without waiting. */
   protected abstract depart(failed: boolean, reason: string): void;
   abstract status(): readonly RankStatus[];
@@ -136,8 +138,8 @@ export abstract class BaseGroup implements ProcessGroup {
     this.#stay();
     this.#watch?.close();
     await this.leave(this.#running.size > 0);
-    // The threads must not touch the caller's arrays any more.
     await Promise.allSettled(this.#running);
+    this.release();
   }
 
   async #run(call: CheckedCall, options: CollectiveOptions, site: string | undefined): Promise<void> {

@@ -45,8 +45,6 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     const group = await createLocal();
     return world({ group, local: group, cross: undefined, hosts });
   }
-  // Before anything else, so that a host without it says so at once and is not waited for.
-  loadGloo();
   const leaders = Array.from({ length: hosts }, (_, which) => ranksOf(which)[0]!);
   const createCross = (): Promise<Awaited<ReturnType<typeof createGlooGroup>>> =>
     createGlooGroup({ ...common, rank: host, size: hosts, jobRanks: leaders, address, name: `${name}/hosts` });
@@ -61,8 +59,10 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     return group;
   };
   try {
-    const local = keep(here.length === 1 ? single() : await createLocal());
+    // First, so that a host without gloo says so at once: its speaker to the other hosts, the others to their users.
+    if (leaders[host] !== rank) loadGloo();
     const cross = leaders[host] === rank ? keep(await createCross()) : undefined;
+    const local = keep(here.length === 1 ? single() : await createLocal());
     const group = await createHierarchicalGroup({ ...common, ...withNative, rank, hostOfRank, address, name: `${name}/all` });
     return world({ group, local, cross, hosts });
   } catch (error) {

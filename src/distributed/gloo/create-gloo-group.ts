@@ -38,31 +38,32 @@ export async function createGlooGroup(options: GlooGroupOptions): Promise<GlooGr
   const { jobRanks = Array.from({ length: size }, (_, index) => index) } = options;
   if (!Number.isInteger(size) || size < 1 || !Number.isInteger(rank) || rank < 0 || rank >= size || jobRanks.length !== size)
     throw new ArgumentError(`rank ${rank} of ${size} with the numbers ${jobRanks.join(", ")} is no member of a group`);
-  const native = options.native ?? loadGloo();
   const keyOf = (from: number) => `${name}/address/${from}`;
-  const { handle, addresses } = listen(native, rank, jobRanks, address, timeoutMs);
-  await store.set(keyOf(rank), pack(rank === 0 ? randomBytes(keyBytes) : new Uint8Array(keyBytes), addresses));
-  const found = await Promise.all(
-    jobRanks.map((_, from) =>
-      store.get(keyOf(from), { timeoutMs }).catch((cause: unknown) => {
-        if (!(cause instanceof AccelerateError) || cause.code !== "ERR_STORE_TIMEOUT") throw cause;
-        throw new CollectiveError(missing(jobRanks[from]!, name, timeoutMs), { cause });
-      }),
-    ),
-  );
-  const cards = found.map(unpack);
+  let made: { readonly native: NativeGloo; readonly group: ReturnType<NativeGloo["createGroup"]> };
   try {
-    await native.connect(
-      handle,
-      cards.map((card) => card.addresses[rank] ?? new Uint8Array()),
-      Buffer.from(cards[0]!.key).toString("hex"),
-    );
-  } catch (cause) {
-    const { code, message, ranks } = cause as Error & CollectiveFault;
-    throw code === undefined ? cause : new CollectiveError({ code, message: `${message} (group ${name}, this host's address ${address})`, ranks }, { cause });
+    const native = options.native ?? loadGloo();
+    made = { native, group: listen(native, rank, jobRanks, address, timeoutMs) };
+  } catch (error) {
+    // The others are not to wait for this rank.
+    await store.set(keyOf(rank), packFailure(error instanceof Error ? error.message : String(error)));
+    throw error;
   }
-  await store.delete(keyOf(rank));
-  return new GlooGroup(native, handle, { rank, jobRanks, timeoutMs, reportAfterMs, onStall });
+  const { native, group } = made;
+  try {
+    await store.set(keyOf(rank), packCard(rank === 0 ? randomBytes(keyBytes) : new Uint8Array(keyBytes), group.addresses));
+    const found = jobRanks.map(async (jobRank, from) => unpackCard(await cardOf(store, keyOf(from), jobRank, name, timeoutMs), jobRank));
+    const cards = await Promise.all(found);
+    const addresses = cards.map((card) => card.addresses[rank] ?? new Uint8Array());
+    await native.connect(group.handle, addresses, Buffer.from(cards[0]!.key).toString("hex")).catch((cause: Error & CollectiveFault) => {
+      const { code, message, ranks } = cause;
+      throw new CollectiveError({ code, message: `${message} (group ${name}, this host's address ${address})`, ranks }, { cause });
+    });
+    await store.delete(keyOf(rank));
+    return new GlooGroup(native, group.handle, { rank, jobRanks, timeoutMs, reportAfterMs, onStall });
+  } catch (error) {
+    native.release(group.handle);
+    throw error;
+  }
 }
 
 function listen(native: NativeGloo, rank: number, jobRanks: readonly number[], address: string, timeoutMs: number): ReturnType<NativeGloo["createGroup"]> {
@@ -76,36 +77,45 @@ function listen(native: NativeGloo, rank: number, jobRanks: readonly number[], a
   }
 }
 
-const missing = (rank: number, name: string, timeoutMs: number): CollectiveFault => ({
-  code: "ERR_COLLECTIVE_TIMEOUT",
-  message: `rank ${rank} has not joined the group ${name} within ${timeoutMs} ms`,
-  ranks: [rank],
-});
+async function cardOf(store: Store, key: string, jobRank: number, name: string, timeoutMs: number): Promise<Uint8Array> {
+  try {
+    return await store.get(key, { timeoutMs });
+  } catch (cause) {
+    if (!(cause instanceof AccelerateError) || cause.code !== "ERR_STORE_TIMEOUT") throw cause;
+    const message = `rank ${jobRank} has not joined the group ${name} within ${timeoutMs} ms`;
+    throw new CollectiveError({ code: "ERR_COLLECTIVE_TIMEOUT", message, ranks: [jobRank] }, { cause });
+  }
+}
 
 const keyBytes = 32;
 const lengthBytes = 2;
 
-/** What a rank tells the others: rank 0 the key of the group, all their addresses, each behind its length. */
-function pack(key: Uint8Array, addresses: readonly Uint8Array[]): Uint8Array {
-  return Buffer.concat([
-    key,
-    ...addresses.flatMap((address) => {
-      const length = Buffer.alloc(lengthBytes);
-      length.writeUInt16LE(address.length);
-      return [length, address];
-    }),
-  ]);
+/** What a rank tells the others, behind one byte that says which: its addresses, each behind its length, and rank 0 the key of the group; or why it has none. */
+const isCard = 1;
+const isFailure = 0;
+
+function packCard(key: Uint8Array, addresses: readonly Uint8Array[]): Uint8Array {
+  const lengths = addresses.map((address) => {
+    const length = Buffer.alloc(lengthBytes);
+    length.writeUInt16LE(address.length);
+    return length;
+  });
+  return Buffer.concat([Uint8Array.of(isCard), key, ...addresses.flatMap((address, index) => [lengths[index]!, address])]);
 }
 
-function unpack(card: Uint8Array): { readonly key: Uint8Array; readonly addresses: readonly Uint8Array[] } {
+const packFailure = (reason: string): Uint8Array => Buffer.concat([Uint8Array.of(isFailure), Buffer.from(reason)]);
+
+function unpackCard(card: Uint8Array, jobRank: number): { readonly key: Uint8Array; readonly addresses: readonly Uint8Array[] } {
   const bytes = Buffer.from(card);
+  if (bytes[0] !== isCard)
+    throw new CollectiveError({ code: "ERR_PEER_LOST", message: `rank ${jobRank} could not join: ${bytes.toString("utf8", 1)}`, ranks: [jobRank] });
   const addresses: Uint8Array[] = [];
-  for (let at = keyBytes; at + lengthBytes <= bytes.length; ) {
+  for (let at = 1 + keyBytes; at + lengthBytes <= bytes.length; ) {
     const length = bytes.readUInt16LE(at);
     at += lengthBytes;
     // A copy: the addon takes whole arrays.
     addresses.push(Uint8Array.from(bytes.subarray(at, at + length)));
     at += length;
   }
-  return { key: bytes.subarray(0, keyBytes), addresses };
+  return { key: bytes.subarray(1, 1 + keyBytes), addresses };
 }

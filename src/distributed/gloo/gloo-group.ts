@@ -12,6 +12,8 @@ export class GlooGroup extends BaseGroup {
   readonly backend = "gloo";
   readonly #native: NativeGloo;
   readonly #handle: GlooHandle;
+  /** Once the group is closed. */
+  #last: readonly RankStatus[] | undefined;
 
   constructor(native: NativeGloo, handle: GlooHandle, settings: GroupSettings) {
     super(settings);
@@ -26,14 +28,15 @@ export class GlooGroup extends BaseGroup {
 
   /** While this is on, faults are noticed also between collectives; faultNow() shows them. */
   attend(on: boolean): void {
-    this.#native.attend(this.#handle, on);
+    if (!this.#last) this.#native.attend(this.#handle, on);
   }
 
   faultNow(): CollectiveFault | undefined {
-    return this.fault ?? this.#native.fault(this.#handle);
+    return this.fault ?? (this.#last ? undefined : this.#native.fault(this.#handle));
   }
 
   status(): readonly RankStatus[] {
+    if (this.#last) return this.#last;
     const { busy, forMs, peers } = this.#native.status(this.#handle);
     return peers.map((peer, index): RankStatus => {
       const own = index === this.rank;
@@ -85,15 +88,17 @@ export class GlooGroup extends BaseGroup {
   }
 
   protected async leave(busy: boolean): Promise<void> {
-    if (busy) this.raise(this.#gone("it closed the group"));
+    // Calls under way have to end first; the others are told why they do.
+    if (busy) this.#native.depart(this.#handle, "it closed the group");
     await this.#native.leave(this.#handle);
   }
 
-  protected depart(_failed: boolean, reason: string): void {
-    this.raise(this.#gone(reason));
+  protected override release(): void {
+    this.#last = this.status();
+    this.#native.release(this.#handle);
   }
 
-  #gone(reason: string): CollectiveFault {
-    return { code: "ERR_PEER_LOST", message: `rank ${this.name} has left the group: ${reason}`, ranks: [this.name] };
+  protected depart(_failed: boolean, reason: string): void {
+    this.#native.depart(this.#handle, reason);
   }
 }

@@ -59,7 +59,12 @@ export interface NativeGloo {
     site: string,
     purpose: string,
   ): Promise<void>;
+  /** Resolves when the others know, as far as they can be told. */
   leave(group: GlooHandle): Promise<void>;
+  /** The same without waiting, when the process ends. */
+  depart(group: GlooHandle, reason: string): void;
+  /** Ends its threads and connections; the handle is of no more use. */
+  release(group: GlooHandle): void;
   abort(group: GlooHandle, code: string, message: string, ranks: readonly number[]): void;
   status(group: GlooHandle): NativeStatus;
   fault(group: GlooHandle): CollectiveFault | undefined;

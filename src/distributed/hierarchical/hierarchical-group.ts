@@ -102,18 +102,12 @@ export class HierarchicalGroup extends BaseGroup {
     };
   }
 
-  protected async leave(busy: boolean): Promise<void> {
-    if (busy) this.raise(this.#gone("it closed the group"));
+  protected async leave(): Promise<void> {
     await Promise.all([this.#parts.local.close(), this.#parts.cross?.close()]);
   }
 
-  protected depart(_failed: boolean, reason: string): void {
-    this.raise(this.#gone(reason));
-  }
-
-  #gone(reason: string): CollectiveFault {
-    return { code: "ERR_PEER_LOST", message: `rank ${this.name} has left the group: ${reason}`, ranks: [this.name] };
-  }
+  /** The groups within do so themselves. */
+  protected depart(): void {}
 
   async #enter(checked: CheckedCall, context: CallContext): Promise<void> {
     if (this.fault) throw new CollectiveError(this.fault);

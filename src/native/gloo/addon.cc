@@ -66,7 +66,7 @@ Napi::Value createGroup(const Napi::CallbackInfo& info) {
     }
     Napi::Object result = Napi::Object::New(env);
     result.Set("handle", Handle::New(env, new std::shared_ptr<Group>(group), [](Napi::Env, std::shared_ptr<Group>* group) {
-                 (*group)->halt();
+                 if (*group) (*group)->halt();
                  delete group;
                }));
     result.Set("addresses", addresses);
@@ -119,6 +119,16 @@ Napi::Value leave(const Napi::CallbackInfo& info) {
   auto [work, promise] = promises(info.Env()).begin(info.Env(), info[0].As<Napi::Object>());
   groupOf(info).leave(std::move(work));
   return promise;
+}
+
+// depart(handle, reason)
+void depart(const Napi::CallbackInfo& info) { groupOf(info).depart(info[1].As<Napi::String>()); }
+
+// release(handle): ends its threads and connections; the handle is of no more use
+void release(const Napi::CallbackInfo& info) {
+  std::shared_ptr<Group>& group = *info[0].As<Handle>().Data();
+  if (group) group->halt();
+  group.reset();
 }
 
 // abort(handle, code, message, ranks)
@@ -201,7 +211,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
       {"createGroup", createGroup}, {"connect", connect}, {"collective", collective}, {"leave", leave}, {"status", status}, {"fault", fault}};
   for (const auto& [name, function] : functions) exports.Set(name, Napi::Function::New(env, function, name));
   const std::pair<const char*, void (*)(const Napi::CallbackInfo&)> procedures[] = {
-      {"abort", abort}, {"attend", attend}, {"reduceInOrder", reduceInOrder}, {"widen", widenHalf}, {"narrow", narrowHalf}};
+      {"abort", abort}, {"depart", depart}, {"release", release}, {"attend", attend}, {"reduceInOrder", reduceInOrder}, {"widen", widenHalf}, {"narrow", narrowHalf}};
   for (const auto& [name, procedure] : procedures) exports.Set(name, Napi::Function::New(env, procedure, name));
   return exports;
 }

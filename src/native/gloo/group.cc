@@ -105,12 +105,19 @@ void Group::collective(std::unique_ptr<Work> work, Call call) {
 
 void Group::leave(std::unique_ptr<Work> work) {
   work->run = [this] {
+    depart("it closed the group");
     std::unique_lock<std::mutex> lock(mutex_);
-    leaving_ = true;
-    wakeWatcher_.notify_all();
     faulty_.wait(lock, [this] { return told_ || !connected_ || quit_; });
   };
   push(std::move(work));
+}
+
+void Group::depart(std::string reason) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (leaving_) return;
+  leaving_ = true;
+  leavingReason_ = std::move(reason);
+  wakeWatcher_.notify_all();
 }
 
 void Group::perform(Call& call, Work& work) {
@@ -264,8 +271,8 @@ void Group::halt() {
   {
     std::unique_lock<std::mutex> lock(mutex_);
     connecting = !connected_;
-    // A fault that the others have not heard of, unless nobody is left to tell it.
-    if (fault_ && connected_ && watcher_.joinable()) faulty_.wait_for(lock, kLastWords, [this] { return told_ || quit_; });
+    // What the others have not heard yet.
+    if ((fault_ || leaving_) && connected_ && watcher_.joinable()) faulty_.wait_for(lock, kLastWords, [this] { return told_ || quit_; });
     quit_ = true;
   }
   wakeCommunicator_.notify_all();

@@ -61,7 +61,10 @@ class Group {
   // JS thread: carried out in this order, each reported to `done` on another thread.
   void connect(std::unique_ptr<Work> work, std::vector<Mesh::Address> theirs, std::string key);
   void collective(std::unique_ptr<Work> work, Call call);
+  // Done when the others know, as far as they can be told.
   void leave(std::unique_ptr<Work> work);
+  // Any thread: the same without waiting; reason: for the others' messages.
+  void depart(std::string reason);
 
   // Any thread: the first fault counts.
   void abort(Fault fault);
@@ -77,8 +80,11 @@ class Group {
   struct Peer {
     bool dead = false;
     bool silent = false;
-    // The number of its last collective, once it has said that it goes.
+    // Since when it has answered nothing.
+    std::optional<Clock::time_point> silentSince;
+    // The number of the last collective that it has finished, once it has said that it goes.
     std::optional<uint64_t> left;
+    std::string leftReason;
     bool late = false;
   };
 
@@ -113,6 +119,7 @@ class Group {
 
   bool connected_ = false;
   bool leaving_ = false;
+  std::string leavingReason_;
   bool attending_ = false;
   // The others know, and the connections are cut.
   bool told_ = false;

@@ -16,7 +16,8 @@ constexpr milliseconds kGrace{40};
 // An exception of gloo without any sign of a lost rank.
 constexpr milliseconds kUnexplained{500};
 // A host that answers nothing for so long is cut off.
-constexpr milliseconds kSilence{4500};
+constexpr milliseconds kSilence{4000};
+constexpr milliseconds kSilenceTick{500};
 // From a deadline in the middle of a transfer: time for the others to say that they wait too.
 constexpr milliseconds kLateness{200};
 constexpr milliseconds kFarewell{100};
@@ -46,9 +47,15 @@ void Group::watch() {
         notice = noticeOf(*fault_);
       } else {
         notice.kind = Notice::Kind::kLeave;
-        notice.sequence = sequence_;
+        notice.sequence = phase_ == Phase::kIdle ? sequence_ : sequence_ - 1;
+        copyText(notice.message, sizeof(notice.message), leavingReason_);
       }
       const bool orderly = !fault_;
+      // Own calls that are still under way end too.
+      if (orderly && phase_ != Phase::kIdle) {
+        const int name = names_[rank_];
+        fault_ = Fault{"ERR_PEER_LOST", "rank " + std::to_string(name) + " has left the group (" + leavingReason_ + ")", {name}};
+      }
       lock.unlock();
       lines_.tell(notice);
       lines_.flush(Clock::now() + kFarewell);
@@ -66,17 +73,23 @@ void Group::watch() {
 void Group::listen() {
   const Clock::time_point now = Clock::now();
   const bool asksForSilence = now >= nextSilence_;
-  if (asksForSilence) nextSilence_ = now + milliseconds(500);
+  if (asksForSilence) nextSilence_ = now + kSilenceTick;
   for (int rank = 0; rank < size_; rank++) {
     if (rank == rank_) continue;
     Notice notice;
     const Lines::News news = lines_.hear(rank, notice);
-    const bool silent = asksForSilence && news == Lines::News::kNone && mesh_.silent(rank, kSilence);
-    if (news == Lines::News::kNone && !silent) continue;
+    if (news == Lines::News::kNone && !asksForSilence) continue;
+    const bool quiet = asksForSilence && mesh_.silent(rank, 2 * kSilenceTick);
     const std::lock_guard<std::mutex> lock(mutex_);
     Peer& peer = peers_[rank];
+    if (asksForSilence && !quiet) peer.silentSince.reset();
+    if (quiet && !peer.silentSince) peer.silentSince = now;
+    const bool silent = peer.silentSince && now - *peer.silentSince >= kSilence - 2 * kSilenceTick;
     if (news == Lines::News::kNotice && notice.kind == Notice::Kind::kFault && !fault_) fault_ = faultOf(notice);
-    if (news == Lines::News::kNotice && notice.kind == Notice::Kind::kLeave) peer.left = notice.sequence;
+    if (news == Lines::News::kNotice && notice.kind == Notice::Kind::kLeave) {
+      peer.left = notice.sequence;
+      peer.leftReason = faultOf(notice).message;
+    }
     if (news == Lines::News::kNotice && notice.kind == Notice::Kind::kLate) peer.late = true;
     if ((news == Lines::News::kDead || silent) && !peer.left && !peer.dead) {
       peer.dead = true;
@@ -106,7 +119,10 @@ void Group::decide(Clock::time_point now) {
   }
   for (int rank = 0; busy && !fault_ && rank < size_; rank++) {
     if (!peers_[rank].left || *peers_[rank].left >= header_.sequence) continue;
-    fault_ = Fault{"ERR_PEER_LOST", "rank " + std::to_string(names_[rank]) + " has left the group: " + describe(header_) + " cannot be finished without it", {names_[rank]}};
+    const std::string why = peers_[rank].leftReason.empty() ? "" : " (" + peers_[rank].leftReason + ")";
+    fault_ = Fault{"ERR_PEER_LOST",
+                   "rank " + std::to_string(names_[rank]) + " has left the group" + why + ": " + describe(header_) + " cannot be finished without it",
+                   {names_[rank]}};
   }
   if (busy && !fault_ && now >= deadline_) decideDeadline(now);
   if (!fault_ && !broken_.empty() && now - brokenSince_ >= kUnexplained)

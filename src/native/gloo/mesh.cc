@@ -180,7 +180,8 @@ bool Mesh::silent(int peer, std::chrono::milliseconds limit) const noexcept {
   tcp_info info = {};
   socklen_t length = sizeof(info);
   if (sockets_[peer] < 0 || getsockopt(sockets_[peer], IPPROTO_TCP, TCP_INFO, &info, &length) != 0) return false;
-  return info.tcpi_unacked > 0 && info.tcpi_retransmits >= 3 && info.tcpi_last_ack_recv > limit.count();
+  // Where not even the own side of the cable works, nothing counts as sent; then there are unanswered probes.
+  return (info.tcpi_unacked > 0 || info.tcpi_probes >= 3) && info.tcpi_last_ack_recv > limit.count();
 }
 
 }  // namespace accelerate_ts

@@ -42,7 +42,8 @@ class Mesh {
   void cut() noexcept;
   // Tells the peers that nothing more comes, and waits until their systems have all that was written, or the deadline.
   void drain(std::chrono::steady_clock::time_point deadline) noexcept;
-  // The peer's host has left data unanswered for this long: cut off, or switched off. A stopped process is not silent: its system answers.
+  // Data is under way to the peer, and its host has answered nothing for this long. A stopped process is not silent: its system answers. True for a moment when a word follows a
+  // long rest: to be asked again.
   bool silent(int peer, std::chrono::milliseconds limit) const noexcept;
 
  private:

@@ -47,7 +47,7 @@ struct Notice {
     kNone,
     // The group has ended, with this fault.
     kFault,
-    // This rank is going, in order, after collective number `sequence`.
+    // This rank is going; it has finished collective number `sequence`. The message says why.
     kLeave,
     // This rank has waited for its whole deadline; it is not the one who is missing.
     kLate,
