@@ -6,7 +6,8 @@ import fc from "fast-check";
 import type { RankStatus, ReduceOp } from "../../src/distributed/process-group.js";
 import { type DType, dtypes } from "../../src/graph/dtype.js";
 import { type Outcome, Ranks } from "../support/ranks.js";
-import type { Call, FaultReport, TaskBase } from "./conformance-tasks.js";
+import type { Call, TaskBase } from "./conformance-tasks.js";
+import type { FaultReport } from "./failure-tasks.js";
 import { reduceOps } from "./numbers.js";
 
 export interface ConformanceOptions {
@@ -29,6 +30,7 @@ export interface ConformanceOptions {
 }
 
 const tasks = new URL("./conformance-tasks.js", import.meta.url);
+const failures = new URL("./failure-tasks.js", import.meta.url);
 const counts = [0, 1, 2, 7, 255, 256, 1021, 4099, 70_001];
 
 export function conformance(options: ConformanceOptions): void {
@@ -113,7 +115,7 @@ export function conformance(options: ConformanceOptions): void {
       ["root", /rank 0: broadcast 2 float32 \[4\].*0.*; rank 1: broadcast 2 float32 \[4\].*1/],
     ] as const)
       it(`calls that differ in ${difference} are the same mismatch on both ranks`, async () => {
-        const reports = faults(await (await pool(2)).run<FaultReport>(tasks, "mismatch", { ...fresh(), odd: 1, difference }));
+        const reports = faults(await (await pool(2)).run<FaultReport>(failures, "mismatch", { ...fresh(), odd: 1, difference }));
         for (const report of reports) {
           assert.equal(report.code, "ERR_COLLECTIVE_MISMATCH", report.message);
           assert.match(report.message, pattern);
@@ -123,7 +125,7 @@ export function conformance(options: ConformanceOptions): void {
       });
 
     it("one rank of three on another path is named by its call", async () => {
-      const reports = faults(await (await pool(3)).run<FaultReport>(tasks, "mismatch", { ...fresh(), odd: 2, difference: "op" }));
+      const reports = faults(await (await pool(3)).run<FaultReport>(failures, "mismatch", { ...fresh(), odd: 2, difference: "op" }));
       for (const report of reports) {
         assert.equal(report.code, "ERR_COLLECTIVE_MISMATCH", report.message);
         assert.match(report.message, /rank 2: all-gather 2 int32 \[8\]/);
@@ -132,7 +134,7 @@ export function conformance(options: ConformanceOptions): void {
 
     it("a rank that does not come in time is named on all that wait", async () => {
       const ranks = await pool(3);
-      const outcomes = await ranks.run<FaultReport>(tasks, "alone", { ...fresh(), missing: 1, act: "sleep", forMs: 700, timeoutMs: 300 });
+      const outcomes = await ranks.run<FaultReport>(failures, "alone", { ...fresh(), missing: 1, act: "sleep", forMs: 700, timeoutMs: 300 });
       const reports = faults(outcomes.filter((_, rank) => rank !== 1));
       for (const report of reports) {
         assert.equal(report.code, "ERR_COLLECTIVE_TIMEOUT", report.message);
@@ -145,7 +147,7 @@ export function conformance(options: ConformanceOptions): void {
     });
 
     it("abort ends every wait on every rank with the same fault", async () => {
-      const outcomes = await (await pool(3)).run<FaultReport>(tasks, "alone", { ...fresh(), missing: 2, act: "abort" });
+      const outcomes = await (await pool(3)).run<FaultReport>(failures, "alone", { ...fresh(), missing: 2, act: "abort" });
       const reports = faults(outcomes.slice(0, 2));
       for (const report of reports) {
         assert.equal(report.code, "ERR_COLLECTIVE_ABORTED");
@@ -157,7 +159,7 @@ export function conformance(options: ConformanceOptions): void {
     });
 
     it("a signal aborts the whole group", async () => {
-      const reports = faults(await (await pool(2)).run<FaultReport>(tasks, "alone", { ...fresh(), missing: 1, act: "signal" }));
+      const reports = faults(await (await pool(2)).run<FaultReport>(failures, "alone", { ...fresh(), missing: 1, act: "signal" }));
       for (const report of reports) {
         assert.equal(report.code, "ERR_COLLECTIVE_ABORTED");
         assert.match(report.message, /rank 1.*enough/);
@@ -167,7 +169,7 @@ export function conformance(options: ConformanceOptions): void {
 
     if (tellsOfLeaving)
       it("a rank that leaves in order is reported to those who still wait for it, at once", async () => {
-        const outcomes = await (await pool(3)).run<FaultReport>(tasks, "alone", { ...fresh(), missing: 0, act: "leave" });
+        const outcomes = await (await pool(3)).run<FaultReport>(failures, "alone", { ...fresh(), missing: 0, act: "leave" });
         for (const report of faults(outcomes.slice(1))) {
           assert.equal(report.code, "ERR_PEER_LOST", report.message);
           assert.match(report.message, /rank 0 has left the group/);
@@ -180,7 +182,7 @@ export function conformance(options: ConformanceOptions): void {
     for (const act of ["quit", "exit", "throw"] as const)
       it(`a rank whose process ends (${act}) is named`, async () => {
         await using ranks = await Ranks.start(3);
-        const outcomes = await ranks.run<FaultReport>(tasks, "alone", { ...fresh(), missing: 1, act });
+        const outcomes = await ranks.run<FaultReport>(failures, "alone", { ...fresh(), missing: 1, act });
         assert.equal(outcomes[1]!.kind, "exit");
         for (const report of faults([outcomes[0]!, outcomes[2]!])) {
           assert.equal(report.code, "ERR_PEER_LOST", report.message);
@@ -198,8 +200,8 @@ export function conformance(options: ConformanceOptions): void {
         const victim = 1;
         const waiting = count ? ranks.heard("busy", [0, 1, 2]) : ranks.heard("waiting", [0, 2]);
         const running = count
-          ? ranks.run<FaultReport>(tasks, "busy", { ...fresh(), count })
-          : ranks.run<FaultReport>(tasks, "alone", { ...fresh(), missing: victim, act: "block" });
+          ? ranks.run<FaultReport>(failures, "busy", { ...fresh(), count })
+          : ranks.run<FaultReport>(failures, "alone", { ...fresh(), missing: victim, act: "block" });
         await waiting;
         await sleep(150);
         const killed = Date.now();
@@ -217,7 +219,7 @@ export function conformance(options: ConformanceOptions): void {
     it("a stopped rank runs into the deadline and is named", async () => {
       await using ranks = await Ranks.start(2);
       const busy = ranks.heard("busy", [0, 1]);
-      const running = ranks.run<FaultReport>(tasks, "busy", { ...fresh(), count: 100_000, timeoutMs: 500 });
+      const running = ranks.run<FaultReport>(failures, "busy", { ...fresh(), count: 100_000, timeoutMs: 500 });
       await busy;
       await sleep(50);
       ranks.kill(1, "SIGSTOP");
@@ -238,7 +240,7 @@ export function conformance(options: ConformanceOptions): void {
           readonly missing: readonly number[];
           readonly waitedMs: number;
         }[];
-      }>(tasks, "watched", fresh());
+      }>(failures, "watched", fresh());
       const [own, other] = outcomes[0]!.seen;
       assert.equal(own!.rank, 0);
       assert.equal(own!.sequence, 1);

@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, it } from "node:test";
 import { Ranks } from "../support/ranks.js";
-import type { FaultReport } from "./conformance-tasks.js";
+import type { FaultReport } from "./failure-tasks.js";
 import { random } from "./numbers.js";
 
-const tasks = new URL("./conformance-tasks.js", import.meta.url);
+const tasks = new URL("./failure-tasks.js", import.meta.url);
 const backend = new URL("./shm-backend.js", import.meta.url).href;
 const seed = Date.now() % 1_000_000;
 const rounds = 40;

@@ -22,7 +22,6 @@ export class ShmGroup extends BaseGroup implements SharedMemory {
   readonly #native: NativeShm;
   readonly #handle: ShmHandle;
   #sequence = 0;
-  #running: Promise<unknown> = Promise.resolve();
   /** After close(). */
   #last: readonly RankStatus[] | undefined;
 
@@ -45,10 +44,8 @@ export class ShmGroup extends BaseGroup implements SharedMemory {
   }
 
   protected async carryOut(call: CheckedCall & Partial<Allocation>, context: CallContext): Promise<void> {
-    const submitted = call.bytes === undefined ? this.#submit(call, context) : this.#submitAllocation(call as Allocation, context);
-    this.#running = submitted.catch(() => {}); // of interest is only that it has ended: calls end in their order
     try {
-      await submitted;
+      await (call.bytes === undefined ? this.#submit(call, context) : this.#submitAllocation(call as Allocation, context));
     } catch (cause) {
       throw this.#explained(cause as Error & { code: string });
     }
@@ -88,8 +85,9 @@ export class ShmGroup extends BaseGroup implements SharedMemory {
 
   protected async leave(): Promise<void> {
     this.depart(false, "it closed the group");
-    // The thread has been woken, and must be out of the memory before that goes.
-    await this.#running;
+  }
+
+  protected release(): void {
     this.#last = this.status();
     this.#native.release(this.#handle);
   }
