@@ -70,8 +70,8 @@ const perNode = (text: string): number[] =>
 
 /** The first of Slurm's host list: "a[001-003,7],b" is a001. */
 export function firstHost(list: string): string {
-  const [, head = "", ranges, rest = ""] = list.match(/^([^,[]*)(?:\[([^\]]*)\]([^,]*))?/) ?? [];
-  return ranges === undefined ? head : firstHost(`${head}${ranges.split(/[-,]/)[0] ?? ""}${rest}`);
+  const [first = ""] = list.match(/^(?:[^,[]|\[[^\]]*\])*/) ?? [];
+  return first.replace(/\[([^\],-]*)[^\]]*\]/g, "$1");
 }
 
 type Found = Pick<WorkerSettings, "rank" | "worldSize" | "source"> & {

@@ -196,11 +196,12 @@ export class Agent {
       this.#tell((client) =>
         client.reportFailure(rank, { name: "CollectiveError", message: fault.message, code: fault.code, stack: "", ranks: fault.ranks }, at),
       );
+    // One that has reported its error is ending by itself, also when it takes so long that we help.
+    const helped = failure !== undefined && worker.dismissed;
     this.#tell((client) =>
       client.reportExit({
         rank,
-        ...(code !== null && { exitCode: code }),
-        ...(signal && { signal }),
+        ...(helped ? { exitCode: 1 } : { ...(code !== null && { exitCode: code }), ...(signal && { signal }) }),
         stopped: worker.dismissed,
         stderrTail: worker.output.tail,
         at,

@@ -89,12 +89,8 @@ export function failureText(failure: Failure, place: ReportPlace): string {
 const collective = /\b(all-reduce|reduce-scatter|all-gather|broadcast|barrier)\b(?: #?\d+)?(?: \([^)]*\))?/;
 
 const sameWay = (a: Failure, b: Failure): boolean =>
-  a.kind !== "host lost" &&
   a.kind === b.kind &&
-  a.error?.message === b.error?.message &&
-  a.error?.name === b.error?.name &&
-  a.signal === b.signal &&
-  a.exitCode === b.exitCode;
+  (a.kind === "error" ? a.error?.name === b.error?.name && a.error?.message === b.error?.message : a.kind !== "host lost" && manner(a) === manner(b));
 
 /** The words at the end: who followed, and where the logs are. */
 export function verdictText({ first, others }: Verdict, place: ReportPlace): string {

@@ -22,6 +22,7 @@ export const coreNumbers = (list: string): number[] =>
   list
     .trim()
     .split(",")
+    .filter((part) => part !== "")
     .flatMap((part) => {
       const [from, to = from] = part.split("-").map(Number);
       return from === undefined || to === undefined || !(to >= from) ? [] : Array.from({ length: to - from + 1 }, (_, i) => from + i);

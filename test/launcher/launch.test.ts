@@ -33,7 +33,7 @@ console.log(kind("ts"), Level.low, new Error("x").stack?.match(/(\\w+\\.m?ts):(\
 `;
     const folder = await folderOf(t, {
       "package.json": '{ "type": "module" }',
-      "lib.ts": "interface Unused { x: number }\nexport const kind = (of: string): string => `kind ${of}`;\n",
+      "lib.ts": "interface Unused { x: number }\nexport const kind = (of: string): string => ['kind', of].join(' ');\n",
       "a.ts": typed,
       "b.mts": typed,
       "c.js": "console.log('plain', import.meta.url.slice(-4));",
