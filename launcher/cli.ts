@@ -3,3 +3,5 @@
 import { runCli } from "./program.js";
 
 process.exitCode = await runCli(process.argv.slice(2), { stdout: process.stdout, stderr: process.stderr });
+// All is said. A connection to a host that was cut off waits for an answer to its end, and would keep this process for minutes.
+setTimeout(() => process.exit(), 1000).unref();
