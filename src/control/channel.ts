@@ -18,8 +18,10 @@ export interface ChannelOptions {
   /** Until one of the addresses must answer; default 10 minutes. */
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Told while nobody answers: after 10 s, then every 30 s. */
+  /** Told while nobody answers: after sayAfterMs, then every 30 s. */
   readonly onWaiting?: ((text: string) => void) | undefined;
+  /** Patience before the first line about who is awaited; default 10 s. */
+  readonly sayAfterMs?: number | undefined;
 }
 
 interface Endpoint {
@@ -52,15 +54,15 @@ function probe({ host, port }: Endpoint, timeoutMs: number): Promise<void> {
   });
 }
 
-const firstWaitMs = 10_000;
-const nextWaitMs = 30_000;
+/** Between two lines about who is awaited. */
+export const sayAgainMs = 30_000;
 
 /** The first address that answers. @throws ControlError ERR_COORDINATOR_UNREACHABLE that names every address with what happened there. */
-async function findCoordinator({ addresses, timeoutMs = timeouts.joinMs, signal, onWaiting }: ChannelOptions): Promise<Endpoint> {
+async function findCoordinator({ addresses, timeoutMs = timeouts.joinMs, sayAfterMs = timeouts.sayMs, signal, onWaiting }: ChannelOptions): Promise<Endpoint> {
   const endpoints = addresses.map(endpointOf);
   if (endpoints.length === 0) throw new ControlError("ERR_COORDINATOR_UNREACHABLE", "no address of a coordinator is known");
   const begin = performance.now();
-  let sayAt = firstWaitMs;
+  let sayAt = sayAfterMs;
   for (;;) {
     const reasons: string[] = [];
     for (const [i, endpoint] of endpoints.entries()) {
@@ -81,7 +83,7 @@ async function findCoordinator({ addresses, timeoutMs = timeouts.joinMs, signal,
       });
     if (waited >= sayAt) {
       onWaiting?.(`waiting for the coordinator for ${Math.round(waited / 1000)} s (${text})`);
-      sayAt += nextWaitMs;
+      sayAt += sayAgainMs;
     }
     await sleep(Math.min(waited < 2_000 ? 50 : 250, Math.max(1, timeoutMs - waited)), undefined, signal ? { signal } : {});
   }

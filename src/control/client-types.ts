@@ -49,7 +49,7 @@ export interface Stall {
 }
 
 export interface ClientEvents {
-  /** Before the start: who has joined and who is awaited, after 10 s and then every 30 s. */
+  /** Before the start: who has joined and who is awaited, after sayAfterMs and then every 30 s. */
   waiting: (text: string) => void;
   /** The job is asked to stop in order. */
   stop: (reason: string) => void;

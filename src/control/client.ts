@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import type { CollectiveFault } from "../distributed/errors.js";
 import type { Store } from "../distributed/store.js";
 import { ownAddresses, ownHostName } from "./addresses.js";
-import { Channel } from "./channel.js";
+import { Channel, sayAgainMs } from "./channel.js";
 import type { ClientEvents, ClientOptions, ExitReport, JobPlan, JoinOptions, Stall } from "./client-types.js";
 import { body } from "./codec.js";
 import { failureFromMessage, stateFromNumber, stateToNumber, verdictFromMessage, type Whereabouts } from "./convert.js";
@@ -19,8 +19,6 @@ export type { ClientEvents, ClientOptions, ExitReport, JobPlan, JoinOptions, Sta
 
 const age = (at: number | undefined): number => Math.max(0, Math.round((performance.now() - (at ?? performance.now())) * 1000));
 const ticksPerHeartbeat = 4;
-const firstWaitMs = 10_000;
-const nextWaitMs = 30_000;
 
 /** Every assignment of a plan follows from its hosts' ranks. */
 export function assignmentsOf({ worldSize, host, hosts, ranks }: Start): Assignment[] {
@@ -43,6 +41,7 @@ export function assignmentsOf({ worldSize, host, hosts, ranks }: Start): Assignm
 export class CoordinatorClient implements AsyncDisposable {
   readonly store: Store;
   readonly #channel: Channel;
+  readonly #sayAfterMs: number;
   readonly #events = new Emitter<ClientEvents>();
   readonly #member = randomBytes(16).toString("hex");
   readonly #questions = new Map<number, (answer: Whereabouts) => void>();
@@ -60,6 +59,7 @@ export class CoordinatorClient implements AsyncDisposable {
 
   private constructor(channel: Channel, options: ClientOptions) {
     this.#channel = channel;
+    this.#sayAfterMs = options.sayAfterMs ?? timeouts.sayMs;
     this.store = new RemoteStore(channel, options.storeTimeoutMs);
   }
 
@@ -98,7 +98,7 @@ export class CoordinatorClient implements AsyncDisposable {
         this.#lost(error ?? new ControlError("ERR_COORDINATOR_LOST", `the coordinator at ${this.address} closed the session before the job's end`)),
     });
     this.#watch(heartbeatMs, lostAfterMs);
-    let sayAt = firstWaitMs;
+    let sayAt = this.#sayAfterMs;
     const patience = setInterval(
       () => {
         const waited = performance.now() - begin;
@@ -110,7 +110,7 @@ export class CoordinatorClient implements AsyncDisposable {
             ),
           );
         else if (waited >= sayAt) {
-          sayAt += nextWaitMs;
+          sayAt += sayAgainMs;
           this.#events.emit("waiting", `waiting for hosts for ${Math.round(waited / 1000)} s: ${this.#waiting}`);
         }
       },

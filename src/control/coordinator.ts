@@ -101,7 +101,7 @@ export class Coordinator implements AsyncDisposable {
     const credentials = serverTls(grpc, tls);
     if (!loopback && !tls?.cert)
       (options.warn ?? ((text) => process.stderr.write(`${text}\n`)))(
-        `the coordinator on ${host} speaks without TLS: the token and the store can be read on the network (give --tls-cert, --tls-key and --tls-ca)`,
+        `the coordinator on ${host} speaks without TLS: the token and the store can be read on the network (accelerate-ts launch takes certificates: --tls-cert, --tls-key, --tls-ca)`,
       );
     const job = new Job({ ...options, loopback });
     const values = new KeyValues(options.store);

@@ -144,7 +144,7 @@ plan.catch((error: unknown) => say({ kind: "lost", error: errorReport(error) }))
 
 async function lastWords(code: number, error: Extract<ToThread, { kind: "exit" }>["error"]): Promise<void> {
   if (client) {
-    if (error) client.reportFailure(rank, error);
+    if (error) client.reportFailure(rank, { ...error, ...end.progress });
     client.reportExit({ rank, exitCode: code, ...end.progress });
     if (code === 0 && coordinator) await Promise.race([coordinator.done, sleep(lingerMs)]);
     await (code === 0 ? client.leave() : client.close());

@@ -29,7 +29,6 @@ export async function openForeignConnection(settings: WorkerSettings): Promise<W
     {
       send: (frame) => {
         if (!gone) post({ kind: "frame", frame });
-        return !gone;
       },
       ref: () => thread.ref(),
       unref: () => thread.unref(),

@@ -18,12 +18,11 @@ export class FrameWriter {
     this.#fd = fd;
   }
 
-  /** Queues a frame and writes what the socket takes at once. False when the agent is gone. */
-  write(frame: Buffer): boolean {
-    if (this.#broken) return false;
+  /** Queues a frame and writes what the socket takes at once. Nothing happens when the agent is gone. */
+  write(frame: Buffer): void {
+    if (this.#broken) return;
     this.#queue.push(frame);
     this.#drain();
-    return !this.#broken;
   }
 
   /** Waits, blocking, until all is written; for a process that dies. */

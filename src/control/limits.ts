@@ -32,6 +32,8 @@ export const timeouts = {
   storeMs: 300_000,
   /** Until the coordinator must answer and all hosts must have joined. */
   joinMs: 600_000,
+  /** Until it is said who is awaited. */
+  sayMs: 10_000,
   /** From Join to Session. */
   sessionMs: 5_000,
   /** One attempt at one address. */

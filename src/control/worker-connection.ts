@@ -10,8 +10,8 @@ import { storeTimeout } from "./remote-store.js";
 
 /** What carries frames: a socket, or a message port to the control thread. */
 export interface FramePort {
-  /** False when the other end is gone. */
-  send(frame: WorkerFrame): boolean;
+  /** What is sent to an end that is gone is lost; that it is gone is told by WorkerConnection.lost, after what it has said before. */
+  send(frame: WorkerFrame): void;
   /** While something is awaited the process must not end. */
   ref(): void;
   unref(): void;
@@ -157,7 +157,7 @@ export class WorkerConnection {
         timer = setTimeout(() => giveUp(storeTimeout(key, timeoutMs)), Math.min(timeoutMs + 1000, 2 ** 31 - 1));
         cancel = () => giveUp(signal!.reason);
         signal?.addEventListener("abort", cancel, { once: true });
-        if (!this.#port.send({ store: { id, ...operation } })) giveUp(new ControlError("ERR_CONTROL_LINK", "the launcher of this worker is gone"));
+        this.#port.send({ store: { id, ...operation } });
       });
     } finally {
       this.#pending.delete(id);

@@ -212,6 +212,35 @@ test("a coordinator that starts later is waited for, through addresses of which 
   await client.close();
 });
 
+test("while somebody is awaited, it is said who: the coordinator, then the hosts", async () => {
+  const said: string[] = [];
+  const options = { jobId, token: "x".repeat(32), sayAfterMs: 100, onWaiting: (text: string) => said.push(text) };
+  await assert.rejects(CoordinatorClient.connect({ ...options, addresses: ["127.0.0.1:1"], timeoutMs: 300 }));
+  assert.equal(said.length, 1);
+  assert.match(said[0]!, /^waiting for the coordinator for 0 s \(127\.0\.0\.1:1: connect ECONNREFUSED/);
+  await using coordinator = await startCoordinator({ hosts: 3 });
+  await using agent = await Agent.connect(coordinator, { sayAfterMs: 100 });
+  await assert.rejects(agent.join({ hostName: "a", hostRank: 1, timeoutMs: 600 }), { code: "ERR_CONTROL_TIMEOUT" });
+  assert.deepEqual(
+    agent.heard.map(([event, value]) => [event, value]),
+    [["waiting", "waiting for hosts for 0 s: 1 of 3 joined (a); awaited: host 0 and 2"]],
+  );
+});
+
+test("hundreds of waits and megabytes of values at a time are all served", async () => {
+  await using job = await TestJob.start([1, 1]);
+  const [a, b] = [job.agent(0).client.store, job.agent(1).client.store];
+  const waits = Array.from({ length: 500 }, (_, i) => a.get(`small/${i}`));
+  const large = Array.from({ length: 16 }, (_, i) => a.get(`large/${i}`));
+  const value = new Uint8Array(1 << 20).fill(3);
+  await Promise.all([...waits.map((_, i) => b.set(`small/${i}`, bytes(String(i)))), ...large.map((_, i) => b.set(`large/${i}`, value))]);
+  assert.deepEqual(
+    (await Promise.all(waits)).map((v) => Buffer.from(v).toString()),
+    waits.map((_, i) => String(i)),
+  );
+  for (const got of await Promise.all(large)) assert.ok(Buffer.from(got).equals(value));
+});
+
 test("where nobody answers, every address is named with what happened there", async () => {
   await assert.rejects(
     CoordinatorClient.connect({ addresses: ["127.0.0.1:1", "no-such-host.invalid:29500", "[::1]:1"], jobId, token: "x".repeat(32), timeoutMs: 300 }),
