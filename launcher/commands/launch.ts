@@ -18,7 +18,7 @@ export const launch: CliCommand = {
     { flags: "--token-file <F>", description: "file (mode 600) with the secret that all machines of the job share" },
     { flags: "--tls-cert <F>", description: "machine 0's certificate (PEM): traffic between machines' launchers is encrypted" },
     { flags: "--tls-key <F>", description: "its key" },
-    { flags: "--tls-ca <F>", description: "the authority that the other machines check it against" },
+    { flags: "--tls-ca <F>", description: "who may have signed the other ends' certificates; on machine 0: the others must show certificates, too" },
     { flags: "--cpu", description: "no GPUs, even where there are some" },
     { flags: "--num-threads-per-process <T>", description: "threads of each worker (default: the usable cores, divided)" },
     { flags: "--log-dir <D>", description: "what worker r writes also goes to D/rank-r.log" },

@@ -71,7 +71,8 @@ export async function meet(plan: LaunchPlan, port: number, signal: AbortSignal, 
       addresses: [coordinator?.address ?? remote],
       jobId,
       token: coordinator?.token ?? token ?? "",
-      tls,
+      // The launcher that serves the coordinator knows its own certificate.
+      tls: coordinator && tls ? { ...tls, ca: tls.ca ?? tls.cert } : tls,
       signal,
       onWaiting: say,
     });

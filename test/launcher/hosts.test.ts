@@ -1,5 +1,6 @@
 // Two launchers as two hosts: over loopback, where each believes that the other is elsewhere.
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { chmod } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -7,6 +8,7 @@ import { suite, test, type TestContext } from "node:test";
 import { loadGloo } from "../../src/distributed/gloo/native-gloo.js";
 import { folderOf } from "../data/files.js";
 import { type Launching, startLaunch } from "../support/launch.js";
+import { Hosts, netnsMissing } from "../support/netns.js";
 import { becomes, isRunning, linesOf, member, pidsIn } from "./support.js";
 
 const gloo = (() => {
@@ -26,25 +28,44 @@ const port = (): Promise<number> =>
     });
   });
 
-/** Starts the script on two "hosts" of two workers each; extra: options per host. */
+interface HostsOptions {
+  /** Options of each host. */
+  readonly extra?: readonly (readonly string[])[];
+  /** Default: both on loopback. */
+  readonly spaces?: Hosts;
+  /** Files beside the script. */
+  readonly files?: Readonly<Record<string, string>>;
+}
+
+/** Starts the script on two "hosts", of two workers each unless told otherwise. */
 async function onTwoHosts(
   t: TestContext,
   source: string,
-  extra: readonly (readonly string[])[] = [
-    ["-n", "4"],
-    ["-n", "4"],
-  ],
-): Promise<[Launching, Launching]> {
-  const folder = await folderOf(t, { "train.mjs": source, token: `${"0123456789abcdef".repeat(4)}\n` });
+  {
+    extra = [
+      ["-n", "4"],
+      ["-n", "4"],
+    ],
+    spaces,
+    files = {},
+  }: HostsOptions = {},
+): Promise<readonly [Launching, Launching]> {
+  const folder = await folderOf(t, { "train.mjs": source, token: `${"0123456789abcdef".repeat(4)}\n`, ...files });
   await chmod(join(folder, "token"), 0o600);
-  const meeting = ["--num-machines", "2", "--main-process-ip", "127.0.0.1", "--main-process-port", String(await port()), "--token-file", join(folder, "token")];
-  const hosts = [0, 1].map((host) =>
-    startLaunch({ options: [...meeting, "--machine-rank", String(host), ...extra[host]!], script: join(folder, "train.mjs") }),
-  );
+  const [address, at] = spaces ? [spaces.addresses[0], 29_500] : ["127.0.0.1", await port()];
+  const meeting = ["--num-machines", "2", "--main-process-ip", address, "--main-process-port", String(at), "--token-file", "token"];
+  const start = (host: number) =>
+    startLaunch({
+      options: [...meeting, "--machine-rank", String(host), ...extra[host]!],
+      script: join(folder, "train.mjs"),
+      cwd: folder,
+      ...(spaces && { prefix: spaces.prefix(host) }),
+    });
+  const hosts = [start(0), start(1)] as const;
   t.after(() => {
     for (const { child } of hosts) child.kill("SIGKILL");
   });
-  return hosts as [Launching, Launching];
+  return hosts;
 }
 
 const meet = `import { join, reduce } from "${member}";
@@ -69,20 +90,24 @@ suite("two hosts", gloo, () => {
   });
 
   test("may differ in size", async (t) => {
-    const hosts = await onTwoHosts(t, `${meet} console.log(me.rank, me.size, me.settings.localWorldSize); await me.world.close();`, [
-      ["--num-local-processes", "1"],
-      ["--num-local-processes", "2"],
-    ]);
+    const hosts = await onTwoHosts(t, `${meet} console.log(me.rank, me.size, me.settings.localWorldSize); await me.world.close();`, {
+      extra: [
+        ["--num-local-processes", "1"],
+        ["--num-local-processes", "2"],
+      ],
+    });
     const [a, b] = await Promise.all(hosts.map(({ done }) => done));
     assert.deepEqual([a?.code, b?.code], [0, 0], `${a?.stderr}${b?.stderr}`);
     assert.deepEqual([linesOf(a!.stdout, 0)[1], linesOf(b!.stdout, 1)[1], linesOf(b!.stdout, 2)[1]], ["0 3 1", "1 3 2", "2 3 2"]);
   });
 
   test("that contradict each other do not start", async (t) => {
-    const hosts = await onTwoHosts(t, meet, [
-      ["-n", "4"],
-      ["-n", "6"],
-    ]);
+    const hosts = await onTwoHosts(t, meet, {
+      extra: [
+        ["-n", "4"],
+        ["-n", "6"],
+      ],
+    });
     assert.ok(await becomes(() => hosts.some(({ child }) => child.exitCode !== null)));
     const ended = hosts.find(({ child }) => child.exitCode !== null)!;
     const { code, stderr } = await ended.done;
@@ -142,4 +167,68 @@ suite("two hosts", gloo, () => {
       assert.ok(await becomes(() => !pids.some(isRunning), 1000));
     });
   }
+});
+
+suite("two hosts with networks of their own", { skip: gloo.skip || netnsMissing() }, () => {
+  test("show the worker that failed within half a second", async (t) => {
+    using spaces = new Hosts();
+    let best = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < 4 && best > 500; i++) {
+      const hosts = await onTwoHosts(
+        t,
+        `${meet} if (me.rank === 3) { console.log("failing at", Date.now()); throw new RangeError("here"); } await reduce(me);`,
+        { spaces },
+      );
+      const seen = hosts.map(
+        ({ child, output }) =>
+          new Promise<number>((resolve) => {
+            child.stderr?.on("data", () => output().includes("failed first: RangeError") && resolve(Date.now()));
+            child.on("close", () => resolve(Number.POSITIVE_INFINITY));
+          }),
+      );
+      const times = await Promise.all(seen);
+      const results = await Promise.all(hosts.map(({ done }) => done));
+      assert.deepEqual(
+        results.map(({ code }) => code),
+        [1, 1],
+      );
+      best = Math.min(best, Math.max(...times) - Number(results[1]?.stdout.match(/failing at (\d+)/)?.[1]));
+    }
+    assert.ok(best <= 500, `${best} ms`);
+  });
+
+  test("that are cut off from each other end within seconds, and say who is lost", async (t) => {
+    using spaces = new Hosts();
+    const hosts = await onTwoHosts(t, `${meet} await new Promise((resolve) => setTimeout(resolve, 60_000));`, { spaces });
+    assert.ok(await becomes(() => hosts.every(({ output }) => pidsIn(output()).length === 2)));
+    spaces.cable(false);
+    const before = performance.now();
+    const [first, second] = await Promise.all(hosts.map(({ done }) => done));
+    assert.ok(performance.now() - before < 7500, `${performance.now() - before} ms`);
+    assert.deepEqual([first?.code, second?.code], [1, 1]);
+    assert.match(first!.stderr, /host \S+ with workers 2 and 3 is lost, [^\n]*nothing was heard of it/);
+    assert.match(second!.stderr, /the launcher of host 0 is lost: nothing was heard of/);
+    assert.deepEqual(hosts.flatMap(({ output }) => pidsIn(output())).filter(isRunning), []);
+  });
+
+  test("speak TLS where they are given certificates", async (t) => {
+    using spaces = new Hosts();
+    const folder = await folderOf(t, {});
+    const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
+    const subject = ["-subj", "/CN=host0", "-addext", `subjectAltName=IP:${spaces.addresses[0]}`];
+    const made = spawnSync("openssl", ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-keyout", key, "-out", cert, ...subject]);
+    if (made.status !== 0) return t.skip("there is no openssl here");
+    const both = await onTwoHosts(t, `${meet} await me.world.close();`, {
+      spaces,
+      extra: [
+        ["-n", "2", "--tls-cert", cert, "--tls-key", key],
+        ["-n", "2", "--tls-ca", cert],
+      ],
+    });
+    for (const { done } of both) {
+      const { code, stderr } = await done;
+      assert.equal(code, 0, stderr);
+      assert.doesNotMatch(stderr, /without TLS/);
+    }
+  });
 });

@@ -29,6 +29,7 @@ class Sheet extends Writable {
 function rows(text: string): string[] {
   const out = [""];
   let column = 0;
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape that erases a row
   for (const part of text.split(/(\u001b\[K|\n|\r)/)) {
     const row = out.length - 1;
     if (part === "\n") {
