@@ -99,6 +99,7 @@ export class Channel {
   readonly #tls: boolean;
   /** A call has succeeded: it is a coordinator, and its certificate fits. */
   #spoken = false;
+  #closed = false;
 
   private constructor(options: ChannelOptions, { host, port }: Endpoint, grpc: GrpcModule) {
     this.#grpc = grpc;
@@ -131,6 +132,7 @@ export class Channel {
     const { timeoutMs = timeouts.callMs, signal } = options;
     const { path, requestSerialize, responseDeserialize } = definitionOf(name);
     return new Promise((resolve, reject) => {
+      if (this.#closed) throw new ControlError("ERR_CONTROL_CLOSED", `the connection to the coordinator at ${this.address} was closed by this end`);
       const stop = (): void => call.cancel();
       const call = this.#client.makeUnaryRequest(
         path,
@@ -195,6 +197,7 @@ export class Channel {
   }
 
   close(): void {
+    this.#closed = true;
     this.#client.close();
   }
 }

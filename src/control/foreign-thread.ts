@@ -140,13 +140,20 @@ end.on("event", (event) => {
   if (event.kind === "stalled") client?.reportStall({ ...event, rank });
 });
 
-plan.catch((error: unknown) => say({ kind: "lost", error: errorReport(error) }));
+let joined = false;
+plan.then(
+  () => {
+    joined = true;
+  },
+  (error: unknown) => say({ kind: "lost", error: errorReport(error) }),
+);
 
 async function lastWords(code: number, error: Extract<ToThread, { kind: "exit" }>["error"]): Promise<void> {
   if (client) {
-    if (error) client.reportFailure(rank, { ...error, ...end.progress });
+    // An error that the program has survived is none of ours.
+    if (error && code !== 0) client.reportFailure(rank, { ...error, ...end.progress });
     client.reportExit({ rank, exitCode: code, ...end.progress });
-    if (code === 0 && coordinator) await Promise.race([coordinator.done, sleep(lingerMs)]);
+    if (code === 0 && coordinator && joined) await Promise.race([coordinator.done, sleep(lingerMs)]);
     await (code === 0 ? client.leave() : client.close());
   }
   await coordinator?.close({ quietly: code === 0 });

@@ -276,6 +276,7 @@ test("where a rank of another host is, its agent says; silence, unknown ranks an
   await sleep(50);
   assert.equal((await a.client.where(1)).state, "ended");
   await a.client.close();
+  await assert.rejects(a.client.store.add("n", 1), { code: "ERR_CONTROL_CLOSED" });
   assert.match((await a.client.where(1)).text, /no connection/);
 });
 

@@ -250,6 +250,19 @@ test("TLS: both ends show certificates; plain clients, foreign ones and those wi
     await assert.rejects(stranger.join({ localWorkers: 1 }), { code: "ERR_COORDINATOR_LOST", message });
     await stranger.close();
   }
+  for (const bytes of [
+    "GET / HTTP/1.1\r\n\r\n",
+    "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    randomBytes(5000).toString("latin1"),
+  ]) {
+    const socket = await dial(coordinator);
+    socket.end(Buffer.from(bytes, "latin1"));
+    socket.resume();
+    await once(socket, "close");
+  }
+  await agent.client.store.set("still", new Uint8Array(1));
+  assert.deepEqual(agent.heard, []);
   await agent.client.close();
   const elsewhere = certificates("elsewhere", "IP:127.0.0.2,DNS:coordinator.accelerate-ts.invalid");
   await using wrongName = await startCoordinator({ hosts: 1, tls: elsewhere });
