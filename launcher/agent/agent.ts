@@ -360,6 +360,7 @@ export class Agent {
 
   /** Nobody reads what the workers write: as of any program in a pipe, the job's end. */
   async unheard(): Promise<void> {
+    if (this.#stop !== undefined) return; // it is ending in order
     await this.kill();
     this.#over.resolve(128 + signalNumber("SIGPIPE"));
   }

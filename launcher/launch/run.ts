@@ -51,7 +51,9 @@ class Launch {
       pause: (signal) => this.#agent?.pause(signal),
       resize: () => this.#agent?.resize(),
     });
-    for (const stream of [this.#terminal.stdout, this.#terminal.stderr]) stream.on("error", () => void this.#agent?.unheard());
+    // A reader that has gone away; a terminal that was closed gives other errors, and a SIGHUP.
+    const onError = (error: NodeJS.ErrnoException) => void (error.code === "EPIPE" && this.#agent?.unheard());
+    for (const stream of [this.#terminal.stdout, this.#terminal.stderr]) stream.on("error", onError);
     try {
       return await (this.#plan.hosts === 1 ? this.#onOneHost() : this.#onSeveral());
     } catch (error) {

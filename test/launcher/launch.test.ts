@@ -1,11 +1,14 @@
 // Real launches that go well: scripts of every kind, arguments, variables, output.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { suite, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { coreNumbers } from "../../launcher/launch/cores.js";
 import { packageVersion } from "../../launcher/version.js";
+import { usableCores } from "../../src/runtime/host.js";
 import { folderOf } from "../data/files.js";
 import { launch } from "../support/launch.js";
 import { linesOf, member, scriptOf } from "./support.js";
@@ -103,6 +106,45 @@ console.log(JSON.stringify([rows.at(0), rows.at(2)]));`,
     assert.deepEqual(linesOf(given.stdout, 0), ["2,2,-,-"]);
     const crowd = await launch({ options: ["-n", "4", "--num-threads-per-process", "64"], script });
     assert.match(crowd.stderr, /4 workers on cpu, 64 threads each, on \d+ cores?: they take turns/);
+  });
+
+  test("workers stay on cores of their own where there are enough", {
+    skip: process.platform !== "linux" || usableCores() < 2 || usableCores() !== availableParallelism(),
+  }, async (t) => {
+    const script = await scriptOf(
+      t,
+      `import { readFileSync, readdirSync } from "node:fs";
+      const lists = readdirSync("/proc/self/task").map((task) => readFileSync("/proc/self/task/" + task + "/status", "utf8").match(/Cpus_allowed_list:\\s*(.*)/)[1]);
+      console.log([...new Set(lists)].join(" "));`,
+    );
+    const { stdout } = await launch({ options: ["-n", "2"], script });
+    const [a, b] = [0, 1].map((rank) => coreNumbers(linesOf(stdout, rank)[0] ?? ""));
+    assert.ok(a!.length > 0 && b!.length > 0 && a!.every((core) => !b!.includes(core)), stdout);
+  });
+
+  test("on a terminal rank 0's line moves, in colours unless NO_COLOR says otherwise", {
+    skip: spawnSync("script", ["--version"]).error ? "there is no script command" : false,
+  }, async (t) => {
+    const script = await scriptOf(
+      t,
+      `import { Bar } from "${new URL("../../src/progress/bar.js", import.meta.url).href}";
+      import { processTerminal } from "${new URL("../../src/progress/terminal.js", import.meta.url).href}";
+      const bar = new Bar(processTerminal(), 4, { description: "epoch", closesItself: true, enabled: process.env.RANK === "0" });
+      for (let i = 0; i < 4; i++) { await new Promise((resolve) => setTimeout(resolve, 120)); bar.update(1); }`,
+    );
+    for (const [noColor, prefix] of [
+      ["", "\u001b[36m[0]\u001b[39m "],
+      ["1", "[0] "],
+    ] as const) {
+      const { stdout } = spawnSync("script", ["-qec", `${process.execPath} ${cli} launch -n 2 ${script}`, "/dev/null"], {
+        encoding: "utf8",
+        env: { ...process.env, NO_COLOR: noColor, NODE_TEST_CONTEXT: "" },
+        input: "",
+      });
+      assert.ok(stdout.includes(`\r${prefix}epoch `), JSON.stringify(stdout));
+      assert.match(stdout, /50% {2}2\/4/);
+      assert.match(stdout, /100% {2}4\/4[^\n]*\r\n$/);
+    }
   });
 
   test("stdin is rank 0's; the others find its end", async (t) => {
