@@ -4,6 +4,7 @@ export { createWorld, type WorldOptions } from "./create-world.js";
 export { type CollectiveErrorCode, CollectiveError, type CollectiveFault } from "./errors.js";
 export { createGlooGroup, type GlooGroupOptions } from "./gloo/create-gloo-group.js";
 export type {
+  AllocateOptions,
   CollectiveArray,
   CollectiveName,
   CollectiveOptions,

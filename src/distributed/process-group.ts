@@ -75,10 +75,15 @@ export interface ProcessGroup extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+export interface AllocateOptions extends CollectiveOptions {
+  /** All of it is taken from the system at once, so that too little memory is an error here and not a killed process later; false: as it is touched. Default true. */
+  readonly reserve?: boolean;
+}
+
 /** Memory that all ranks of one host see. */
 export interface SharedMemory {
   /** A collective: the same bytes of zeroed memory in every rank, aligned to 64 bytes, gone when all have let go of it. */
-  allocate(bytes: number, options?: CollectiveOptions): Promise<ArrayBuffer>;
+  allocate(bytes: number, options?: AllocateOptions): Promise<ArrayBuffer>;
 }
 
 /** The groups of a run: everybody, and those of this host. */

@@ -43,7 +43,15 @@ export interface NativeShm {
     input: ArrayBufferView | undefined,
     output: ArrayBufferView | undefined,
   ): Promise<void>;
-  allocate(group: ShmHandle, bytes: number, sequence: number, timeoutMs: number, site: string | undefined, purpose: string | undefined): Promise<ArrayBuffer>;
+  allocate(
+    group: ShmHandle,
+    bytes: number,
+    sequence: number,
+    timeoutMs: number,
+    site: string | undefined,
+    purpose: string | undefined,
+    reserve: boolean,
+  ): Promise<ArrayBuffer>;
   raise(group: ShmHandle, code: string, message: string, ranks: readonly number[]): void;
   fault(group: ShmHandle): CollectiveFault | undefined;
   look(group: ShmHandle): NativeGlimpse[];

@@ -3,7 +3,7 @@ import { AccelerateError, ArgumentError } from "../../errors.js";
 import { BaseGroup, type CallContext, type GroupSettings } from "../base-group.js";
 import type { CheckedCall } from "../collective-checks.js";
 import type { CollectiveFault } from "../errors.js";
-import type { CollectiveOptions, RankStatus, SharedMemory } from "../process-group.js";
+import type { AllocateOptions, RankStatus, SharedMemory } from "../process-group.js";
 import type { SeenStall } from "../stall-watch.js";
 import { collectiveNames, dtypeNumber, dtypeOfNumber, type NativeGlimpse, type NativeShm, noNumber, reduceNumbers, type ShmHandle } from "./native-shm.js";
 
@@ -13,6 +13,7 @@ const mostBytes = 2 ** 46;
 /** A call whose result is memory. */
 interface Allocation extends CheckedCall {
   readonly bytes: number;
+  readonly reserve: boolean;
   memory?: ArrayBuffer;
 }
 
@@ -31,10 +32,10 @@ export class ShmGroup extends BaseGroup implements SharedMemory {
     this.#handle = handle;
   }
 
-  async allocate(bytes: number, options: CollectiveOptions = {}): Promise<ArrayBuffer> {
+  async allocate(bytes: number, options: AllocateOptions = {}): Promise<ArrayBuffer> {
     if (!Number.isInteger(bytes) || bytes < 0 || bytes > mostBytes)
       throw new ArgumentError(`${bytes} bytes of shared memory`, { hint: "give a whole number of bytes" });
-    const allocation: Allocation = { op: "barrier", count: 0, bytes };
+    const allocation: Allocation = { op: "barrier", count: 0, bytes, reserve: options.reserve ?? true };
     await this.call(allocation, options);
     return allocation.memory!;
   }
@@ -59,7 +60,7 @@ export class ShmGroup extends BaseGroup implements SharedMemory {
   }
 
   async #submitAllocation(allocation: Allocation, { timeoutMs, site, purpose }: CallContext): Promise<void> {
-    allocation.memory = await this.#native.allocate(this.#handle, allocation.bytes, ++this.#sequence, timeoutMs, site, purpose);
+    allocation.memory = await this.#native.allocate(this.#handle, allocation.bytes, ++this.#sequence, timeoutMs, site, purpose, allocation.reserve);
   }
 
   /** Errors of the group get the ranks that caused them. */

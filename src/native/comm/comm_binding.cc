@@ -83,9 +83,10 @@ class TransferJob : public CallJob {
 class AllocateJob : public CallJob {
  public:
   using CallJob::CallJob;
+  bool reserve = true;
   void execute(const Parallel&) override {
     std::string error;
-    if (!allocate(*group_, call, timeout, ending_, memory_, error)) explain();
+    if (!allocate(*group_, call, reserve, timeout, ending_, memory_, error)) explain();
     else if (!error.empty()) fail("ERR_SHARED_MEMORY", error);
   }
   Napi::Value result(Napi::Env env) override {
@@ -182,7 +183,7 @@ Napi::Value call(const Napi::CallbackInfo& info) {
   return submitComm(env, std::move(job));
 }
 
-// allocate(group, bytes, sequence, timeoutMs, site, purpose): Promise<ArrayBuffer>
+// allocate(group, bytes, sequence, timeoutMs, site, purpose, reserve): Promise<ArrayBuffer>
 Napi::Value allocateMemory(const Napi::CallbackInfo& info) {
   auto job = std::make_unique<AllocateJob>(groupOf(info[0]));
   job->call.op = Op::allocate;
@@ -191,6 +192,7 @@ Napi::Value allocateMemory(const Napi::CallbackInfo& info) {
   job->timeout = nanoseconds(info[3]);
   copyText(info[4], job->call.site, kSiteChars);
   copyText(info[5], job->call.purpose, kPurposeChars);
+  job->reserve = info[6].As<Napi::Boolean>();
   return submitComm(info.Env(), std::move(job));
 }
 

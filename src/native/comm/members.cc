@@ -56,7 +56,7 @@ uint64_t pidNamespace() {
 std::shared_ptr<Group> Group::create(std::vector<int> names, size_t window, std::string& error) {
   std::shared_ptr<Group> group(new Group(std::move(names), 0));
   const size_t ranks = static_cast<size_t>(group->size_);
-  if (!createShared(totalBytes(ranks, window), group->shared_, error)) return nullptr;
+  if (!createShared(totalBytes(ranks, window), true, group->shared_, error)) return nullptr;
   Page* page = reinterpret_cast<Page*>(group->shared_.mapping.data());  // zeroed: what all atomics begin with
   page->magic = kMagic;
   page->ranks = static_cast<uint32_t>(ranks);

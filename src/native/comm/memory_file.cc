@@ -86,9 +86,9 @@ Mapping& Mapping::operator=(Mapping&& other) noexcept {
 
 std::string pathOf(const FileName& name) { return "/proc/" + std::to_string(name.pid) + "/fd/" + std::to_string(name.fd); }
 
-bool createShared(size_t bytes, SharedFile& out, std::string& error) {
+bool createShared(size_t bytes, bool reserve, SharedFile& out, std::string& error) {
   const std::string what = std::to_string(bytes) + " bytes of shared memory: ";
-  const long long available = availableBytes();
+  const long long available = reserve ? availableBytes() : -1;
   if (available >= 0 && bytes > static_cast<unsigned long long>(available)) {
     error = what + "only " + std::to_string(available) + " are available";
     return false;
@@ -98,9 +98,11 @@ bool createShared(size_t bytes, SharedFile& out, std::string& error) {
     error = what + std::strerror(errno);
     return false;
   }
-  int failed;
-  do failed = fallocate(fd.get(), 0, 0, static_cast<off_t>(bytes)) == 0 ? 0 : errno;
-  while (failed == EINTR);
+  int failed = 0;
+  if (reserve) {
+    do failed = fallocate(fd.get(), 0, 0, static_cast<off_t>(bytes)) == 0 ? 0 : errno;
+    while (failed == EINTR);
+  }
   struct stat status;
   if (failed != 0 || fstat(fd.get(), &status) != 0) {
     error = what + std::strerror(failed != 0 ? failed : errno);

@@ -56,8 +56,8 @@ struct SharedFile {
   FileName name;
 };
 
-/// Zeroed pages that are really there (no SIGBUS later), whose size nobody can change. False: `error` says why.
-bool createShared(size_t bytes, SharedFile& out, std::string& error);
+/// Zeroed pages whose size nobody can change; with `reserve` they are really there (no SIGBUS later). False: `error` says why.
+bool createShared(size_t bytes, bool reserve, SharedFile& out, std::string& error);
 bool openShared(const FileName& name, Mapping& out, std::string& error);
 
 /// "/proc/<pid>/fd/<n>"

@@ -183,7 +183,7 @@ bool transfer(Group& group, const Call& call, Buffers buffers, int64_t timeoutNs
   return done;
 }
 
-bool allocate(Group& group, const Call& call, int64_t timeoutNs, const std::atomic<bool>& interrupted, Mapping& out, std::string& error) {
+bool allocate(Group& group, const Call& call, bool reserve, int64_t timeoutNs, const std::atomic<bool>& interrupted, Mapping& out, std::string& error) {
   /// A rank's material: its news.
   struct News {
     FileName file;
@@ -203,7 +203,7 @@ bool allocate(Group& group, const Call& call, int64_t timeoutNs, const std::atom
     return news;
   };
   std::string failed;
-  if (group.rank() == 0) createShared(std::max<size_t>(1, call.count), made, failed);
+  if (group.rank() == 0) createShared(std::max<size_t>(1, call.count), reserve, made, failed);
   tell(made.name, failed);
   group.post();
   if (!group.await() || !group.agreed()) return false;

@@ -17,7 +17,7 @@ struct Buffers {
 bool transfer(Group& group, const Call& call, Buffers buffers, int64_t timeoutNs, const std::atomic<bool>& interrupted);
 
 /// A collective, too: the same zeroed memory on every rank. True with `error` set: there is none, on no rank, but the group goes on.
-bool allocate(Group& group, const Call& call, int64_t timeoutNs, const std::atomic<bool>& interrupted, Mapping& out, std::string& error);
+bool allocate(Group& group, const Call& call, bool reserve, int64_t timeoutNs, const std::atomic<bool>& interrupted, Mapping& out, std::string& error);
 
 }  // namespace accelerate_ts::comm
 #endif
