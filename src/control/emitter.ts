@@ -1,5 +1,16 @@
 // Typed events: listeners by name; a listener that throws does not keep the others from hearing.
 
+/** Runs a listener; its error surfaces as an uncaught exception and reaches nobody who only tells news. */
+export function isolate(listen: () => void): void {
+  try {
+    listen();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}
+
 type Listeners<E> = { readonly [K in keyof E]: (...args: never[]) => void };
 
 export class Emitter<E extends Listeners<E>> {
@@ -14,15 +25,7 @@ export class Emitter<E extends Listeners<E>> {
 
   /** Errors of listeners surface as uncaught exceptions, after all have been called. */
   emit<K extends keyof E>(event: K, ...args: Parameters<E[K]>): void {
-    for (const listener of [...(this.#listeners.get(event) ?? [])]) {
-      try {
-        listener(...(args as never[]));
-      } catch (error) {
-        queueMicrotask(() => {
-          throw error;
-        });
-      }
-    }
+    for (const listener of [...(this.#listeners.get(event) ?? [])]) isolate(() => listener(...(args as never[])));
   }
 
   clear(): void {

@@ -153,6 +153,7 @@ export class Job {
     },
     stall: (session, stall) => {
       this.#own(session, stall.rank);
+      this.#settlement.waits.told(stall, this.#now());
       for (const other of this.#sessions.values()) if (other !== session) other.port.send({ stall });
     },
     fault: (session, { rank, fault }) => {

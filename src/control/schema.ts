@@ -1,8 +1,6 @@
 // The messages of proto/control.proto as the field table by which they are read and written, and the numbers of its enums.
 import type { Messages } from "./messages.js";
 
-export type { ErrorReport } from "./messages.js";
-
 export type MessageName = keyof Messages;
 
 /** uint64 and int64 are numbers: what is beyond 2^53 is refused. */

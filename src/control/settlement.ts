@@ -5,6 +5,7 @@ import { faultOf } from "./describe.js";
 import { faultToMessage } from "./errors.js";
 import { type Failure, FailureLog, type Verdict } from "./failures.js";
 import type { CoordinatorMessage } from "./messages.js";
+import { Waits } from "./waits.js";
 
 export interface SettlementOptions {
   /** After a failure that is no symptom: time for earlier ones to arrive from other hosts; default 100 ms. */
@@ -28,6 +29,7 @@ const lookMs = 250;
 
 export class Settlement {
   readonly log = new FailureLog();
+  readonly waits = new Waits();
   /** How the job ended; settles once. */
   readonly done: Promise<Verdict>;
   readonly #options: Required<SettlementOptions>;
@@ -103,11 +105,18 @@ export class Settlement {
     const silent = suspects.some((rank) => !this.#ended.has(rank) && this.#audience.isSilent(rank));
     if (this.complete || (left <= 0 && !silent)) {
       this.#firstSent = true;
-      this.#audience.broadcast({ firstFailure: { failure: failureToMessage(first) } });
+      this.#audience.broadcast({ firstFailure: { failure: failureToMessage(this.#withCause(first)) } });
       return;
     }
     clearTimeout(this.#settleTimer);
     this.#settleTimer = setTimeout(() => this.settle(), left > 0 ? left : lookMs).unref();
+  }
+
+  /** A symptom names the ranks at the end of the chain: one waits for another that waits for a third. */
+  #withCause(failure: Failure): Failure {
+    const { symptom, error } = failure;
+    if (!symptom || error?.code !== "ERR_COLLECTIVE_TIMEOUT") return failure;
+    return { ...failure, error: { ...error, ranks: this.waits.behind(error.ranks, this.#audience.now()) } };
   }
 
   finish(): void {
@@ -115,7 +124,8 @@ export class Settlement {
     this.#finished = true;
     clearTimeout(this.#settleTimer);
     clearTimeout(this.#graceTimer);
-    const verdict = this.log.verdict();
+    const decided = this.log.verdict();
+    const verdict = { ...decided, first: decided.first && this.#withCause(decided.first) };
     // Ended by somebody although nobody failed.
     const given: Verdict = this.#abort && !verdict.first && verdict.exitCode === 0 ? { ...verdict, exitCode: 1 } : verdict;
     this.#audience.broadcast({ verdict: verdictToMessage(given) });

@@ -3,6 +3,7 @@ import type { CollectiveFault } from "../distributed/errors.js";
 import { CollectiveError } from "../distributed/errors.js";
 import type { Store, StoreOptions } from "../distributed/store.js";
 import { body } from "./codec.js";
+import { isolate } from "./emitter.js";
 import { ControlError, errorFromReport, faultFromMessage, faultToMessage } from "./errors.js";
 import type { Assignment, LinkEvents, WorkerEvent, WorkerLink } from "./link.js";
 import type { AgentFrame, StoreReply, StoreRequest, WorkerFrame } from "./messages.js";
@@ -104,7 +105,7 @@ export class WorkerConnection {
 
   #tell(news: News): void {
     this.#news.push(news);
-    for (const hear of [...this.#hearers]) hear(news);
+    for (const hear of [...this.#hearers]) isolate(() => hear(news));
   }
 
   /** The job ends: waits for keys that others would set end with its reason. */
@@ -207,7 +208,7 @@ export class WorkerConnection {
         queueMicrotask(() => {
           if (!off.has(remove)) return;
           this.#hearers.add(hear);
-          for (const news of [...this.#news]) hear(news);
+          for (const news of [...this.#news]) isolate(() => hear(news));
         });
         return remove;
       },

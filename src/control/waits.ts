@@ -1,0 +1,39 @@
+// Who keeps whom waiting: a rank that others wait for in vain may itself wait for another one.
+
+interface Wait {
+  readonly missing: readonly number[];
+  /** Milliseconds; afterwards it is over, or it would have been told again. */
+  readonly until: number;
+}
+
+/** A wait that goes on is told again when it has lasted twice as long; the news may be late. */
+const patience = 1.25;
+const lateMs = 1000;
+
+export class Waits {
+  readonly #waits = new Map<number, Wait>();
+
+  /** A stall was reported. */
+  told(
+    { waiting, missing, waitedMs }: { readonly waiting: readonly number[]; readonly missing: readonly number[]; readonly waitedMs: number },
+    nowMs: number,
+  ): void {
+    const until = nowMs + waitedMs * patience + lateMs;
+    for (const rank of waiting) this.#waits.set(rank, { missing, until });
+  }
+
+  /** The ranks that keep these from coming; they themselves where nothing is known of them, or where ranks wait for each other. */
+  behind(ranks: readonly number[], nowMs: number): readonly number[] {
+    const seen = new Set<number>();
+    const ends = new Set<number>();
+    const follow = (rank: number): void => {
+      if (seen.has(rank)) return;
+      seen.add(rank);
+      const wait = this.#waits.get(rank);
+      if (wait === undefined || wait.until < nowMs || wait.missing.length === 0) ends.add(rank);
+      else for (const next of wait.missing) follow(next);
+    };
+    for (const rank of ranks) follow(rank);
+    return ends.size > 0 ? [...ends].sort((a, b) => a - b) : ranks;
+  }
+}
