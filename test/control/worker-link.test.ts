@@ -73,14 +73,14 @@ test("frames come out as they went in, however the bytes are cut", () => {
   );
 });
 
-test("workers meet through their agent's store, open one connection however often they ask, and end by themselves", async () => {
+test("workers meet through their agent's store, open one connection however often they ask, load no gRPC, and end by themselves", async () => {
   await using job = await TestJob.start([2]);
   const linked = job.agents[0]!.plan.assignments.map((a) => start(a, ["meet"], { store: job.agents[0]!.client.store }));
   const ends = await Promise.all(linked.map(({ end }) => end));
   for (const [rank, { code, lines, stderr }] of ends.entries()) {
     assert.equal(code, 0, stderr);
     assert.deepEqual(lines[0], { assignment: place(rank, 2) });
-    assert.deepEqual(lines[1], { same: true });
+    assert.deepEqual(lines[1], { same: true, grpc: false });
   }
   assert.deepEqual(ends.map(({ lines }) => lines[2].count).sort(), [1, 2]);
 });

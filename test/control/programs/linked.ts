@@ -1,4 +1,5 @@
 // A worker for tests: what it does is its first argument; it prints what it learns, one JSON value per line.
+import { createRequire } from "node:module";
 import { openWorkerLink, reportFailure, type WorkerLink } from "../../../src/control/index.js";
 import type { WorkerSettings } from "../../../src/launched.js";
 
@@ -34,7 +35,8 @@ const modes: Readonly<Record<string, (link: WorkerLink) => Promise<void>>> = {
   meet: async (link) => {
     await meet(link, "here");
     const again = await openWorkerLink(settings);
-    say({ same: again.assignment === link.assignment });
+    const loaded = Object.keys(createRequire(import.meta.url).cache);
+    say({ same: again.assignment === link.assignment, grpc: loaded.some((path) => path.includes("@grpc")) });
     await again.close();
     say({ count: await link.store.add("count", 1) });
   },
