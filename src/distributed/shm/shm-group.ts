@@ -88,7 +88,7 @@ export class ShmGroup extends BaseGroup implements SharedMemory {
     this.depart(false, "it closed the group");
   }
 
-  protected release(): void {
+  protected override release(): void {
     this.#last = this.status();
     this.#native.release(this.#handle);
   }
