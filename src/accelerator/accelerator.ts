@@ -1,5 +1,6 @@
 // The Accelerator: one object that makes a training loop run on several workers. A facade; its parts lie beside it.
-import type { CollectiveOptions, ProcessGroup, ReduceOp } from "../distributed/index.js";
+import type { CollectiveOptions, ProcessGroup, ReduceOp, World } from "../distributed/index.js";
+import { CallOrder } from "../distributed/call-order.js";
 import { callSite } from "../distributed/call-site.js";
 import { AccelerateError, ArgumentError } from "../errors.js";
 import type { ModuleBase } from "../nn/index.js";
@@ -63,6 +64,8 @@ export class Accelerator implements AsyncDisposable {
   readonly #loaders = new ActiveLoaders();
   readonly #stopping = new Stopping();
   readonly #options: AcceleratorOptions;
+  /** Values are computed before they travel, which may take longer here than there: calls that were not awaited still go out in the order in which they were made. */
+  readonly #order = new CallOrder();
   #context: Promise<PrepareContext> | undefined;
   #steps = 0;
   #trigger = false;
@@ -129,7 +132,7 @@ export class Accelerator implements AsyncDisposable {
    */
   async prepare<T extends readonly Preparable[]>(...objects: T): Promise<{ [K in keyof T]: Prepared<T[K]> }> {
     const options = this.#call("prepare");
-    return (await prepareAll(objects, await this.#prepared(), options)) as { [K in keyof T]: Prepared<T[K]> };
+    return this.#order.whole(async () => (await prepareAll(objects, await this.#prepared(), options)) as { [K in keyof T]: Prepared<T[K]> });
   }
 
   /** Adds to the gradients of every parameter that this scalar depends on. They are averaged over workers and micro-batches when the optimizer steps. */
@@ -196,14 +199,14 @@ export class Accelerator implements AsyncDisposable {
   async gatherObject<T>(values: readonly T[]): Promise<T[]> {
     if (!Array.isArray(values)) throw new ArgumentError("gatherObject takes a list", { hint: "write gatherObject([value])" });
     const options = this.#call("gatherObject");
-    const { group } = await this.#state.world();
-    return (await group.allGatherObject([...values] as T[], options)).flat() as T[];
+    const own = [...values] as T[];
+    return this.#inOrder(async (group) => (await group.allGatherObject(own, options)).flat() as T[]);
   }
   /** One worker's value, on all of them. */
   async broadcastObject<T>(value: T | undefined, fromProcess: number = 0): Promise<T> {
     const options = this.#call("broadcastObject");
-    const { group } = await this.#state.world();
-    return group.broadcastObject(value, this.#rank(fromProcess, "broadcastObject"), options);
+    const root = this.#rank(fromProcess, "broadcastObject");
+    return this.#inOrder((group) => group.broadcastObject(value, root, options));
   }
 
   /** Runs the body on this worker's part of a list: as even as can be, the first workers get one more. With `applyPadding` the last item is repeated so that all get as many. */
@@ -213,12 +216,12 @@ export class Accelerator implements AsyncDisposable {
   /** The main process runs the body first, the others after it: to fill a cache that they read. A body that fails there fails everywhere. */
   async mainProcessFirst<V>(body: () => V | Promise<V>): Promise<V> {
     const options = this.#call("mainProcessFirst");
-    return firstThenOthers((await this.#state.world()).group, 0, body, options);
+    return firstThenOthers((await this.#idle()).group, 0, body, options);
   }
   /** As `mainProcessFirst`, on each host by itself: for caches on local disks. */
   async localMainProcessFirst<V>(body: () => V | Promise<V>): Promise<V> {
     const options = this.#call("localMainProcessFirst");
-    return firstThenOthers((await this.#state.world()).local, 0, body, options);
+    return firstThenOthers((await this.#idle()).local, 0, body, options);
   }
   /** Runs the body on the main process; elsewhere undefined. */
   async onMainProcess<V>(body: () => V | Promise<V>): Promise<V | undefined> {
@@ -234,13 +237,13 @@ export class Accelerator implements AsyncDisposable {
     const options = this.#call("checkTrigger");
     const flag = Uint8Array.of(Number(this.#trigger));
     this.#trigger = false;
-    await (await this.#state.world()).group.allReduce({ dtype: "uint8", data: flag }, "max", options);
+    await this.#inOrder((group) => group.allReduce({ dtype: "uint8", data: flag }, "max", options));
     return flag[0] !== 0;
   }
   /** Returns when all workers have come here. */
   async waitForEveryone(): Promise<void> {
     const options = this.#call("waitForEveryone");
-    await (await this.#state.world()).group.barrier(options);
+    await this.#inOrder((group) => group.barrier(options));
   }
 
   /** The model itself: `prepare` wraps nothing. */
@@ -250,7 +253,7 @@ export class Accelerator implements AsyncDisposable {
   /** Weights and config, written by the main process into a directory that Python's transformers loads; returns when they are there. */
   async saveModel(model: ModuleBase, directory: string): Promise<void> {
     const options = this.#call("saveModel");
-    const { group } = await this.#state.world();
+    const { group } = await this.#idle();
     await firstThenOthers(group, 0, () => (this.isMainProcess ? saveWeights(model, directory) : undefined), options);
   }
 
@@ -282,9 +285,16 @@ export class Accelerator implements AsyncDisposable {
   ): Promise<R> {
     const options = this.#call(purpose);
     const tensors = tensorsIn(value, purpose);
-    const { group } = await this.#state.world();
-    const results = await work(group, await known(tensors), options);
+    const results = await this.#inOrder(async (group) => work(group, await known(tensors), options));
     return replaceTensors(value, results.values()) as R;
+  }
+  #inOrder<V>(work: (group: ProcessGroup) => Promise<V>): Promise<V> {
+    return this.#order.whole(async () => work((await this.#state.world()).group));
+  }
+  /** Once the calls made before are done. A body of the user's must not be waited for: it may make calls itself. */
+  async #idle(): Promise<World> {
+    await this.#order.whole(async () => {});
+    return this.#state.world();
   }
 
   #prepared(): Promise<PrepareContext> {
@@ -297,7 +307,15 @@ export class Accelerator implements AsyncDisposable {
     const placement = new Placement({ world, localRanks: await this.#state.localRanks(), sharesParameters: shareParameters });
     const exchange = new WorkerExchange({ world, placement, accumulation: this.#accumulation, wishes: this.#stopping, onStep: () => this.#stepped() });
     placement.connect(exchange);
-    return { world, placement, loaders: this.#loaders, evenBatches, prepared: new Set() };
+    const { gradientAccumulationSteps } = this;
+    return {
+      world,
+      placement,
+      loaders: this.#loaders,
+      evenBatches,
+      prepared: new WeakSet(),
+      settings: { gradientAccumulationSteps, evenBatches, shareParameters },
+    };
   }
   #stepped(): void {
     this.#steps++;

@@ -22,7 +22,7 @@ export async function compareLines(
   const [first, second] = [lists[0]!, lists[other]!];
   const at = first.findIndex((line, i) => line !== second[i]);
   const place = at < 0 ? first.length : at;
-  const show = (list: readonly string[]) => list[place] ?? "nothing more";
+  const show = (list: readonly string[]) => list[place] ?? (place > 0 ? "nothing more" : "nothing");
   throw new AccelerateError(code, `${what} differ between workers: number ${place + 1} is ${show(first)} on rank 0 and ${show(second)} on rank ${other}`, {
     hint,
   });
@@ -30,11 +30,16 @@ export async function compareLines(
 
 const lineOf = (p: Parameter): string => `${p.name || "(unnamed)"} ${p.dtype} [${p.shape.join(", ")}]`;
 
-/** @throws AccelerateError ERR_PARAMETERS_DIFFER */
-export const compareParameters = (group: ProcessGroup, parameters: readonly Parameter[], options: CollectiveOptions): Promise<void> =>
-  compareLines(
-    group,
-    parameters.map(lineOf),
-    { code: "ERR_PARAMETERS_DIFFER", what: "the parameters", hint: "every worker must build the same model, from the same config, in the same order" },
-    options,
-  );
+const firstParameters = { what: "the parameters", hint: "every worker must build the same model, from the same config, in the same order" };
+const lateParameters = {
+  what: "the parameters that are new in the model",
+  hint: "every worker must make the same layers in the same step; a layer that only some workers use is made on all of them, before prepare",
+};
+
+/** `late`: parameters that came after others had been prepared. @throws AccelerateError ERR_PARAMETERS_DIFFER */
+export const compareParameters = (
+  group: ProcessGroup,
+  parameters: readonly Parameter[],
+  { late }: { readonly late: boolean },
+  options: CollectiveOptions,
+): Promise<void> => compareLines(group, parameters.map(lineOf), { code: "ERR_PARAMETERS_DIFFER", ...(late ? lateParameters : firstParameters) }, options);

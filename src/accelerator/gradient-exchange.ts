@@ -13,12 +13,12 @@ import {
   type GradientNorm,
   type Parameter,
   type ParameterArena,
-  parameterChanges,
 } from "../tensor/index.js";
 import type { Accumulation } from "./accumulation.js";
-import { alone, type Collected, ranksOf, tellPresence } from "./collected.js";
+import { type Collected, type News, type Presence, presenceAlone, ranksOf, tellPresence } from "./collected.js";
 import { combineNorms, scaleNorm } from "./norms.js";
 import type { PlacedArena, Placement } from "./placement.js";
+import { Treatment } from "./treatment.js";
 
 export interface ExchangeOptions {
   readonly world: World;
@@ -44,6 +44,7 @@ export class WorkerExchange implements GradientExchange {
   readonly #accumulation: Accumulation;
   readonly #wishes: ExchangeOptions["wishes"];
   readonly #onStep: ExchangeOptions["onStep"];
+  readonly #treatment = new Treatment();
   #collected: Collected | undefined;
 
   constructor({ world, placement, accumulation, wishes, onStep }: ExchangeOptions) {
@@ -58,16 +59,16 @@ export class WorkerExchange implements GradientExchange {
   get holds(): boolean {
     return !this.#accumulation.syncs;
   }
-  get scaled(): boolean {
-    const clips = this.#collected?.stamp === parameterChanges("gradients") ? this.#collected.clips.size : 0;
-    return this.#accumulation.divisor !== 1 || clips > 0;
+  scales(segment: ArenaSegment): boolean {
+    return this.#accumulation.divisor !== 1 || (this.#treatment.clips.has(segment) && !this.#treatment.isNew(segment));
   }
 
   async step(update: (gradients: CollectedGradients) => Promise<void>): Promise<void> {
     const options = this.#call("optimizer.step");
     await defaultExecutor().exclusive(async () => {
       const collected = await this.#collect(options);
-      if (this.#world.hosts > 1) await this.#reduce(collected, options);
+      // An update takes all gradients of an arena from one place: what is left is reduced too where some are.
+      if (this.#world.hosts > 1 || this.#placement.arenas.some(({ arena }) => this.#isReduced(arena, collected))) await this.#reduce(collected, options);
       await update(this.#view(collected));
       await this.#publish(collected, { ...options, purpose: "new parameters of optimizer.step" });
       this.#onStep?.();
@@ -97,9 +98,9 @@ export class WorkerExchange implements GradientExchange {
   }
 
   async scale(parameters: readonly Parameter[], factor: number): Promise<void> {
-    const options = this.#call("clipGradNorm");
     await defaultExecutor().exclusive(async () => {
-      const { clips } = await this.#collect(options);
+      // Right behind the norm, which the factor was worked out from: nobody has to be asked again.
+      const { clips } = this.#treatment;
       for (const s of segmentsOf(parameters)) clips.set(s, factor * (clips.get(s) ?? 1));
     });
   }
@@ -174,55 +175,76 @@ export class WorkerExchange implements GradientExchange {
     });
   }
 
-  /** Tells the others which gradients there are here: the first of the two barriers. */
+  /**
+   * Tells the others which gradients there are here: the first of the two barriers. What was reduced and clipped before stays until a worker has made another backward into it;
+   * all decide that alike, whatever else one of them has done meanwhile.
+   */
   async #collect(options: CollectiveOptions): Promise<Collected> {
-    const grown = await this.#placement.refresh(options);
-    const stamp = parameterChanges("gradients");
-    const divisor = this.#accumulation.divisor;
-    if (!grown && this.#collected?.stamp === stamp) return this.#collected;
-    const mine = this.#wishes?.mine() ?? 0;
-    const { presence, wishes } = this.distributed ? await tellPresence(this.#world, this.#placement, mine, options) : { presence: alone, wishes: mine };
-    this.#wishes?.agreed(wishes);
-    this.#collected = { stamp, ...presence, divisor, reduced: false, clips: new Map() };
+    const own: News = { wishes: this.#wishes?.mine() ?? 0, grown: this.#placement.grown };
+    let { presence, news } = await this.#tell(own, options);
+    if (news.grown) {
+      await this.#placement.place({ late: true }, options);
+      ({ presence } = await this.#tell(own, options));
+    }
+    this.#wishes?.agreed(news.wishes);
+    for (const [arena, written] of presence.written) this.#treatment.settle(arena, written);
+    const written = [...presence.written.values()].some((list) => list.includes(true));
+    const divisor = written || !this.#collected ? this.#accumulation.divisor : this.#collected.divisor;
+    this.#collected = { ...presence, divisor };
     return this.#collected;
+  }
+  async #tell(news: News, options: CollectiveOptions): Promise<{ readonly presence: Presence; readonly news: News }> {
+    const isNew = (s: ArenaSegment): boolean => this.#treatment.isNew(s);
+    if (!this.distributed) return { presence: presenceAlone(this.#placement.arenas, isNew), news };
+    return tellPresence(this.#world, this.#placement, { ...news, isNew }, options);
+  }
+  /** Whether gradients of an arena lie in its reduced one. */
+  #isReduced(arena: ParameterArena, { any }: Collected): boolean {
+    const has = any.get(arena);
+    return this.#treatment.reduced.size > 0 && arena.segments.some((s, i) => has?.[i] === true && this.#treatment.reduced.has(s));
   }
 
   /** Adds up this worker's part into the reduced arenas, and over the hosts. */
   async #reduce(collected: Collected, options: CollectiveOptions): Promise<void> {
-    if (!this.distributed || collected.reduced) return;
+    if (!this.distributed) return;
     const { local, cross, hosts, group } = this.#world;
-    const view = this.#view(collected);
-    for (const { arena, peers, reduced } of this.#placement.arenas) {
-      const ranges = mergedRanges(this.#present(arena, view), view.share(arena));
+    const { arenas } = this.#placement;
+    const missing = new Map(arenas.map(({ arena }) => [arena, this.#unreduced(arena, collected)]));
+    if ([...missing.values()].every((list) => list.length === 0)) return;
+    for (const { arena, peers, reduced } of arenas) {
+      const ranges = mergedRanges(missing.get(arena)!, collected.shares.get(arena));
       if (ranges.length > 0) await kernelsOf(Engine.default()).sum(reduced, { arrays: peers, factor: 1 / (group.size * collected.divisor) }, ranges);
     }
     if (hosts > 1) {
       await local.barrier(options);
       if (cross) {
-        for (const { arena, reduced } of this.#placement.arenas) {
-          const whole = mergedRanges(this.#present(arena, view).map((s) => ({ ...s, contributors: 1 })));
+        for (const { arena, reduced } of arenas) {
+          const whole = mergedRanges(missing.get(arena)!.map((s) => ({ ...s, contributors: 1 })));
           for (let i = 0; i < whole.length; i += 4)
             await cross.allReduce({ dtype: "float32", data: reduced.subarray(whole[i]!, whole[i]! + whole[i + 1]!) }, "sum", options);
         }
       }
       await local.barrier(options);
     }
-    collected.reduced = true;
+    for (const list of missing.values()) for (const { segment } of list) this.#treatment.reduced.add(segment);
   }
-  #present(arena: ParameterArena, view: CollectedGradients): RowedSegment[] {
-    return arena.segments.filter((s) => view.has(s)).map((s) => ({ ...rowed(s), contributors: view.contributors(s) }));
+  #unreduced(arena: ParameterArena, { any, contributors }: Collected): RowedSegment[] {
+    const own = arena.segments.filter((s) => any.get(arena)![s.index] === true && !this.#treatment.reduced.has(s));
+    return own.map((s) => ({ ...rowed(s), contributors: contributors.get(arena)![s.index]! }));
   }
 
   #view(collected: Collected): CollectedGradients {
     const factor = this.distributed ? 1 : 1 / collected.divisor;
+    const { clips } = this.#treatment;
+    const reducedArenas = new Set(this.#placement.arenas.flatMap(({ arena }) => (this.#isReduced(arena, collected) ? [arena] : [])));
     return {
       has: (s) => collected.any.get(s.arena)?.[s.index] ?? s.hasGrad,
-      contributors: (s) => (this.distributed && !collected.reduced ? (collected.contributors.get(s.arena)?.[s.index] ?? 0) : 1),
-      scale: (s) => factor * (collected.clips.get(s) ?? 1),
+      contributors: (s) => (this.distributed && !reducedArenas.has(s.arena) ? (collected.contributors.get(s.arena)?.[s.index] ?? 0) : 1),
+      scale: (s) => factor * (clips.get(s) ?? 1),
       share: (arena): ArenaShare => {
         if (!this.distributed) return { gradients: arena.grads, begin: 0, end: arena.grads.length };
         const { peers, reduced } = this.#placed(arena);
-        const gradients = collected.reduced ? reduced : { arrays: peers, factor: 1 / (this.#world.group.size * collected.divisor) };
+        const gradients = reducedArenas.has(arena) ? reduced : { arrays: peers, factor: 1 / (this.#world.group.size * collected.divisor) };
         return { gradients, ...collected.shares.get(arena)! };
       },
     };

@@ -1,6 +1,7 @@
 // Where the parameters of a run lie: arenas in memory that the workers of a host share, filled with rank 0's values.
 import type { CollectiveOptions, World } from "../distributed/index.js";
-import type { Optimizer } from "../optim/index.js";
+import { AccelerateError } from "../errors.js";
+import { maxSources, type Optimizer } from "../optim/index.js";
 import { Engine } from "../runtime/index.js";
 import { type GradientExchange, type Parameter, ParameterArena, parameterChanges } from "../tensor/index.js";
 import { compareParameters } from "./compare.js";
@@ -40,6 +41,7 @@ export class Placement {
   readonly #byArena = new Map<ParameterArena, PlacedArena>();
   readonly #states = new Map<ParameterArena, Map<object, readonly Float32Array[]>>();
   #seen = -1;
+  #fresh: readonly Parameter[] = [];
   #exchange: GradientExchange | undefined;
 
   constructor({ world, localRanks, sharesParameters }: PlacementOptions) {
@@ -59,31 +61,39 @@ export class Placement {
     return this.#states.get(arena)?.get(owner);
   }
 
-  /** Takes in parameters that are trained, and an optimizer's state. A collective where there is something new. */
+  /** Takes in parameters that are trained, and an optimizer's state. A collective. */
   async add(sources: readonly ParameterSource[], optimizers: readonly Optimizer[], options: CollectiveOptions): Promise<void> {
     this.#sources.push(...sources);
     this.#seen = -1;
-    const fresh = optimizers.filter((o) => !this.#optimizers.includes(o));
+    const fresh = [...new Set(optimizers)].filter((o) => !this.#optimizers.includes(o));
     for (const { arena } of this.arenas) await this.#allocateStates(arena, fresh, options);
     this.#optimizers.push(...fresh);
-    await this.refresh(options);
+    await this.place({ late: false }, options);
   }
 
-  /** Places parameters that were made since the last time. Returns whether there were any. */
-  async refresh(options: CollectiveOptions): Promise<boolean> {
+  /** Whether there are parameters here that have no place yet: made since the last time (lazy layers). */
+  get grown(): boolean {
     const made = parameterChanges("made");
-    if (made === this.#seen) return false;
-    const all = new Set<Parameter>();
-    for (const source of this.#sources) for (const p of source()) all.add(p);
-    const fresh = [...all].filter((p) => !this.#byArena.has(p.segment()?.arena as ParameterArena));
-    this.#seen = made;
-    if (fresh.length === 0) return false;
-    if (this.#world.group.size > 1) await compareParameters(this.#world.group, fresh, options);
-    const placed = await (this.#world.group.size > 1 ? this.#shared(fresh, options) : this.#alone(fresh));
+    if (made !== this.#seen) {
+      const all = new Set<Parameter>();
+      for (const source of this.#sources) for (const p of source()) all.add(p);
+      this.#fresh = [...all].filter((p) => !this.#byArena.has(p.segment()?.arena as ParameterArena));
+      this.#seen = made;
+    }
+    return this.#fresh.length > 0;
+  }
+
+  /** Places parameters that have no place yet. A collective. @throws AccelerateError ERR_PARAMETERS_DIFFER where they are not the same everywhere. */
+  async place({ late }: { readonly late: boolean }, options: CollectiveOptions): Promise<void> {
+    const { size } = this.#world.group;
+    const fresh = this.grown ? this.#fresh : [];
+    if (size > 1) await compareParameters(this.#world.group, fresh, { late }, options);
+    if (fresh.length === 0) return;
+    const placed = await (size > 1 ? this.#shared(fresh, options) : this.#alone(fresh));
+    this.#fresh = [];
     this.arenas.push(placed);
     this.#byArena.set(placed.arena, placed);
     await this.#allocateStates(placed.arena, this.#optimizers, options);
-    return true;
   }
 
   #alone(parameters: readonly Parameter[]): PlacedArena {
@@ -94,8 +104,13 @@ export class Placement {
 
   async #shared(parameters: readonly Parameter[], options: CollectiveOptions): Promise<PlacedArena> {
     const { group, local, cross } = this.#world;
+    if (local.size > maxSources)
+      throw new AccelerateError("ERR_TOO_MANY_WORKERS", `${local.size} workers of one host cannot add up their gradients, ${maxSources} can`, {
+        hint: `launch at most ${maxSources} workers per host, with more threads each`,
+      });
     const bytes = ParameterArena.bytes(parameters);
-    const allocate = () => local.allocate(bytes, options);
+    // What is never touched (gradients of frozen parameters) costs nothing.
+    const allocate = (reserve = false) => local.allocate(bytes, { ...options, reserve });
     const grads: ArrayBuffer[] = [];
     for (let rank = 0; rank < local.size; rank++) grads.push(await allocate());
     const reduced = floats(await allocate());
@@ -108,7 +123,7 @@ export class Placement {
       for (const p of parameters) p.changed();
       return { arena, peers, reduced, published };
     }
-    const buffer = await allocate();
+    const buffer = await allocate(true);
     const values = { allocate: () => buffer };
     let arena: ParameterArena | undefined;
     if (group.rank === 0) arena = ParameterArena.place(parameters, { ...placement, values });
@@ -125,8 +140,20 @@ export class Placement {
     this.#states.set(arena, states);
     for (const optimizer of optimizers) {
       const arrays: Float32Array[] = [];
-      for (const _ of optimizer.stateKeys) arrays.push(floats(await this.#world.local.allocate(arena.values.byteLength, options)));
+      for (const _ of optimizer.stateKeys) arrays.push(floats(await this.#world.local.allocate(arena.values.byteLength, { ...options, reserve: false })));
       states.set(optimizer, arrays);
+      await this.#takeState(arena, optimizer, arrays, options);
     }
+  }
+
+  /** An optimizer that has made steps before (or was loaded) brings its state along: rank 0's counts, as its parameters do. */
+  async #takeState(arena: ParameterArena, optimizer: Optimizer, arrays: readonly Float32Array[], options: CollectiveOptions): Promise<void> {
+    const { group, local, cross } = this.#world;
+    const first = group.rank === 0;
+    const steps = await group.broadcastObject(first ? optimizer.stepsIn(arena) : undefined, 0, options);
+    optimizer.takeOver(arena, steps, { copies: first });
+    if (steps.every((n) => n === 0)) return;
+    if (cross) for (const data of arrays) await cross.broadcast({ dtype: "float32", data }, 0, options);
+    await local.barrier(options);
   }
 }

@@ -1,4 +1,5 @@
 // Makes a program's objects distributed, in place: what each kind of object needs, and what is compared between workers beforehand.
+import { inspect } from "node:util";
 import { shardedBatches } from "../data/foreign.js";
 import type { DataLoader } from "../data/index.js";
 import { RankLoader } from "../data/rank-loader.js";
@@ -42,13 +43,21 @@ function kindOf(x: unknown, position: number): Kind {
   });
 }
 
+const oneLine = (x: object): string => inspect(x, { breakLength: Number.POSITIVE_INFINITY, compact: true });
+
 /** What the other workers must have at the same place. */
 const lines: { readonly [K in Kind]: (x: never) => readonly string[] } = {
   model: (model: ModuleBase) => [
     `a model ${model.constructor.name}`,
     ...[...model.namedBuffers()].map(([name, x]) => `buffer ${name} ${x.dtype} [${x.shape.join(", ")}]`),
   ],
-  optimizer: (optimizer: Optimizer) => [`an optimizer ${optimizer.constructor.name} with ${optimizer.paramGroups.length} groups`],
+  optimizer: (optimizer: Optimizer) => [
+    `an optimizer ${optimizer.constructor.name} with ${optimizer.paramGroups.length} groups`,
+    ...optimizer.paramGroups.flatMap(({ params, ...own }, i) => [
+      `group ${i} with ${oneLine(own)}`,
+      ...params.map((p) => `${p.name || `a parameter [${p.shape.join(", ")}]`} in group ${i}`),
+    ]),
+  ],
   loader: (loader: RankLoader<unknown>) => [`a loader of batches of ${loader.batchSize}${loader.seed === undefined ? "" : ", shuffled"}`],
   scheduler: () => ["a scheduler"],
   batches: () => ["an iterable of batches"],
@@ -59,8 +68,10 @@ export interface PrepareContext {
   readonly placement: Placement;
   readonly loaders: ActiveLoaders;
   readonly evenBatches: boolean;
+  /** Options of the Accelerator that all workers must have in common. */
+  readonly settings: object;
   /** Objects that were prepared before: they stay as they are. */
-  readonly prepared: Set<unknown>;
+  readonly prepared: WeakSet<object>;
 }
 
 /** Prepares objects in any order; the same calls on every worker. Returns them, foreign iterables wrapped. */
@@ -69,7 +80,9 @@ export async function prepareAll(objects: readonly unknown[], context: PrepareCo
   const { group } = world;
   const found = objects.map((x, i) => [kindOf(x, i), x] as const);
   if (group.size > 1) {
-    const described = found.flatMap(([kind, x]) => lines[kind](x as never));
+    // A walk gives parameters their names, by which an optimizer's groups are compared.
+    for (const [kind, x] of found) if (kind === "model") for (const _ of (x as ModuleBase).namedParameters());
+    const described = [...found.flatMap(([kind, x]) => lines[kind](x as never)), `an Accelerator with ${oneLine(context.settings)}`];
     await compareLines(
       group,
       described,
@@ -77,7 +90,7 @@ export async function prepareAll(objects: readonly unknown[], context: PrepareCo
       options,
     );
   }
-  const fresh = found.filter(([, x]) => !prepared.has(x));
+  const fresh = found.filter(([, x]) => !prepared.has(x as object));
   const of = <T>(kind: Kind): T[] => fresh.flatMap(([k, x]) => (k === kind ? [x as T] : []));
 
   const models = of<ModuleBase>("model");
@@ -93,17 +106,17 @@ export async function prepareAll(objects: readonly unknown[], context: PrepareCo
   const results: unknown[] = [];
   for (const [kind, x] of found) {
     let result = x;
-    if (kind === "batches" && !prepared.has(x)) {
+    if (kind === "batches" && !prepared.has(x as object)) {
       result = shardedBatches(x as AsyncIterable<unknown>, shard);
       loaders.follow(result as RankLoader<unknown>);
     }
-    if (kind === "loader" && !prepared.has(x)) {
+    if (kind === "loader" && !prepared.has(x as object)) {
       const loader = x as RankLoader<unknown>;
       if (group.size > 1 && loader.seed !== undefined) loader.seed = await group.broadcastObject(loader.seed, 0, options);
       loader.shard(shard);
       loaders.follow(loader);
     }
-    prepared.add(result);
+    prepared.add(result as object);
     results.push(result);
   }
   return results;

@@ -4,7 +4,7 @@ export { AdamW, type AdamWGroupOptions, type AdamWOptions, type AdamWVariant } f
 export { clipGradNorm, type ClipGradNormOptions, clipGradValue } from "./clip.js";
 export type { GroupState, Hyperparameters, ParamGroup, Params } from "./groups.js";
 export { type FollowingScheduler, Optimizer, type StepDecision, type StepHook } from "./optimizer.js";
-export { kernelsOf, normKinds, type OptimizerKernels } from "./kernels.js";
+export { kernelsOf, maxSources, normKinds, type OptimizerKernels } from "./kernels.js";
 export { decayedNames, type NamedModules, parameterGroups } from "./parameter-groups.js";
 export { type PlateauOptions, PlateauScheduler } from "./plateau.js";
 export { mergedRanges, type RowedSegment } from "./ranges.js";

@@ -10,6 +10,9 @@ export const sgdFields = ["gradScale", "l2", "momentum", "oneMinusDampening", "l
 export type AdamConstants = Readonly<Record<(typeof adamFields)[number], number>>;
 export type SgdConstants = Readonly<Record<(typeof sgdFields)[number], number>>;
 
+/** As many gradients can be added up at once: `max_sources` in src/native/kernels/optimizer.h. */
+export const maxSources = 53;
+
 export const normKinds = { squares: 0, absolutes: 1, maximum: 2, power: 3 } as const;
 
 /**

@@ -2,15 +2,7 @@
 import { ArgumentError } from "../errors.js";
 import { Arena } from "../runtime/arena.js";
 import { Engine } from "../runtime/engine.js";
-import {
-  type ArenaSegment,
-  type CollectedGradients,
-  type GradientExchange,
-  type GradientSources,
-  noteParameterChange,
-  type Parameter,
-  ParameterArena,
-} from "../tensor/index.js";
+import { type ArenaSegment, type CollectedGradients, type GradientExchange, type GradientSources, type Parameter, ParameterArena } from "../tensor/index.js";
 import { refuseInBackward } from "./checks.js";
 import { type GroupState, Groups, type Hyperparameters, type Params } from "./groups.js";
 import { kernelsOf, type OptimizerKernels } from "./kernels.js";
@@ -186,7 +178,6 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
     if (exchange?.holds) return;
     if (exchange && this.#inFlight > 0)
       throw new ArgumentError("optimizer.zeroGrad() while a step is being made", { code: "ERR_STEP_IN_FLIGHT", hint: "await optimizer.step() first" });
-    noteParameterChange("gradients");
     for (const group of this.paramGroups) {
       for (const parameter of group.params) {
         const segment = parameter.segment();
@@ -226,6 +217,26 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
   /** @internal Names of the per-element state: an exchange keeps the memory. */
   get stateKeys(): readonly string[] {
     return this.stateNames;
+  }
+  /** @internal How many steps the parameters of an arena have made here, in their order; 0: none, and no state. */
+  stepsIn(arena: ParameterArena): readonly number[] {
+    return arena.segments.map((s) => (this.#homes.has(s.parameter) ? (this.#steps.get(s.parameter) ?? 0) : 0));
+  }
+  /** @internal Parameters were moved into an arena that several workers share: one of them copies their state there, the others find it; all count on from `steps`. */
+  takeOver(arena: ParameterArena, steps: readonly number[], options: { readonly copies: boolean }): void {
+    for (const [i, segment] of arena.segments.entries()) {
+      const { parameter } = segment;
+      if (steps[i] === 0) {
+        this.#steps.delete(parameter);
+        this.#homes.delete(parameter);
+      } else {
+        if (options.copies) this.#settle(parameter, segment);
+        this.#homes.set(parameter, segment);
+        this.#steps.set(parameter, steps[i]!);
+      }
+    }
+    const used = new Set([...this.#homes.values()].map((s) => s.arena));
+    for (const left of this.#states.keys()) if (!used.has(left)) this.#states.delete(left);
   }
   /** Notes where a parameter lies; state that lay elsewhere comes along. */
   #settle(parameter: Parameter, segment: ArenaSegment): void {

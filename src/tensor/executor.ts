@@ -2,7 +2,7 @@
 import { dtypes, sizeOf, type TypedArray } from "../graph/dtype.js";
 import { Engine } from "../runtime/engine.js";
 import type { Parameter } from "./parameter.js";
-import { noteParameterChange, parameterChanges } from "./parameter-changes.js";
+import { parameterChanges } from "./parameter-changes.js";
 import { ParameterArena } from "./parameter-arena.js";
 import { type Plan, plan as makePlan } from "./plan.js";
 import { compileProgram, fits, type InputSlot, type Program } from "./program.js";
@@ -149,8 +149,10 @@ export class Executor {
     this.runs++;
     await binding.run({ ...(signal ? { signal } : {}), ...(accumulate.length > 0 ? { accumulate } : {}) });
     for (const [i, t] of plan.outputs.entries()) if (t.state.kind === "lazy") t.state.data = results[i];
-    for (const segment of segments) segment.hasGrad = true;
-    if (segments.length > 0) noteParameterChange("gradients");
+    for (const segment of segments) {
+      segment.hasGrad = true;
+      segment.writes++;
+    }
     settle(plan.outputs, plan.reached);
   }
 }

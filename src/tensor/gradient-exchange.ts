@@ -38,16 +38,16 @@ export interface GradientNorm {
 }
 
 /**
- * Gradients accumulate locally until they are forgotten. The first of clipping, a step or a read brings them together; a later backward makes that void. All calls but
- * `holds` are collective: every worker makes them in the same order.
+ * Gradients accumulate locally until they are forgotten. The first of clipping, a step or a read brings them together; a later backward into one of them makes that void. All calls but
+ * `holds`, `scales` and `scale` are collective: every worker makes them in the same order.
  */
 export interface GradientExchange {
   /** Inside an accumulation window: no step, no clipping, gradients stay. */
   readonly holds: boolean;
   /** Several workers take part. */
   readonly distributed: boolean;
-  /** What is read is not what lies in memory: gradients of a window are divided by its size, clipped ones multiplied on their way. */
-  readonly scaled: boolean;
+  /** Whether what is read is not what lies in memory: gradients of a window are divided by its size, clipped ones multiplied on their way. */
+  scales(segment: ArenaSegment): boolean;
   /**
    * Runs `update` over this worker's share with nothing else running, then hands out what was written.
    * update: submits the kernels; resolves when they are done.
@@ -55,7 +55,7 @@ export interface GradientExchange {
   step(update: (gradients: CollectedGradients) => Promise<void>): Promise<void>;
   /** The norm's parts over these parameters, over all workers. */
   norm(parameters: readonly Parameter[], kind: number, exponent: number): Promise<GradientNorm>;
-  /** Multiplies gradients on their way into the update. */
+  /** Multiplies gradients on their way into the update; by the same factor on every worker, after `norm`. */
   scale(parameters: readonly Parameter[], factor: number): Promise<void>;
   /** Limits every element. */
   clamp(parameters: readonly Parameter[], limit: number): Promise<void>;

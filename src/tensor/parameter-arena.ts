@@ -13,6 +13,8 @@ export interface ArenaSegment {
   readonly length: number;
   /** Whether a backward has written a gradient since the last zeroGrad. */
   hasGrad: boolean;
+  /** How many times a backward has written its gradient. */
+  writes: number;
   readonly value: Float32Array;
   readonly grad: Float32Array;
 }
@@ -52,7 +54,7 @@ export class ParameterArena {
       const grad = this.#grads.view(i);
       const before = parameter.segment();
       if (before?.hasGrad) grad.set(before.grad);
-      return { parameter, arena: this, index: i, offset, length, hasGrad: before?.hasGrad ?? false, value, grad };
+      return { parameter, arena: this, index: i, offset, length, hasGrad: before?.hasGrad ?? false, writes: Number(before?.hasGrad ?? false), value, grad };
     });
     for (const s of this.segments) s.parameter.moveTo(s);
   }

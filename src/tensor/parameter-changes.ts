@@ -9,8 +9,6 @@ const counts = {
   places: 0,
   /** requiresGrad was set. */
   frozen: 0,
-  /** Gradients were written or forgotten. */
-  gradients: 0,
 };
 export type ParameterChange = keyof typeof counts;
 

@@ -66,7 +66,7 @@ export class Parameter<R extends number = number> extends Tensor<R, "float32"> {
   get grad(): Tensor<R, "float32"> | undefined {
     const s = this.#segment;
     const exchange = s?.arena.exchange;
-    if (s && exchange && !exchange.holds && (exchange.distributed || (s.hasGrad && exchange.scaled))) {
+    if (s && exchange && !exchange.holds && (exchange.distributed || (s.hasGrad && exchange.scales(s)))) {
       const load = () => exchange.read(this);
       return Tensor.make("float32", {
         kind: "lazy",

@@ -36,11 +36,25 @@ describe("gradients over workers: reading, clipping, several optimizers, paramet
   }
 });
 
+describe("several optimizers, evaluations and probes in between, state from before, calls in flight", () => {
+  for (const n of [1, 2, 3]) {
+    it(`on ${n} worker${n > 1 ? "s" : ""}`, async () => {
+      const { code, stdout, stderr } = await launch({ options: workers(n), script: program("interplay") });
+      assert.equal(code, 0, stdout + stderr);
+      assert.match(stdout, /ok/);
+    });
+  }
+});
+
 describe("workers that do not do the same", () => {
   const cases: readonly (readonly [kind: string, message: RegExp])[] = [
     ["shape", /the parameters differ between workers: number 3 is second\.weight float32 \[2, 4\] on rank 0 and second\.weight float32 \[3, 4\] on rank 1/],
     ["order", /the objects given to prepare differ between workers: number 1 is a model Two on rank 0 and an optimizer AdamW/],
     ["loader", /a loader of batches of 1 on rank 0 and a loader of batches of 2 on rank 1/],
+    ["groups", /first\.weight in group 0 on rank 0 and second\.weight in group 0 on rank 1/],
+    ["rate", /group 0 with \{ lr: 0\.1, .* on rank 0 and group 0 with \{ lr: 0\.2, .* on rank 1/],
+    ["options", /an Accelerator with \{ gradientAccumulationSteps: 1, .* on rank 0 and .*gradientAccumulationSteps: 2/],
+    ["lazy", /the parameters that are new in the model differ between workers: number 1 is nothing on rank 0 and late\.weight float32 \[2, 2\] on rank 1/],
     ["step", /the ranks have taken different paths/],
   ];
   for (const [kind, message] of cases) {
