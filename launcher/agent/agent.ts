@@ -1,68 +1,18 @@
 // The agent of a host: starts its workers, carries their news to the coordinator and the coordinator's to them, and ends them when the job ends.
 import { constants } from "node:os";
-import { AgentSideLink, type Assignment, type ControlError, type CoordinatorClient, type Failure, type Stall, type Verdict } from "../../src/control/index.js";
+import type { ControlError, CoordinatorClient, Failure, Stall, Verdict } from "../../src/control/index.js";
 import type { CollectiveFault } from "../../src/distributed/errors.js";
-import type { Terminal } from "../command.js";
-import type { Share } from "../launch/cores.js";
-import type { LaunchPlan } from "../launch/plan.js";
-import { LocalWorker } from "./local-worker.js";
-import { LogFile } from "./log-file.js";
-import { prefixOf } from "./prefix.js";
+import { Deferred } from "./deferred.js";
+import type { LocalWorker } from "./local-worker.js";
 import { failureText, type ReportPlace, verdictText } from "./report.js";
 import { Screen } from "./screen.js";
 import { Stalls } from "./stalls.js";
-import { workerEnvironment } from "./worker-env.js";
-import { WorkerOutput } from "./worker-output.js";
-import { WorkerProcess } from "./worker-process.js";
+import { type AgentOptions, type LocalJob, startWorker, writesItself } from "./start-worker.js";
+import { times } from "./times.js";
 
-/** Times of the end of a job, in milliseconds. */
-const times = {
-  /** After an abort: until the first failure must be known. */
-  verdict: 5000,
-  /** Workers of one host notice an end among them by themselves, and can say in which collective: so long they are left to. */
-  ownWords: 150,
-  /** The failed worker's last words, before its failure is shown. */
-  lastWords: 300,
-  /** From SIGTERM to SIGKILL. */
-  grace: 1500,
-  /** After SIGKILL. */
-  reap: 1000,
-  /** A signal so soon after another is the same one. */
-  echo: 250,
-} as const;
 const DEFAULT_WATCHDOG = 60;
 
 export type StopSignal = "SIGINT" | "SIGTERM" | "SIGHUP" | "SIGUSR1" | "SIGUSR2";
-
-export interface AgentOptions {
-  readonly plan: LaunchPlan;
-  readonly terminal: Terminal;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly cwd: string;
-  readonly shares: readonly Share[];
-  /** One that has joined; may come after the workers were started. */
-  readonly client: Promise<CoordinatorClient>;
-  readonly color: Readonly<Record<"stdout" | "stderr", boolean>>;
-}
-
-/** What is to be started on this host. */
-export interface LocalJob {
-  readonly worldSize: number;
-  /** Ranks of this host's workers, in the order of local ranks. */
-  readonly ranks: readonly number[];
-  /** Of the coordinator, for workers' variables. */
-  readonly masterPort: number;
-  /** May come after the workers were started. */
-  readonly assignments: Promise<readonly Assignment[]>;
-}
-
-/** A promise that is settled from outside. */
-class Deferred<T> {
-  resolve!: (value: T) => void;
-  readonly promise = new Promise<T>((resolve) => {
-    this.resolve = resolve;
-  });
-}
 
 const signalNumber = (signal: NodeJS.Signals): number => constants.signals[signal];
 
@@ -71,7 +21,6 @@ export class Agent {
   readonly #screen: Screen;
   readonly #workers: LocalWorker[] = [];
   readonly #ends: Promise<void>[] = [];
-  readonly #logs = new Map<number, LogFile>();
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #stalls: Stalls;
   readonly #over = new Deferred<number>();
@@ -123,43 +72,17 @@ export class Agent {
   async start(job: LocalJob): Promise<void> {
     this.#worldSize = job.worldSize;
     try {
-      for (const localRank of job.ranks.keys()) await this.#startWorker(job, localRank);
+      for (const localRank of job.ranks.keys()) {
+        if (this.#ending) return;
+        const worker = await startWorker(this.#options, job, localRank, this.#screen);
+        this.#workers.push(worker);
+        this.#listen(worker);
+        this.#ends.push(this.#onEnd(worker));
+      }
     } catch (error) {
       await this.kill();
       throw error;
     }
-  }
-
-  async #startWorker({ worldSize, ranks, masterPort, assignments }: LocalJob, localRank: number): Promise<void> {
-    const { plan, terminal, env, shares, client, color } = this.#options;
-    const rank = ranks[localRank]!;
-    const inherit = worldSize === 1 && plan.logDir === undefined;
-    const draws = rank === 0 && terminal.stderr.isTTY === true && !inherit;
-    const prefix = { stdout: prefixOf(rank, worldSize, color.stdout), stderr: prefixOf(rank, worldSize, color.stderr) };
-    const width = worldSize === 1 ? 0 : `[${rank}] `.length;
-    const columns = draws ? Math.max(1, ((terminal.stderr as { columns?: number }).columns || 80) - width) : undefined;
-    const { logDir, host, hosts, cpu, watchdog, timeout } = plan;
-    const log =
-      logDir === undefined
-        ? undefined
-        : await LogFile.open(logDir, rank, (error) => this.say(`${logDir}/rank-${rank}.log is not written any more (${error.message})`));
-    if (log) this.#logs.set(rank, log);
-    const place = { rank, worldSize, localRank, localWorldSize: ranks.length, host, hosts, masterAddress: plan.address, masterPort };
-    const worker = await WorkerProcess.start({
-      script: plan.script,
-      args: plan.args,
-      env: workerEnvironment(env, { place, share: shares[localRank]!, cpu, watchdog, timeout, columns }),
-      stdin: rank === 0,
-      inherit,
-    });
-    const output = new WorkerOutput(worker, this.#screen, log, { prefix, draws });
-    const store = client.then(({ store }) => store);
-    store.catch(() => {}); // the link tells each call
-    const link = new AgentSideLink(worker.control, { rank, assignment: assignments.then((all) => all[localRank]!), store });
-    const local = new LocalWorker(rank, worker, link, output);
-    this.#workers.push(local);
-    this.#listen(local);
-    this.#ends.push(this.#onEnd(local));
   }
 
   /** Tells the coordinator, in order, also what happened before there was one. */
@@ -290,19 +213,19 @@ export class Agent {
       if (!culprits.includes(worker)) worker.output.hide();
     }
     this.#screen.settle();
-    this.say(failureText(failure, this.#place(failure)));
+    this.say(failureText(failure, this.#place()));
     this.#dismiss();
   }
 
-  #place({ ranks }: Failure): ReportPlace {
+  #place(): ReportPlace {
     const { plan, cwd } = this.#options;
     const worldSize = this.#worldSize;
     return {
       worldSize,
       hosts: plan.hosts,
       cwd,
-      shown: worldSize === 1 && ranks.length === 1 && plan.logDir === undefined,
-      logOf: (rank) => this.#logs.get(rank)?.path,
+      shown: writesItself(worldSize, plan),
+      logOf: (rank) => this.#workers.find((worker) => worker.rank === rank)?.output.logPath,
     };
   }
 
@@ -346,7 +269,7 @@ export class Agent {
     if (verdict.first) for (const worker of this.#workers) worker.dismiss("SIGKILL");
     this.#screen.settle();
     if (verdict.first) {
-      const text = verdictText(verdict, this.#place(verdict.first));
+      const text = verdictText(verdict, this.#place());
       if (text) this.say(text);
     }
     this.#over.resolve(this.#exitCode(verdict));

@@ -64,6 +64,9 @@ const cures: Readonly<Record<string, string>> = {
 const when = ({ atMs, step, epoch }: Failure): string =>
   [`${secondsText(atMs)} after the start`, ...(step === undefined ? [] : [`in step ${step}${epoch === undefined ? "" : ` of epoch ${epoch}`}`])].join(", ");
 
+/** The ranks that a worker waited for in vain; none when it failed by itself. */
+const missed = ({ symptom, error, ranks }: Failure): readonly number[] => (symptom ? (error?.ranks ?? []).filter((rank) => !ranks.includes(rank)) : []);
+
 /** The words at once, when the first failure is known. */
 export function failureText(failure: Failure, place: ReportPlace): string {
   const { worldSize, hosts, cwd, shown } = place;
@@ -73,7 +76,9 @@ export function failureText(failure: Failure, place: ReportPlace): string {
       `look at the launcher's output on ${failure.host}`,
     ].join("\n");
   const where = hosts > 1 ? ` (on ${failure.host})` : "";
-  const who = worldSize === 1 ? "the worker failed" : `worker ${list(failure.ranks)} of ${worldSize}${where} failed first`;
+  const without = missed(failure);
+  const did = without.length > 0 ? `could not go on without ${workersText(without)}` : "failed first";
+  const who = worldSize === 1 ? "the worker failed" : `worker ${list(failure.ranks)} of ${worldSize}${where} ${did}`;
   const lines = [`${who}: ${manner(failure)}, ${when(failure)}`];
   if (!shown) {
     if (failure.kind === "error") {
@@ -98,7 +103,9 @@ export function verdictText({ first, others }: Verdict, place: ReportPlace): str
   const lines: string[] = [];
   const symptoms = others.filter((f) => f.symptom);
   if (symptoms.length > 0) {
-    const waited = symptoms.map(({ error }) => error?.message.match(collective)?.[0]).find((found) => found !== undefined);
+    // Where nobody but the missing one has failed, the first report has said who waited where.
+    const waited =
+      missed(first).length > 0 ? undefined : symptoms.map(({ error }) => error?.message.match(collective)?.[0]).find((found) => found !== undefined);
     const ranks = symptoms.flatMap((f) => f.ranks).sort((a, b) => a - b);
     lines.push(
       `${workersText(ranks)} ${ranks.length === 1 ? "was" : "were"} stopped${waited ? `; ${ranks.length === 1 ? "it" : "they"} waited for ${first.ranks.length === 1 ? "it" : "them"} in ${waited}` : ""}`,

@@ -23,6 +23,7 @@ export class WorkerOutput {
   readonly #streams: readonly { readonly readable: Readable; readonly speaker: Speaker; readonly splitter: LineSplitter; readonly ended: Promise<void> }[];
   readonly #tail: string[] = [];
   readonly #held: string[] = [];
+  #unread: (() => void)[] = [];
   #mode: "shown" | "held" | "hidden" = "shown";
   #finishing = false;
   /** Sees each line of stderr first; true: it was meant for the launcher and is not shown. */
@@ -41,15 +42,27 @@ export class WorkerOutput {
         moving: (text) => void (this.#mode === "shown" && screen.moving(speaker, text)),
       });
       const ended = new Promise<void>((resolve) => {
-        readable.on("data", (bytes: Buffer) => {
-          splitter.push(bytes);
-          if (!this.#finishing && !screen.writable(stream)) readable.pause();
-        });
+        readable.on("data", (bytes: Buffer) => this.#later(splitter, bytes, readable, stream));
         readable.on("error", () => resolve()); // the pipe of a process that is gone
         readable.on("close", resolve);
       });
       return [{ readable, speaker, splitter, ended }];
     });
+  }
+
+  /**
+   * Output is looked at two turns of the event loop after it was read. A worker that fails says so on its control socket and only then prints the error: what was written there first has been read first, too,
+   * by then, and the print can be held.
+   */
+  #later(splitter: LineSplitter, bytes: Buffer, readable: Readable, stream: "stdout" | "stderr"): void {
+    this.#unread.push(() => {
+      splitter.push(bytes);
+      if (!this.#finishing && !this.#screen.writable(stream)) readable.pause();
+    });
+    if (this.#unread.length === 1) setImmediate(() => setImmediate(() => this.#read()));
+  }
+  #read(): void {
+    for (const read of this.#unread.splice(0)) read();
   }
 
   #line(speaker: Speaker, text: string): void {
@@ -106,12 +119,16 @@ export class WorkerOutput {
     });
     await Promise.race([Promise.all(this.#streams.map(({ ended }) => ended)), patience]);
     clearTimeout(timer);
+    this.#read();
     for (const { splitter, readable } of this.#streams) {
       splitter.end();
       readable.destroy();
     }
   }
 
+  get logPath(): string | undefined {
+    return this.#log?.path;
+  }
   closeLog(): Promise<void> {
     return this.#log?.close() ?? Promise.resolve();
   }

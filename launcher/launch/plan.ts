@@ -1,6 +1,7 @@
 // What a launch is to do: the options of the command line, checked against each other and completed.
-import { findScript } from "./script.js";
+
 import { UsageError } from "../usage.js";
+import { findScript } from "./script.js";
 
 /** Options as the command line gives them, by long name in camelCase. */
 export type RawOptions = Readonly<Record<string, string | boolean | undefined>>;

@@ -184,6 +184,18 @@ suite("a failure in words", () => {
     assert.match(failureText(failure, { ...place, hosts: 2 }), /^worker 2 of 4 \(on a\) failed first/);
   });
 
+  test("blames a worker that never came, not the one that waited for it", () => {
+    const waited: Failure = { ...lost(0), error: { ...lost(0).error!, code: "ERR_COLLECTIVE_TIMEOUT" } };
+    assert.match(
+      failureText(waited, place),
+      /^worker 0 of 4 could not go on without worker 2: CollectiveError \(ERR_COLLECTIVE_TIMEOUT\), 12.5 s after the start\n/,
+    );
+    assert.equal(
+      verdictText({ exitCode: 1, first: waited, others: [lost(1), { ...lost(3), kind: "exit" }], stopped: undefined }, { ...place, logOf: () => undefined }),
+      "workers 1 and 3 were stopped",
+    );
+  });
+
   test("names the others as what they are", () => {
     assert.equal(
       verdictText({ exitCode: 1, first: failure, others: [lost(3), lost(0), lost(1)], stopped: undefined }, place),

@@ -56,7 +56,7 @@ suite("a worker that does not come", { concurrency: true }, () => {
       };
       `;
     const late =
-      "(await import('node:child_process')).spawnSync('sleep', ['3']); await new Promise((resolve) => setTimeout(resolve, 1000)); console.log('open:', listening());";
+      "(await import('node:child_process')).spawnSync('sleep', ['5']); await new Promise((resolve) => setTimeout(resolve, 1000)); console.log('open:', listening());";
     const file = await scriptOf(t, ports + script(late), "train.ts");
     const { stdout, stderr } = await launch({ options: ["-n", "2", "--watchdog", "1"], script: file });
     assert.match(stderr, /in a native call/);
