@@ -1,5 +1,4 @@
 // One worker of this host as its agent sees it: process, control link, output, and what is known of its end.
-
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AgentSideLink, ErrorReport } from "../../src/control/index.js";
 import type { CollectiveFault } from "../../src/distributed/errors.js";

@@ -1,5 +1,4 @@
 // What a launch is to do: the options of the command line, checked against each other and completed.
-
 import { UsageError } from "../usage.js";
 import { findScript } from "./script.js";
 
