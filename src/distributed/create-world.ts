@@ -3,6 +3,7 @@ import { ArgumentError } from "../errors.js";
 import type { NativeBinding } from "../native/binding.js";
 import type { Assignment } from "./assignment.js";
 import { endAll } from "./hierarchical/end-all.js";
+import { FaultLink } from "./fault-link.js";
 import { createGlooGroup } from "./gloo/create-gloo-group.js";
 import { loadGloo } from "./gloo/native-gloo.js";
 import { createHierarchicalGroup } from "./hierarchical/create-hierarchical-group.js";
@@ -64,18 +65,19 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     const cross = leaders[host] === rank ? keep(await createCross()) : undefined;
     const local = keep(here.length === 1 ? single() : await createLocal());
     const group = await createHierarchicalGroup({ ...common, ...withNative, rank, hostOfRank, address, name: `${name}/all` });
-    return world({ group, local, cross, hosts });
+    return world({ group, local, cross, hosts }, cross && new FaultLink([group, cross, local]));
   } catch (error) {
     await endAll(made, error);
     throw error;
   }
 }
 
-function world(groups: Pick<World, "group" | "local" | "cross" | "hosts">): World {
+function world(groups: Pick<World, "group" | "local" | "cross" | "hosts">, link?: FaultLink): World {
   const { group, local, cross } = groups;
   // The whole first: it tells the parts.
   const all = [...new Set([group, local, ...(cross ? [cross] : [])])];
   const close = async (): Promise<void> => {
+    link?.close();
     for (const each of all) await each.close();
   };
   return {

@@ -262,7 +262,6 @@ std::optional<Fault> Group::fault() {
 void Group::attend(bool on) {
   const std::lock_guard<std::mutex> lock(mutex_);
   attending_ = on;
-  idleSince_ = Clock::now();
   if (on && watcherSleeps_) wakeWatcher_.notify_all();
 }
 

@@ -9,6 +9,8 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kTick{10};
+// Of a group that is attended at rest.
+constexpr milliseconds kSlowTick{50};
 // Between collectives the watcher goes on for a while, so that each need not wake it.
 constexpr milliseconds kLinger{500};
 // From the first sign of a lost rank to the verdict: time for a better account, a peer's or the launcher's.
@@ -66,7 +68,9 @@ void Group::watch() {
       faulty_.notify_all();
       continue;
     }
-    wakeWatcher_.wait_for(lock, kTick, [this] { return quit_ || fault_ || leaving_; });
+    const bool rests = phase_ == Phase::kIdle && Clock::now() - idleSince_ >= kLinger;
+    watcherSleeps_ = rests;
+    wakeWatcher_.wait_for(lock, rests ? kSlowTick : kTick, [&] { return quit_ || fault_ || leaving_ || (rests && phase_ != Phase::kIdle); });
   }
 }
 
