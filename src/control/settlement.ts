@@ -112,11 +112,15 @@ export class Settlement {
     this.#settleTimer = setTimeout(() => this.settle(), left > 0 ? left : lookMs).unref();
   }
 
-  /** A symptom names the ranks at the end of the chain: one waits for another that waits for a third. */
+  /** A symptom names the ranks at the end of the chain: one could not go on without another, and that one not without a third. */
   #withCause(failure: Failure): Failure {
     const { symptom, error } = failure;
-    if (!symptom || error?.code !== "ERR_COLLECTIVE_TIMEOUT") return failure;
-    return { ...failure, error: { ...error, ranks: this.waits.behind(error.ranks, this.#audience.now()) } };
+    if (!symptom || error === undefined) return failure;
+    const gaveUpOn = (rank: number): readonly number[] => {
+      const own = this.log.all.find(({ ranks }) => ranks.includes(rank));
+      return own?.symptom ? (own.error?.ranks ?? []).filter((other) => other !== rank) : [];
+    };
+    return { ...failure, error: { ...error, ranks: this.waits.behind(error.ranks, this.#audience.now(), gaveUpOn) } };
   }
 
   finish(): void {

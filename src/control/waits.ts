@@ -22,16 +22,20 @@ export class Waits {
     for (const rank of waiting) this.#waits.set(rank, { missing, until });
   }
 
-  /** The ranks that keep these from coming; they themselves where nothing is known of them, or where ranks wait for each other. */
-  behind(ranks: readonly number[], nowMs: number): readonly number[] {
+  /**
+   * The ranks that keep these from coming; they themselves where nothing is known of them, or where ranks wait for each other.
+   * gaveUpOn: the ranks for which a rank has waited in vain.
+   */
+  behind(ranks: readonly number[], nowMs: number, gaveUpOn: (rank: number) => readonly number[] = () => []): readonly number[] {
     const seen = new Set<number>();
     const ends = new Set<number>();
     const follow = (rank: number): void => {
       if (seen.has(rank)) return;
       seen.add(rank);
       const wait = this.#waits.get(rank);
-      if (wait === undefined || wait.until < nowMs || wait.missing.length === 0) ends.add(rank);
-      else for (const next of wait.missing) follow(next);
+      const missing = gaveUpOn(rank).length > 0 ? gaveUpOn(rank) : wait && wait.until >= nowMs ? wait.missing : [];
+      if (missing.length === 0) ends.add(rank);
+      for (const next of missing) follow(next);
     };
     for (const rank of ranks) follow(rank);
     return ends.size > 0 ? [...ends].sort((a, b) => a - b) : ranks;

@@ -61,7 +61,7 @@ const shuffled = <T>(items: readonly T[], random: Random): T[] => {
   return out;
 };
 
-const quantile = (sorted: readonly number[], q: number): number | undefined => sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))];
+const quantile = (sorted: readonly number[], q: number): number | undefined => sorted[Math.floor(q * (sorted.length - 1))];
 const ms = (value: number | undefined): string => (value === undefined ? "" : value.toFixed(0));
 
 /** One row per setting and fault: runs, right culprits, median and worst times. */

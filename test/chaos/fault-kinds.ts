@@ -76,7 +76,7 @@ export const faultKinds = {
     options: ["--watchdog", "2", "--timeout", String(TIMEOUT)],
     inject: (scene) => process.kill(worker(scene), "SIGSTOP"),
     ends: onAll(1),
-    names: ({ rank, workers }) => workers.map(() => new RegExp(`(worker|rank) ${rank}\\b.* has not (come|joined)`)),
+    names: (plan) => onAll(new RegExp(`^worker \\d+ of ${sizeOf(plan)}( \\(on .*\\))? could not go on without worker ${plan.rank}:`, "m"))(plan),
     withinMs: TIMEOUT * 1000 + 8000,
   },
   exception: { settings: everywhere, own: "throw", ends: onAll(1), names: ofWorker("RangeError,"), withinMs: 8000 },

@@ -18,6 +18,16 @@ describe("waits", () => {
     assert.deepEqual(waits.behind([1], 6000), [1]);
     assert.deepEqual(waits.behind([0], 11_000), [0]);
   });
+  test("go on through ranks that have given up", () => {
+    assert.deepEqual(
+      waits.behind([7], 5000, (rank) => (rank === 7 ? [4] : [])),
+      [2, 3],
+    );
+    assert.deepEqual(
+      waits.behind([0], 5000, (rank) => (rank === 0 ? [5] : [])),
+      [5],
+    );
+  });
   test("in a circle lead nowhere", () => {
     const circle = new Waits();
     circle.told({ waiting: [0], missing: [1], waitedMs: 1000 }, 1000);
