@@ -67,9 +67,11 @@ export class Accelerator implements AsyncDisposable {
   /** Values are computed before they travel, which may take longer here than there: calls that were not awaited still go out in the order in which they were made. */
   readonly #order = new CallOrder();
   #context: Promise<PrepareContext> | undefined;
+  #placement: Placement | undefined;
   #steps = 0;
   #trigger = false;
   #closed = false;
+  #warned = false;
 
   constructor(options: AcceleratorOptions = {}) {
     const { mixedPrecision = "no", gradientAccumulationSteps = 1, seed } = options;
@@ -138,6 +140,7 @@ export class Accelerator implements AsyncDisposable {
   /** Adds to the gradients of every parameter that this scalar depends on. They are averaged over workers and micro-batches when the optimizer steps. */
   async backward(loss: Tensor): Promise<void> {
     this.#stopping.check();
+    if (this.numProcesses > 1 && !this.#placement?.arenas.length) this.#warnUnprepared();
     await loss.backward();
   }
 
@@ -267,6 +270,13 @@ export class Accelerator implements AsyncDisposable {
     return this.close();
   }
 
+  #warnUnprepared(): void {
+    if (this.#warned) return;
+    this.#warned = true;
+    console.warn(
+      `accelerator.backward before a model was prepared: each of the ${this.numProcesses} workers trains a model of its own. Call await accelerator.prepare(model, optimizer, loader) first`,
+    );
+  }
   #rank(rank: number, what: string): number {
     if (Number.isInteger(rank) && rank >= 0 && rank < this.numProcesses) return rank;
     throw new ArgumentError(`${what}: there is no process ${rank}`, { hint: `processes are 0 to ${this.numProcesses - 1}` });
@@ -307,6 +317,7 @@ export class Accelerator implements AsyncDisposable {
     const placement = new Placement({ world, localRanks: await this.#state.localRanks(), sharesParameters: shareParameters });
     const exchange = new WorkerExchange({ world, placement, accumulation: this.#accumulation, wishes: this.#stopping, onStep: () => this.#stepped() });
     placement.connect(exchange);
+    this.#placement = placement;
     const { gradientAccumulationSteps } = this;
     return {
       world,

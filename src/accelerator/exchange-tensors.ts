@@ -2,6 +2,7 @@
 import type { CollectiveOptions, ProcessGroup, ReduceOp } from "../distributed/index.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { dtypes, isFloat, sizeOf, type TypedArray } from "../graph/dtype.js";
+import { encoders } from "../tensor/encode.js";
 import { Tensor } from "../tensor/index.js";
 import type { DType } from "../tensor/index.js";
 
@@ -85,6 +86,8 @@ export async function gatherTensors(group: ProcessGroup, values: readonly Known[
   return out;
 }
 
+const reductions: readonly (ReduceOp | "none")[] = ["sum", "mean", "max", "none"];
+
 /** Element by element over all ranks; the tensors given stay as they are. */
 export async function reduceTensors(
   group: ProcessGroup,
@@ -92,6 +95,8 @@ export async function reduceTensors(
   reduction: ReduceOp | "none",
   options: CollectiveOptions,
 ): Promise<Tensor[]> {
+  if (!reductions.includes(reduction))
+    throw new ArgumentError(`reduce: there is no reduction ${JSON.stringify(reduction)}`, { hint: `one of ${reductions.join(", ")}` });
   if (reduction === "none") return values.map(({ dtype, shape, data }) => concrete(dtype, shape, data));
   for (const { path, dtype } of values) {
     if (reduction === "mean" && !isFloat(dtype))
@@ -129,6 +134,8 @@ export async function padTensors(
   { dim = 0, padIndex = 0, padFirst = false }: PadOptions,
   options: CollectiveOptions,
 ): Promise<Tensor[]> {
+  // Refused on every rank, also where nothing is to be filled in.
+  const fill = values.map(({ dtype }) => encoders[dtype](padIndex));
   const shapes = await shapesOf(group, values, options);
   return values.map(({ path, dtype, shape, data }, i) => {
     const axis = dim < 0 ? dim + shape.length : dim;
@@ -140,7 +147,7 @@ export async function padTensors(
     const inner = sizeOf(shape.slice(axis + 1));
     const outer = sizeOf(shape.slice(0, axis));
     const result = new dtypes[dtype].array(outer * size * inner);
-    result.fill((dtype === "int64" ? BigInt(padIndex) : padIndex) as never);
+    result.fill(fill[i] as never);
     const own = shape[axis]! * inner;
     for (let o = 0; o < outer; o++) result.set(data.subarray(o * own, (o + 1) * own) as never, o * size * inner + (padFirst ? size * inner - own : 0));
     return concrete(dtype, [...shape.slice(0, axis), size, ...shape.slice(axis + 1)], result);

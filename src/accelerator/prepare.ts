@@ -34,8 +34,15 @@ const kinds: readonly (readonly [kind: Kind, is: (x: object) => boolean])[] = [
   ["batches", (x) => Symbol.asyncIterator in x || Symbol.iterator in x],
 ];
 
+const isObject = (x: unknown): x is object => (typeof x === "object" && x !== null) || typeof x === "function";
+
 function kindOf(x: unknown, position: number): Kind {
-  const found = (typeof x === "object" && x !== null) || typeof x === "function" ? kinds.find(([, is]) => is(x)) : undefined;
+  if (Array.isArray(x) && x.some((part) => kinds.some(([kind, is]) => kind !== "batches" && isObject(part) && is(part))))
+    throw new ArgumentError(`prepare: argument ${position + 1} is a list of objects to prepare`, {
+      code: "ERR_PREPARE",
+      hint: "give them one by one: prepare(model, optimizer), or prepare(...list)",
+    });
+  const found = isObject(x) ? kinds.find(([, is]) => is(x)) : undefined;
   if (found) return found[0];
   throw new ArgumentError(`prepare: argument ${position + 1} is ${x === null ? "null" : typeof x}`, {
     code: "ERR_PREPARE",

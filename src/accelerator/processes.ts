@@ -1,6 +1,6 @@
 // Running things on some workers, in turn, or on parts of a list.
 import type { CollectiveOptions, ProcessGroup } from "../distributed/index.js";
-import { AccelerateError } from "../errors.js";
+import { AccelerateError, ArgumentError } from "../errors.js";
 
 type Outcome = { readonly ok: true } | { readonly ok: false; readonly message: string };
 
@@ -33,6 +33,8 @@ export function partOf<T>(
   { rank, size }: { readonly rank: number; readonly size: number },
   options: { readonly applyPadding?: boolean } = {},
 ): T[] {
+  if (!Array.isArray(items))
+    throw new ArgumentError("splitBetweenProcesses takes a list", { hint: "give an array; of several columns split the list of row numbers" });
   const whole = Math.floor(items.length / size);
   const rest = items.length % size;
   const begin = rank * whole + Math.min(rank, rest);

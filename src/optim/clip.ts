@@ -14,6 +14,11 @@ function gradients(parameters: readonly Parameter[]): Map<ParameterArena, { segm
   const segments = parameters.map((p) => p.segment()).filter((s) => s?.hasGrad === true);
   return byArena(segments.map((segment) => ({ segment: segment! })));
 }
+/** Each parameter once. */
+function listOf(parameters: Iterable<Parameter>): Parameter[] {
+  if (typeof parameters?.[Symbol.iterator] === "function") return [...new Set(parameters)];
+  throw new ArgumentError("clipping takes a list of parameters", { hint: "give model.parameters()" });
+}
 /** What brings the gradients of several workers together, if somebody does. */
 const exchangeOf = (parameters: readonly Parameter[]) => parameters.find((p) => p.segment()?.arena.exchange)?.segment()?.arena.exchange;
 
@@ -48,7 +53,7 @@ export async function clipGradNorm(parameters: Iterable<Parameter>, maxNorm: num
   refuseInBackward("clipGradNorm");
   if (!(maxNorm >= 0)) throw new ArgumentError(`maxNorm is ${maxNorm}`, { hint: "give a number of at least 0" });
   if (!(normType > 0)) throw new ArgumentError(`normType is ${normType}`, { hint: "give a number above 0, or Infinity" });
-  const own = [...new Set(parameters)];
+  const own = listOf(parameters);
   const exchange = exchangeOf(own);
   const kind = normType === 2 ? "squares" : normType === 1 ? "absolutes" : normType === Number.POSITIVE_INFINITY ? "maximum" : "power";
   if (exchange?.holds) return 0;
@@ -84,7 +89,7 @@ async function scaleOwn(parameters: readonly Parameter[], factor: number): Promi
 export async function clipGradValue(parameters: Iterable<Parameter>, clipValue: number): Promise<void> {
   refuseInBackward("clipGradValue");
   if (!(clipValue >= 0)) throw new ArgumentError(`clipValue is ${clipValue}`, { hint: "give a number of at least 0" });
-  const own = [...new Set(parameters)];
+  const own = listOf(parameters);
   const exchange = exchangeOf(own);
   if (exchange?.holds) return;
   if (exchange) return exchange.clamp(own, clipValue);

@@ -70,6 +70,11 @@ describe("workers that do not do the same", () => {
     assert.equal(code, 0, stderr);
     assert.equal(stderr.match(/trains without an Accelerator/g)?.length, 2);
   });
+  it("and prepare no model are warned, once each", async () => {
+    const { code, stderr } = await launch({ options: workers(2), script: program("unprepared") });
+    assert.equal(code, 0, stderr);
+    assert.equal(stderr.match(/backward before a model was prepared: each of the 2 workers trains a model of its own/g)?.length, 2);
+  });
 });
 
 it("saveModel writes weights and config once, for all to read", async () => {

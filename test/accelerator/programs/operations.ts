@@ -1,6 +1,7 @@
 // Everything an Accelerator offers without a model, asserted by every worker itself. Ends with "ok" from the main process.
 import assert from "node:assert/strict";
-import { Accelerator, DataLoader, tensor } from "accelerate-ts";
+import { Accelerator, DataLoader, SGD, tensor } from "accelerate-ts";
+import { Linear, type Parameter } from "accelerate-ts/nn";
 
 await using accelerator = new Accelerator({ seed: 1 });
 const { processIndex: rank, numProcesses: world } = accelerator;
@@ -58,6 +59,25 @@ const padded = await accelerator.padAcrossProcesses(tensor(rank === 0 ? [...rank
 assert.deepEqual(await padded.toArray(), rank === 0 ? [...ranks, world] : world > 1 ? [...ranks, -1] : ranks);
 const front = await accelerator.padAcrossProcesses(tensor([Array.from({ length: rank + 1 }, () => 5)]), { dim: -1, padFirst: true });
 assert.deepEqual(await front.toArray(), [Array.from({ length: world }, (_, i) => (i < world - rank - 1 ? 0 : 5))]);
+
+for (const dtype of ["float16", "bfloat16"] as const) {
+  const half = await accelerator.padAcrossProcesses(tensor(rank === 0 ? [1, 2] : [1], { dtype }), { padIndex: -1.5 });
+  assert.deepEqual(await half.toArray(), rank === 0 ? [1, 2] : [1, -1.5]);
+}
+// What cannot be is refused on every worker, also where there is nothing to do.
+await assert.rejects(accelerator.padAcrossProcesses(tensor([1], { dtype: "int64" }), { padIndex: 0.5 }), { code: "ERR_DTYPE" });
+await assert.rejects(accelerator.padAcrossProcesses(tensor([1], { dtype: "uint8" }), { padIndex: -1 }), { code: "ERR_DTYPE" });
+await assert.rejects(accelerator.reduce(tensor([1]), "min" as "max"), /there is no reduction "min": one of sum, mean, max, none/);
+await assert.rejects(
+  accelerator.splitBetweenProcesses({ a: [1] } as unknown as number[], (part) => part),
+  /splitBetweenProcesses takes a list/,
+);
+const layer = new Linear(1, 1);
+await assert.rejects(
+  accelerator.prepare([layer, new SGD(layer.parameters(), { lr: 1 })]),
+  /argument 1 is a list of objects to prepare: .*prepare\(\.\.\.list\)/,
+);
+await assert.rejects(accelerator.clipGradNorm(layer as unknown as Parameter[], 1), /give model\.parameters\(\)/);
 
 // Objects.
 assert.deepEqual(
