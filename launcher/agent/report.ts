@@ -1,5 +1,7 @@
 // A failed job in words: who failed first and how, where, who followed, where to read more.
+import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { packageRoot } from "../../src/package-root.js";
 import type { Failure, Verdict } from "../../src/control/index.js";
 
 export interface ReportPlace {
@@ -21,14 +23,41 @@ export const secondsText = (ms: number): string => `${(ms / 1000).toFixed(ms < 1
 const MAX_FRAMES = 12;
 const MAX_MESSAGE = 4000;
 
+/** Where this library's own code lies, compiled or named by its source maps. */
+const library = ["src", join("dist", "src")].map((folder) => join(packageRoot(), folder, "/"));
+const ours = (line: string): boolean => library.some((folder) => line.includes(folder));
+
+/** Of runs of this library's frames only the first is shown: what the user wrote must be seen. */
+function folded(frames: readonly string[]): string[] {
+  const kept: string[] = [];
+  let hidden = 0;
+  const say = () => {
+    if (hidden > 0) kept.push(`... ${hidden} more of accelerate-ts`);
+    hidden = 0;
+  };
+  for (const [i, line] of frames.entries()) {
+    if (ours(line) && i > 0 && ours(frames[i - 1]!)) hidden++;
+    else {
+      say();
+      kept.push(line);
+    }
+  }
+  say();
+  return kept;
+}
+
 /** A stack without Node's own frames, with paths as the user wrote them. */
 export function readableStack(stack: string, cwd: string): string[] {
-  const lines = stack
+  const raw = stack.split("\n");
+  const isFrame = (line: string) => /^\s+at /.test(line);
+  const inside = raw.filter((line) => isFrame(line) && !/\((node:|internal\/)|at node:/.test(line));
+  const lines = [...raw.filter((line) => !isFrame(line)), ...folded(inside)]
+    .join("\n")
     .replaceAll(`${pathToFileURL(cwd).href}/`, "")
     .replaceAll(`${cwd}/`, "")
     .split("\n");
-  const frames = lines.filter((line) => /^\s+at /.test(line));
-  const kept = frames.filter((line) => !/\((node:|internal\/)|at node:/.test(line)).map((line) => line.trimStart());
+  const frames = lines.filter((line) => isFrame(line) || /^\.\.\. \d+ more of accelerate-ts$/.test(line));
+  const kept = frames.map((line) => line.trimStart());
   const head = lines
     .filter((line) => !frames.includes(line))
     .join("\n")

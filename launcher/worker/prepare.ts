@@ -4,6 +4,8 @@ import { reportFailure } from "../../src/control/report.js";
 import { bindToCores, dieWithParent } from "../../src/runtime/process.js";
 import { isStop, workerFailure } from "./failure.js";
 
+/** Frames of a stack: those of this library must not push the user's out. */
+const FRAMES = 40;
 /** As of a program that Ctrl-C has ended. */
 const STOPPED = 130;
 /** Without the addon: how often the worker looks for its launcher. */
@@ -45,6 +47,7 @@ export function prepareWorker(): void {
   stayOnCores(env.ACCELERATE_TS_CORES);
   writeAtOnce(process.stdout);
   writeAtOnce(process.stderr);
+  Error.stackTraceLimit = Math.max(Error.stackTraceLimit, FRAMES);
   const settings = configuredWorker();
   if (settings?.controlFd === undefined) return;
   process.on("uncaughtExceptionMonitor", (error) => {

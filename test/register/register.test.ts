@@ -63,3 +63,16 @@ test("JSON modules, named imports of CommonJS and files with a byte order mark r
   const { stdout, stderr } = run(join(folder, "main.ts"), "--no-warnings");
   assert.deepEqual({ stdout, stderr }, { stdout: "7 4\n", stderr: "" });
 });
+
+test("JavaScript that declares resources runs, with its own lines; other JavaScript is left as it is", async (t) => {
+  const folder = await folderOf(t, {
+    "package.json": '{ "type": "module" }',
+    "held.mjs": 'export class Held { async [Symbol.asyncDispose]() { console.log("disposed"); } }\n',
+    "main.js":
+      'import { Held } from "./held.mjs";\nconst text = "x";\nawait using held = new Held();\nconsole.log(typeof held, text);\nthrow new RangeError("line five");\n',
+  });
+  const { stdout, stderr, status } = run(join(folder, "main.js"));
+  assert.equal(stdout, "object x\ndisposed\n");
+  assert.equal(status, 1);
+  assert.match(stderr, /main\.js:5:/);
+});
