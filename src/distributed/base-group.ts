@@ -68,6 +68,9 @@ export abstract class BaseGroup implements ProcessGroup {
   protected abstract depart(failed: boolean, reason: string): void;
   abstract status(): readonly RankStatus[];
 
+  /** The fault that has ended the group, also while this rank is not in a call. */
+  abstract faultNow(): CollectiveFault | undefined;
+
   /** The name of this rank in messages. */
   protected get name(): number {
     return this.settings.jobRanks[this.rank]!;

@@ -7,7 +7,7 @@ import { FaultLink } from "./fault-link.js";
 import { createGlooGroup } from "./gloo/create-gloo-group.js";
 import { loadGloo } from "./gloo/native-gloo.js";
 import { createHierarchicalGroup } from "./hierarchical/create-hierarchical-group.js";
-import type { ProcessGroup, SharedMemory, World } from "./process-group.js";
+import type { ProcessGroup, World } from "./process-group.js";
 import { createShmGroup } from "./shm/create-shm-group.js";
 import { SingleGroup } from "./single-group.js";
 import { singleWorld } from "./single-world.js";
@@ -33,25 +33,24 @@ export interface WorldOptions {
  */
 export async function createWorld(options: WorldOptions): Promise<World> {
   const { assignment, store, name, native, ...rest } = options;
-  checkAssignment(assignment);
   const { rank, worldSize, host, hosts, hostOfRank, address } = assignment;
+  checkAssignment(assignment);
   if (worldSize === 1) return singleWorld();
   const ranksOf = (which: number): readonly number[] => hostOfRank.flatMap((of, index) => (of === which ? [index] : []));
   const here = ranksOf(host);
   const common = { ...rest, store };
   const withNative = native === undefined ? {} : { native };
-  const createLocal = (): Promise<ProcessGroup & SharedMemory> =>
-    createShmGroup({ ...common, ...withNative, rank: here.indexOf(rank), size: here.length, jobRanks: here, name: `${name}/host/${host}` });
+  const single = () => new SingleGroup({ jobRank: rank, ...withNative });
+  const within = () => createShmGroup({ ...common, ...withNative, rank: here.indexOf(rank), size: here.length, jobRanks: here, name: `${name}/host/${host}` });
+  const speakers = Array.from({ length: hosts }, (_, which) => ranksOf(which)[0]!);
+  const between = () => createGlooGroup({ ...common, rank: host, size: hosts, jobRanks: speakers, address, name: `${name}/hosts` });
+
   if (hosts === 1) {
-    const group = await createLocal();
+    const group = await within();
     return world({ group, local: group, cross: undefined, hosts });
   }
-  const leaders = Array.from({ length: hosts }, (_, which) => ranksOf(which)[0]!);
-  const createCross = (): Promise<Awaited<ReturnType<typeof createGlooGroup>>> =>
-    createGlooGroup({ ...common, rank: host, size: hosts, jobRanks: leaders, address, name: `${name}/hosts` });
-  const single = (): SingleGroup => new SingleGroup({ jobRank: rank, ...withNative });
-  if (worldSize === hosts) {
-    const group = await createCross();
+  if (hosts === worldSize) {
+    const group = await between();
     return world({ group, local: single(), cross: group, hosts });
   }
   const made: ProcessGroup[] = [];
@@ -61,10 +60,10 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   };
   try {
     // First, so that a host without gloo says so at once: its speaker to the other hosts, the others to their users.
-    if (leaders[host] !== rank) loadGloo();
-    const cross = leaders[host] === rank ? keep(await createCross()) : undefined;
-    const local = keep(here.length === 1 ? single() : await createLocal());
-    const group = await createHierarchicalGroup({ ...common, ...withNative, rank, hostOfRank, address, name: `${name}/all` });
+    if (speakers[host] !== rank) loadGloo();
+    const cross = speakers[host] === rank ? keep(await between()) : undefined;
+    const local = keep(here.length === 1 ? single() : await within());
+    const group = keep(await createHierarchicalGroup({ ...common, ...withNative, rank, hostOfRank, address, name: `${name}/all` }));
     return world({ group, local, cross, hosts }, cross && new FaultLink([group, cross, local]));
   } catch (error) {
     await endAll(made, error);

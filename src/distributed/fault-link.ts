@@ -4,7 +4,7 @@ import type { ProcessGroup } from "./process-group.js";
 
 export interface LinkedGroup extends Pick<ProcessGroup, "abort"> {
   /** The fault that has ended the group, also while this rank is not in a call. */
-  faultNow?(): CollectiveFault | undefined;
+  faultNow(): CollectiveFault | undefined;
   /** While this is on, faults are noticed also between collectives. */
   attend?(on: boolean): void;
 }
@@ -24,7 +24,7 @@ export class FaultLink {
 
   #look(): void {
     for (const group of this.#groups) {
-      const fault = group.faultNow?.();
+      const fault = group.faultNow();
       if (fault === undefined) continue;
       clearInterval(this.#timer);
       for (const other of this.#groups) other.abort(fault);

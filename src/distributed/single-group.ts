@@ -91,6 +91,10 @@ export class SingleGroup implements ProcessGroup, SharedMemory {
     if (!this.#closed) this.#fault ??= fault;
   }
 
+  faultNow(): CollectiveFault | undefined {
+    return this.#fault;
+  }
+
   status(): readonly RankStatus[] {
     const gone = this.#closed ? { gone: true } : {};
     return [this.#last.sequence === 0 ? { ...this.#last, ...gone } : { ...this.#last, forMs: performance.now() - this.#since, ...gone }];

@@ -100,3 +100,13 @@ export async function untilItEnds(
   const data = { dtype: "float32", data: new Float32Array(args.count) } as const;
   return endOf(group, () => (args.count === 0 ? group.barrier() : group.allReduce(data, "sum")));
 }
+
+/** Everybody waits in another group: rank 3 is missing in its host's, so its speaker does not come between the hosts, so rank 0 does not come to its own host's. */
+export async function apart(context: RankContext, placement: Placement): Promise<Ended | undefined> {
+  const world = await worldOf(context, placement);
+  await world.group.barrier();
+  context.tell("going");
+  if (context.rank === 3) return new Promise(() => {});
+  const group = context.rank === 0 ? world.cross! : world.local;
+  return endOf(group, () => group.barrier());
+}

@@ -33,7 +33,7 @@ export class HierarchicalGroup extends BaseGroup {
   }
 
   faultNow(): CollectiveFault | undefined {
-    return this.fault ?? this.#parts.cross?.faultNow() ?? this.#parts.local.faultNow?.();
+    return this.fault ?? this.#parts.cross?.faultNow() ?? this.#parts.local.faultNow();
   }
 
   status(): readonly RankStatus[] {

@@ -40,6 +40,10 @@ export class ShmGroup extends BaseGroup implements SharedMemory {
     return allocation.memory!;
   }
 
+  faultNow(): CollectiveFault | undefined {
+    return this.fault ?? (this.#last ? undefined : this.#native.fault(this.#handle));
+  }
+
   status(): readonly RankStatus[] {
     return this.#last ?? statusOf(this.#native.look(this.#handle), this.settings.jobRanks);
   }

@@ -80,8 +80,9 @@ class Group {
   struct Peer {
     bool dead = false;
     bool silent = false;
-    // Since when it has answered nothing.
+    // Since when it owes an answer, and what it had answered to by then.
     std::optional<Clock::time_point> silentSince;
+    uint64_t answered = 0;
     // The number of the last collective that it has finished, once it has said that it goes.
     std::optional<uint64_t> left;
     std::string leftReason;

@@ -83,12 +83,13 @@ void Group::listen() {
     Notice notice;
     const Lines::News news = lines_.hear(rank, notice);
     if (news == Lines::News::kNone && !asksForSilence) continue;
-    const bool quiet = asksForSilence && mesh_.silent(rank, 2 * kSilenceTick);
+    const Mesh::Answers answers = asksForSilence ? mesh_.answers(rank) : Mesh::Answers{};
     const std::lock_guard<std::mutex> lock(mutex_);
     Peer& peer = peers_[rank];
-    if (asksForSilence && !quiet) peer.silentSince.reset();
-    if (quiet && !peer.silentSince) peer.silentSince = now;
-    const bool silent = peer.silentSince && now - *peer.silentSince >= kSilence - 2 * kSilenceTick;
+    if (asksForSilence && (!answers.owed || answers.bytes != peer.answered)) peer.silentSince.reset();
+    if (asksForSilence && answers.owed && !peer.silentSince) peer.silentSince = now;
+    if (asksForSilence) peer.answered = answers.bytes;
+    const bool silent = peer.silentSince && now - *peer.silentSince >= kSilence;
     if (news == Lines::News::kNotice && notice.kind == Notice::Kind::kFault && !fault_) fault_ = faultOf(notice);
     if (news == Lines::News::kNotice && notice.kind == Notice::Kind::kLeave) {
       peer.left = notice.sequence;

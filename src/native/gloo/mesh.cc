@@ -10,8 +10,8 @@
 #include <gloo/transport/tcp/address.h>
 #include <gloo/transport/tcp/device.h>
 #include <linux/sockios.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -175,13 +175,13 @@ void Mesh::drain(std::chrono::steady_clock::time_point deadline) noexcept {
   }
 }
 
-bool Mesh::silent(int peer, std::chrono::milliseconds limit) const noexcept {
+Mesh::Answers Mesh::answers(int peer) const noexcept {
   const std::lock_guard<std::mutex> lock(mutex_);
   tcp_info info = {};
   socklen_t length = sizeof(info);
-  if (sockets_[peer] < 0 || getsockopt(sockets_[peer], IPPROTO_TCP, TCP_INFO, &info, &length) != 0) return false;
-  // Where not even the own side of the cable works, nothing counts as sent; then there are unanswered probes.
-  return (info.tcpi_unacked > 0 || info.tcpi_probes >= 3) && info.tcpi_last_ack_recv > limit.count();
+  if (sockets_[peer] < 0 || getsockopt(sockets_[peer], IPPROTO_TCP, TCP_INFO, &info, &length) != 0) return {};
+  // Where not even the own end of the cable works, nothing counts as sent; then there are unanswered probes.
+  return {info.tcpi_unacked > 0 || info.tcpi_probes >= 3, info.tcpi_bytes_acked};
 }
 
 }  // namespace accelerate_ts

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
@@ -42,9 +43,12 @@ class Mesh {
   void cut() noexcept;
   // Tells the peers that nothing more comes, and waits until their systems have all that was written, or the deadline.
   void drain(std::chrono::steady_clock::time_point deadline) noexcept;
-  // Data is under way to the peer, and its host has answered nothing for this long. A stopped process is not silent: its system answers. True for a moment when a word follows a
-  // long rest: to be asked again.
-  bool silent(int peer, std::chrono::milliseconds limit) const noexcept;
+  // What the peer's system has answered to so far, and whether an answer is owed. A stopped process owes none: its system answers.
+  struct Answers {
+    bool owed = false;
+    uint64_t bytes = 0;
+  };
+  Answers answers(int peer) const noexcept;
 
  private:
   void adoptSockets(const std::vector<Address>& theirs);
