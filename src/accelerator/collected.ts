@@ -1,79 +1,92 @@
-// Who has a gradient of which parameter: told to each other once per step.
+// Who has a gradient of which parameter: told to each other before gradients are used.
 import type { CollectiveOptions, World } from "../distributed/index.js";
-import type { ArenaSegment, ParameterArena } from "../tensor/index.js";
+import type { ParameterArena } from "../tensor/index.js";
 import type { Placement } from "./placement.js";
 import { shareOf } from "./shares.js";
+import type { Treatment } from "./treatment.js";
 
 export interface Presence {
   /** By arena: bit r says that local rank r has a gradient of the segment. */
   readonly contributors: ReadonlyMap<ParameterArena, readonly number[]>;
   /** By arena: whether any worker of the job has one. Of one worker alone, the segments say so themselves. */
   readonly any: ReadonlyMap<ParameterArena, readonly boolean[]>;
-  /** By arena: whether any worker has written it since the last time. */
-  readonly written: ReadonlyMap<ParameterArena, readonly boolean[]>;
   /** By arena: the part that this worker adds up and updates. */
   readonly shares: ReadonlyMap<ParameterArena, { readonly begin: number; readonly end: number }>;
+  /** What it was worked out from: a byte per worker and parameter. */
+  readonly told: Uint8Array;
 }
-/** One worker alone knows the rest. */
-export const presenceAlone = (arenas: readonly { readonly arena: ParameterArena }[], isNew: (segment: ArenaSegment) => boolean): Presence => ({
-  contributors: new Map(),
-  any: new Map(),
-  written: new Map(arenas.map(({ arena }) => [arena, arena.segments.map(isNew)])),
-  shares: new Map(),
-});
+/** One worker alone knows it all. */
+export const alone: Presence = { contributors: new Map(), any: new Map(), shares: new Map(), told: new Uint8Array(0) };
 
-/** What the workers know of each other's gradients. */
-export interface Collected extends Presence {
-  /** Micro-batches in the gradients. */
-  readonly divisor: number;
-}
-
-export const ranksOf = (size: number): number[] => Array.from({ length: size }, (_, rank) => rank);
-
-/** What goes round beside it: bits, or-ed over all workers. */
+/** What goes round beside it. */
 export interface News {
-  /** See ExchangeOptions. */
+  /** Bits, or-ed over all workers; see ExchangeOptions. */
   readonly wishes: number;
   /** A worker has parameters that have no place yet. */
   readonly grown: boolean;
 }
 
+export const ranksOf = (size: number): number[] => Array.from({ length: size }, (_, rank) => rank);
+
 /** Bits of a parameter: it has a gradient, which was written since the last time. */
 const [present, fresh] = [1, 2];
 
-/** A collective: a byte per parameter and worker, and two bytes of news. When it returns, no worker reads or writes gradients or parameters any more. */
+/**
+ * A collective: a byte per parameter and worker, and two bytes of news. When it returns, no worker reads or writes gradients or parameters any more. `before`, what came out the last time, comes
+ * out again when nothing has changed. `written`: by arena, not 0 for what some worker has written since the last time.
+ */
 export async function tellPresence(
-  { group, local }: World,
-  { arenas, localRanks }: Placement,
-  { wishes, grown, isNew }: News & { isNew(segment: ArenaSegment): boolean },
+  world: World,
+  placement: Placement,
+  { wishes, grown, treatment, before }: News & { readonly treatment: Treatment; readonly before: Presence | undefined },
   options: CollectiveOptions,
-): Promise<{ readonly presence: Presence; readonly news: News }> {
-  const told = arenas.flatMap(({ arena }) => arena.segments.map((s) => Number(s.hasGrad) * present + Number(isNew(s)) * fresh));
-  const own = Uint8Array.from([...told, wishes, Number(grown)]);
-  const all = new Uint8Array(own.length * group.size);
-  await group.allGather({ dtype: "uint8", data: own }, { dtype: "uint8", data: all }, options);
+): Promise<{ readonly presence: Presence; readonly written: ReadonlyMap<ParameterArena, Uint8Array>; readonly news: News }> {
+  const { arenas } = placement;
+  const count = arenas.reduce((sum, { arena }) => sum + arena.segments.length, 0);
+  const length = count + 2;
+  const own = new Uint8Array(length);
+  let at = 0;
+  for (const { arena } of arenas) {
+    const seen = treatment.seen(arena);
+    for (const s of arena.segments) own[at++] = (s.hasGrad ? present : 0) | (s.writes !== (seen[s.index] ?? 0) ? fresh : 0);
+  }
+  own.set([wishes, Number(grown)], count);
+  const all = new Uint8Array(length * world.group.size);
+  await world.group.allGather({ dtype: "uint8", data: own }, { dtype: "uint8", data: all }, options);
+
+  const somewhere = new Uint8Array(length);
+  for (let i = 0; i < all.length; i++) somewhere[i % length]! |= all[i]!;
+  const told = all.filter((_, i) => i % length < count).map((byte) => byte & present);
+  const written = new Map<ParameterArena, Uint8Array>();
+  at = 0;
+  for (const { arena } of arenas) {
+    const bits = somewhere.subarray(at, at + arena.segments.length);
+    written.set(
+      arena,
+      bits.map((b) => b & fresh),
+    );
+    at += arena.segments.length;
+  }
+  const presence = before && Buffer.compare(before.told, told) === 0 ? before : presenceOf(told, count, world, placement);
+  return { presence, written, news: { wishes: somewhere[count]!, grown: somewhere[count + 1] !== 0 } };
+}
+
+function presenceOf(told: Uint8Array, count: number, { group, local }: World, { arenas, localRanks }: Placement): Presence {
   const ranks = ranksOf(group.size);
   const contributors = new Map<ParameterArena, readonly number[]>();
   const any = new Map<ParameterArena, readonly boolean[]>();
-  const written = new Map<ParameterArena, readonly boolean[]>();
   const shares = new Map<ParameterArena, { readonly begin: number; readonly end: number }>();
   let at = 0;
-  const said = (rank: number, i: number): number => all[rank * own.length + at + i]!;
-  const somewhere = (i: number): number => ranks.reduce((bits, rank) => bits | said(rank, i), 0);
   for (const { arena } of arenas) {
-    const bits = arena.segments.map((_, i) => somewhere(i));
-    const has = bits.map((b) => (b & present) !== 0);
+    const says = (rank: number, i: number): number => told[rank * count + at + i]!;
+    const has = arena.segments.map((_, i) => ranks.some((rank) => says(rank, i) !== 0));
     contributors.set(
       arena,
-      arena.segments.map((_, i) => localRanks.reduce((sum, rank, r) => sum + (said(rank, i) & present) * 2 ** r, 0)),
+      arena.segments.map((_, i) => localRanks.reduce((sum, rank, r) => sum + says(rank, i) * 2 ** r, 0)),
     );
     any.set(arena, has);
-    written.set(
-      arena,
-      bits.map((b) => (b & fresh) !== 0),
-    );
     shares.set(arena, shareOf(arena, has, { rank: local.rank, size: local.size }));
     at += arena.segments.length;
   }
-  return { presence: { contributors, any, written, shares }, news: { wishes: somewhere(0), grown: somewhere(1) !== 0 } };
+  return { contributors, any, shares, told };
 }

@@ -15,7 +15,7 @@ import {
   type ParameterArena,
 } from "../tensor/index.js";
 import type { Accumulation } from "./accumulation.js";
-import { type Collected, type News, type Presence, presenceAlone, ranksOf, tellPresence } from "./collected.js";
+import { alone, type Presence, ranksOf, tellPresence } from "./collected.js";
 import { combineNorms, scaleNorm } from "./norms.js";
 import type { PlacedArena, Placement } from "./placement.js";
 import { Treatment } from "./treatment.js";
@@ -28,6 +28,17 @@ export interface ExchangeOptions {
   readonly wishes?: { mine(): number; agreed(all: number): void };
   /** A step was made, on every worker. */
   readonly onStep?: () => void;
+}
+
+/** What the workers know of each other's gradients. */
+interface Collected extends Presence {
+  /** Micro-batches in the gradients. */
+  readonly divisor: number;
+}
+/** `written`: there was a backward since the last time, somewhere. */
+interface Found {
+  readonly presence: Presence;
+  readonly written: boolean;
 }
 
 /**
@@ -45,7 +56,10 @@ export class WorkerExchange implements GradientExchange {
   readonly #wishes: ExchangeOptions["wishes"];
   readonly #onStep: ExchangeOptions["onStep"];
   readonly #treatment = new Treatment();
+  #presence: Presence | undefined;
   #collected: Collected | undefined;
+  /** Of one worker alone: how many gradients had been written when they were last looked at. */
+  #writes = 0;
 
   constructor({ world, placement, accumulation, wishes, onStep }: ExchangeOptions) {
     this.#world = world;
@@ -60,7 +74,7 @@ export class WorkerExchange implements GradientExchange {
     return !this.#accumulation.syncs;
   }
   scales(segment: ArenaSegment): boolean {
-    return this.#accumulation.divisor !== 1 || (this.#treatment.clips.has(segment) && !this.#treatment.isNew(segment));
+    return this.#accumulation.divisor !== 1 || this.#treatment.factor(segment) !== 1;
   }
 
   async step(update: (gradients: CollectedGradients) => Promise<void>): Promise<void> {
@@ -100,8 +114,7 @@ export class WorkerExchange implements GradientExchange {
   async scale(parameters: readonly Parameter[], factor: number): Promise<void> {
     await defaultExecutor().exclusive(async () => {
       // Right behind the norm, which the factor was worked out from: nobody has to be asked again.
-      const { clips } = this.#treatment;
-      for (const s of segmentsOf(parameters)) clips.set(s, factor * (clips.get(s) ?? 1));
+      for (const s of segmentsOf(parameters)) this.#treatment.scale(s, factor);
     });
   }
 
@@ -180,23 +193,37 @@ export class WorkerExchange implements GradientExchange {
    * all decide that alike, whatever else one of them has done meanwhile.
    */
   async #collect(options: CollectiveOptions): Promise<Collected> {
-    const own: News = { wishes: this.#wishes?.mine() ?? 0, grown: this.#placement.grown };
-    let { presence, news } = await this.#tell(own, options);
-    if (news.grown) {
-      await this.#placement.place({ late: true }, options);
-      ({ presence } = await this.#tell(own, options));
-    }
-    this.#wishes?.agreed(news.wishes);
-    for (const [arena, written] of presence.written) this.#treatment.settle(arena, written);
-    const written = [...presence.written.values()].some((list) => list.includes(true));
+    const { presence, written } = this.distributed ? await this.#tell(options) : await this.#look(options);
     const divisor = written || !this.#collected ? this.#accumulation.divisor : this.#collected.divisor;
     this.#collected = { ...presence, divisor };
     return this.#collected;
   }
-  async #tell(news: News, options: CollectiveOptions): Promise<{ readonly presence: Presence; readonly news: News }> {
-    const isNew = (s: ArenaSegment): boolean => this.#treatment.isNew(s);
-    if (!this.distributed) return { presence: presenceAlone(this.#placement.arenas, isNew), news };
-    return tellPresence(this.#world, this.#placement, { ...news, isNew }, options);
+  async #tell(options: CollectiveOptions): Promise<Found> {
+    const tell = () => {
+      const news = { wishes: this.#wishes?.mine() ?? 0, grown: this.#placement.grown };
+      return tellPresence(this.#world, this.#placement, { ...news, treatment: this.#treatment, before: this.#presence }, options);
+    };
+    let all = await tell();
+    if (all.news.grown) {
+      await this.#placement.place({ late: true }, options);
+      all = await tell();
+    }
+    this.#wishes?.agreed(all.news.wishes);
+    this.#presence = all.presence;
+    let written = false;
+    for (const [arena, bits] of all.written) if (this.#treatment.settle(arena, bits)) written = true;
+    return { presence: all.presence, written };
+  }
+  /** One worker has nobody to ask. */
+  async #look(options: CollectiveOptions): Promise<Found> {
+    const { grown } = this.#placement;
+    if (grown) await this.#placement.place({ late: true }, options);
+    this.#wishes?.agreed(this.#wishes.mine());
+    let writes = 0;
+    for (const { arena } of this.#placement.arenas) for (const s of arena.segments) writes += s.writes;
+    const written = grown || writes !== this.#writes;
+    this.#writes = writes;
+    return { presence: alone, written };
   }
   /** Whether gradients of an arena lie in its reduced one. */
   #isReduced(arena: ParameterArena, { any }: Collected): boolean {
@@ -235,12 +262,11 @@ export class WorkerExchange implements GradientExchange {
 
   #view(collected: Collected): CollectedGradients {
     const factor = this.distributed ? 1 : 1 / collected.divisor;
-    const { clips } = this.#treatment;
     const reducedArenas = new Set(this.#placement.arenas.flatMap(({ arena }) => (this.#isReduced(arena, collected) ? [arena] : [])));
     return {
       has: (s) => collected.any.get(s.arena)?.[s.index] ?? s.hasGrad,
       contributors: (s) => (this.distributed && !reducedArenas.has(s.arena) ? (collected.contributors.get(s.arena)?.[s.index] ?? 0) : 1),
-      scale: (s) => factor * (clips.get(s) ?? 1),
+      scale: (s) => factor * this.#treatment.factor(s),
       share: (arena): ArenaShare => {
         if (!this.distributed) return { gradients: arena.grads, begin: 0, end: arena.grads.length };
         const { peers, reduced } = this.#placed(arena);

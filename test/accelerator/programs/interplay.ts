@@ -52,6 +52,26 @@ for (const [layer, before] of [
   assert.ok(moved > 0 && moved < 0.1, `moved by ${moved}`);
 }
 
+// Nor does a backward into another model undo it: one arena holds gradients that are reduced and gradients that are not.
+const [c, d] = [one.weight.values().slice(), two.weight.values().slice()];
+await accelerator.backward(one(x).sum());
+await accelerator.clipGradNorm(one.parameters(), 1);
+await accelerator.backward(two(x).sum());
+await first.step();
+await second.step();
+assert.ok(largest(one.weight.values(), c) < 0.1);
+assert.ok(largest(two.weight.values(), d) > 6.9);
+// It does into the same one: gradients as they are, as often as there was a backward.
+await accelerator.backward(one(x).sum());
+const e = one.weight.values().slice();
+await first.step();
+const moved = largest(one.weight.values(), e);
+assert.ok(Math.abs(moved - 14) < 1e-4, `moved by ${moved}`);
+first.zeroGrad();
+second.zeroGrad();
+const hashes = await accelerator.gatherObject([String([...one.weight.values().subarray(0, 100), ...two.weight.values().subarray(0, 100)])]);
+assert.equal(new Set(hashes).size, 1);
+
 // An optimizer that has made steps or was loaded before prepare: rank 0's state counts, and a worker that comes late does not bring back what was.
 const [plain, shared] = [make(), make()];
 shared.weight.set(plain.weight.values());
