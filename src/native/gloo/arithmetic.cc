@@ -77,22 +77,6 @@ N larger(N a, N b) {
   }
 }
 
-template <class F, bool IsMax>
-void pairwise(void* out, const void* a, const void* b, size_t count) {
-  using Item = typename F::Item;
-  auto* o = static_cast<Item*>(out);
-  const auto *x = static_cast<const Item*>(a), *y = static_cast<const Item*>(b);
-  for (size_t i = 0; i < count; i++) o[i] = F::store(IsMax ? larger(F::load(x[i]), F::load(y[i])) : add(F::load(x[i]), F::load(y[i])));
-}
-
-template <class F>
-void divide(void* data, size_t count, double divisor) {
-  using Number = typename F::Number;
-  auto* items = static_cast<typename F::Item*>(data);
-  const auto by = static_cast<Number>(divisor);
-  for (size_t i = 0; i < count; i++) items[i] = F::store(static_cast<Number>(F::load(items[i]) / by));
-}
-
 template <class F>
 void inOrder(void* out, const std::vector<const void*>& parts, size_t count, Reduce reduce, double divisor) {
   using Item = typename F::Item;
@@ -123,8 +107,7 @@ void inOrder(void* out, const std::vector<const void*>& parts, size_t count, Red
 
 template <class F>
 constexpr Arithmetic row(uint32_t dtype) {
-  using Number = typename F::Number;
-  return {dtype, sizeof(typename F::Item), std::is_same_v<typename F::Item, Number>, pairwise<F, false>, pairwise<F, true>, divide<F>, inOrder<F>};
+  return {dtype, sizeof(typename F::Item), inOrder<F>};
 }
 
 constexpr Arithmetic kTable[] = {

@@ -11,12 +11,6 @@ namespace accelerate_ts {
 struct Arithmetic {
   uint32_t dtype;
   size_t itemBytes;
-  // Two numbers of this type can be reduced without loss, so gloo's own algorithms apply.
-  bool pairwise;
-  // out = a op b; out may be a or b. gloo's signature.
-  void (*sum)(void* out, const void* a, const void* b, size_t count);
-  void (*max)(void* out, const void* a, const void* b, size_t count);
-  void (*divide)(void* data, size_t count, double divisor);
   // out = the reduction of the parts in their order; out may be one of them. divisor 0: none.
   void (*inOrder)(void* out, const std::vector<const void*>& parts, size_t count, Reduce reduce, double divisor);
 };

@@ -229,6 +229,11 @@ void Group::setFault(Fault fault) {
   faulty_.notify_all();
 }
 
+void Group::interrupt() noexcept {
+  lines_.interrupt();
+  collectives_.interrupt();
+}
+
 void Group::abort(Fault fault) {
   setFault(std::move(fault));
   bool connecting;
@@ -279,6 +284,7 @@ void Group::halt() {
   faulty_.notify_all();
   mesh_.cut();
   if (connecting) mesh_.giveUp();
+  interrupt();
   const std::lock_guard<std::mutex> lock(joining_);
   if (communicator_.joinable()) communicator_.join();
   if (watcher_.joinable()) watcher_.join();

@@ -96,6 +96,8 @@ class Group {
   void finishSmall(const Call& call);
   void fail(std::unique_lock<std::mutex>& lock, Work& work, const std::string& reason);
   void setFault(Fault fault);
+  // What gloo does not wake itself.
+  void interrupt() noexcept;
 
   void watch();
   void listen();

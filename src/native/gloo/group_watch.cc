@@ -63,6 +63,7 @@ void Group::watch() {
       lines_.flush(Clock::now() + kFarewell);
       if (orderly) mesh_.drain(Clock::now() + kDrain);
       mesh_.cut();
+      interrupt();
       lock.lock();
       told_ = true;
       faulty_.notify_all();

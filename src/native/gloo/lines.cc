@@ -33,6 +33,7 @@ Lines::Lines(std::shared_ptr<gloo::Context> context, int rank, int size) : conte
 Lines::~Lines() = default;
 
 void Lines::open() {
+  const std::lock_guard<std::mutex> lock(opening_);
   for (int peer = 0; peer < size_; peer++) {
     if (peer == rank_) continue;
     Line& line = *lines_[peer];
@@ -58,10 +59,10 @@ void Lines::exchange(const Header& header, const void* payload) {
   for (int peer = 0; peer < size_; peer++) {
     if (peer == rank_) continue;
     if (lines_[peer]->broken) throw gloo::IoException("the connection has ended");
-    lines_[peer]->in->waitRecv();
+    if (interrupted_ || !lines_[peer]->in->waitRecv()) throw gloo::IoException("interrupted");
   }
   for (int peer = 0; peer < size_; peer++) {
-    if (peer != rank_) lines_[peer]->out->waitSend();
+    if (peer != rank_ && (interrupted_ || !lines_[peer]->out->waitSend())) throw gloo::IoException("interrupted");
   }
 }
 
@@ -89,6 +90,16 @@ void Lines::release() {
   }
 }
 
+void Lines::interrupt() noexcept {
+  const std::lock_guard<std::mutex> lock(opening_);
+  interrupted_ = true;
+  for (const std::unique_ptr<Line>& line : lines_) {
+    if (!line || !line->in) continue;
+    line->in->abortWaitRecv();
+    line->out->abortWaitSend();
+  }
+}
+
 uint64_t Lines::arrived(int peer) const { return peek(lines_[peer]->inbox.header.sequence); }
 
 Header Lines::glimpse(int peer) const {
@@ -104,7 +115,8 @@ Lines::News Lines::hear(int peer, Notice& notice) {
     // A wait that is aborted beforehand returns at once, and throws where the connection has ended.
     line.notices->abortWaitRecv();
     line.notices->waitRecv();
-    if (peek(line.heard.kind) == Notice::Kind::kNone) return News::kNone;
+    // Whole once both ends of it are there.
+    if (peek(line.heard.kind) == Notice::Kind::kNone || peek(line.heard.end) != kNoticeEnd) return News::kNone;
     line.notices->waitRecv();
   } catch (const std::exception&) {
     line.dead = true;
@@ -112,6 +124,7 @@ Lines::News Lines::hear(int peer, Notice& notice) {
   }
   notice = line.heard;
   line.heard.kind = Notice::Kind::kNone;
+  line.heard.end = 0;
   try {
     line.notices->recv(peer, kNoticeSlot);
   } catch (const std::exception&) {
@@ -123,6 +136,7 @@ Lines::News Lines::hear(int peer, Notice& notice) {
 void Lines::tell(const Notice& notice) {
   Telling& telling = *tellings_.emplace_back(std::make_unique<Telling>());
   telling.notice = notice;
+  telling.notice.end = kNoticeEnd;
   for (int peer = 0; peer < size_; peer++) {
     if (peer == rank_ || lines_[peer]->dead) continue;
     try {

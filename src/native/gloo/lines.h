@@ -1,7 +1,9 @@
 // The small messages of a group, each way on each connection: headers of collectives (with the numbers, where they are few), and notices outside of collectives.
 #pragma once
+#include <atomic>
 #include <chrono>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "wire.h"
@@ -38,6 +40,8 @@ class Lines {
   std::vector<const Header*> headers() const;
   // Ready for the next exchange.
   void release();
+  // Any thread, once the connections are cut: the exchange that waits, throws.
+  void interrupt() noexcept;
 
   // Any thread: the number of the collective whose header has come from this peer and is not released; 0: none.
   uint64_t arrived(int peer) const;
@@ -69,6 +73,8 @@ class Lines {
   const int rank_;
   const int size_;
   Message outbox_;
+  std::atomic<bool> interrupted_{false};
+  std::mutex opening_;
   std::vector<std::unique_ptr<Line>> lines_;
   struct Telling {
     Notice notice;

@@ -59,7 +59,11 @@ struct Notice {
   int32_t ranks[64];
   char code[40];
   char message[2000];
+  // Last, and 0 in memory that waits for a notice.
+  uint64_t end;
 };
+static_assert(sizeof(Notice) == 2320, "nothing behind the end");
+constexpr uint64_t kNoticeEnd = 0x454e4421;
 
 Notice noticeOf(const Fault& fault);
 Fault faultOf(const Notice& notice);
