@@ -1,4 +1,5 @@
 // What all backends check before they send anything: arrays, reductions and options that no rank could carry out.
+import { constants } from "node:buffer";
 import { type DType, dtypes, isFloat, type TypedArray } from "../graph/dtype.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import type { CollectiveArray, CollectiveName, CollectiveOptions, ReduceOp } from "./process-group.js";
@@ -26,6 +27,9 @@ function checkArray(array: CollectiveArray, what: string): void {
     throw new ArgumentError(`${what} of ${array.dtype} is no ${info.array.name}`, { hint: `${array.dtype} numbers lie in a ${info.array.name}` });
   if (!(array.data.buffer instanceof ArrayBuffer))
     throw new ArgumentError(`${what} lies in a SharedArrayBuffer`, { hint: "collectives need an ArrayBuffer of their own until they are done" });
+  // Its memory may vanish while native threads still use it.
+  if ((array.data.buffer as { readonly resizable?: boolean }).resizable)
+    throw new ArgumentError(`${what} lies in a resizable ArrayBuffer`, { hint: "collectives need an ArrayBuffer of one size" });
 }
 
 function checkReduction(dtype: DType, op: ReduceOp): void {
@@ -80,6 +84,13 @@ export const barrierCall: CheckedCall = { op: "barrier", count: 0 };
 export function checkRoot(root: number, size: number): void {
   if (!Number.isInteger(root) || root < 0 || root >= size)
     throw new ArgumentError(`there is no rank ${root}`, { hint: `root is a rank of the group, 0 to ${size - 1}` });
+}
+
+/** Bytes of memory for all ranks; Node gives native code no larger ArrayBuffers (4 GiB in Node 20). */
+export function checkBytes(bytes: number): void {
+  if (Number.isInteger(bytes) && bytes >= 0 && bytes <= constants.MAX_LENGTH) return;
+  const hint = `give a whole number of bytes, ${constants.MAX_LENGTH} at most in one piece in Node ${process.versions.node}`;
+  throw new ArgumentError(`${bytes} bytes of shared memory`, { hint });
 }
 
 /** A number of milliseconds. */

@@ -9,6 +9,7 @@ import {
   checkAllGather,
   checkAllReduce,
   checkBroadcast,
+  checkBytes,
   checkReduceScatter,
   checkRoot,
   checkTimeout,
@@ -82,7 +83,7 @@ export class SingleGroup implements ProcessGroup, SharedMemory {
   }
 
   async allocate(bytes: number, options: CollectiveOptions = {}): Promise<ArrayBuffer> {
-    if (!Number.isSafeInteger(bytes) || bytes < 0) throw new ArgumentError(`${bytes} bytes of shared memory`, { hint: "give a whole number of bytes" });
+    checkBytes(bytes);
     this.#enter(barrierCall, options);
     return bytes === 0 ? new ArrayBuffer(0) : (this.#native ?? loadNative()).allocate(bytes);
   }

@@ -9,6 +9,8 @@ export interface SeenStall {
 }
 
 const leastMs = 20;
+/** Longer does not fit timers. */
+const mostMs = 2 ** 31 - 1;
 
 export class StallWatch {
   readonly #afterMs: number;
@@ -43,7 +45,7 @@ export class StallWatch {
   }
 
   #arm(ms: number): void {
-    this.#timer = setTimeout(() => this.#check(), Math.max(leastMs, ms)).unref();
+    this.#timer = setTimeout(() => this.#check(), Math.min(mostMs, Math.max(leastMs, ms))).unref();
   }
 
   #check(): void {

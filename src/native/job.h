@@ -56,8 +56,23 @@ class Job {
 // JS thread. The promise keeps the process alive until the job is settled. Jobs still queued when the environment ends are dropped unexecuted.
 Napi::Promise submit(Napi::Env env, std::unique_ptr<Job> job);
 
-// The same on a thread of its own for work that waits for other processes (collectives), so that runs and kernels go on meanwhile. It has no Parallel and computes
-// denormals exactly: what is sent must arrive as it was.
-Napi::Promise submitComm(Napi::Env env, std::unique_ptr<Job> job);
+class Lane;
+
+// The same on a thread of its own for work that waits for other processes (collectives), so that runs and kernels go on meanwhile. Each group has one: ranks must agree
+// on the order of the calls of a group only, not on that of two groups. It has no Parallel and computes denormals exactly: what is sent must arrive as it was.
+class CommLane {
+ public:
+  // JS thread, as all. The thread starts with the first job.
+  explicit CommLane(Napi::Env env);
+  // Ends the thread; to be called when no job is under way.
+  ~CommLane();
+  CommLane(const CommLane&) = delete;
+  CommLane& operator=(const CommLane&) = delete;
+
+  Napi::Promise submit(Napi::Env env, std::unique_ptr<Job> job) const;
+
+ private:
+  std::weak_ptr<Lane> lane_;  // the queue of the environment owns it, with what is left in it when that ends
+};
 
 }  // namespace accelerate_ts

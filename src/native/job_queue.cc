@@ -95,7 +95,12 @@ void Lane::halt() {
   if (thread_.joinable()) thread_.join();
 }
 
-JobQueue::JobQueue(Napi::Env env) : running_(true, done, this), making_(true, done, this), waiting_(false, done, this) {
+bool Lane::over() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return quit_ && queue_.empty() && !current_;
+}
+
+JobQueue::JobQueue(Napi::Env env) : running_(true, done, this), making_(true, done, this) {
   napi_create_threadsafe_function(env, nullptr, nullptr, Napi::String::New(env, "accelerate-ts jobs"), 0, 1, nullptr, nullptr, this, wakeJs, &wake_);
   napi_unref_threadsafe_function(env, wake_);
   // After the function above: hooks run last in, first out, and the threads must be gone before it is.
@@ -117,7 +122,22 @@ JobQueue::~JobQueue() {
 void JobQueue::halt() {
   running_.halt();
   making_.halt();
-  waiting_.halt();
+  std::vector<std::shared_ptr<Lane>> lanes;
+  {
+    std::lock_guard<std::mutex> lock(opening_);
+    halted_ = true;
+    lanes = opened_;
+  }
+  for (const std::shared_ptr<Lane>& lane : lanes) lane->halt();
+}
+
+std::shared_ptr<Lane> JobQueue::openLane() {
+  auto lane = std::make_shared<Lane>(false, done, this);
+  std::lock_guard<std::mutex> lock(opening_);
+  if (halted_) lane->halt();
+  opened_.erase(std::remove_if(opened_.begin(), opened_.end(), [](const std::shared_ptr<Lane>& other) { return other->over(); }), opened_.end());
+  opened_.push_back(lane);
+  return lane;
 }
 
 void JobQueue::done(void* queue, std::unique_ptr<Job> job) { static_cast<JobQueue*>(queue)->finish(std::move(job)); }
@@ -140,11 +160,13 @@ void JobQueue::haltAll() {
   for (JobQueue* queue : all.queues) queue->halt();
 }
 
-Napi::Promise JobQueue::submit(Napi::Env env, std::unique_ptr<Job> job, LaneName lane) {
+Napi::Promise JobQueue::submit(Napi::Env env, std::unique_ptr<Job> job, LaneName lane) { return submit(env, std::move(job), lane == LaneName::run ? running_ : making_); }
+
+Napi::Promise JobQueue::submit(Napi::Env env, std::unique_ptr<Job> job, Lane& lane) {
   job->deferred_ = std::make_unique<Napi::Promise::Deferred>(env);
   const Napi::Promise promise = job->deferred_->Promise();
   if (pending_++ == 0) napi_ref_threadsafe_function(env, wake_);
-  (lane == LaneName::run ? running_ : lane == LaneName::make ? making_ : waiting_).push(std::move(job));
+  lane.push(std::move(job));
   return promise;
 }
 
@@ -191,10 +213,21 @@ void JobQueue::settle(napi_env raw) {
 
 Napi::Promise submit(Napi::Env env, std::unique_ptr<Job> job) { return env.GetInstanceData<AddonData>()->jobs.submit(env, std::move(job), LaneName::run); }
 
-Napi::Promise submitComm(Napi::Env env, std::unique_ptr<Job> job) {
+CommLane::CommLane(Napi::Env env) {
   JobQueue& jobs = env.GetInstanceData<AddonData>()->jobs;
   jobs.listen(env);  // a group needs no runtime, so nobody else may have asked for the "exit" event
-  return jobs.submit(env, std::move(job), LaneName::comm);
+  lane_ = jobs.openLane();
+}
+
+CommLane::~CommLane() {
+  // Where the environment has ended there is none any more.
+  if (const std::shared_ptr<Lane> lane = lane_.lock()) lane->halt();
+}
+
+Napi::Promise CommLane::submit(Napi::Env env, std::unique_ptr<Job> job) const {
+  JobQueue& jobs = env.GetInstanceData<AddonData>()->jobs;
+  const std::shared_ptr<Lane> lane = lane_.lock();  // none: all was halted, and this is a listener of "exit"
+  return jobs.submit(env, std::move(job), lane ? *lane : *jobs.openLane());
 }
 
 }  // namespace accelerate_ts

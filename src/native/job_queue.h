@@ -19,10 +19,13 @@ class Lane {
   using Done = void (*)(void* context, std::unique_ptr<Job> job);
   // computes: its jobs get the pool's threads, and denormals are flushed as everywhere where models are computed.
   Lane(bool computes, Done done, void* context) : computes_(computes), done_(done), context_(context) {}
+  ~Lane() { halt(); }
 
   void push(std::unique_ptr<Job> job);
   // Any thread, no N-API, more than once: interrupts the job in execution and joins the thread. What was queued stays in the lane.
   void halt();
+  // Halted, and nothing is left in it.
+  bool over();
 
  private:
   void loop();
@@ -39,8 +42,8 @@ class Lane {
   std::mutex joining_;
 };
 
-// Runs and kernels share a lane; sessions are made on another, so that a program compiles while another runs; collectives wait on a third.
-enum class LaneName { run, make, comm };
+// Runs and kernels share a lane; sessions are made on another, so that a program compiles while another runs. Collectives have a lane per group.
+enum class LaneName { run, make };
 
 class JobQueue {
  public:
@@ -53,6 +56,9 @@ class JobQueue {
 
   // JS thread.
   Napi::Promise submit(Napi::Env env, std::unique_ptr<Job> job, LaneName lane);
+  Napi::Promise submit(Napi::Env env, std::unique_ptr<Job> job, Lane& lane);
+  // One that computes nothing; gone when it is halted, at the latest with this queue.
+  std::shared_ptr<Lane> openLane();
 
   void halt();
   static void haltAll();
@@ -69,7 +75,9 @@ class JobQueue {
 
   Lane running_;
   Lane making_;
-  Lane waiting_;
+  std::mutex opening_;
+  std::vector<std::shared_ptr<Lane>> opened_;
+  bool halted_ = false;
   napi_threadsafe_function wake_ = nullptr;
   size_t pending_ = 0;
   bool listening_ = false;

@@ -40,13 +40,19 @@ Napi::Value allocate(const Napi::CallbackInfo& info) {
 #endif
   }
   auto* mapping = new Mapping{address, length};
-  return Napi::ArrayBuffer::New(
-      env, data, bytes,
-      [](Napi::Env env, void*, Mapping* mapping) {
-        munmap(mapping->address, mapping->length);
-        delete mapping;
-      },
-      mapping);
+  // Not by Napi::ArrayBuffer::New: where Node refuses the size (over 4 GiB in Node 20) it runs the finalizer itself, and that wrapper frees its own part of it once more.
+  napi_value buffer;
+  const auto unmap = [](napi_env, void*, void* hint) {
+    const auto* mapping = static_cast<Mapping*>(hint);
+    munmap(mapping->address, mapping->length);
+    delete mapping;
+  };
+  if (napi_create_external_arraybuffer(env, data, bytes, unmap, mapping, &buffer) == napi_ok) return Napi::Value(env, buffer);
+  if (env.IsExceptionPending()) env.GetAndClearPendingException();
+  Napi::Error error = Napi::Error::New(env, "an arena of " + std::to_string(bytes) + " bytes is larger than this Node's ArrayBuffers for native code (buffer.constants.MAX_LENGTH)");
+  error.Set("code", Napi::String::New(env, "ERR_ARENA_MEMORY"));
+  error.ThrowAsJavaScriptException();
+  return env.Undefined();
 }
 
 void init(Napi::Env env, Napi::Object exports) { exports.Set("allocate", Napi::Function::New(env, allocate)); }

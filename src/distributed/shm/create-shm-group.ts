@@ -1,6 +1,7 @@
 // How the ranks of a host find their shared memory: rank 0 makes it, tells the others through the store, and closes the way in when all are there.
 import { AccelerateError, ArgumentError } from "../../errors.js";
 import { loadNative, type NativeBinding } from "../../native/binding.js";
+import { checkTimeout } from "../collective-checks.js";
 import { CollectiveError, type CollectiveFault } from "../errors.js";
 import type { StallEvent } from "../stall-watch.js";
 import type { Store } from "../store.js";
@@ -43,7 +44,8 @@ const failure = "failed: ";
  * @throws AccelerateError ERR_SHARED_MEMORY on every rank when one cannot make or open the memory; CollectiveError ERR_COLLECTIVE_TIMEOUT when ranks do not come.
  */
 export async function createShmGroup(options: ShmGroupOptions): Promise<ShmGroup> {
-  const { rank, size, name, store, timeoutMs = defaultTimeoutMs, reportAfterMs = defaultReportMs, onStall } = options;
+  const { rank, size, name, store, reportAfterMs = defaultReportMs, onStall } = options;
+  const timeoutMs = checkTimeout(options.timeoutMs, defaultTimeoutMs);
   const { jobRanks = Array.from({ length: size }, (_, index) => index) } = options;
   if (!Number.isInteger(size) || size < 1 || !Number.isInteger(rank) || rank < 0 || rank >= size || jobRanks.length !== size)
     throw new ArgumentError(`rank ${rank} of ${size} with the numbers ${jobRanks.join(", ")} is no member of a group`);
@@ -68,13 +70,15 @@ async function found({ native, jobRanks, store, name, timeoutMs }: Joining): Pro
     throw failed(jobRanks[0]!, reason, error);
   }
   const { group, file } = made;
+  const end = new AbortController();
+  const { signal } = end;
   try {
     await store.set(`${name}/memory`, bytes(file));
     const answers = await Promise.all(
       jobRanks
         .slice(1)
         .map(async (peer, index) =>
-          text(await store.get(`${name}/joined/${index + 1}`, { timeoutMs }).catch((cause: unknown) => absent(cause, peer, name, timeoutMs))),
+          text(await store.get(`${name}/joined/${index + 1}`, { timeoutMs, signal }).catch((cause: unknown) => absent(cause, peer, name, timeoutMs))),
         ),
     );
     const excuse = answers.findIndex((answer) => answer.startsWith(failure));
@@ -85,9 +89,11 @@ async function found({ native, jobRanks, store, name, timeoutMs }: Joining): Pro
     return group;
   } catch (error) {
     // The others wait for this rank in their join.
-    const { code, message, ranks } = error as AccelerateError & Partial<CollectiveFault>;
-    native.raise(group, code, message, ranks ?? []);
+    const { code, message, ranks } = error as Partial<AccelerateError & CollectiveFault>;
+    native.raise(group, code ?? "ERR_PEER_LOST", message ?? `rank ${jobRanks[0]} could not make the group: ${String(error)}`, ranks ?? []);
     native.release(group);
+    // Else the waits for the ranks that have not answered would hold the process until their time is over.
+    end.abort(error);
     throw error;
   }
 }
@@ -103,8 +109,8 @@ async function follow({ native, rank, jobRanks, store, name, timeoutMs }: Joinin
     await store.set(`${name}/joined/${rank}`, bytes(failure + reason));
     throw failed(jobRanks[rank]!, reason, error);
   }
-  await store.set(`${name}/joined/${rank}`, bytes("here"));
   try {
+    await store.set(`${name}/joined/${rank}`, bytes("here"));
     await join(native, group, timeoutMs);
   } catch (error) {
     native.release(group);

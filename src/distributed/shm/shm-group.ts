@@ -1,14 +1,11 @@
 // A group of processes of one host: collectives through shared memory, carried out by the comm thread in the order of the calls.
-import { AccelerateError, ArgumentError } from "../../errors.js";
+import { AccelerateError } from "../../errors.js";
 import { BaseGroup, type CallContext, type GroupSettings } from "../base-group.js";
-import type { CheckedCall } from "../collective-checks.js";
+import { type CheckedCall, checkBytes } from "../collective-checks.js";
 import type { CollectiveFault } from "../errors.js";
 import type { AllocateOptions, RankStatus, SharedMemory } from "../process-group.js";
 import type { SeenStall } from "../stall-watch.js";
 import { collectiveNames, dtypeNumber, dtypeOfNumber, type NativeGlimpse, type NativeShm, noNumber, reduceNumbers, type ShmHandle } from "./native-shm.js";
-
-/** More than any machine has, and still a whole number of bytes. */
-const mostBytes = 2 ** 46;
 
 /** A call whose result is memory. */
 interface Allocation extends CheckedCall {
@@ -33,8 +30,7 @@ export class ShmGroup extends BaseGroup implements SharedMemory {
   }
 
   async allocate(bytes: number, options: AllocateOptions = {}): Promise<ArrayBuffer> {
-    if (!Number.isInteger(bytes) || bytes < 0 || bytes > mostBytes)
-      throw new ArgumentError(`${bytes} bytes of shared memory`, { hint: "give a whole number of bytes" });
+    checkBytes(bytes);
     const allocation: Allocation = { op: "barrier", count: 0, bytes, reserve: options.reserve ?? true };
     await this.call(allocation, options);
     return allocation.memory!;

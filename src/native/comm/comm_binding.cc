@@ -19,7 +19,14 @@ namespace {
 
 using Handle = std::shared_ptr<Group>;
 
-Handle& groupOf(const Napi::Value& value) { return *value.As<Napi::External<Handle>>().Data(); }
+/// What JS holds: the group, and the thread on which its calls wait.
+struct Membership {
+  Handle group;
+  std::unique_ptr<CommLane> lane;
+};
+
+Membership& membershipOf(const Napi::Value& value) { return *value.As<Napi::External<Membership>>().Data(); }
+Handle& groupOf(const Napi::Value& value) { return membershipOf(value).group; }
 
 Napi::Value refuse(Napi::Env env, const std::string& code, const std::string& message) {
   Napi::Error error = Napi::Error::New(env, message);
@@ -91,8 +98,11 @@ class AllocateJob : public CallJob {
   }
   Napi::Value result(Napi::Env env) override {
     auto* memory = new Mapping(std::move(memory_));
-    return Napi::ArrayBuffer::New(
-        env, memory->data(), static_cast<size_t>(call.count), [](Napi::Env, void*, Mapping* mapping) { delete mapping; }, memory);
+    napi_value buffer = nullptr;
+    // As in memory.cc. A failure leaves a JS exception, which becomes the promise's.
+    napi_create_external_arraybuffer(
+        env, memory->data(), static_cast<size_t>(call.count), [](napi_env, void*, void* mapping) { delete static_cast<Mapping*>(mapping); }, memory, &buffer);
+    return Napi::Value(env, buffer);
   }
 
  private:
@@ -100,7 +110,8 @@ class AllocateJob : public CallJob {
 };
 
 Napi::Value handleOf(Napi::Env env, Handle group) {
-  return Napi::External<Handle>::New(env, new Handle(std::move(group)), [](Napi::Env, Handle* handle) { delete handle; });
+  auto* membership = new Membership{std::move(group), std::make_unique<CommLane>(env)};
+  return Napi::External<Membership>::New(env, membership, [](Napi::Env, Membership* held) { delete held; });
 }
 
 // create(names, window): { group, file }
@@ -139,8 +150,12 @@ Napi::Value attach(const Napi::CallbackInfo& info) {
   return handleOf(env, std::move(group));
 }
 
-// release(group): lets go of the memory once no call is under way; the handle is of no use afterwards
-void release(const Napi::CallbackInfo& info) { groupOf(info[0]).reset(); }
+// release(group), when no call is under way: ends the thread and lets go of the memory; the handle is of no use afterwards
+void release(const Napi::CallbackInfo& info) {
+  Membership& membership = membershipOf(info[0]);
+  membership.lane.reset();
+  membership.group.reset();
+}
 
 // closeFile(group)
 void closeFile(const Napi::CallbackInfo& info) { groupOf(info[0])->closeFile(); }
@@ -180,7 +195,7 @@ Napi::Value call(const Napi::CallbackInfo& info) {
   const bool known = call.op >= Op::allReduce && call.op <= Op::join && call.op != Op::allocate && (!reduces || reduceOf(call.dtype, call.reduce) != nullptr) &&
                      (call.op != Op::broadcast || (call.root >= 0 && static_cast<size_t>(call.root) < ranks)) && (needed == 0 || bytesOf(call.dtype) != 0);
   if (!fits || !known) return refuse(env, "ERR_ARGUMENT", "a collective whose arrays do not fit its call");
-  return submitComm(env, std::move(job));
+  return membershipOf(info[0]).lane->submit(env, std::move(job));
 }
 
 // allocate(group, bytes, sequence, timeoutMs, site, purpose, reserve): Promise<ArrayBuffer>
@@ -193,7 +208,7 @@ Napi::Value allocateMemory(const Napi::CallbackInfo& info) {
   copyText(info[4], job->call.site, kSiteChars);
   copyText(info[5], job->call.purpose, kPurposeChars);
   job->reserve = info[6].As<Napi::Boolean>();
-  return submitComm(info.Env(), std::move(job));
+  return membershipOf(info[0]).lane->submit(info.Env(), std::move(job));
 }
 
 // raise(group, code, message, ranks)

@@ -21,6 +21,8 @@ namespace {
 constexpr int crowdedYields = 2;
 // Between two looks at the processes of the peers: a death is seen within 100 ms.
 constexpr long napNs = 20 * kMillisecond;
+// A process that was stopped, or a machine that slept, has not waited meanwhile: more than this between two looks does not count.
+constexpr int64_t mostBetweenLooks = 1000 * kMillisecond;
 
 void pauseCpu() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -106,7 +108,7 @@ bool Group::await() {
   } else {
     for (int i = 0; i < crowdedYields && !allReached(stage); i++) sched_yield();
   }
-  int64_t looked = 0;
+  int64_t looked = 0, waited = 0, last = began;
   for (;;) {
     int missing = 0;
     while (missing < size_ && reached(missing, stage)) missing++;
@@ -115,10 +117,12 @@ bool Group::await() {
     const bool quiet = sleepOn(missing, stage);
     // A rank that posts often wakes often; the processes are looked at in their own time.
     const int64_t now = monotonic();
+    waited += std::min(now - last, mostBetweenLooks);
+    last = now;
     if (!quiet && now - looked < napNs && slot(missing).state.load(std::memory_order_acquire) == static_cast<uint32_t>(RankState::here)) continue;
     looked = now;
     Fault fault = trouble(stage);
-    if (fault.code.empty() && now - began >= timeout_ && !allReached(stage)) fault = timedOut(stage);
+    if (fault.code.empty() && waited >= timeout_ && !allReached(stage)) fault = timedOut(stage);
     if (fault.code.empty()) continue;
     // Ranks that differ are the reason why the missing one left or failed, if they do.
     const Fault differing = stage == first_ ? mismatch() : Fault{};
