@@ -46,7 +46,7 @@ export const faultFromMessage = (fault: Fault | undefined): CollectiveFault => (
   ranks: fault?.ranks ?? [],
 });
 
-export const isCollectiveCode = (code: string): code is CollectiveErrorCode => code in faultCodes;
+export const isCollectiveCode = (code: string): code is CollectiveErrorCode => Object.hasOwn(faultCodes, code);
 
 const limits = { name: 256, message: 64 << 10, code: 256, stack: 64 << 10 } as const;
 const cut = (text: string, length: number): string => (text.length > length ? `${text.slice(0, length)} ... (${text.length} characters)` : text);

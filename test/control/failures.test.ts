@@ -29,6 +29,15 @@ test("a symptom that is reported before its cause is not the first failure", () 
   assert.equal(exitCode, 128 + 9);
 });
 
+test("an error whose code is the name of what every object has is a failure like any other", () => {
+  const log = new FailureLog();
+  for (const [rank, code] of ["toString", "constructor", "__proto__"].entries()) {
+    const failure = log.error(rank, "a", { ...bug, code }, rank);
+    assert.equal(failure.symptom, false);
+    assert.equal(faultOf(failure, 3).code, "ERR_PEER_LOST");
+  }
+});
+
 test("the culprit is named whatever the order of news, among failures that are symptoms", () => {
   fc.assert(
     fc.property(
