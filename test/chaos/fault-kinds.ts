@@ -26,6 +26,8 @@ export interface FaultKind {
   readonly own?: OwnFault;
   /** It is done from outside. */
   readonly inject?: (scene: Scene) => void;
+  /** What must come after a while, for the launcher that was hit to end as well. */
+  readonly relief?: { readonly afterMs: number; readonly give: (scene: Scene) => void };
   /** Of each launcher. */
   readonly ends: (plan: RunPlan) => readonly End[];
   /** What names the culprit on each launcher's stderr; undefined: it cannot say a word, or has none to name. */
@@ -96,6 +98,16 @@ export const faultKinds = {
     ends: () => [1, "SIGKILL"],
     names: (plan) => [hostLost(plan, 1), undefined],
     withinMs: 8000,
+  },
+  "agent stopped": {
+    settings: overHosts,
+    host: 1,
+    inject: (scene) => process.kill(launcher(scene), "SIGSTOP"),
+    // By then host 0 has ended; the agent finds that it is alone.
+    relief: { afterMs: 9000, give: (scene) => process.kill(launcher(scene), "SIGCONT") },
+    ends: onAll(1),
+    names: cutOff,
+    withinMs: 15_000,
   },
   "coordinator killed": {
     settings: overHosts,

@@ -93,6 +93,7 @@ async function perform(plan: RunPlan, folder: string, hosts: Hosts | undefined):
       : Array.from({ length: sizeOf(plan) }, (_, rank) => rank).every((rank) => existsSync(join(folder, `training-${rank}`)));
   const failed = (): boolean => existsSync(join(folder, "fault"));
   let faultAt = now();
+  let relief: NodeJS.Timeout | undefined;
   if (kind.inject) {
     if (!(await until(() => ended || ready(), START_MS)) || ended) problems.push("the workers did not come so far that they could be hit");
     await sleep(plan.delayMs);
@@ -101,6 +102,7 @@ async function perform(plan: RunPlan, folder: string, hosts: Hosts | undefined):
     faultAt = now();
     try {
       kind.inject(scene);
+      relief = kind.relief && setTimeout(kind.relief.give, kind.relief.afterMs, scene);
     } catch (error) {
       problems.push(`the fault could not be done: ${(error as Error).message}`);
     }
@@ -117,6 +119,7 @@ async function perform(plan: RunPlan, folder: string, hosts: Hosts | undefined):
     residue.clear();
   }
   const results = await done;
+  clearTimeout(relief);
   const endMs = now() - faultAt;
   for (const [host, result] of results.entries()) {
     const wanted = kind.ends(plan)[host];
