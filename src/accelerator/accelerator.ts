@@ -2,7 +2,7 @@
 import type { CollectiveOptions, ProcessGroup, ReduceOp, World } from "../distributed/index.js";
 import { CallOrder } from "../distributed/call-order.js";
 import { callSite } from "../distributed/call-site.js";
-import { AccelerateError, ArgumentError } from "../errors.js";
+import { ArgumentError } from "../errors.js";
 import type { ModuleBase } from "../nn/index.js";
 import { clipGradNorm, clipGradValue } from "../optim/index.js";
 import { createProgress, type progress } from "../progress.js";
@@ -17,7 +17,7 @@ import { Placement } from "./placement.js";
 import { type Preparable, type PrepareContext, type Prepared, prepareAll } from "./prepare.js";
 import { firstThenOthers, partOf } from "./processes.js";
 import { saveWeights } from "./save-model.js";
-import { Stopping } from "./stopping.js";
+import { closedError, Stopping } from "./stopping.js";
 import { WorkerState } from "./worker-state.js";
 
 export interface AcceleratorOptions {
@@ -68,6 +68,7 @@ export class Accelerator implements AsyncDisposable {
   readonly #order = new CallOrder();
   #context: Promise<PrepareContext> | undefined;
   #placement: Placement | undefined;
+  #exchange: WorkerExchange | undefined;
   #steps = 0;
   #trigger = false;
   #closed = false;
@@ -264,6 +265,7 @@ export class Accelerator implements AsyncDisposable {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#exchange?.close();
     await this.#state.close();
   }
   [Symbol.asyncDispose](): Promise<void> {
@@ -284,8 +286,7 @@ export class Accelerator implements AsyncDisposable {
 
   /** Options of a call's collectives: where in the user's program it is made. */
   #call(purpose: string): CollectiveOptions {
-    if (this.#closed)
-      throw new AccelerateError("ERR_ACCELERATOR_CLOSED", `${purpose} after the Accelerator was disposed of`, { hint: "keep it until the end of the program" });
+    if (this.#closed) throw closedError(purpose);
     return { site: callSite(), purpose };
   }
   async #onTensors<R>(
@@ -317,6 +318,7 @@ export class Accelerator implements AsyncDisposable {
     const placement = new Placement({ world, localRanks: await this.#state.localRanks(), sharesParameters: shareParameters });
     const exchange = new WorkerExchange({ world, placement, accumulation: this.#accumulation, wishes: this.#stopping, onStep: () => this.#stepped() });
     placement.connect(exchange);
+    this.#exchange = exchange;
     this.#placement = placement;
     const { gradientAccumulationSteps } = this;
     return {

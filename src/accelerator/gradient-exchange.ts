@@ -18,6 +18,7 @@ import type { Accumulation } from "./accumulation.js";
 import { alone, type Presence, ranksOf, tellPresence } from "./collected.js";
 import { combineNorms, scaleNorm } from "./norms.js";
 import type { PlacedArena, Placement } from "./placement.js";
+import { closedError } from "./stopping.js";
 import { Treatment } from "./treatment.js";
 
 export interface ExchangeOptions {
@@ -56,6 +57,7 @@ export class WorkerExchange implements GradientExchange {
   readonly #wishes: ExchangeOptions["wishes"];
   readonly #onStep: ExchangeOptions["onStep"];
   readonly #treatment = new Treatment();
+  #closed = false;
   #presence: Presence | undefined;
   #collected: Collected | undefined;
   /** Of one worker alone: how many gradients had been written when they were last looked at. */
@@ -157,7 +159,13 @@ export class WorkerExchange implements GradientExchange {
     });
   }
 
+  /** No more calls that need the other workers. */
+  close(): void {
+    this.#closed = true;
+  }
+
   #call(purpose: string): CollectiveOptions {
+    if (this.#closed && this.distributed) throw closedError(purpose);
     return this.distributed ? { site: callSite(), purpose } : { purpose };
   }
 

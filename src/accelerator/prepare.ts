@@ -52,6 +52,17 @@ function kindOf(x: unknown, position: number): Kind {
 
 const oneLine = (x: object): string => inspect(x, { breakLength: Number.POSITIVE_INFINITY, compact: true });
 
+/** How many batches all workers have together, where that is known: data that differ would let one of them end its loop before the others. */
+function batchesOf(loader: RankLoader<unknown>): string {
+  if (loader.sharded) return "";
+  try {
+    return `${loader.length} `;
+  } catch (error) {
+    if ((error as { code?: unknown }).code === "ERR_NO_LENGTH") return "";
+    throw error;
+  }
+}
+
 /** What the other workers must have at the same place. */
 const lines: { readonly [K in Kind]: (x: never) => readonly string[] } = {
   model: (model: ModuleBase) => [
@@ -65,7 +76,7 @@ const lines: { readonly [K in Kind]: (x: never) => readonly string[] } = {
       ...params.map((p) => `${p.name || `a parameter [${p.shape.join(", ")}]`} in group ${i}`),
     ]),
   ],
-  loader: (loader: RankLoader<unknown>) => [`a loader of batches of ${loader.batchSize}${loader.seed === undefined ? "" : ", shuffled"}`],
+  loader: (loader: RankLoader<unknown>) => [`a loader of ${batchesOf(loader)}batches of ${loader.batchSize}${loader.seed === undefined ? "" : ", shuffled"}`],
   scheduler: () => ["a scheduler"],
   batches: () => ["an iterable of batches"],
 };

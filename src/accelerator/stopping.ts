@@ -8,6 +8,10 @@ export class StoppedError extends AccelerateError {
   }
 }
 
+/** What was called needs the other workers, which the Accelerator has left. */
+export const closedError = (what: string): AccelerateError =>
+  new AccelerateError("ERR_ACCELERATOR_CLOSED", `${what} after the Accelerator was disposed of`, { hint: "keep it until the end of the program" });
+
 const wish = 1;
 
 /** Wishes to stop travel with the gradients, so that all workers know of one at the same step. */

@@ -3,9 +3,6 @@ import { configuredWorker, type WorkerSettings } from "../config.js";
 import { openWorkerLink, type WorkerEvent, type WorkerLink } from "../control/index.js";
 import { createWorld, singleWorld, type World } from "../distributed/index.js";
 
-/** Progress is told at most this often. */
-const progressMs = 250;
-
 /** A process's place in a run. Outside of a launcher it is the only one. */
 export class WorkerState {
   /** Accelerators made so far: each has groups of its own, in the same order on every worker. */
@@ -16,7 +13,6 @@ export class WorkerState {
   #link: Promise<WorkerLink> | undefined;
   #world: Promise<World> | undefined;
   #open: { readonly link?: WorkerLink; readonly world?: World } = {};
-  #toldAt = 0;
   #closed = false;
 
   constructor(settings: WorkerSettings | undefined = configuredWorker()) {
@@ -81,12 +77,8 @@ export class WorkerState {
   tell(event: WorkerEvent): void {
     this.#open.link?.send(event);
   }
-  /** Tells where the program is, a few times per second. */
+  /** Tells where the program is. */
   progress(step: number): void {
-    if (!this.#open.link) return;
-    const now = performance.now();
-    if (now - this.#toldAt < progressMs) return;
-    this.#toldAt = now;
     this.tell({ kind: "progress", step });
   }
 

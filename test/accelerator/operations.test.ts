@@ -50,7 +50,8 @@ describe("workers that do not do the same", () => {
   const cases: readonly (readonly [kind: string, message: RegExp])[] = [
     ["shape", /the parameters differ between workers: number 3 is second\.weight float32 \[2, 4\] on rank 0 and second\.weight float32 \[3, 4\] on rank 1/],
     ["order", /the objects given to prepare differ between workers: number 1 is a model Two on rank 0 and an optimizer AdamW/],
-    ["loader", /a loader of batches of 1 on rank 0 and a loader of batches of 2 on rank 1/],
+    ["loader", /a loader of 3 batches of 1 on rank 0 and a loader of 2 batches of 2 on rank 1/],
+    ["data", /a loader of 3 batches of 1 on rank 0 and a loader of 2 batches of 1 on rank 1/],
     ["groups", /first\.weight in group 0 on rank 0 and second\.weight in group 0 on rank 1/],
     ["rate", /group 0 with \{ lr: 0\.1, .* on rank 0 and group 0 with \{ lr: 0\.2, .* on rank 1/],
     ["options", /an Accelerator with \{ gradientAccumulationSteps: 1, .* on rank 0 and .*gradientAccumulationSteps: 2/],

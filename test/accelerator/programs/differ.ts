@@ -26,7 +26,7 @@ const optimizer = new AdamW(
   layers.map((layer) => ({ params: layer.parameters() })),
   { lr: kind === "rate" && odd ? 0.2 : 0.1 },
 );
-const loader = new DataLoader([1, 2, 3], { batchSize: kind === "loader" && odd ? 2 : 1 });
+const loader = new DataLoader([1, 2, 3].slice(kind === "data" && odd ? 1 : 0), { batchSize: kind === "loader" && odd ? 2 : 1 });
 if (kind === "order" && odd) await accelerator.prepare(optimizer, model);
 else if (kind === "step") {
   await accelerator.prepare(model, optimizer);

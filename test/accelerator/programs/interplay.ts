@@ -135,7 +135,11 @@ assert.deepEqual(objects, ranks);
 
 // A second Accelerator takes over what the first one has prepared.
 const weights = shared.weight.values().slice();
+await accelerator.backward(shared(x).sum());
 await accelerator.close();
+if (world > 1)
+  await assert.rejects(prepared.step(), { code: "ERR_ACCELERATOR_CLOSED", message: /^optimizer\.step after the Accelerator was disposed of: keep it/ });
+prepared.zeroGrad();
 await using next = new Accelerator();
 await next.prepare(shared, prepared);
 assert.deepEqual(shared.weight.values(), weights);
