@@ -14,7 +14,7 @@ const root = join(here, "..", "..");
 const outputFolder = join(root, "build");
 const objectFolder = join(outputFolder, "objects");
 /** Object files that no build has used for so long are removed. */
-const objectLifeMs = 6 * 3600_000;
+const objectLifeMs = 3600_000;
 
 const multiarch = (lib) => (existsSync(lib) ? readdirSync(lib).filter((name) => name.includes("-linux-")) : []).map((name) => join(lib, name));
 
