@@ -1,7 +1,7 @@
 // Who this process is among the workers of a run, and its lines to the others: made when they are first needed.
 import { configuredWorker, type WorkerSettings } from "../config.js";
 import { openWorkerLink, type WorkerEvent, type WorkerLink } from "../control/index.js";
-import { createWorld, singleWorld, type World } from "../distributed/index.js";
+import { CollectiveError, createWorld, singleWorld, type World } from "../distributed/index.js";
 
 /** A process's place in a run. Outside of a launcher it is the only one. */
 export class WorkerState {
@@ -15,8 +15,12 @@ export class WorkerState {
   #open: { readonly link?: WorkerLink; readonly world?: World } = {};
   #closed = false;
 
+  // Waited for by nobody; a line that is gone needs no news.
+  readonly #atEnd = (): void => void this.#stayAway().catch(() => {});
+
   constructor(settings: WorkerSettings | undefined = configuredWorker()) {
     this.settings = settings;
+    if (this.size > 1) process.once("beforeExit", this.#atEnd);
   }
 
   get rank(): number {
@@ -48,7 +52,10 @@ export class WorkerState {
 
   /** The groups of all workers. The first call is a collective. */
   world(): Promise<World> {
-    this.#world ??= this.#connect();
+    if (!this.#world) {
+      process.off("beforeExit", this.#atEnd);
+      this.#world = this.#connect();
+    }
     return this.#world;
   }
   async #connect(): Promise<World> {
@@ -59,18 +66,46 @@ export class WorkerState {
       this.#open = { ...this.#open, world };
       return world;
     }
-    const world = await createWorld({
-      assignment: link.assignment,
-      store: link.store,
-      name: this.#name,
-      timeoutMs: settings.timeoutMs,
-      reportAfterMs: settings.watchdogMs,
-      onStall: (event) => link.send(event),
-    });
+    const world = await this.#unlessSomebodyIsAway(link, settings, () =>
+      createWorld({
+        assignment: link.assignment,
+        store: link.store,
+        name: this.#name,
+        timeoutMs: settings.timeoutMs,
+        reportAfterMs: settings.watchdogMs,
+        onStall: (event) => link.send(event),
+      }),
+    );
     this.#open = { link, world };
     link.on("abort", (fault) => world.abort(fault));
     if (this.#closed) await world.close();
     return world;
+  }
+
+  /** Ranks that ended without any call to the others say so; else a rank that makes one would wait for them until the deadline. */
+  get #away(): string {
+    return `${this.#name}/away`;
+  }
+  async #stayAway(): Promise<void> {
+    if (this.size === 1 || this.#world) return;
+    await (await this.link())?.store.set(this.#away, new TextEncoder().encode(String(this.rank)));
+  }
+  async #unlessSomebodyIsAway(link: WorkerLink, { rank, timeoutMs }: WorkerSettings, join: () => Promise<World>): Promise<World> {
+    const joined = new AbortController();
+    const away = link.store.get(this.#away, { timeoutMs, signal: joined.signal }).then(
+      (value) => {
+        const who = Number(new TextDecoder().decode(value));
+        const message = `rank ${who} has ended, or closed its Accelerator, without the call that rank ${rank} waits in: every worker must make the same calls`;
+        throw new CollectiveError({ code: "ERR_PEER_LOST", message, ranks: [who] });
+      },
+      // Joined, or out of time, of which the join tells better.
+      () => new Promise<never>(() => {}),
+    );
+    try {
+      return await Promise.race([join(), away]);
+    } finally {
+      joined.abort();
+    }
   }
 
   /** Tells the launcher, if there is one and its line is open. */
@@ -85,6 +120,8 @@ export class WorkerState {
   /** Leaves the groups; the line stays, it belongs to the process. Waits for nobody. */
   async close(): Promise<void> {
     this.#closed = true;
+    process.off("beforeExit", this.#atEnd);
     await this.#open.world?.close();
+    this.#atEnd();
   }
 }

@@ -56,6 +56,8 @@ describe("workers that do not do the same", () => {
     ["rate", /group 0 with \{ lr: 0\.1, .* on rank 0 and group 0 with \{ lr: 0\.2, .* on rank 1/],
     ["options", /an Accelerator with \{ gradientAccumulationSteps: 1, .* on rank 0 and .*gradientAccumulationSteps: 2/],
     ["lazy", /the parameters that are new in the model differ between workers: number 1 is nothing on rank 0 and late\.weight float32 \[2, 2\] on rank 1/],
+    ["away", /worker 0 of 2 could not go on without worker 1.*\n.*rank 1 has ended, or closed its Accelerator, without the call that rank 0 waits in/],
+    ["early", /worker 1 of 2 failed first: RangeError/],
     ["step", /the ranks have taken different paths/],
   ];
   for (const [kind, message] of cases) {

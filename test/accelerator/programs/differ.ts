@@ -27,7 +27,10 @@ const optimizer = new AdamW(
   { lr: kind === "rate" && odd ? 0.2 : 0.1 },
 );
 const loader = new DataLoader([1, 2, 3].slice(kind === "data" && odd ? 1 : 0), { batchSize: kind === "loader" && odd ? 2 : 1 });
-if (kind === "order" && odd) await accelerator.prepare(optimizer, model);
+if (kind === "away" || kind === "early") {
+  if (kind === "early" && odd) throw new RangeError("no data");
+  await accelerator.onMainProcess(() => accelerator.gatherObject([1]));
+} else if (kind === "order" && odd) await accelerator.prepare(optimizer, model);
 else if (kind === "step") {
   await accelerator.prepare(model, optimizer);
   if (odd) await accelerator.waitForEveryone();
