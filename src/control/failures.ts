@@ -106,8 +106,9 @@ export class FailureLog {
   exit(news: ExitNews): Failure | undefined {
     const { rank, host, exitCode, signal, stopped, atMs } = news;
     const before = this.#failures.get(rank);
-    const { stderrTail = before?.stderrTail, step = before?.step, epoch = before?.epoch } = news;
-    if (before) return this.#put(rank, { ...before, exitCode, signal, stderrTail, step, epoch });
+    const { stderrTail = before?.stderrTail, step, epoch } = news;
+    // Its last words know the step better than its agent.
+    if (before) return this.#put(rank, { ...before, exitCode, signal, stderrTail, step: before.step ?? step, epoch: before.epoch ?? epoch });
     if (exitCode === 0) return undefined;
     if (this.#stopped !== undefined && (stopCodes.has(exitCode ?? -1) || stopSignals.has(signal ?? "") || stopped)) {
       this.#saved ||= exitCode === savedExitCode;

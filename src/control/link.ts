@@ -7,7 +7,7 @@ export type { Assignment } from "../distributed/assignment.js";
 
 /** What a worker tells. Everything is data; nothing in the protocol runs code. */
 export type WorkerEvent =
-  /** Where the worker is; sent at most a few times per second. For "failed in step 81" and for watchdogs. */
+  /** Where the worker is; told at every step, sent a few times per second. For "failed in step 81" and for watchdogs. */
   | { readonly kind: "progress"; readonly step: number; readonly epoch?: number }
   /** It waits in a collective for longer than the watchdog allows. */
   | StallEvent

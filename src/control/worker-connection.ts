@@ -26,6 +26,8 @@ interface Pending {
   readonly wait: boolean;
 }
 
+const progressMs = 250;
+
 export class WorkerConnection {
   readonly #port: FramePort;
   readonly #timeoutMs: number;
@@ -36,6 +38,7 @@ export class WorkerConnection {
   #assignment: Assignment | undefined;
   #call = 0;
   #refs = 0;
+  #progressDue = Number.NEGATIVE_INFINITY;
   #gone: ControlError | undefined;
   #abort: CollectiveFault | undefined;
 
@@ -182,6 +185,14 @@ export class WorkerConnection {
     },
   };
 
+  /** The agent hears of progress a few times per second; last words hold the exact step. */
+  #progressIsDue(): boolean {
+    const now = performance.now();
+    if (now < this.#progressDue) return false;
+    this.#progressDue = now + progressMs;
+    return true;
+  }
+
   /** A user's own view: its listeners, its close. */
   link(onEvent: (event: WorkerEvent) => void = () => {}): WorkerLink {
     const off = new Set<() => void>();
@@ -193,7 +204,7 @@ export class WorkerConnection {
       store: this.store,
       send: (event) => {
         onEvent(event);
-        this.send(frameOf(event));
+        if (event.kind !== "progress" || this.#progressIsDue()) this.send(frameOf(event));
       },
       on: (event, listener) => {
         const hear = ([name, ...args]: News): void => {

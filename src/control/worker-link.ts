@@ -53,8 +53,12 @@ async function openConnection(fd: number, slot: ControlSlot, settings: WorkerSet
     slot.writer.close();
     connection.lost(new ControlError("ERR_CONTROL_LINK", message, { cause }));
   };
-  socket.on("error", (error) => lost(`the line to the launcher of worker ${settings.rank} broke (${error.message})`, error));
-  socket.on("close", () => lost(`the launcher of worker ${settings.rank} is gone`));
+  const gone = `the launcher of worker ${settings.rank} is gone`;
+  // A process that dies with something unread resets its sockets.
+  socket.on("error", (error: NodeJS.ErrnoException) =>
+    lost(error.code === "ECONNRESET" ? gone : `the line to the launcher of worker ${settings.rank} broke (${error.message})`, error),
+  );
+  socket.on("close", () => lost(gone));
   socket.on("data", (chunk: Buffer) => {
     try {
       for (const frame of reader.push(chunk)) connection.receive(frame);

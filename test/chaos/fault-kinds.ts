@@ -46,6 +46,9 @@ const onAll =
 const ofWorker = (how: string) => (plan: RunPlan) =>
   onAll(new RegExp(`^worker ${plan.rank} of ${sizeOf(plan)}( \\(on .*\\))? failed first: ${how}`, "m"))(plan);
 
+/** A worker's own words know the step; those between two steps may come of either. */
+const stepOf = ({ place, step }: RunPlan): string => (step > 0 && ["forward", "gradient", "collective"].includes(place) ? `, in step ${step}$` : "");
+
 const english = (ranks: readonly number[]): string =>
   ranks.length === 1 ? `worker ${ranks[0]}` : `workers ${ranks.slice(0, -1).join(", ")} and ${ranks.at(-1)}`;
 const hostLost = (plan: RunPlan, host: number): RegExp => new RegExp(`^host \\S+ with ${english(ranksOf(plan, host))} is lost`, "m");
@@ -81,7 +84,13 @@ export const faultKinds = {
     names: (plan) => onAll(new RegExp(`^worker \\d+ of ${sizeOf(plan)}( \\(on .*\\))? could not go on without worker ${plan.rank}:`, "m"))(plan),
     withinMs: TIMEOUT * 1000 + 8000,
   },
-  exception: { settings: everywhere, own: "throw", ends: onAll(1), names: ofWorker("RangeError,"), withinMs: 8000 },
+  exception: {
+    settings: everywhere,
+    own: "throw",
+    ends: onAll(1),
+    names: (plan) => ofWorker(`RangeError, [\\d.]+ s after the start${stepOf(plan)}`)(plan),
+    withinMs: 8000,
+  },
   exit: { settings: everywhere, own: "exit", ends: onAll(3), names: ofWorker("exit code 3,"), withinMs: 8000 },
   crash: { settings: everywhere, own: "abort", ends: onAll(134), names: ofWorker("it crashed with SIGABRT"), withinMs: 8000 },
   "launcher killed": {

@@ -111,6 +111,7 @@ test("the last words of a worker arrive before its end, with the step it was in,
   assert.equal(code, 1, stderr);
   const [report] = linked[1]!.failures;
   assert.deepEqual([report?.name, report?.message, report?.step, report?.epoch], ["TypeError", "boom", 81, 2]);
+  assert.equal(linked[1]!.link.progress.step, 80, "progress is told a few times per second only");
   assert.match(report!.stack, /linked\.(js|ts):\d+/);
   linked[0]!.link.abort({ code: "ERR_PEER_LOST", message: "worker 1 of 2 failed: TypeError: boom", ranks: [1] });
   const { lines } = await linked[0]!.end;
