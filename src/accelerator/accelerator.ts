@@ -10,34 +10,16 @@ import { cpu, type Device } from "../runtime/index.js";
 import { defaultExecutor, defaultGenerator, type Parameter, setSeed, type Tensor } from "../tensor/index.js";
 import { Accumulation } from "./accumulation.js";
 import { ActiveLoaders } from "./active-loaders.js";
-import { gatherTensors, known, type PadOptions, padTensors, reduceTensors } from "./exchange-tensors.js";
+import { gatherRealRows, gatherTensors, known, type PadOptions, padTensors, reduceTensors } from "./exchange-tensors.js";
 import { WorkerExchange } from "./gradient-exchange.js";
 import { type Gathered, replaceTensors, type Same, type Tensors, tensorsIn } from "./nested.js";
+import type { AcceleratorOptions } from "./options.js";
 import { Placement } from "./placement.js";
 import { type Preparable, type PrepareContext, type Prepared, prepareAll } from "./prepare.js";
 import { firstThenOthers, partOf } from "./processes.js";
 import { saveWeights } from "./save-model.js";
 import { closedError, Stopping } from "./stopping.js";
 import { WorkerState } from "./worker-state.js";
-
-export interface AcceleratorOptions {
-  /** Seeds the default generator: the same initial weights and orders on every worker, dropout of its own on each. Default: the generator as it is. */
-  readonly seed?: number;
-  /** Bodies of `accumulate` per optimizer step; default 1. */
-  readonly gradientAccumulationSteps?: number;
-  /** Only "no" so far. */
-  readonly mixedPrecision?: "no" | "fp16" | "bf16";
-  /** Train on the CPU also where there are GPUs; there is nothing else so far. */
-  readonly cpu?: boolean;
-  /** Where runs are kept. */
-  readonly projectDir?: string;
-  /** Fill up the last round so that all workers get as many batches of the same size; default true. */
-  readonly evenBatches?: boolean;
-  /**
-   * The workers of a host read one copy of the parameters; default true. What one of them writes into a parameter (`parameter.set`, `load`) is then seen by the others; false gives every worker its own.
-   */
-  readonly shareParameters?: boolean;
-}
 
 /**
  * Runs a training loop on all workers that `accelerate-ts launch` has started, or on this process alone.
@@ -182,13 +164,7 @@ export class Accelerator implements AsyncDisposable {
     return this.#onTensors<Gathered<T>>("gatherForMetrics", value, async (group, values, options) => {
       // Uneven batches hold nothing that was filled in, and end at other times.
       if (!batch?.last || group.size === 1 || this.#options.evenBatches === false) return gatherTensors(group, values, options);
-      const all = new Int32Array(2 * group.size);
-      await group.allGather({ dtype: "int32", data: Int32Array.of(batch.rows, batch.realRows) }, { dtype: "int32", data: all }, options);
-      const ranks = Array.from({ length: group.size }, (_, rank) => rank);
-      const real = ranks.map((rank) => all[2 * rank + 1]!);
-      const results: Tensor[] = [];
-      for (const v of values) results.push(...(await gatherTensors(group, [v], options, v.shape[0] === batch.rows ? real : undefined)));
-      return results;
+      return gatherRealRows(group, values, batch, options);
     });
   }
   /** Tensors of the same shape on all workers, element by element; the given ones stay as they are. "none" gives them back. */

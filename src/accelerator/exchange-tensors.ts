@@ -86,6 +86,20 @@ export async function gatherTensors(group: ProcessGroup, values: readonly Known[
   return out;
 }
 
+/** As `gatherTensors`, of the rows of the batch in use only those that count, which are the first ones of every rank. */
+export async function gatherRealRows(
+  group: ProcessGroup,
+  values: readonly Known[],
+  batch: { readonly rows: number; readonly realRows: number },
+  options: CollectiveOptions,
+): Promise<Tensor[]> {
+  const real = new Int32Array(group.size);
+  await group.allGather({ dtype: "int32", data: Int32Array.of(batch.realRows) }, { dtype: "int32", data: real }, options);
+  const results: Tensor[] = [];
+  for (const v of values) results.push(...(await gatherTensors(group, [v], options, v.shape[0] === batch.rows ? [...real] : undefined)));
+  return results;
+}
+
 const reductions: readonly (ReduceOp | "none")[] = ["sum", "mean", "max", "none"];
 
 /** Element by element over all ranks; the tensors given stay as they are. */

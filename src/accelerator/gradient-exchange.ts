@@ -19,6 +19,7 @@ import { alone, type Presence, ranksOf, tellPresence } from "./collected.js";
 import { combineNorms, scaleNorm } from "./norms.js";
 import type { PlacedArena, Placement } from "./placement.js";
 import { closedError } from "./stopping.js";
+import { publish, rowed } from "./publish.js";
 import { Treatment } from "./treatment.js";
 
 export interface ExchangeOptions {
@@ -86,7 +87,7 @@ export class WorkerExchange implements GradientExchange {
       // An update takes all gradients of an arena from one place: what is left is reduced too where some are.
       if (this.#world.hosts > 1 || this.#placement.arenas.some(({ arena }) => this.#isReduced(arena, collected))) await this.#reduce(collected, options);
       await update(this.#view(collected));
-      await this.#publish(collected, { ...options, purpose: "new parameters of optimizer.step" });
+      if (this.distributed) await publish(this.#world, this.#placement, this.#view(collected), { ...options, purpose: "new parameters of optimizer.step" });
       this.#onStep?.();
     });
   }
@@ -300,33 +301,6 @@ export class WorkerExchange implements GradientExchange {
     await group.broadcast({ dtype: "float64", data: first }, 0, options);
     return { value: first[0]!, nonFinite: first[1]! };
   }
-
-  /** Hands out what was updated: the second barrier. */
-  async #publish(collected: Collected, options: CollectiveOptions): Promise<void> {
-    const view = this.#view(collected);
-    if (this.distributed) {
-      const { local } = this.#world;
-      const kernels = kernelsOf(Engine.default());
-      const { arenas } = this.#placement;
-      for (const { arena, published } of arenas) {
-        const ranges = published && mergedRanges(arena.segments.filter((s) => view.has(s)).map(rowed), view.share(arena));
-        if (ranges && ranges.length > 0) await kernels.sum(published, { arrays: [arena.values], factor: 1 }, ranges);
-      }
-      await local.barrier(options);
-      for (const { arena, published } of arenas) {
-        const { begin, end } = view.share(arena);
-        const segments = published ? arena.segments.filter((s) => view.has(s)).map(rowed) : [];
-        for (const part of [
-          { begin: 0, end: begin },
-          { begin: end, end: arena.values.length },
-        ]) {
-          const ranges = mergedRanges(segments, part);
-          if (ranges.length > 0) await kernels.sum(arena.values, { arrays: [published!], factor: 1 }, ranges);
-        }
-      }
-    }
-  }
 }
 
 const segmentsOf = (parameters: readonly Parameter[]): ArenaSegment[] => parameters.map((p) => p.segment()).filter((s) => s !== undefined);
-const rowed = (segment: ArenaSegment): RowedSegment => ({ segment, row: 0, crossesGaps: true, contributors: 1 });

@@ -1,6 +1,7 @@
 // Training on several workers.
-export { Accelerator, type AcceleratorOptions } from "./accelerator.js";
+export { Accelerator } from "./accelerator.js";
 export type { PadOptions } from "./exchange-tensors.js";
 export type { Gathered, Same, Tensors } from "./nested.js";
+export type { AcceleratorOptions } from "./options.js";
 export type { Preparable, Prepared } from "./prepare.js";
 export { StoppedError } from "./stopping.js";

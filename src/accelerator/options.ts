@@ -1,0 +1,20 @@
+// What an Accelerator is made with.
+
+export interface AcceleratorOptions {
+  /** Seeds the default generator: the same initial weights and orders on every worker, dropout of its own on each. Default: the generator as it is. */
+  readonly seed?: number;
+  /** Bodies of `accumulate` per optimizer step; default 1. */
+  readonly gradientAccumulationSteps?: number;
+  /** Only "no" so far. */
+  readonly mixedPrecision?: "no" | "fp16" | "bf16";
+  /** Train on the CPU also where there are GPUs; there is nothing else so far. */
+  readonly cpu?: boolean;
+  /** Where runs are kept. */
+  readonly projectDir?: string;
+  /** Fill up the last round so that all workers get as many batches of the same size; default true. */
+  readonly evenBatches?: boolean;
+  /**
+   * The workers of a host read one copy of the parameters; default true. What one of them writes into a parameter (`parameter.set`, `load`) is then seen by the others; false gives every worker its own.
+   */
+  readonly shareParameters?: boolean;
+}
