@@ -10,7 +10,7 @@ import type { FromThread, ThreadData, ToThread } from "./foreign-messages.js";
 import { hostId } from "./host-id.js";
 import { timeouts } from "./limits.js";
 import { awaitToken, publishToken } from "./loopback-token.js";
-import { isLoopback, readTokenFile } from "./token.js";
+import { createToken, isLoopback, readTokenFile } from "./token.js";
 
 const { settings, done } = workerData as ThreadData;
 const { rank, worldSize, localRank, localWorldSize, node, tokenFile, timeoutMs } = settings;
@@ -60,8 +60,7 @@ let client: CoordinatorClient | undefined;
 /** Rank 0: the coordinator, with the token shown to the others. */
 async function serve(where: Place): Promise<{ token: string; ready: () => Promise<void> }> {
   const given = await givenToken(where);
-  const published = given === undefined ? await publishToken(where.port) : undefined;
-  const token = given ?? published!.token;
+  const token = given ?? createToken();
   try {
     coordinator = await Coordinator.start({
       jobId: jobId(where.port),
@@ -72,14 +71,15 @@ async function serve(where: Place): Promise<{ token: string; ready: () => Promis
       warn: (text) => say({ kind: "say", text }),
     });
   } catch (cause) {
-    await published?.remove();
     if (!(cause instanceof ControlError) || cause.code !== "ERR_COORDINATOR_UNREACHABLE") throw cause;
     throw new ControlError(cause.code, `rank 0 cannot serve the other ranks: ${cause.message}`, {
       cause,
       hint: `port ${where.port} is MASTER_PORT + 1; choose another MASTER_PORT`,
     });
   }
-  return { token, ready: async () => published?.remove() };
+  // Only who has the port may write its file: another job's rank 0 may have shown its token there.
+  const remove = given === undefined ? await publishToken(where.port, token) : async () => {};
+  return { token, ready: remove };
 }
 
 const known = { rank, worldSize, localRank, localWorldSize, node, hostId: hostId() };

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ControlError } from "./errors.js";
-import { createToken, readTokenFile } from "./token.js";
+import { readTokenFile } from "./token.js";
 
 const uid = (): number => process.getuid?.() ?? 0;
 
@@ -26,14 +26,13 @@ async function folder(): Promise<string> {
 
 const fileOf = async (port: number): Promise<string> => join(await folder(), `port-${port}`);
 
-/** Rank 0: makes the token and shows it to this user's processes. remove takes it away again. */
-export async function publishToken(port: number): Promise<{ readonly token: string; remove(): Promise<void> }> {
+/** Rank 0, which listens on the port: shows the token to this user's processes. Returns what takes it away again. */
+export async function publishToken(port: number, token: string): Promise<() => Promise<void>> {
   const file = await fileOf(port);
-  const token = createToken();
   const draft = `${file}.${randomBytes(8).toString("hex")}`;
   await writeFile(draft, token, { mode: 0o600, flag: "wx" });
   await rename(draft, file);
-  return { token, remove: () => unlink(file).catch(() => {}) };
+  return () => unlink(file).catch(() => {});
 }
 
 /** The other ranks: waits for the token. A file that an ended job has left is told apart by the coordinator, which refuses its token. */

@@ -7,6 +7,7 @@ import { createServer } from "node:net";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { createToken } from "../../src/control/index.js";
 import { type Ended, WorkerProgram } from "./processes.js";
 
@@ -184,6 +185,23 @@ test("a port that is taken, and a world of one, are no riddles", async () => {
 const outside = Object.values(networkInterfaces())
   .flatMap((list) => list ?? [])
   .find((a) => !a.internal && a.family === "IPv4")?.address;
+
+test("a second job on the same port fails, and the first one's ranks still find each other", async () => {
+  const port = await freePort();
+  const shown = (): boolean => tokensLeft().some((name) => name.endsWith(`port-${port + 1}`));
+  const env = () => ({ MASTER_PORT: `${port}`, WORLD_SIZE: "2", LOCAL_WORLD_SIZE: "2" });
+  const [zero] = await startRanks(["meet"], { size: 1, env });
+  while (!shown()) await sleep(20);
+  // Its token is written before it listens or after; it has to listen for the second one to fail.
+  await sleep(200);
+  const [second] = await run(["meet"], { size: 1, env });
+  assert.equal(second!.lines[0].code, "ERR_COORDINATOR_UNREACHABLE");
+  const late = new WorkerProgram({ TMPDIR: folder, RANK: "1", LOCAL_RANK: "1", MASTER_ADDR: "127.0.0.1", ...env() }, ["meet"]);
+  const end = setTimeout(() => [zero!, late].map((worker) => worker.kill()), 10_000);
+  for (const { code, stderr } of await Promise.all([zero!.ended, late.ended])) assert.equal(code, 0, stderr);
+  clearTimeout(end);
+  assert.equal(shown(), false);
+});
 
 test("ranks of several hosts need a token file, and meet with one", { skip: outside ? false : "this machine has no address but loopback" }, async () => {
   const path = join(folder, "token");
