@@ -74,6 +74,7 @@ export class WorkerState {
         timeoutMs: settings.timeoutMs,
         reportAfterMs: settings.watchdogMs,
         onStall: (event) => link.send(event),
+        onFault: (fault) => link.send({ kind: "fault", fault }),
       }),
     );
     this.#open = { link, world };

@@ -1,4 +1,5 @@
 // What groups have in common whatever carries their numbers: checks, call sites, the order of calls, objects, aborts by signal, the one fault that ends them.
+import { setTimeout as sleep } from "node:timers/promises";
 import { CallOrder } from "./call-order.js";
 import { callSite } from "./call-site.js";
 import {
@@ -25,6 +26,7 @@ export interface GroupSettings {
   readonly timeoutMs: number;
   readonly reportAfterMs: number;
   readonly onStall?: ((event: StallEvent) => void) | undefined;
+  readonly onFault?: ((fault: CollectiveFault) => void) | undefined;
 }
 
 /** What a backend needs to know beside the call. */
@@ -33,6 +35,9 @@ export interface CallContext {
   readonly site: string | undefined;
   readonly purpose: string | undefined;
 }
+
+/** Between the end of a close and the failure of calls that it has ended, or that came soon after it. */
+const lateMs = 250;
 
 export abstract class BaseGroup implements ProcessGroup {
   abstract readonly backend: ProcessGroup["backend"];
@@ -45,6 +50,7 @@ export abstract class BaseGroup implements ProcessGroup {
   readonly #running = new Set<Promise<void>>();
   #fault: CollectiveFault | undefined;
   #closed: Promise<void> | undefined;
+  #closedAt = 0;
 
   protected constructor(settings: GroupSettings) {
     this.settings = settings;
@@ -117,7 +123,9 @@ export abstract class BaseGroup implements ProcessGroup {
   }
 
   close(): Promise<void> {
-    this.#closed ??= this.#close();
+    this.#closed ??= this.#close().finally(() => {
+      this.#closedAt = performance.now();
+    });
     return this.#closed;
   }
 
@@ -133,7 +141,9 @@ export abstract class BaseGroup implements ProcessGroup {
 
   /** The group is of no more use; the first fault counts. */
   protected end(fault: CollectiveFault): void {
-    this.#fault ??= fault;
+    if (this.#fault) return;
+    this.#fault = fault;
+    this.settings.onFault?.(fault);
     this.#stay();
   }
 
@@ -154,7 +164,7 @@ export abstract class BaseGroup implements ProcessGroup {
       this.abort({ code: "ERR_COLLECTIVE_ABORTED", message: `rank ${this.name} aborted its collectives: ${why}`, ranks: [this.name] });
     };
     if (signal?.aborted) stop();
-    if (this.#closed) throw this.#closedError();
+    if (this.#closed) throw await this.#closedError();
     if (this.#fault) throw new CollectiveError(this.#fault);
     signal?.addEventListener("abort", stop, { once: true });
     this.#watch?.begin();
@@ -163,7 +173,7 @@ export abstract class BaseGroup implements ProcessGroup {
     try {
       await running;
     } catch (cause) {
-      throw this.#errorOf(cause as Error & Partial<CollectiveFault>);
+      throw await this.#errorOf(cause as Error & Partial<CollectiveFault>);
     } finally {
       this.#running.delete(running);
       this.#watch?.end();
@@ -171,13 +181,17 @@ export abstract class BaseGroup implements ProcessGroup {
     }
   }
 
-  #errorOf(cause: Error & Partial<CollectiveFault>): Error {
+  async #errorOf(cause: Error & Partial<CollectiveFault>): Promise<Error> {
     if (cause.code === undefined || cause.ranks === undefined) return cause;
     this.end({ code: cause.code, message: cause.message, ranks: cause.ranks });
     return this.#closed ? this.#closedError() : new CollectiveError(this.#fault!, { cause });
   }
 
-  #closedError(): CollectiveError {
+  async #closedError(): Promise<CollectiveError> {
+    // A script that fails closes its groups on the way out: calls that it has not awaited must not be heard before its own error.
+    await this.#closed;
+    const early = this.#closedAt + lateMs - performance.now();
+    if (early > 0) await sleep(early);
     return new CollectiveError({ code: "ERR_GROUP_CLOSED", message: `rank ${this.name} has closed this group`, ranks: [this.name] });
   }
 

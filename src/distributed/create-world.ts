@@ -2,6 +2,7 @@
 import { ArgumentError } from "../errors.js";
 import type { NativeBinding } from "../native/binding.js";
 import type { Assignment } from "./assignment.js";
+import type { CollectiveFault } from "./errors.js";
 import { endAll } from "./hierarchical/end-all.js";
 import { FaultLink } from "./fault-link.js";
 import { createGlooGroup } from "./gloo/create-gloo-group.js";
@@ -24,6 +25,8 @@ export interface WorldOptions {
   /** Until a wait is reported to onStall; default one minute. */
   readonly reportAfterMs?: number;
   readonly onStall?: (event: StallEvent) => void;
+  /** Told of what has ended a group, by each group that learns of it. */
+  readonly onFault?: (fault: CollectiveFault) => void;
   readonly native?: NativeBinding;
 }
 

@@ -22,6 +22,8 @@ export interface GlooGroupOptions {
   /** Until a wait is reported to onStall; default one minute. */
   readonly reportAfterMs?: number;
   readonly onStall?: (event: StallEvent) => void;
+  /** Told once, of what has ended the group. */
+  readonly onFault?: (fault: CollectiveFault) => void;
   readonly native?: NativeGloo;
 }
 
@@ -34,7 +36,7 @@ const defaultReportMs = 60_000;
  * ranks do not come, ERR_PEER_LOST when they cannot be reached.
  */
 export async function createGlooGroup(options: GlooGroupOptions): Promise<GlooGroup> {
-  const { rank, size, name, store, address, timeoutMs = defaultTimeoutMs, reportAfterMs = defaultReportMs, onStall } = options;
+  const { rank, size, name, store, address, timeoutMs = defaultTimeoutMs, reportAfterMs = defaultReportMs, onStall, onFault } = options;
   const { jobRanks = Array.from({ length: size }, (_, index) => index) } = options;
   if (!Number.isInteger(size) || size < 1 || !Number.isInteger(rank) || rank < 0 || rank >= size || jobRanks.length !== size)
     throw new ArgumentError(`rank ${rank} of ${size} with the numbers ${jobRanks.join(", ")} is no member of a group`);
@@ -59,7 +61,7 @@ export async function createGlooGroup(options: GlooGroupOptions): Promise<GlooGr
       throw new CollectiveError({ code, message: `${message} (group ${name}, this host's address ${address})`, ranks }, { cause });
     });
     await store.delete(keyOf(rank));
-    return new GlooGroup(native, group.handle, { rank, jobRanks, timeoutMs, reportAfterMs, onStall });
+    return new GlooGroup(native, group.handle, { rank, jobRanks, timeoutMs, reportAfterMs, onStall, onFault });
   } catch (error) {
     native.release(group.handle);
     throw error;

@@ -7,6 +7,7 @@ import { loadGloo, type NativeGloo } from "../gloo/native-gloo.js";
 import type { ProcessGroup } from "../process-group.js";
 import { createShmGroup } from "../shm/create-shm-group.js";
 import { SingleGroup } from "../single-group.js";
+import type { CollectiveFault } from "../errors.js";
 import type { StallEvent } from "../stall-watch.js";
 import type { Store } from "../store.js";
 import { Board, boardBytes } from "./board.js";
@@ -30,6 +31,8 @@ export interface HierarchicalGroupOptions {
   /** Until a wait is reported to onStall; default one minute. */
   readonly reportAfterMs?: number;
   readonly onStall?: (event: StallEvent) => void;
+  /** Told once, of what has ended the group. */
+  readonly onFault?: (fault: CollectiveFault) => void;
   readonly native?: NativeBinding;
   readonly gloo?: NativeGloo;
 }
@@ -43,7 +46,7 @@ const align = 64;
  * @throws AccelerateError ERR_GLOO_MISSING where gloo is not installed, and what createShmGroup and createGlooGroup throw.
  */
 export async function createHierarchicalGroup(options: HierarchicalGroupOptions): Promise<HierarchicalGroup> {
-  const { rank, hostOfRank, store, name, address, timeoutMs = defaultTimeoutMs, reportAfterMs = defaultReportMs, onStall } = options;
+  const { rank, hostOfRank, store, name, address, timeoutMs = defaultTimeoutMs, reportAfterMs = defaultReportMs, onStall, onFault } = options;
   if (!Number.isInteger(rank) || hostOfRank[rank] === undefined)
     throw new ArgumentError(`rank ${rank} is none of the ${hostOfRank.length} ranks that have a host`);
   const gloo = options.gloo ?? loadGloo();
@@ -69,7 +72,7 @@ export async function createHierarchicalGroup(options: HierarchicalGroupOptions)
     const board = new Board(layout, memory.subarray(0, boardLength));
     const chunks = Array.from({ length: slots }, (_, slot) => memory.subarray(boardLength + slot * chunkBytes, boardLength + (slot + 1) * chunkBytes));
     const jobRanks = hostOfRank.map((_, index) => index);
-    return new HierarchicalGroup({ native: gloo, layout, local, cross, board, slots: chunks }, { rank, jobRanks, timeoutMs, reportAfterMs, onStall });
+    return new HierarchicalGroup({ native: gloo, layout, local, cross, board, slots: chunks }, { rank, jobRanks, timeoutMs, reportAfterMs, onStall, onFault });
   } catch (error) {
     await endAll(made, error);
     throw error;

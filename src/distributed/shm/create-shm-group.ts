@@ -21,6 +21,8 @@ export interface ShmGroupOptions {
   /** Until a wait is reported to onStall; default one minute. */
   readonly reportAfterMs?: number;
   readonly onStall?: (event: StallEvent) => void;
+  /** Told once, of what has ended the group. */
+  readonly onFault?: (fault: CollectiveFault) => void;
   readonly native?: NativeBinding;
 }
 
@@ -44,7 +46,7 @@ const failure = "failed: ";
  * @throws AccelerateError ERR_SHARED_MEMORY on every rank when one cannot make or open the memory; CollectiveError ERR_COLLECTIVE_TIMEOUT when ranks do not come.
  */
 export async function createShmGroup(options: ShmGroupOptions): Promise<ShmGroup> {
-  const { rank, size, name, store, reportAfterMs = defaultReportMs, onStall } = options;
+  const { rank, size, name, store, reportAfterMs = defaultReportMs, onStall, onFault } = options;
   const timeoutMs = checkTimeout(options.timeoutMs, defaultTimeoutMs);
   const { jobRanks = Array.from({ length: size }, (_, index) => index) } = options;
   if (!Number.isInteger(size) || size < 1 || !Number.isInteger(rank) || rank < 0 || rank >= size || jobRanks.length !== size)
@@ -53,7 +55,7 @@ export async function createShmGroup(options: ShmGroupOptions): Promise<ShmGroup
   if (native === undefined) throw new AccelerateError("ERR_SHARED_MEMORY", `groups over shared memory need Linux; this is ${process.platform}`);
   const joining: Joining = { native, rank, size, jobRanks, store, name, timeoutMs };
   const handle = rank === 0 ? await found(joining) : await follow(joining);
-  return new ShmGroup(native, handle, { rank, jobRanks, timeoutMs, reportAfterMs, onStall });
+  return new ShmGroup(native, handle, { rank, jobRanks, timeoutMs, reportAfterMs, onStall, onFault });
 }
 
 interface Joining extends Required<Pick<ShmGroupOptions, "rank" | "size" | "jobRanks" | "store" | "name" | "timeoutMs">> {
