@@ -1,6 +1,6 @@
 // The agent of a host: starts its workers, carries their news to the coordinator and the coordinator's to them, and ends them when the job ends.
 import { constants } from "node:os";
-import type { ControlError, CoordinatorClient, Failure, Stall, Verdict } from "../../src/control/index.js";
+import { type ControlError, type CoordinatorClient, endedKey, type Failure, type Stall, type Verdict } from "../../src/control/index.js";
 import type { CollectiveFault } from "../../src/distributed/errors.js";
 import { Deferred } from "./deferred.js";
 import type { LocalWorker } from "./local-worker.js";
@@ -131,6 +131,7 @@ export class Agent {
         ...link.progress,
       }),
     );
+    if (code === 0) this.#tell((client) => void client.store.set(endedKey, new TextEncoder().encode(String(rank))).catch(() => {})); // a job that is over needs no news
     if (!this.#ending && code === 0) worker.release();
   }
 

@@ -1,6 +1,6 @@
 // Who this process is among the workers of a run, and its lines to the others: made when they are first needed.
 import { configuredWorker, type WorkerSettings } from "../config.js";
-import { openWorkerLink, type WorkerEvent, type WorkerLink } from "../control/index.js";
+import { endedKey, openWorkerLink, type WorkerEvent, type WorkerLink } from "../control/index.js";
 import { CollectiveError, createWorld, singleWorld, type World } from "../distributed/index.js";
 
 /** A process's place in a run. Outside of a launcher it is the only one. */
@@ -93,7 +93,7 @@ export class WorkerState {
   }
   async #unlessSomebodyIsAway(link: WorkerLink, { rank, timeoutMs }: WorkerSettings, join: () => Promise<World>): Promise<World> {
     const joined = new AbortController();
-    const away = link.store.get(this.#away, { timeoutMs, signal: joined.signal }).then(
+    const away = Promise.any([this.#away, endedKey].map((key) => link.store.get(key, { timeoutMs, signal: joined.signal }))).then(
       (value) => {
         const who = Number(new TextDecoder().decode(value));
         const message = `rank ${who} has ended, or closed its Accelerator, without the call that rank ${rank} waits in: every worker must make the same calls`;

@@ -24,7 +24,7 @@ export { describeFailure, ranksText } from "./describe.js";
 export { ControlError, type ControlErrorCode, errorReport } from "./errors.js";
 export { exitCodeOf, type Failure, type FailureKind, savedExitCode, type Verdict } from "./failures.js";
 export type { TlsFiles } from "./tls.js";
-export type { Assignment, LinkEvents, WorkerEvent, WorkerLink } from "./link.js";
+export { type Assignment, endedKey, type LinkEvents, type WorkerEvent, type WorkerLink } from "./link.js";
 export type { ErrorReport, HostPlan, KnownWorker } from "./messages.js";
 export { reportFailure } from "./report.js";
 export { createToken, isLoopback, readTokenFile } from "./token.js";

@@ -3,6 +3,9 @@ import type { Assignment, StallEvent } from "../distributed/assignment.js";
 import type { CollectiveFault } from "../distributed/errors.js";
 import type { Store } from "../distributed/store.js";
 
+/** Key under which an agent puts the rank of a worker that has ended in order: whoever waits for it to join is told. */
+export const endedKey = "worker/ended";
+
 export type { Assignment } from "../distributed/assignment.js";
 
 /** What a worker tells. Everything is data; nothing in the protocol runs code. */

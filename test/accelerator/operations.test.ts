@@ -73,6 +73,12 @@ describe("workers that do not do the same", () => {
     assert.equal(code, 0, stderr);
     assert.equal(stderr.match(/trains without an Accelerator/g)?.length, 2);
   });
+  it("and end before they ever meet the others are named", async () => {
+    const { code, stderr, ms } = await launch({ options: workers(2), script: program("absent"), timeoutMs: 30_000 });
+    assert.notEqual(code, 0);
+    assert.match(stderr, /rank 1 has ended, or closed its Accelerator, without the call that rank 0 waits in/);
+    assert.ok(ms < 15_000);
+  });
   it("and prepare no model are warned, once each", async () => {
     const { code, stderr } = await launch({ options: workers(2), script: program("unprepared") });
     assert.equal(code, 0, stderr);
