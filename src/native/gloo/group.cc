@@ -120,8 +120,15 @@ void Group::depart(std::string reason) {
   wakeWatcher_.notify_all();
 }
 
+Fault Group::departure() const {
+  const int name = names_[rank_];
+  return Fault{"ERR_PEER_LOST", "rank " + std::to_string(name) + " has left the group (" + leavingReason_ + ")", {name}};
+}
+
 void Group::perform(Call& call, Work& work) {
   std::unique_lock<std::mutex> lock(mutex_);
+  // The watcher may have said goodbye while this call was in the queue: nobody would find out what broke it.
+  if (leaving_ && !fault_) fault_ = departure();
   if (fault_) {
     work.fault = fault_;
     return;

@@ -91,6 +91,8 @@ class Group {
 
   void push(std::unique_ptr<Work> work);
   void communicate();
+  // With the mutex held: why calls end that are under way when this rank leaves.
+  Fault departure() const;
   void perform(Call& call, Work& work);
   void exchangeAndReduce(const Call& call);
   void finishSmall(const Call& call);

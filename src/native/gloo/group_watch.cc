@@ -54,10 +54,7 @@ void Group::watch() {
       }
       const bool orderly = !fault_;
       // Own calls that are still under way end too.
-      if (orderly && phase_ != Phase::kIdle) {
-        const int name = names_[rank_];
-        fault_ = Fault{"ERR_PEER_LOST", "rank " + std::to_string(name) + " has left the group (" + leavingReason_ + ")", {name}};
-      }
+      if (orderly && phase_ != Phase::kIdle) fault_ = departure();
       lock.unlock();
       lines_.tell(notice);
       lines_.flush(Clock::now() + kFarewell);

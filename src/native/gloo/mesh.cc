@@ -24,6 +24,8 @@ namespace accelerate_ts {
 namespace {
 
 constexpr std::chrono::hours kForever{1000};
+// A state of tcp_info.
+constexpr uint8_t kClosed = 7;
 
 /**
  * gloo's event loop tries a lock and polls again at once when the other thread has it. Where it preempts that thread inside the lock, it spins for a whole slice of the scheduler
@@ -169,7 +171,13 @@ void Mesh::drain(std::chrono::steady_clock::time_point deadline) noexcept {
   }
   for (const int socket : sockets_) {
     int left = 0;
-    while (socket >= 0 && ioctl(socket, SIOCOUTQ, &left) == 0 && left > 1 && std::chrono::steady_clock::now() < deadline) {
+    // A peer that has reset the connection reads no more: what is left would be left for ever.
+    const auto reads = [socket] {
+      tcp_info info = {};
+      socklen_t length = sizeof(info);
+      return getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 && info.tcpi_state != kClosed;
+    };
+    while (socket >= 0 && ioctl(socket, SIOCOUTQ, &left) == 0 && left > 1 && reads() && std::chrono::steady_clock::now() < deadline) {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
   }
