@@ -168,7 +168,10 @@ export class Agent {
     this.#stopping = true;
     this.#stop ??= (["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"] as const).find((signal) => reason === signal) ?? "SIGTERM";
     this.say(`stopping after this step${this.#stop === "SIGINT" ? " (again to kill)" : ` (${reason})`}`);
+    const linked = this.#workers.filter((worker) => worker.linked).length;
     for (const worker of this.#workers) worker.stop(reason);
+    // Some are still starting and end at once: the others would wait for them.
+    if (linked > 0 && linked < this.#workers.length) this.#dismiss();
     this.#later(this.#options.plan.stopGrace * 1000, () => {
       this.say(`the workers have not stopped within ${this.#options.plan.stopGrace} s and are ended (wait longer with --stop-grace)`);
       this.#dismiss();

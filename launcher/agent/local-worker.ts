@@ -56,6 +56,10 @@ export class LocalWorker {
   get pid(): number {
     return this.#process.pid;
   }
+  /** It has opened its line: its script has an Accelerator. */
+  get linked(): boolean {
+    return this.#linked;
+  }
   get running(): boolean {
     return this.#process.running;
   }
