@@ -3,6 +3,7 @@ import { constants } from "node:os";
 import { type ControlError, type CoordinatorClient, endedKey, type Failure, type Stall, type Verdict } from "../../src/control/index.js";
 import type { CollectiveFault } from "../../src/distributed/errors.js";
 import { Deferred } from "./deferred.js";
+import { Guardian } from "./guardian.js";
 import type { LocalWorker } from "./local-worker.js";
 import { failureText, type ReportPlace, verdictText } from "./report.js";
 import { Screen } from "./screen.js";
@@ -24,6 +25,7 @@ export class Agent {
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #stalls: Stalls;
   readonly #over = new Deferred<number>();
+  readonly #guardian = new Guardian();
   #worldSize = 1;
   #reported: Promise<void> = Promise.resolve();
   #first: Failure | undefined;
@@ -76,6 +78,7 @@ export class Agent {
         if (this.#ending) return;
         const worker = await startWorker(this.#options, job, localRank, this.#screen);
         this.#workers.push(worker);
+        this.#guard();
         this.#listen(worker);
         this.#ends.push(this.#onEnd(worker));
       }
@@ -112,6 +115,7 @@ export class Agent {
   async #onEnd(worker: LocalWorker): Promise<void> {
     const { rank, link } = worker;
     const { code, signal } = await worker.ended;
+    this.#guard();
     const at = worker.endedAt ?? performance.now();
     const { fault, failure } = worker;
     // A worker whose collectives ended by another's fault and that then ends with an exit code of its own is no cause.
@@ -133,6 +137,10 @@ export class Agent {
     );
     if (code === 0) this.#tell((client) => void client.store.set(endedKey, new TextEncoder().encode(String(rank))).catch(() => {})); // a job that is over needs no news
     if (!this.#ending && code === 0) worker.release();
+  }
+
+  #guard(): void {
+    this.#guardian.watch(this.#workers.filter(({ running }) => running).map(({ pid }) => pid));
   }
 
   #later(ms: number, run: () => void): void {
@@ -296,6 +304,7 @@ export class Agent {
   async done(): Promise<number> {
     const code = await this.#over.promise;
     for (const timer of this.#timers) clearTimeout(timer);
+    this.#guardian.close();
     for (const { output } of this.#workers) await output.closeLog();
     return code;
   }

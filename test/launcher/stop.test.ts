@@ -11,11 +11,11 @@ const stops = (answer: string): string => `import { join } from "${member}";
   me.link.on("stop", (reason) => { console.log("asked by", reason); ${answer} });
   ${idle}`;
 
-/** A launch of two workers that are both there. */
-async function started(t: TestContext, source: string, options: readonly string[] = []) {
+/** A launch of two workers that are both there, with as many processes as they tell of. */
+async function started(t: TestContext, source: string, { options = [], pids = 2 }: { options?: readonly string[]; pids?: number } = {}) {
   const launching = startLaunch({ options: ["-n", "2", ...options], script: await scriptOf(t, source) });
   t.after(() => launching.child.kill("SIGKILL"));
-  assert.ok(await becomes(() => pidsIn(launching.output()).length === 2), launching.output());
+  assert.ok(await becomes(() => pidsIn(launching.output()).length === pids), launching.output());
   return launching;
 }
 
@@ -86,6 +86,16 @@ test("the launcher's own death ends its workers at once, busy ones too", async (
   const { child, output } = await started(t, "console.log('pid', process.pid); for (;;);");
   child.kill("SIGKILL");
   assert.ok(await becomes(() => !pidsIn(output()).some(isRunning), 1000), "workers live on");
+});
+
+test("what workers have started ends with the launcher, too", async (t) => {
+  const { child, output } = await started(
+    t,
+    "const { spawn } = await import('node:child_process'); console.log('pid', process.pid); console.log('pid', spawn('sleep', ['60'], { stdio: 'ignore' }).pid); setInterval(() => {}, 1000);",
+    { pids: 4 },
+  );
+  child.kill("SIGKILL");
+  assert.ok(await becomes(() => !pidsIn(output()).some(isRunning), 1000), "children live on");
 });
 
 test("without the addon a worker notices the launcher's death, too", async (t) => {
