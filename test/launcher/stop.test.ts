@@ -73,7 +73,9 @@ suite("a launch that is asked to stop", () => {
   });
 
   test("ends workers by force after the grace", async (t) => {
-    const { child, done, output } = await started(t, `process.on('SIGINT', () => {}); process.on('SIGTERM', () => {}); ${idle}`, ["--stop-grace", "0.5"]);
+    const { child, done, output } = await started(t, `process.on('SIGINT', () => {}); process.on('SIGTERM', () => {}); ${idle}`, {
+      options: ["--stop-grace", "0.5"],
+    });
     child.kill("SIGTERM");
     const { code, stderr } = await done;
     assert.equal(code, 143);
