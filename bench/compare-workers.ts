@@ -1,12 +1,12 @@
 // The MRPC job on several workers, here and under Python's Accelerate with torchrun: the same start, the same batches for the same ranks; first the losses, then runs in turn, best of
-// five; with each pair one worker alone, for the scaling.
+// five; with each pair one worker alone, for the scaling, and as many processes at once that know nothing of each other: what the machine itself allows.
 //   node dist/bench/compare-workers.js --python python3 --torchrun torchrun --data train.jsonl --vocab vocab.txt [--workers 2] [--pairs 5] [--steps 20] [--losses-only] [--scaling-peer]
-import { execFileSync } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { parseArgs, promisify } from "node:util";
 import { machine, runJson } from "./machine.js";
 
 interface Run {
@@ -60,6 +60,14 @@ const run = (side: Side, workers: string, weights: string, more: readonly string
   const [command, ...before] = launchers[side](workers);
   return runJson<Run>(command, [...before, "--weights", weights, "--order", order, ...common, ...more]).result;
 };
+/** Processes of one worker each, all at once; their samples/s added up. */
+async function runApart(count: number, weights: string, more: readonly string[]): Promise<Run> {
+  const [command, ...before] = launchers.ours("1");
+  const one = () => promisify(execFile)(command, [...before, "--weights", weights, "--order", order, ...common, ...more], { maxBuffer: 1 << 26 });
+  const runs = (await Promise.all(Array.from({ length: count }, one))).map(({ stdout }) => JSON.parse(stdout.trim().split("\n").at(-1)!) as Run);
+  const sum = (of: (run: Run) => number) => Number(runs.reduce((total, run) => total + of(run), 0).toFixed(2));
+  return { ...runs[0]!, workers: count, samples_per_s: sum((r) => r.samples_per_s), tokens_per_s: sum((r) => r.tokens_per_s) };
+}
 
 try {
   console.log(JSON.stringify(machine(args.python)));
@@ -75,11 +83,18 @@ try {
   if (!args["losses-only"]) {
     const weights = start(0.1);
     const steps = ["--steps", args.steps, "--warmup", args.warmup];
-    const runs: { readonly [key in `${Side} ${"all" | "one"}`]: Run[] } = { "python all": [], "python one": [], "ours all": [], "ours one": [] };
+    const runs: { readonly [key in `${Side} ${"all" | "one"}` | "ours apart"]: Run[] } = {
+      "python all": [],
+      "python one": [],
+      "ours all": [],
+      "ours one": [],
+      "ours apart": [],
+    };
     for (let i = 1; i <= Number(args.pairs); i++) {
       runs["python all"].push(run("python", args.workers, weights, steps));
       runs["ours all"].push(run("ours", args.workers, weights, steps));
       runs["ours one"].push(run("ours", "1", weights, steps));
+      runs["ours apart"].push(await runApart(Number(args.workers), weights, steps));
       if (args["scaling-peer"]) runs["python one"].push(run("python", "1", weights, steps));
       const shown = Object.entries(runs).flatMap(([key, list]) => (list.length === i ? [`${key} ${list.at(-1)!.samples_per_s}`] : []));
       console.log(`round ${i}, samples/s: ${shown.join(", ")}`);
@@ -95,6 +110,7 @@ try {
     }
     const ratio = (a: keyof typeof runs, b: keyof typeof runs) => (best(runs[a]).samples_per_s / best(runs[b]).samples_per_s).toFixed(2);
     console.log(`ours / Python, ${args.workers} workers: ${ratio("ours all", "python all")}`);
+    console.log(`ours, ${args.workers} workers / as many processes apart: ${ratio("ours all", "ours apart")}`);
     console.log(
       `scaling from 1 to ${args.workers}: ours ${ratio("ours all", "ours one")}${args["scaling-peer"] ? `, Python ${ratio("python all", "python one")}` : ""}`,
     );
