@@ -15,8 +15,8 @@ import {
   type ParameterArena,
 } from "../tensor/index.js";
 import type { Accumulation } from "./accumulation.js";
-import { alone, type Presence, ranksOf, tellPresence } from "./collected.js";
-import { combineNorms, scaleNorm } from "./norms.js";
+import { alone, type Presence, tellPresence } from "./collected.js";
+import { combineNorms, normOfAll, scaleNorm } from "./norms.js";
 import type { PlacedArena, Placement } from "./placement.js";
 import { closedError } from "./stopping.js";
 import { publish, rowed } from "./publish.js";
@@ -110,7 +110,8 @@ export class WorkerExchange implements GradientExchange {
         const part = await kernelsOf(Engine.default()).norm(this.#numbers(arena), Float64Array.from(ranges), kind, exponent);
         parts.push(scaleNorm(part, kind, exponent, scale));
       }
-      return this.#combined(combineNorms(parts, kind), kind, options);
+      const own = combineNorms(parts, kind);
+      return this.distributed ? normOfAll(this.#world, own, kind, options) : own;
     });
   }
 
@@ -283,23 +284,6 @@ export class WorkerExchange implements GradientExchange {
         return { gradients, ...collected.shares.get(arena)! };
       },
     };
-  }
-
-  /** The norm of the parts of all workers of a host; the same bits everywhere. */
-  async #combined(own: GradientNorm, kind: number, options: CollectiveOptions): Promise<GradientNorm> {
-    if (!this.distributed) return own;
-    const { local, group, hosts } = this.#world;
-    const all = new Float64Array(2 * local.size);
-    await local.allGather({ dtype: "float64", data: Float64Array.of(own.value, own.nonFinite) }, { dtype: "float64", data: all }, options);
-    const norm = combineNorms(
-      ranksOf(local.size).map((r) => ({ value: all[2 * r]!, nonFinite: all[2 * r + 1]! })),
-      kind,
-    );
-    if (hosts === 1) return norm;
-    // Hosts with other numbers of workers add up in another order.
-    const first = Float64Array.of(norm.value, norm.nonFinite);
-    await group.broadcast({ dtype: "float64", data: first }, 0, options);
-    return { value: first[0]!, nonFinite: first[1]! };
   }
 }
 

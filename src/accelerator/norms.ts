@@ -1,6 +1,8 @@
-// Parts of a norm: how they add up, and what a common factor of the numbers does to them.
+// Parts of a norm: how they add up, over workers too, and what a common factor of the numbers does to them.
+import type { CollectiveOptions, World } from "../distributed/index.js";
 import { normKinds } from "../optim/index.js";
 import type { GradientNorm } from "../tensor/index.js";
+import { ranksOf } from "./collected.js";
 
 /** Parts in a fixed order, so that every worker gets the same bits. */
 export function combineNorms(parts: readonly GradientNorm[], kind: number): GradientNorm {
@@ -14,4 +16,19 @@ export function combineNorms(parts: readonly GradientNorm[], kind: number): Grad
 export function scaleNorm({ value, nonFinite }: GradientNorm, kind: number, exponent: number, factor: number): GradientNorm {
   const power = kind === normKinds.squares ? 2 : kind === normKinds.power ? exponent : 1;
   return { value: factor === 1 ? value : value * factor ** power, nonFinite };
+}
+
+/** The norm of the parts of all workers of a host; the same bits everywhere. */
+export async function normOfAll({ local, group, hosts }: World, own: GradientNorm, kind: number, options: CollectiveOptions): Promise<GradientNorm> {
+  const all = new Float64Array(2 * local.size);
+  await local.allGather({ dtype: "float64", data: Float64Array.of(own.value, own.nonFinite) }, { dtype: "float64", data: all }, options);
+  const norm = combineNorms(
+    ranksOf(local.size).map((r) => ({ value: all[2 * r]!, nonFinite: all[2 * r + 1]! })),
+    kind,
+  );
+  if (hosts === 1) return norm;
+  // Hosts with other numbers of workers add up in another order.
+  const first = Float64Array.of(norm.value, norm.nonFinite);
+  await group.broadcast({ dtype: "float64", data: first }, 0, options);
+  return { value: first[0]!, nonFinite: first[1]! };
 }
