@@ -1,5 +1,5 @@
 // What the type checker must know of the Accelerator, and what it must refuse. Compiles as it is; never run.
-import { Accelerator, AdamW, DataLoader, type Tensor, tensor } from "accelerate-ts";
+import { type Accelerator, AdamW, DataLoader, type Tensor, tensor } from "accelerate-ts";
 import { crossEntropy, Linear } from "accelerate-ts/nn";
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;

@@ -3,7 +3,7 @@ import { Accelerator, AdamW, DataLoader, type Tensor, tensor } from "accelerate-
 import { Linear, Module } from "accelerate-ts/nn";
 
 const kind = process.argv[2];
-const second = process.env["RANK"] === "1";
+const second = process.env.RANK === "1";
 await using accelerator = new Accelerator({ gradientAccumulationSteps: kind === "options" && second ? 2 : 1 });
 const odd = accelerator.processIndex === 1;
 class Two extends Module {

@@ -80,7 +80,7 @@ await everywhere([...w.values()]);
 // State lies once per host and is whole on every worker; it is loaded as it was saved.
 const saved = other.stateDict();
 await everywhere(saved);
-assert.equal((Object.values(saved.state)[0]!["exp_avg"] as ArrayLike<number>).length, 2);
+assert.equal((Object.values(saved.state)[0]!.exp_avg as ArrayLike<number>).length, 2);
 other.loadStateDict(structuredClone(saved));
 await accelerator.waitForEveryone();
 await everywhere(other.stateDict());

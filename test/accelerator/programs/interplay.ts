@@ -110,7 +110,7 @@ for (let step = 0; step < 2; step++) {
 }
 const moments = (optimizer: AdamW) => Object.values(optimizer.stateDict().state)[0] as unknown as Record<string, Float32Array>;
 const [expected, actual] = [moments(own), moments(prepared)];
-assert.equal(actual["step"], expected["step"]);
+assert.equal(actual.step, expected.step);
 for (const key of ["exp_avg", "exp_avg_sq"]) assert.ok(largest(actual[key]!, expected[key]!) <= 1e-5 * largest(expected[key]!, new Float32Array(size * size)));
 assert.ok(largest(shared.weight.values(), plain.weight.values()) <= 1e-5);
 
@@ -145,6 +145,6 @@ await next.prepare(shared, prepared);
 assert.deepEqual(shared.weight.values(), weights);
 await next.backward(shared(x).sum());
 await prepared.step();
-assert.equal(prepared.stateDict().state["weight"]?.step, 5);
+assert.equal(prepared.stateDict().state.weight?.step, 5);
 await assert.rejects(accelerator.gather(x), { code: "ERR_ACCELERATOR_CLOSED" });
 next.print("ok");
