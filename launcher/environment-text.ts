@@ -6,13 +6,14 @@ const size = (bytes: number): string => (bytes >= 2 ** 30 ? `${(bytes / 2 ** 30)
 
 export function environmentText(report: EnvironmentReport, terminal: boolean): string {
   const { bold, dim, green, red } = picocolors.createColors(terminal && picocolors.isColorSupported);
-  const { cpu, memory, onnxruntime, native } = report;
+  const { cpu, memory, onnxruntime, native, gloo } = report;
   const missing = (text: string) => red(text);
   const rows: readonly (readonly [string, string])[] = [
     ["accelerate-ts", report.accelerateTs],
     ["node", `${report.node} ${dim(`${report.platform}-${report.arch}`)}`],
     ["onnxruntime", onnxruntime.version ? `${onnxruntime.version} ${dim(onnxruntime.library ?? "")}` : missing("not usable")],
     ["native addon", native.loads ? `${green("ready")} ${dim(native.path ?? "")}` : missing(native.path ? `not usable ${dim(native.path)}` : "switched off")],
+    ["gloo", gloo.loads ? green("ready") : dim(`not there; several machines need it: ${gloo.cure}`)],
     ["cpu", cpu.model],
     ["instructions", cpu.instructions.join(" ") || dim("unknown")],
     ["cores", `${cpu.cores.usable} usable of ${cpu.cores.machine}; ${cpu.threads} thread${cpu.threads === 1 ? "" : "s"} per process`],

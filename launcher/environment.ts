@@ -3,6 +3,7 @@ import { readFileSync, statfsSync } from "node:fs";
 import { cpus, freemem, totalmem } from "node:os";
 import { configuredThreads } from "../src/config.js";
 import { AccelerateError } from "../src/errors.js";
+import { loadGloo } from "../src/distributed/gloo/native-gloo.js";
 import { loadNative, nativePath } from "../src/native/binding.js";
 import { Engine, usableCores, usableMemory } from "../src/runtime/index.js";
 import { libraryPath } from "../src/runtime/library.js";
@@ -15,6 +16,8 @@ export interface EnvironmentReport {
   readonly arch: string;
   readonly onnxruntime: { readonly version?: string; readonly library?: string };
   readonly native: { readonly path?: string; readonly loads: boolean };
+  /** For workers on several machines; what to do where it is missing, which is no problem on one. */
+  readonly gloo: { readonly loads: boolean; readonly cure?: string };
   readonly cpu: {
     readonly model: string;
     /** Those that kernels are chosen by. */
@@ -73,6 +76,16 @@ function shmBytes(): number | undefined {
   }
 }
 
+function readGloo(): EnvironmentReport["gloo"] {
+  try {
+    loadGloo();
+    return { loads: true };
+  } catch (error) {
+    if (!(error instanceof AccelerateError)) throw error;
+    return { loads: false, cure: error.hint ?? error.message };
+  }
+}
+
 /** Asks the machine; opens ONNX Runtime to see whether it works. */
 export function readEnvironment(): EnvironmentReport {
   const problems: { what: string; cure: string }[] = [];
@@ -101,6 +114,7 @@ export function readEnvironment(): EnvironmentReport {
     arch: process.arch,
     onnxruntime: { ...(version && { version }), ...(library && { library }) },
     native: { ...(path && { path }), loads },
+    gloo: readGloo(),
     cpu: { model: cpus()[0]?.model.trim() ?? "unknown", instructions: instructions(), cores: { machine: cpus().length, usable: usableCores() }, threads },
     memory: { machine: totalmem(), usable: usableMemory(), free: freemem(), ...(shm !== undefined && { shm }) },
     problems,

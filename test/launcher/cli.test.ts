@@ -65,6 +65,7 @@ suite("accelerate-ts", () => {
     assert.equal(report.onnxruntime.version, manifest.dependencies["onnxruntime-node"]);
     assert.deepEqual(report.problems, []);
     assert.ok(report.native.loads && report.cpu.cores.usable >= 1 && report.cpu.cores.usable <= report.cpu.cores.machine);
+    assert.equal(typeof report.gloo.loads, "boolean");
     assert.ok(report.memory.usable > 0 && report.memory.usable <= report.memory.machine);
   });
 
@@ -72,7 +73,8 @@ suite("accelerate-ts", () => {
     const { status, stdout } = call(["env"]);
     assert.equal(status, 0);
     assert.match(stdout, new RegExp(`^accelerate-ts +${manifest.version.replaceAll(".", "\\.")}\n`));
-    for (const name of ["node", "onnxruntime", "native addon", "cpu", "cores", "memory", "/dev/shm"]) assert.match(stdout, new RegExp(`^${name} `, "m"));
+    for (const name of ["node", "onnxruntime", "native addon", "gloo", "cpu", "cores", "memory", "/dev/shm"])
+      assert.match(stdout, new RegExp(`^${name} `, "m"));
     // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape of a colour
     assert.doesNotMatch(stdout, /\x1b/);
   });
