@@ -2,7 +2,6 @@
 import { ArgumentError } from "../errors.js";
 import type { NativeBinding } from "../native/binding.js";
 import type { Assignment } from "./assignment.js";
-import type { CollectiveFault } from "./errors.js";
 import { endAll } from "./hierarchical/end-all.js";
 import { FaultLink } from "./fault-link.js";
 import { createGlooGroup } from "./gloo/create-gloo-group.js";
@@ -12,21 +11,10 @@ import type { ProcessGroup, World } from "./process-group.js";
 import { createShmGroup } from "./shm/create-shm-group.js";
 import { SingleGroup } from "./single-group.js";
 import { singleWorld } from "./single-world.js";
-import type { StallEvent } from "./stall-watch.js";
-import type { Store } from "./store.js";
+import type { GroupOptions } from "./group-options.js";
 
-export interface WorldOptions {
+export interface WorldOptions extends GroupOptions {
   readonly assignment: Assignment;
-  readonly store: Store;
-  /** A prefix of keys that no other world of the run uses: "world/0". */
-  readonly name: string;
-  /** Until a wait for other ranks ends the groups; default 30 minutes. */
-  readonly timeoutMs?: number;
-  /** Until a wait is reported to onStall; default one minute. */
-  readonly reportAfterMs?: number;
-  readonly onStall?: (event: StallEvent) => void;
-  /** Told of what has ended a group, by each group that learns of it. */
-  readonly onFault?: (fault: CollectiveFault) => void;
   readonly native?: NativeBinding;
 }
 

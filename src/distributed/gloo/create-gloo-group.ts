@@ -2,33 +2,20 @@
 import { randomBytes } from "node:crypto";
 import { AccelerateError, ArgumentError } from "../../errors.js";
 import { CollectiveError, type CollectiveFault } from "../errors.js";
-import type { StallEvent } from "../stall-watch.js";
+import { type GroupOptions, timesOf } from "../group-options.js";
 import type { Store } from "../store.js";
 import { GlooGroup } from "./gloo-group.js";
 import { loadGloo, type NativeGloo } from "./native-gloo.js";
 
-export interface GlooGroupOptions {
+export interface GlooGroupOptions extends GroupOptions {
   readonly rank: number;
   readonly size: number;
   /** The ranks' numbers in the whole job, for messages; default 0 .. size-1. */
   readonly jobRanks?: readonly number[];
-  readonly store: Store;
-  /** A prefix of keys that no other group uses. */
-  readonly name: string;
   /** An address of this host that the other hosts can reach; nothing listens at any other. */
   readonly address: string;
-  /** Until a wait for other ranks ends the group; default 30 minutes. */
-  readonly timeoutMs?: number;
-  /** Until a wait is reported to onStall; default one minute. */
-  readonly reportAfterMs?: number;
-  readonly onStall?: (event: StallEvent) => void;
-  /** Told once, of what has ended the group. */
-  readonly onFault?: (fault: CollectiveFault) => void;
   readonly native?: NativeGloo;
 }
-
-const defaultTimeoutMs = 30 * 60_000;
-const defaultReportMs = 60_000;
 
 /**
  * Joins the group `name`; resolves when all ranks have.
@@ -36,7 +23,8 @@ const defaultReportMs = 60_000;
  * ranks do not come, ERR_PEER_LOST when they cannot be reached.
  */
 export async function createGlooGroup(options: GlooGroupOptions): Promise<GlooGroup> {
-  const { rank, size, name, store, address, timeoutMs = defaultTimeoutMs, reportAfterMs = defaultReportMs, onStall, onFault } = options;
+  const { rank, size, name, store, address, onStall, onFault } = options;
+  const { timeoutMs, reportAfterMs } = timesOf(options);
   const { jobRanks = Array.from({ length: size }, (_, index) => index) } = options;
   if (!Number.isInteger(size) || size < 1 || !Number.isInteger(rank) || rank < 0 || rank >= size || jobRanks.length !== size)
     throw new ArgumentError(`rank ${rank} of ${size} with the numbers ${jobRanks.join(", ")} is no member of a group`);

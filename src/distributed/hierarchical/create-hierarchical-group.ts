@@ -7,38 +7,24 @@ import { loadGloo, type NativeGloo } from "../gloo/native-gloo.js";
 import type { ProcessGroup } from "../process-group.js";
 import { createShmGroup } from "../shm/create-shm-group.js";
 import { SingleGroup } from "../single-group.js";
-import type { CollectiveFault } from "../errors.js";
-import type { StallEvent } from "../stall-watch.js";
-import type { Store } from "../store.js";
+import { type GroupOptions, timesOf } from "../group-options.js";
 import { Board, boardBytes } from "./board.js";
 import { endAll } from "./end-all.js";
 import { HierarchicalGroup } from "./hierarchical-group.js";
 import { layoutOf } from "./layout.js";
 import { chunkBytes, slots } from "./pipeline.js";
 
-export interface HierarchicalGroupOptions {
+export interface HierarchicalGroupOptions extends GroupOptions {
   /** In the whole job. */
   readonly rank: number;
   /** The host of every rank, numbered from 0. */
   readonly hostOfRank: readonly number[];
-  readonly store: Store;
-  /** A prefix of keys that no other group uses. */
-  readonly name: string;
   /** An address of this host that the other hosts can reach. */
   readonly address: string;
-  /** Until a wait for other ranks ends the group; default 30 minutes. */
-  readonly timeoutMs?: number;
-  /** Until a wait is reported to onStall; default one minute. */
-  readonly reportAfterMs?: number;
-  readonly onStall?: (event: StallEvent) => void;
-  /** Told once, of what has ended the group. */
-  readonly onFault?: (fault: CollectiveFault) => void;
   readonly native?: NativeBinding;
   readonly gloo?: NativeGloo;
 }
 
-const defaultTimeoutMs = 30 * 60_000;
-const defaultReportMs = 60_000;
 const align = 64;
 
 /**
@@ -46,7 +32,8 @@ const align = 64;
  * @throws AccelerateError ERR_GLOO_MISSING where gloo is not installed, and what createShmGroup and createGlooGroup throw.
  */
 export async function createHierarchicalGroup(options: HierarchicalGroupOptions): Promise<HierarchicalGroup> {
-  const { rank, hostOfRank, store, name, address, timeoutMs = defaultTimeoutMs, reportAfterMs = defaultReportMs, onStall, onFault } = options;
+  const { rank, hostOfRank, store, name, address, onStall, onFault } = options;
+  const { timeoutMs, reportAfterMs } = timesOf(options);
   if (!Number.isInteger(rank) || hostOfRank[rank] === undefined)
     throw new ArgumentError(`rank ${rank} is none of the ${hostOfRank.length} ranks that have a host`);
   const gloo = options.gloo ?? loadGloo();

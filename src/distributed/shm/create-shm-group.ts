@@ -1,33 +1,19 @@
 // How the ranks of a host find their shared memory: rank 0 makes it, tells the others through the store, and closes the way in when all are there.
 import { AccelerateError, ArgumentError } from "../../errors.js";
 import { loadNative, type NativeBinding } from "../../native/binding.js";
-import { checkTimeout } from "../collective-checks.js";
 import { CollectiveError, type CollectiveFault } from "../errors.js";
-import type { StallEvent } from "../stall-watch.js";
-import type { Store } from "../store.js";
+import { type GroupOptions, timesOf } from "../group-options.js";
 import { joinOp, type NativeShm, noNumber, type ShmHandle } from "./native-shm.js";
 import { ShmGroup } from "./shm-group.js";
 
-export interface ShmGroupOptions {
+export interface ShmGroupOptions extends GroupOptions {
   readonly rank: number;
   readonly size: number;
   /** The ranks' numbers in the whole job, for messages; default 0 .. size-1. */
   readonly jobRanks?: readonly number[];
-  readonly store: Store;
-  /** A prefix of keys that no other group uses. */
-  readonly name: string;
-  /** Until a wait for other ranks ends the group; default 30 minutes. */
-  readonly timeoutMs?: number;
-  /** Until a wait is reported to onStall; default one minute. */
-  readonly reportAfterMs?: number;
-  readonly onStall?: (event: StallEvent) => void;
-  /** Told once, of what has ended the group. */
-  readonly onFault?: (fault: CollectiveFault) => void;
   readonly native?: NativeBinding;
 }
 
-const defaultTimeoutMs = 30 * 60_000;
-const defaultReportMs = 60_000;
 /** Of one of the two windows of a rank; two windows of two ranks fit a second-level cache. */
 const windowBytes = 512 * 1024;
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -46,8 +32,8 @@ const failure = "failed: ";
  * @throws AccelerateError ERR_SHARED_MEMORY on every rank when one cannot make or open the memory; CollectiveError ERR_COLLECTIVE_TIMEOUT when ranks do not come.
  */
 export async function createShmGroup(options: ShmGroupOptions): Promise<ShmGroup> {
-  const { rank, size, name, store, reportAfterMs = defaultReportMs, onStall, onFault } = options;
-  const timeoutMs = checkTimeout(options.timeoutMs, defaultTimeoutMs);
+  const { rank, size, name, store, onStall, onFault } = options;
+  const { timeoutMs, reportAfterMs } = timesOf(options);
   const { jobRanks = Array.from({ length: size }, (_, index) => index) } = options;
   if (!Number.isInteger(size) || size < 1 || !Number.isInteger(rank) || rank < 0 || rank >= size || jobRanks.length !== size)
     throw new ArgumentError(`rank ${rank} of ${size} with the numbers ${jobRanks.join(", ")} is no member of a group`);
