@@ -133,8 +133,7 @@ export async function checkGradient(c: GradientCase): Promise<void> {
         }
         return Number((await compiled.run(moved))[0]!.data[0]);
       };
-      const quotient = async (distance: number) => ((await lossAt(distance)) - (await lossAt(-distance))) / (2 * distance);
-      let measured = await quotient(step);
+      const measured = ((await lossAt(step)) - (await lossAt(-step))) / (2 * step);
       let derivative = 0;
       let largest = 1;
       for (const [k, x] of wrt.entries()) {
@@ -146,10 +145,10 @@ export async function checkGradient(c: GradientCase): Promise<void> {
           largest = Math.max(largest, Math.abs(term));
         }
       }
-      const near = () => Math.abs(measured - derivative) <= tolerance * largest;
-      // Where the loss is strongly curved the quotient itself errs, by step^2: Richardson's extrapolation takes that away.
-      if (!near()) measured = (4 * (await quotient(step / 2)) - measured) / 3;
-      assert.ok(near(), `derivative ${derivative}, finite difference ${measured} (${chosen < 0 ? "a random direction" : `element ${chosen}`}, seed ${c.seed})`);
+      assert.ok(
+        Math.abs(measured - derivative) <= tolerance * largest,
+        `derivative ${derivative}, finite difference ${measured} (${chosen < 0 ? "a random direction" : `element ${chosen}`}, seed ${c.seed})`,
+      );
     }
   } finally {
     await compiled.close();
