@@ -1,10 +1,10 @@
 // The agent of a host: starts its workers, carries their news to the coordinator and the coordinator's to them, and ends them when the job ends.
-import { constants } from "node:os";
 import { type ControlError, type CoordinatorClient, endedKey, type Failure, type Stall, type Verdict } from "../../src/control/index.js";
 import type { CollectiveFault } from "../../src/distributed/errors.js";
 import { Deferred } from "./deferred.js";
 import { Guardian } from "./guardian.js";
 import type { LocalWorker } from "./local-worker.js";
+import { exitCodeOf, exitCodeOfSignal, type StopSignal, stopSignals } from "./exit-code.js";
 import { failureText, type ReportPlace, verdictText } from "./report.js";
 import { Screen } from "./screen.js";
 import { Stalls } from "./stalls.js";
@@ -12,10 +12,6 @@ import { type AgentOptions, type LocalJob, startWorker, writesItself } from "./s
 import { times } from "./times.js";
 
 const DEFAULT_WATCHDOG = 60;
-
-export type StopSignal = "SIGINT" | "SIGTERM" | "SIGHUP" | "SIGUSR1" | "SIGUSR2";
-
-const signalNumber = (signal: NodeJS.Signals): number => constants.signals[signal];
 
 export class Agent {
   readonly #options: AgentOptions;
@@ -161,7 +157,7 @@ export class Agent {
     this.#interruptedAt = now;
     if (this.#stop !== undefined) {
       this.#tell((client) => client.requestAbort({ code: "ERR_COLLECTIVE_ABORTED", message: `the job was killed by a second ${signal}`, ranks: [] }));
-      void this.kill().then(() => this.#over.resolve(128 + signalNumber(this.#stop!)));
+      void this.kill().then(() => this.#over.resolve(exitCodeOfSignal(this.#stop!)));
       return;
     }
     this.#stop = signal;
@@ -174,7 +170,7 @@ export class Agent {
   #onStop(reason: string): void {
     if (this.#stopping || this.#ending) return;
     this.#stopping = true;
-    this.#stop ??= (["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"] as const).find((signal) => reason === signal) ?? "SIGTERM";
+    this.#stop ??= stopSignals.find((signal) => reason === signal) ?? "SIGTERM";
     this.say(`stopping after this step${this.#stop === "SIGINT" ? " (again to kill)" : ` (${reason})`}`);
     const linked = this.#workers.filter((worker) => worker.linked).length;
     for (const worker of this.#workers) worker.stop(reason);
@@ -246,7 +242,7 @@ export class Agent {
     this.#screen.settle();
     this.say(`the launcher of host 0 is lost: ${error.message}; the workers of this host are ended`);
     for (const { link } of this.#workers) link.abort({ code: "ERR_PEER_LOST", message: error.message, ranks: [] });
-    void this.kill().then(() => this.#over.resolve(this.#stop ? 128 + signalNumber(this.#stop) : 1));
+    void this.kill().then(() => this.#over.resolve(this.#stop ? exitCodeOfSignal(this.#stop) : 1));
   }
 
   // ---- The end.
@@ -284,20 +280,14 @@ export class Agent {
       const text = verdictText(verdict, this.#place());
       if (text) this.say(text);
     }
-    this.#over.resolve(this.#exitCode(verdict));
-  }
-
-  #exitCode({ exitCode, first }: Verdict): number {
-    if (first || this.#stop === undefined) return exitCode;
-    // 75: all is saved, queue me again.
-    return exitCode !== 0 && this.#stop !== "SIGINT" ? exitCode : 128 + signalNumber(this.#stop);
+    this.#over.resolve(exitCodeOf(verdict, this.#stop));
   }
 
   /** Nobody reads what the workers write: as of any program in a pipe, the job's end. */
   async unheard(): Promise<void> {
     if (this.#stop !== undefined) return; // it is ending in order
     await this.kill();
-    this.#over.resolve(128 + signalNumber("SIGPIPE"));
+    this.#over.resolve(exitCodeOfSignal("SIGPIPE"));
   }
 
   /** The exit code, when all is over. */

@@ -1,7 +1,8 @@
 // accelerate-ts launch: from the command line to the exit code.
 import { configuredThreads, terminalSettings } from "../../src/config.js";
 import type { CoordinatorClient, JobPlan } from "../../src/control/index.js";
-import { Agent, type StopSignal } from "../agent/agent.js";
+import { Agent } from "../agent/agent.js";
+import type { StopSignal } from "../agent/exit-code.js";
 import type { Terminal } from "../command.js";
 import { packageVersion } from "../version.js";
 import { type Cores, divideCores, readCores, type Share } from "./cores.js";

@@ -1,5 +1,5 @@
 // The signals that a launcher gets, for as long as it runs.
-import type { StopSignal } from "../agent/agent.js";
+import type { StopSignal } from "../agent/exit-code.js";
 
 /** SIGUSR1 and SIGUSR2 are what batch systems send before they end a job. */
 const stopSignals: readonly StopSignal[] = ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"];

@@ -1,7 +1,5 @@
 // The Accelerator: one object that makes a training loop run on several workers. A facade; its parts lie beside it.
-import type { CollectiveOptions, ProcessGroup, ReduceOp, World } from "../distributed/index.js";
-import { CallOrder } from "../distributed/call-order.js";
-import { callSite } from "../distributed/call-site.js";
+import type { ReduceOp } from "../distributed/index.js";
 import { ArgumentError } from "../errors.js";
 import type { ModuleBase } from "../nn/index.js";
 import { clipGradNorm, clipGradValue } from "../optim/index.js";
@@ -10,15 +8,16 @@ import { cpu, type Device } from "../runtime/index.js";
 import { defaultExecutor, defaultGenerator, type Parameter, setSeed, type Tensor } from "../tensor/index.js";
 import { Accumulation } from "./accumulation.js";
 import { ActiveLoaders } from "./active-loaders.js";
-import { gatherRealRows, gatherTensors, known, type PadOptions, padTensors, reduceTensors } from "./exchange-tensors.js";
+import { Calls } from "./calls.js";
+import { gatherRealRows, gatherTensors, type PadOptions, padTensors, reduceTensors } from "./exchange-tensors.js";
 import { WorkerExchange } from "./gradient-exchange.js";
-import { type Gathered, replaceTensors, type Same, type Tensors, tensorsIn } from "./nested.js";
+import type { Gathered, Same, Tensors } from "./nested.js";
 import type { AcceleratorOptions } from "./options.js";
 import { Placement } from "./placement.js";
 import { type Preparable, type PrepareContext, type Prepared, prepareAll } from "./prepare.js";
 import { firstThenOthers, partOf } from "./processes.js";
 import { saveWeights } from "./save-model.js";
-import { closedError, Stopping } from "./stopping.js";
+import { Stopping } from "./stopping.js";
 import { WorkerState } from "./worker-state.js";
 
 /**
@@ -46,14 +45,12 @@ export class Accelerator implements AsyncDisposable {
   readonly #loaders = new ActiveLoaders();
   readonly #stopping = new Stopping();
   readonly #options: AcceleratorOptions;
-  /** Values are computed before they travel, which may take longer here than there: calls that were not awaited still go out in the order in which they were made. */
-  readonly #order = new CallOrder();
+  readonly #calls = new Calls(this.#state);
   #context: Promise<PrepareContext> | undefined;
   #placement: Placement | undefined;
   #exchange: WorkerExchange | undefined;
   #steps = 0;
   #trigger = false;
-  #closed = false;
   #warned = false;
 
   constructor(options: AcceleratorOptions = {}) {
@@ -116,8 +113,8 @@ export class Accelerator implements AsyncDisposable {
    * @throws AccelerateError ERR_PREPARE, ERR_PARAMETERS_DIFFER with the first difference, on every worker.
    */
   async prepare<T extends readonly Preparable[]>(...objects: T): Promise<{ [K in keyof T]: Prepared<T[K]> }> {
-    const options = this.#call("prepare");
-    return this.#order.whole(async () => (await prepareAll(objects, await this.#prepared(), options)) as { [K in keyof T]: Prepared<T[K]> });
+    const options = this.#calls.options("prepare");
+    return this.#calls.inOrder(async () => (await prepareAll(objects, await this.#prepared(), options)) as { [K in keyof T]: Prepared<T[K]> });
   }
 
   /** Adds to the gradients of every parameter that this scalar depends on. They are averaged over workers and micro-batches when the optimizer steps. */
@@ -153,7 +150,7 @@ export class Accelerator implements AsyncDisposable {
 
   /** Tensors of all workers, concatenated along the first dim in the order of ranks; scalars become vectors. First dims may differ. */
   gather<const T extends Tensors>(value: T): Promise<Gathered<T>> {
-    return this.#onTensors<Gathered<T>>("gather", value, (group, values, options) => gatherTensors(group, values, options));
+    return this.#calls.onTensors<Gathered<T>>("gather", value, (group, values, options) => gatherTensors(group, values, options));
   }
   /**
    * `gather`, without the rows that were filled in to make the last batches even: over an epoch exactly the dataset's rows. Tensors whose first dim is not the batch's rows (a mean per worker) are kept
@@ -161,7 +158,7 @@ export class Accelerator implements AsyncDisposable {
    */
   gatherForMetrics<const T extends Tensors>(value: T): Promise<Gathered<T>> {
     const batch = this.#loaders.current;
-    return this.#onTensors<Gathered<T>>("gatherForMetrics", value, async (group, values, options) => {
+    return this.#calls.onTensors<Gathered<T>>("gatherForMetrics", value, async (group, values, options) => {
       // Uneven batches hold nothing that was filled in, and end at other times.
       if (!batch?.last || group.size === 1 || this.#options.evenBatches === false) return gatherTensors(group, values, options);
       return gatherRealRows(group, values, batch, options);
@@ -169,24 +166,24 @@ export class Accelerator implements AsyncDisposable {
   }
   /** Tensors of the same shape on all workers, element by element; the given ones stay as they are. "none" gives them back. */
   reduce<const T extends Tensors>(value: T, reduction: ReduceOp | "none" = "sum"): Promise<Same<T>> {
-    return this.#onTensors<Same<T>>("reduce", value, (group, values, options) => reduceTensors(group, values, reduction, options));
+    return this.#calls.onTensors<Same<T>>("reduce", value, (group, values, options) => reduceTensors(group, values, reduction, options));
   }
   /** Makes a dim as long as the longest of any worker. */
   padAcrossProcesses<const T extends Tensors>(value: T, pad: PadOptions = {}): Promise<Same<T>> {
-    return this.#onTensors<Same<T>>("padAcrossProcesses", value, (group, values, options) => padTensors(group, values, pad, options));
+    return this.#calls.onTensors<Same<T>>("padAcrossProcesses", value, (group, values, options) => padTensors(group, values, pad, options));
   }
   /** Lists of all workers, one behind the other. Values travel as structured clones. */
   async gatherObject<T>(values: readonly T[]): Promise<T[]> {
     if (!Array.isArray(values)) throw new ArgumentError("gatherObject takes a list", { hint: "write gatherObject([value])" });
-    const options = this.#call("gatherObject");
+    const options = this.#calls.options("gatherObject");
     const own = [...values] as T[];
-    return this.#inOrder(async (group) => (await group.allGatherObject(own, options)).flat() as T[]);
+    return this.#calls.inOrder(async ({ group }) => (await group.allGatherObject(own, options)).flat() as T[]);
   }
   /** One worker's value, on all of them. */
   async broadcastObject<T>(value: T | undefined, fromProcess: number = 0): Promise<T> {
-    const options = this.#call("broadcastObject");
+    const options = this.#calls.options("broadcastObject");
     const root = this.#rank(fromProcess, "broadcastObject");
-    return this.#inOrder((group) => group.broadcastObject(value, root, options));
+    return this.#calls.inOrder(({ group }) => group.broadcastObject(value, root, options));
   }
 
   /** Runs the body on this worker's part of a list: as even as can be, the first workers get one more. With `applyPadding` the last item is repeated so that all get as many. */
@@ -195,13 +192,13 @@ export class Accelerator implements AsyncDisposable {
   }
   /** The main process runs the body first, the others after it: to fill a cache that they read. A body that fails there fails everywhere. */
   async mainProcessFirst<V>(body: () => V | Promise<V>): Promise<V> {
-    const options = this.#call("mainProcessFirst");
-    return firstThenOthers((await this.#idle()).group, 0, body, options);
+    const options = this.#calls.options("mainProcessFirst");
+    return firstThenOthers((await this.#calls.idle()).group, 0, body, options);
   }
   /** As `mainProcessFirst`, on each host by itself: for caches on local disks. */
   async localMainProcessFirst<V>(body: () => V | Promise<V>): Promise<V> {
-    const options = this.#call("localMainProcessFirst");
-    return firstThenOthers((await this.#idle()).local, 0, body, options);
+    const options = this.#calls.options("localMainProcessFirst");
+    return firstThenOthers((await this.#calls.idle()).local, 0, body, options);
   }
   /** Runs the body on the main process; elsewhere undefined. */
   async onMainProcess<V>(body: () => V | Promise<V>): Promise<V | undefined> {
@@ -214,16 +211,16 @@ export class Accelerator implements AsyncDisposable {
   }
   /** Whether any worker has set the flag since the last check; takes it back. */
   async checkTrigger(): Promise<boolean> {
-    const options = this.#call("checkTrigger");
+    const options = this.#calls.options("checkTrigger");
     const flag = Uint8Array.of(Number(this.#trigger));
     this.#trigger = false;
-    await this.#inOrder((group) => group.allReduce({ dtype: "uint8", data: flag }, "max", options));
+    await this.#calls.inOrder(({ group }) => group.allReduce({ dtype: "uint8", data: flag }, "max", options));
     return flag[0] !== 0;
   }
   /** Returns when all workers have come here. */
   async waitForEveryone(): Promise<void> {
-    const options = this.#call("waitForEveryone");
-    await this.#inOrder((group) => group.barrier(options));
+    const options = this.#calls.options("waitForEveryone");
+    await this.#calls.inOrder(({ group }) => group.barrier(options));
   }
 
   /** The model itself: `prepare` wraps nothing. */
@@ -232,15 +229,15 @@ export class Accelerator implements AsyncDisposable {
   }
   /** Weights and config, written by the main process into a directory that Python's transformers loads; returns when they are there. */
   async saveModel(model: ModuleBase, directory: string): Promise<void> {
-    const options = this.#call("saveModel");
-    const { group } = await this.#idle();
+    const options = this.#calls.options("saveModel");
+    const { group } = await this.#calls.idle();
     await firstThenOthers(group, 0, () => (this.isMainProcess ? saveWeights(model, directory) : undefined), options);
   }
 
   /** Leaves the group of workers. Waits for nobody. */
   async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
+    if (this.#calls.closed) return;
+    this.#calls.closed = true;
     this.#exchange?.close();
     await this.#state.close();
   }
@@ -258,30 +255,6 @@ export class Accelerator implements AsyncDisposable {
   #rank(rank: number, what: string): number {
     if (Number.isInteger(rank) && rank >= 0 && rank < this.numProcesses) return rank;
     throw new ArgumentError(`${what}: there is no process ${rank}`, { hint: `processes are 0 to ${this.numProcesses - 1}` });
-  }
-
-  /** Options of a call's collectives: where in the user's program it is made. */
-  #call(purpose: string): CollectiveOptions {
-    if (this.#closed) throw closedError(purpose);
-    return { site: callSite(), purpose };
-  }
-  async #onTensors<R>(
-    purpose: string,
-    value: unknown,
-    work: (group: ProcessGroup, values: Awaited<ReturnType<typeof known>>, options: CollectiveOptions) => Promise<Tensor[]>,
-  ): Promise<R> {
-    const options = this.#call(purpose);
-    const tensors = tensorsIn(value, purpose);
-    const results = await this.#inOrder(async (group) => work(group, await known(tensors), options));
-    return replaceTensors(value, results.values()) as R;
-  }
-  #inOrder<V>(work: (group: ProcessGroup) => Promise<V>): Promise<V> {
-    return this.#order.whole(async () => work((await this.#state.world()).group));
-  }
-  /** Once the calls made before are done. A body of the user's must not be waited for: it may make calls itself. */
-  async #idle(): Promise<World> {
-    await this.#order.whole(async () => {});
-    return this.#state.world();
   }
 
   #prepared(): Promise<PrepareContext> {

@@ -4,11 +4,12 @@ import { Arena } from "../runtime/arena.js";
 import { Engine } from "../runtime/engine.js";
 import { type ArenaSegment, type CollectedGradients, type GradientExchange, type GradientSources, type Parameter, ParameterArena } from "../tensor/index.js";
 import { refuseInBackward } from "./checks.js";
+import { Followers, type FollowingScheduler } from "./followers.js";
 import { type GroupState, Groups, type Hyperparameters, type Params } from "./groups.js";
 import { kernelsOf, type OptimizerKernels } from "./kernels.js";
 import { byArena, mergedRanges, type RowedSegment } from "./ranges.js";
 import { UpdateRows } from "./update-rows.js";
-import { applyGroup, checkSaved, type OptimizerState, type ParameterState, type SchedulerState, savedGroup } from "./state.js";
+import { applyGroup, checkSaved, type OptimizerState, type ParameterState, savedGroup } from "./state.js";
 
 /** What a hook says about the step that is about to be made. */
 export interface StepDecision {
@@ -18,12 +19,6 @@ export interface StepDecision {
   readonly gradScale?: number;
 }
 export type StepHook = () => StepDecision | Promise<StepDecision>;
-
-/** What an optimizer asks of a scheduler that follows it. */
-export interface FollowingScheduler {
-  stateDict(): SchedulerState;
-  loadStateDict(state: SchedulerState): void;
-}
 
 /** What the update of one arena gets. */
 export interface ArenaUpdate {
@@ -60,8 +55,7 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
   readonly #states = new Map<ParameterArena, readonly Float32Array[]>();
   readonly #homes = new Map<Parameter, ArenaSegment>();
   readonly #hooks = new Set<StepHook>();
-  readonly #schedulers: FollowingScheduler[] = [];
-  #waiting: SchedulerState[] = [];
+  readonly #followers = new Followers();
   #inFlight = 0;
 
   constructor(params: Params<Partial<H>>, defaults: H) {
@@ -196,9 +190,7 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
 
   /** @internal A scheduler was made from this optimizer: it is saved and loaded with it. */
   follow(scheduler: FollowingScheduler): void {
-    this.#schedulers.push(scheduler);
-    const state = this.#waiting.shift();
-    if (state) scheduler.loadStateDict(state);
+    this.#followers.add(scheduler);
   }
 
   /** State memory for an arena's parameters: of this process, or shared by those who share the arena. */
@@ -269,7 +261,7 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
       const arrays = this.stateNames.map((key, i) => [key, this.#view(segment, i).slice()] as const);
       state[name] = { step, ...Object.fromEntries(arrays) };
     }
-    return { state, param_groups: this.paramGroups.map(savedGroup), step_count: this.stepCount, schedulers: this.#schedulers.map((s) => s.stateDict()) };
+    return { state, param_groups: this.paramGroups.map(savedGroup), step_count: this.stepCount, schedulers: this.#followers.states() };
   }
 
   /**
@@ -283,7 +275,7 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
     checkSaved(saved, { groups: this.paramGroups, named, stateNames: this.stateNames });
     const groups = this.paramGroups.map((group, i) => applyGroup(group, saved.param_groups[i]!));
     for (const group of groups) this.check(group);
-    this.#tryLoading(saved.schedulers);
+    this.#followers.try(saved.schedulers);
     for (const [i, group] of this.paramGroups.entries()) Object.assign(group, groups[i]);
     ParameterArena.adopt(Object.keys(saved.state).map((name) => named.get(name)!));
     this.#steps.clear();
@@ -300,21 +292,6 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
       if (segment && !(name in saved.state)) for (const i of this.stateNames.keys()) this.#view(segment, i).fill(0);
     }
     this.stepCount = saved.step_count;
-    this.#loadSchedulers(saved.schedulers);
-    this.#waiting = saved.schedulers.slice(this.#schedulers.length);
-  }
-
-  #loadSchedulers(states: readonly SchedulerState[]): void {
-    for (const [i, scheduler] of this.#schedulers.entries()) if (states[i]) scheduler.loadStateDict(states[i]);
-  }
-  /** A scheduler that refuses its state leaves all of them as they were. */
-  #tryLoading(states: readonly SchedulerState[]): void {
-    const before = this.#schedulers.map((s) => s.stateDict());
-    try {
-      this.#loadSchedulers(states);
-    } catch (error) {
-      this.#loadSchedulers(before);
-      throw error;
-    }
+    this.#followers.load(saved.schedulers);
   }
 }

@@ -1,6 +1,7 @@
 // Lowers the learning rate when a metric has stopped improving, as torch.optim.lr_scheduler.ReduceLROnPlateau.
 import { ArgumentError } from "../errors.js";
-import type { FollowingScheduler, Optimizer } from "./optimizer.js";
+import type { FollowingScheduler } from "./followers.js";
+import type { Optimizer } from "./optimizer.js";
 import type { SchedulerState } from "./state.js";
 
 export interface PlateauOptions {

@@ -1,6 +1,7 @@
 // Schedulers: they set the learning rates of an optimizer's groups, follow its steps, and are saved with it.
 import { ArgumentError } from "../errors.js";
-import type { FollowingScheduler, Optimizer } from "./optimizer.js";
+import type { FollowingScheduler } from "./followers.js";
+import type { Optimizer } from "./optimizer.js";
 import { PlateauScheduler, type PlateauOptions } from "./plateau.js";
 import { makeSchedule, type Schedule, type ScheduleName, type ScheduleOptions, schedules } from "./schedules.js";
 import type { SchedulerState } from "./state.js";

@@ -1,0 +1,40 @@
+// The schedulers that follow an optimizer: saved and loaded with it, in the order in which they were made.
+import type { SchedulerState } from "./state.js";
+
+/** What an optimizer asks of a scheduler that follows it. */
+export interface FollowingScheduler {
+  stateDict(): SchedulerState;
+  loadStateDict(state: SchedulerState): void;
+}
+
+export class Followers {
+  readonly #schedulers: FollowingScheduler[] = [];
+  /** Loaded states of schedulers that are yet to be made. */
+  #waiting: SchedulerState[] = [];
+
+  add(scheduler: FollowingScheduler): void {
+    this.#schedulers.push(scheduler);
+    const state = this.#waiting.shift();
+    if (state) scheduler.loadStateDict(state);
+  }
+  states(): SchedulerState[] {
+    return this.#schedulers.map((s) => s.stateDict());
+  }
+  load(states: readonly SchedulerState[]): void {
+    this.#apply(states);
+    this.#waiting = states.slice(this.#schedulers.length);
+  }
+  /** Loads states for a try: one that refuses its own leaves all as they were. */
+  try(states: readonly SchedulerState[]): void {
+    const before = this.states();
+    try {
+      this.#apply(states);
+    } catch (error) {
+      this.#apply(before);
+      throw error;
+    }
+  }
+  #apply(states: readonly SchedulerState[]): void {
+    for (const [i, scheduler] of this.#schedulers.entries()) if (states[i]) scheduler.loadStateDict(states[i]);
+  }
+}
