@@ -1,0 +1,20 @@
+// Tracking: values of a training, kept in files or sent to servers.
+export { CsvTracker, type CsvOptions } from "./csv.js";
+export { JsonlTracker, type JsonlOptions } from "./jsonl.js";
+export type { TrackerName, TrackerOptions } from "./known.js";
+export { MlflowTracker, type MlflowOptions } from "./mlflow.js";
+export { type RankSkew, rankSkew, type StepReport, StepTimer, type StepTimerOptions, type StepWork, timingValues } from "./step-timer.js";
+export { TensorBoardTracker, type TensorBoardOptions } from "./tensorboard.js";
+export {
+  type FinishOptions,
+  type LogOptions,
+  type RunStatus,
+  type Tracker,
+  type TrackerContext,
+  type TrackerFactory,
+  TrackingError,
+  type TrackingErrorCode,
+} from "./tracker.js";
+export { type InitKwargs, type LogKwargs, type LogWith, Trackers, type TrackersOptions } from "./trackers.js";
+export type { ConfigValues, FlatValue, LogValue, LogValues } from "./values.js";
+export { WandbTracker, type WandbOptions } from "./wandb.js";
