@@ -15,6 +15,6 @@ export {
   TrackingError,
   type TrackingErrorCode,
 } from "./tracker.js";
-export { type InitKwargs, type LogKwargs, type LogWith, Trackers, type TrackersOptions } from "./trackers.js";
+export { type InitKwargs, type LogKwargs, type LogWith, Trackers, type TrackersOptions, type TrackersState } from "./trackers.js";
 export type { ConfigValues, FlatValue, LogValue, LogValues } from "./values.js";
 export { WandbTracker, type WandbOptions } from "./wandb.js";

@@ -44,7 +44,10 @@ interface Calls {
     readonly request: { readonly run_id: string; readonly metrics?: readonly Metric[]; readonly params?: readonly Pair[]; readonly tags?: readonly Pair[] };
     readonly reply: object;
   };
-  "runs/update": { readonly request: { readonly run_id: string; readonly status: "FINISHED" | "FAILED"; readonly end_time: number }; readonly reply: object };
+  "runs/update": {
+    readonly request: { readonly run_id: string; readonly status: "RUNNING" | "FINISHED" | "FAILED"; readonly end_time?: number };
+    readonly reply: object;
+  };
 }
 const methods: { readonly [C in keyof Calls]: "GET" | "POST" } = {
   "experiments/get-by-name": "GET",

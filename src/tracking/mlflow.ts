@@ -10,6 +10,8 @@ export interface MlflowOptions {
   readonly experimentName?: string;
   /** Name of the run; MLflow makes one up when left out. */
   readonly runName?: string;
+  /** A run to go on with; a new one when left out. Its parameters cannot change. */
+  readonly runId?: string;
   readonly tags?: Readonly<Record<string, string>>;
   readonly token?: string;
   readonly username?: string;
@@ -70,7 +72,12 @@ export class MlflowTracker implements Tracker {
   }
 
   async start(): Promise<void> {
-    const { experimentName = this.#context.project, runName, tags = {} } = this.#options;
+    const { experimentName = this.#context.project, runName, runId, tags = {} } = this.#options;
+    if (runId !== undefined) {
+      await this.#client.call("runs/update", { run_id: runId, status: "RUNNING" });
+      this.#runId = runId;
+      return;
+    }
     const experiment = await this.#experiment(experimentName);
     const { run } = await this.#client.call("runs/create", {
       experiment_id: experiment,
@@ -107,8 +114,10 @@ export class MlflowTracker implements Tracker {
     if (this.#failure === undefined) await this.#send();
     const run = this.#runId;
     this.#runId = undefined;
+    // A server that refused values is there, and is told that the run is over; one that does not answer is not asked again.
+    if (this.#failure === undefined || this.#failure instanceof MlflowError)
+      await this.#client.call("runs/update", { run_id: run, status: status === "finished" ? "FINISHED" : "FAILED", end_time: Date.now() });
     this.#check();
-    await this.#client.call("runs/update", { run_id: run, status: status === "finished" ? "FINISHED" : "FAILED", end_time: Date.now() });
   }
 
   #keep(name: string, key: string, value: FlatValue, at: { readonly timestamp: number; readonly step: number }): void {

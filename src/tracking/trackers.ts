@@ -25,6 +25,12 @@ export type InitKwargs = { readonly [N in TrackerName]?: TrackerOptions[N] } & {
 /** More for the `log` of single trackers, by name. */
 export type LogKwargs = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
+/** What a checkpoint keeps of the trackers. */
+export interface TrackersState {
+  /** Of the last values; -1 before there were any. */
+  readonly step: number;
+}
+
 /** Stands where a tracker is off, or on another process: takes everything and does nothing. */
 class SilentTracker implements Tracker {
   readonly name: string;
@@ -144,6 +150,17 @@ export class Trackers implements AsyncDisposable {
     if (!this.names.includes(name)) throw new ArgumentError(`there is no tracker "${name}"`, { hint: `the trackers are ${this.names.join(", ") || "none"}` });
     const guarded = this.#active?.get(name);
     return guarded?.on ? guarded.tracker : new SilentTracker(name);
+  }
+
+  /** For a checkpoint: a run that goes on counts its steps from here. */
+  stateDict(): TrackersState {
+    return { step: this.#step };
+  }
+  /** @throws ArgumentError when it is no state of trackers. */
+  loadStateDict(state: TrackersState): void {
+    if (!Number.isSafeInteger(state.step) || state.step < -1)
+      throw new ArgumentError(`the state of the trackers has the step ${state.step}`, { hint: "give what stateDict gave" });
+    this.#step = state.step;
   }
 
   /** Writes and sends what is left and closes the run. Further calls do nothing. */

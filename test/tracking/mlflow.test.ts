@@ -87,6 +87,24 @@ test("a busy server is asked again; one that refuses is not", async () => {
   await assert.rejects(tracker.finish(), { code: "ERR_TRACKER", message: /MLflow refused runs\/log-batch with 401 \(<html>busy<\/html>\): check the address/ });
 });
 
+test("a run goes on under its id, and one whose values were refused is ended all the same", async () => {
+  await using server = await MlflowServer.start();
+  const first = new MlflowTracker(context(undefined), { trackingUri: server.uri });
+  await first.start();
+  const runId = first.runId!;
+  await first.finish();
+  const second = new MlflowTracker(context(undefined), { trackingUri: server.uri, runId });
+  await second.start();
+  assert.equal(server.runs.get(runId)!.status, "RUNNING");
+  await second.log({ "a: b": 1 }, { step: 5 });
+  server.trouble.push(400);
+  await assert.rejects(second.finish({ status: "failed" }), { code: "ERR_TRACKER", message: /refused runs\/log-batch with 400/ });
+  assert.equal(server.runs.get(runId)!.status, "FAILED");
+  assert.equal(server.runs.size, 1);
+  const unknown = new MlflowTracker(context(undefined), { trackingUri: server.uri, runId: "none" });
+  await assert.rejects(unknown.start(), { code: "ERR_TRACKER", message: /404 RESOURCE_DOES_NOT_EXIST/ });
+});
+
 test("a server that is not there is named", async () => {
   const { uri } = await (async () => {
     await using server = await MlflowServer.start();

@@ -65,6 +65,19 @@ test("every tracker gets the configuration, the steps and what is meant for it a
   await assert.rejects(trackers.log({ loss: 1 }), { code: "ERR_TRACKER_STATE", message: /after endTraining/ });
 });
 
+test("a run that goes on counts its steps from the state of a checkpoint", async () => {
+  const recorder = new Recorder();
+  const [before, after] = [new Trackers({ logWith: [] }), new Trackers({ logWith: recorder })];
+  assert.deepEqual(before.stateDict(), { step: -1 });
+  await before.initTrackers("p");
+  await before.log({ loss: 1 }, { step: 41 });
+  await after.initTrackers("p");
+  after.loadStateDict(before.stateDict());
+  await after.log({ loss: 0.5 });
+  assert.deepEqual(recorder.calls.at(-1), ["log", { loss: 0.5 }, { step: 42 }]);
+  assert.throws(() => after.loadStateDict({ step: 0.5 }), { code: "ERR_ARGUMENT" });
+});
+
 test("other processes than the main one write nothing, and check the same", async () => {
   await using directory = await temporary();
   await using trackers = new Trackers({ logWith: ["jsonl", "csv"], loggingDir: join(directory.path, "runs"), enabled: false });
