@@ -2,6 +2,7 @@
 export {
   Accelerator,
   type AcceleratorOptions,
+  type DataloaderConfig,
   type Gathered,
   type PadOptions,
   type Preparable,

@@ -1,5 +1,11 @@
 // What an Accelerator is made with.
 
+/** How the rows of prepared loaders are dealt to the workers. */
+export interface DataloaderConfig {
+  /** Fill up the last round so that all workers get as many batches of the same size; default true. */
+  readonly evenBatches?: boolean;
+}
+
 export interface AcceleratorOptions {
   /** Seeds the default generator: the same initial weights and orders on every worker, dropout of its own on each. Default: the generator as it is. */
   readonly seed?: number;
@@ -11,8 +17,8 @@ export interface AcceleratorOptions {
   readonly cpu?: boolean;
   /** Where runs are kept. */
   readonly projectDir?: string;
-  /** Fill up the last round so that all workers get as many batches of the same size; default true. */
-  readonly evenBatches?: boolean;
+  /** How prepared loaders deal their rows to the workers. */
+  readonly dataloaderConfig?: DataloaderConfig;
   /**
    * The workers of a host read one copy of the parameters; default true. What one of them writes into a parameter (`parameter.set`, `load`) is then seen by the others; false gives every worker its own.
    */
