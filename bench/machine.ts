@@ -21,10 +21,24 @@ export function machine(python?: string): Record<string, string | number> {
   return described;
 }
 
-/** The JSON object in the last line of a program's stdout, which a launcher may have prefixed, and when the program was started. */
+const MAX_TRIES = 3;
+
+/**
+ * The JSON object in the last line of a program's stdout, which a launcher may have prefixed, and when the program was started. A run that ends badly is told of and made again: torch's
+ * processes abort now and then when they are torn down ("terminate called without an active exception").
+ */
 export function runJson<T>(command: string, args: readonly string[]): { readonly result: T; readonly startedAt: number } {
-  const startedAt = Date.now();
-  const stdout = execFileSync(command, args, { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"], maxBuffer: 1 << 26 });
-  const line = stdout.trim().split("\n").at(-1)!;
-  return { result: JSON.parse(line.slice(line.indexOf("{"))) as T, startedAt };
+  for (let attempt = 1; ; attempt++) {
+    const startedAt = Date.now();
+    try {
+      const stdout = execFileSync(command, args, { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"], maxBuffer: 1 << 26 });
+      const line = stdout.trim().split("\n").at(-1)!;
+      return { result: JSON.parse(line.slice(line.indexOf("{"))) as T, startedAt };
+    } catch (error) {
+      if (attempt === MAX_TRIES) throw error;
+      console.error(
+        `run ${attempt} of ${[command, ...args].join(" ")} failed (${error instanceof Error ? error.message.split("\n", 1)[0] : String(error)}): once more`,
+      );
+    }
+  }
 }

@@ -5,8 +5,8 @@ import { dirname, relative, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { WorkerState } from "../../src/control/index.js";
-import { packageRoot } from "../../src/package-root.js";
 import { Inspector } from "./inspector.js";
+import { isOwnCode } from "./own-code.js";
 
 export interface Located {
   readonly state: WorkerState;
@@ -74,11 +74,12 @@ function sourcePlace(frame: CallFrame, scripts: ReadonlyMap<string, Script>, cwd
   return place(file, lineNumber, columnNumber);
 }
 
+const isLibrary = (file: string): boolean => file.includes("/node_modules/") || isOwnCode(file);
+
 /** Frames of the user's own files; else of any file. */
 function userFrames(frames: readonly CallFrame[], scripts: ReadonlyMap<string, Script>, cwd: string): string {
-  const library = new RegExp(`/node_modules/|^${packageRoot()}/(?:[^/]+/)*(?:src|launcher)/`);
   const files = frames.filter((frame) => frame.url.startsWith("file:"));
-  const own = files.filter((frame) => !library.test(fileURLToPath(frame.url.replace(/\?.*$/, ""))));
+  const own = files.filter((frame) => !isLibrary(fileURLToPath(frame.url.replace(/\?.*$/, ""))));
   return (own.length > 0 ? own : files)
     .slice(0, MAX_FRAMES)
     .map((frame) => `${frame.functionName || "top level"} (${sourcePlace(frame, scripts, cwd)})`)

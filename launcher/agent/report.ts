@@ -1,8 +1,7 @@
 // A failed job in words: who failed first and how, where, who followed, where to read more.
-import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { packageRoot } from "../../src/package-root.js";
 import type { Failure, Verdict } from "../../src/control/index.js";
+import { isOwnCode } from "./own-code.js";
 
 export interface ReportPlace {
   readonly worldSize: number;
@@ -23,10 +22,6 @@ export const secondsText = (ms: number): string => `${(ms / 1000).toFixed(ms < 1
 const MAX_FRAMES = 12;
 const MAX_MESSAGE = 4000;
 
-/** Where this library's own code lies, compiled or named by its source maps. */
-const library = ["src", join("dist", "src")].map((folder) => join(packageRoot(), folder, "/"));
-const ours = (line: string): boolean => library.some((folder) => line.includes(folder));
-
 /** Of runs of this library's frames only the first is shown: what the user wrote must be seen. */
 function folded(frames: readonly string[]): string[] {
   const kept: string[] = [];
@@ -36,7 +31,7 @@ function folded(frames: readonly string[]): string[] {
     hidden = 0;
   };
   for (const [i, line] of frames.entries()) {
-    if (ours(line) && i > 0 && ours(frames[i - 1]!)) hidden++;
+    if (isOwnCode(line) && i > 0 && isOwnCode(frames[i - 1]!)) hidden++;
     else {
       say();
       kept.push(line);

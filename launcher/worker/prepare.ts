@@ -51,6 +51,8 @@ export function prepareWorker(): void {
   const settings = configuredWorker();
   if (settings?.controlFd === undefined) return;
   process.on("uncaughtExceptionMonitor", (error) => {
+    // The program catches it itself and may go on; if it ends, its exit code says so.
+    if (process.listenerCount("uncaughtException") > 0) return;
     // The stop that the user asked for has reached the end of the script: no failure, nothing to print.
     if (isStop(error)) process.exit(STOPPED);
     reportFailure(settings, workerFailure(error));

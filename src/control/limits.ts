@@ -18,10 +18,10 @@ export const messageBytes = 2 << 20;
 export interface Liveness {
   /** Between two heartbeats. */
   readonly heartbeatMs: number;
-  /** Silence after which the other end is lost. A stall of three heartbeats must pass, five missed ones must not. */
+  /** Silence after which the other end is lost. A stall of three seconds must pass; what is lost must be told within five. */
   readonly lostAfterMs: number;
 }
-export const liveness: Liveness = { heartbeatMs: 1000, lostAfterMs: 4500 };
+export const liveness: Liveness = { heartbeatMs: 500, lostAfterMs: 4000 };
 
 export const timeouts = {
   /** One unary call, without what it waits for. */

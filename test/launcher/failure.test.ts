@@ -33,6 +33,20 @@ ${at(2, "console.error('before'); setTimeout(() => collate([]), 300);")}${idle}`
     assert.deepEqual(pidsIn(stdout).filter(isRunning), []);
   });
 
+  test("that catches what nobody caught, and goes on, has not failed", async (t) => {
+    const script = await scriptOf(
+      t,
+      `process.on("uncaughtException", (error) => console.log("caught", error.message));
+setTimeout(() => { throw new Error("late"); }, 50);
+await new Promise((resolve) => setTimeout(resolve, 300));
+console.log("done");`,
+    );
+    const { code, stdout, stderr } = await launch({ options: ["-n", "2"], script });
+    assert.equal(code, 0, stderr);
+    assert.doesNotMatch(stderr, /failed/);
+    assert.deepEqual(linesOf(stdout, 1), ["caught late", "done"]);
+  });
+
   for (const [how, code, message] of [
     [
       "console.error('bad thing'); process.exit(3);",
