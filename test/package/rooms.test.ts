@@ -26,7 +26,20 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   "src/register": [],
   "src/distributed": ["src/graph", "src/native", "src/runtime"],
   "src/control": ["src/distributed"],
-  "src/accelerator": ["src/control", "src/distributed", "src/data", "src/graph", "src/nn", "src/optim", "src/runtime", "src/tensor"],
+  "src/checkpoint": ["src/graph"],
+  "src/accelerator": [
+    "src/checkpoint",
+    "src/progress",
+    "src/safetensors",
+    "src/control",
+    "src/distributed",
+    "src/data",
+    "src/graph",
+    "src/nn",
+    "src/optim",
+    "src/runtime",
+    "src/tensor",
+  ],
   launcher: ["src/register", "src/control", "src/distributed", "src/runtime", "src/native", "src/data", "src/tensor"],
 };
 

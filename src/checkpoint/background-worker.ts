@@ -1,0 +1,60 @@
+// The thread that writes checkpoints while the program goes on.
+import { join } from "node:path";
+import { parentPort } from "node:worker_threads";
+import { AccelerateError } from "../errors.js";
+import { type WritePoint, writeHashed } from "./files.js";
+import type { ManifestFile } from "./manifest.js";
+
+export interface BackgroundFile {
+  readonly path: string;
+  readonly buffer: ArrayBuffer;
+  readonly bytes: number;
+}
+export type BackgroundTask =
+  | { readonly kind: "write"; readonly directory: string; readonly files: readonly BackgroundFile[]; readonly tellsPoints: boolean }
+  | { readonly kind: "abort" }
+  | { readonly kind: "go-on" };
+export type BackgroundNews =
+  | { readonly kind: "point"; readonly point: WritePoint; readonly path: string }
+  | { readonly kind: "bytes"; readonly bytes: number }
+  | { readonly kind: "written"; readonly files: readonly ManifestFile[]; readonly buffers: readonly ArrayBuffer[] }
+  | { readonly kind: "failed"; readonly code: string; readonly message: string; readonly buffers: readonly ArrayBuffer[] };
+
+const port = parentPort!;
+const tell = (news: BackgroundNews, transfer: readonly ArrayBuffer[] = []): void => port.postMessage(news, transfer);
+let stop = new AbortController();
+let goOn = (): void => {};
+
+async function write({ directory, files, tellsPoints }: Extract<BackgroundTask, { kind: "write" }>): Promise<void> {
+  stop = new AbortController();
+  const buffers = files.map((f) => f.buffer);
+  const onPoint = (point: WritePoint, path: string): Promise<void> =>
+    new Promise((resolve) => {
+      goOn = resolve;
+      tell({ kind: "point", point, path });
+    });
+  try {
+    const written: ManifestFile[] = [];
+    for (const { path, buffer, bytes } of files) {
+      const content = { path, parts: [new Uint8Array(buffer, 0, bytes)] };
+      written.push(
+        await writeHashed(join(directory, path), content, {
+          signal: stop.signal,
+          onPoint: tellsPoints ? onPoint : undefined,
+          onBytes: (n) => tell({ kind: "bytes", bytes: n }),
+        }),
+      );
+    }
+    tell({ kind: "written", files: written, buffers }, buffers);
+  } catch (error) {
+    const code = error instanceof AccelerateError ? error.code : "ERR_CHECKPOINT_WRITE";
+    tell({ kind: "failed", code, message: error instanceof Error ? error.message : String(error), buffers }, buffers);
+  }
+}
+
+const handlers: { readonly [K in BackgroundTask["kind"]]: (task: Extract<BackgroundTask, { kind: K }>) => void } = {
+  write: (task) => void write(task),
+  abort: () => stop.abort(),
+  "go-on": () => goOn(),
+};
+port.on("message", (task: BackgroundTask) => (handlers[task.kind] as (task: BackgroundTask) => void)(task));

@@ -1,0 +1,110 @@
+// Writes files on a thread of its own, out of memory that is lent to it: the program goes on meanwhile.
+import { isMainThread, Worker } from "node:worker_threads";
+import type { BackgroundFile, BackgroundNews, BackgroundTask } from "./background-worker.js";
+import { CheckpointError, type CheckpointErrorCode } from "./errors.js";
+import type { WriteOptions } from "./files.js";
+import { HostBuffers } from "./host-buffers.js";
+import type { ManifestFile } from "./manifest.js";
+
+/** One file in copied memory. */
+export interface CopiedFile {
+  readonly path: string;
+  readonly buffer: ArrayBuffer;
+  readonly bytes: number;
+}
+
+/** One set of files at a time. An idle thread keeps no process alive; one that writes does. */
+export class BackgroundWriter {
+  readonly buffers: HostBuffers = new HostBuffers();
+  #worker: Worker | undefined;
+
+  /** Copies the parts of a file into memory of our own, one behind the other. */
+  copy({ path, parts }: { readonly path: string; readonly parts: readonly Uint8Array[] }): CopiedFile {
+    const bytes = parts.reduce((sum, part) => sum + part.byteLength, 0);
+    const buffer = this.buffers.take(bytes);
+    const into = new Uint8Array(buffer);
+    let at = 0;
+    for (const part of parts) {
+      into.set(part, at);
+      at += part.byteLength;
+    }
+    return { path, buffer, bytes };
+  }
+
+  /**
+   * Writes and forces to disk; the memory comes back to `buffers`.
+   * @throws CheckpointError as `writeHashed`
+   */
+  async write(directory: string, files: readonly CopiedFile[], { signal, onPoint, onBytes }: WriteOptions = {}): Promise<readonly ManifestFile[]> {
+    const worker = this.#start();
+    worker.ref();
+    const send = (task: BackgroundTask, transfer: readonly ArrayBuffer[] = []): void => worker.postMessage(task, transfer);
+    const abort = (): void => send({ kind: "abort" });
+    let listener: (news: BackgroundNews) => void = () => {};
+    let exited: (code: number) => void = () => {};
+    let failed: (error: Error) => void = () => {};
+    try {
+      return await new Promise<readonly ManifestFile[]>((resolve, reject) => {
+        const handlers: { readonly [K in BackgroundNews["kind"]]: (news: Extract<BackgroundNews, { kind: K }>) => void } = {
+          point: ({ point, path }) => void Promise.resolve(onPoint?.(point, path)).then(() => send({ kind: "go-on" }), reject),
+          bytes: ({ bytes }) => onBytes?.(bytes),
+          written: (news) => {
+            this.buffers.give(news.buffers);
+            this.buffers.trim(files.length);
+            resolve(news.files);
+          },
+          failed: (news) => {
+            this.buffers.give(news.buffers);
+            reject(new CheckpointError(news.code as CheckpointErrorCode, news.message));
+          },
+        };
+        listener = (news) => (handlers[news.kind] as (news: BackgroundNews) => void)(news);
+        const gone = (why: string, cause?: unknown): void => {
+          this.#worker = undefined;
+          reject(new CheckpointError("ERR_CHECKPOINT_WRITE", `the thread that wrote ${directory} ended: ${why}`, { cause }));
+        };
+        exited = (code) => gone(`exit code ${code}`);
+        failed = (error) => gone(error.message, error);
+        worker.on("message", listener);
+        worker.on("exit", exited);
+        worker.on("error", failed);
+        const lent: BackgroundFile[] = files.map(({ path, buffer, bytes }) => ({ path, buffer, bytes }));
+        send(
+          { kind: "write", directory, files: lent, tellsPoints: onPoint !== undefined },
+          files.map((f) => f.buffer),
+        );
+        if (signal?.aborted) abort();
+        else signal?.addEventListener("abort", abort);
+      });
+    } finally {
+      signal?.removeEventListener("abort", abort);
+      worker.off("message", listener);
+      worker.off("exit", exited);
+      worker.off("error", failed);
+      worker.unref();
+    }
+  }
+
+  /** Ends the thread. */
+  async close(): Promise<void> {
+    const worker = this.#worker;
+    this.#worker = undefined;
+    await worker?.terminate();
+  }
+
+  #start(): Worker {
+    if (this.#worker) return this.#worker;
+    // Inherited flags such as --import would be run again in the thread.
+    const worker = new Worker(new URL("./background-worker.js", import.meta.url), {
+      ...(isMainThread ? { execArgv: process.execArgv.filter((flag) => flag === "--enable-source-maps") } : {}),
+    });
+    // Between two sets of files nobody listens; the next one finds no thread and starts one.
+    worker.once("exit", () => {
+      if (this.#worker === worker) this.#worker = undefined;
+    });
+    worker.on("error", () => {});
+    worker.unref();
+    this.#worker = worker;
+    return worker;
+  }
+}
