@@ -24,14 +24,13 @@ export class Followers {
     this.#apply(states);
     this.#waiting = states.slice(this.#schedulers.length);
   }
-  /** Loads states for a try: one that refuses its own leaves all as they were. */
+  /** Loads states for a try: all are as they were afterwards. Throws what a scheduler throws that refuses its own. */
   try(states: readonly SchedulerState[]): void {
     const before = this.states();
     try {
       this.#apply(states);
-    } catch (error) {
+    } finally {
       this.#apply(before);
-      throw error;
     }
   }
   #apply(states: readonly SchedulerState[]): void {

@@ -251,6 +251,13 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
    * optimizer.loadStateDict(saved); // goes on bit for bit
    */
   stateDict(): OptimizerState {
+    return this.#saved((view) => view.slice());
+  }
+  /** @internal As `stateDict`, with the state's own memory instead of copies. */
+  liveState(): OptimizerState {
+    return this.#saved((view) => view);
+  }
+  #saved(take: (view: Float32Array) => Float32Array): OptimizerState {
     this.#quiet("stateDict");
     this.#groups.refresh({ always: true });
     const state: Record<string, ParameterState> = {};
@@ -258,7 +265,7 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
       const step = this.#steps.get(parameter);
       const segment = this.#homes.get(parameter);
       if (step === undefined || !segment) continue;
-      const arrays = this.stateNames.map((key, i) => [key, this.#view(segment, i).slice()] as const);
+      const arrays = this.stateNames.map((key, i) => [key, take(this.#view(segment, i))] as const);
       state[name] = { step, ...Object.fromEntries(arrays) };
     }
     return { state, param_groups: this.paramGroups.map(savedGroup), step_count: this.stepCount, schedulers: this.#followers.states() };
@@ -269,29 +276,45 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
    * @throws ArgumentError ERR_OPTIMIZER_STATE, naming the first difference; nothing was changed then.
    */
   loadStateDict(saved: OptimizerState): void {
+    const named = this.checkState(saved);
+    this.#restore(saved, named);
+    for (const [name, own] of Object.entries(saved.state))
+      for (const [i, key] of this.stateNames.entries()) this.#view(named.get(name)!.segment()!, i).set(own[key] as ArrayLike<number>);
+    this.#clearOthers(saved, named);
+  }
+  /** @internal Throws what `loadStateDict` would; of the arrays only their lengths are looked at. Gives the parameters by name. */
+  checkState(saved: OptimizerState): ReadonlyMap<string, Parameter> {
     this.#quiet("loadStateDict");
     this.#groups.refresh({ always: true });
     const named = this.#groups.named();
     checkSaved(saved, { groups: this.paramGroups, named, stateNames: this.stateNames });
-    const groups = this.paramGroups.map((group, i) => applyGroup(group, saved.param_groups[i]!));
-    for (const group of groups) this.check(group);
+    for (const [i, group] of this.paramGroups.entries()) this.check(applyGroup(group, saved.param_groups[i]!));
     this.#followers.try(saved.schedulers);
-    for (const [i, group] of this.paramGroups.entries()) Object.assign(group, groups[i]);
+    return named;
+  }
+  /** @internal `loadStateDict` but for the arrays, which the caller reads into `liveState`. `writes`: false where another process of the host has the memory in common and clears what was not saved. */
+  restore(saved: OptimizerState, { writes }: { readonly writes: boolean }): void {
+    const named = this.checkState(saved);
+    this.#restore(saved, named);
+    if (writes) this.#clearOthers(saved, named);
+  }
+  #restore(saved: OptimizerState, named: ReadonlyMap<string, Parameter>): void {
+    for (const [i, group] of this.paramGroups.entries()) Object.assign(group, applyGroup(group, saved.param_groups[i]!));
     ParameterArena.adopt(Object.keys(saved.state).map((name) => named.get(name)!));
     this.#steps.clear();
-    for (const [name, own] of Object.entries(saved.state)) {
+    for (const [name, { step }] of Object.entries(saved.state)) {
       const parameter = named.get(name)!;
-      const segment = parameter.segment()!;
-      this.#steps.set(parameter, own.step);
-      this.#homes.set(parameter, segment);
-      for (const [i, key] of this.stateNames.entries()) this.#view(segment, i).set(own[key] as ArrayLike<number>);
+      this.#steps.set(parameter, step);
+      this.#homes.set(parameter, parameter.segment()!);
     }
-    // Parameters that have no state in the save start from zero, also where they had some.
+    this.stepCount = saved.step_count;
+    this.#followers.load(saved.schedulers);
+  }
+  /** Parameters that have no state in the save start from zero, also where they had some. */
+  #clearOthers(saved: OptimizerState, named: ReadonlyMap<string, Parameter>): void {
     for (const [name, parameter] of named) {
       const segment = this.#homes.get(parameter);
       if (segment && !(name in saved.state)) for (const i of this.stateNames.keys()) this.#view(segment, i).fill(0);
     }
-    this.stepCount = saved.step_count;
-    this.#followers.load(saved.schedulers);
   }
 }
