@@ -5,6 +5,7 @@ export {
   type DataloaderConfig,
   type Gathered,
   type PadOptions,
+  type SaveModelOptions,
   type Preparable,
   type Prepared,
   type Same,

@@ -11,7 +11,7 @@ import type { AcceleratorOptions } from "./options.js";
 import { Placement } from "./placement.js";
 import { type Preparable, type PrepareContext, type Prepared, prepareAll } from "./prepare.js";
 import { firstThenOthers } from "./processes.js";
-import { saveWeights } from "./save-model.js";
+import { checkSaveModel, type SaveModelOptions, saveWeights } from "./save-model.js";
 import { Stopping } from "./stopping.js";
 import { Workers } from "./workers.js";
 
@@ -121,11 +121,18 @@ export class Accelerator extends Workers implements AsyncDisposable {
   unwrapModel<T extends ModuleBase>(model: T): T {
     return model;
   }
-  /** Weights and config, written by the main process into a directory that Python's transformers loads; returns when they are there. */
-  async saveModel(model: ModuleBase, directory: string): Promise<void> {
+  /**
+   * Weights and config, written by the main process into a directory that Python's transformers loads; returns when they are there. Weights of more than `maxShardSize` ("10GB") become several files
+   * with an index.
+   *
+   * @example
+   * await accelerator.saveModel(model, "out", { maxShardSize: "5GB" });
+   */
+  async saveModel(model: ModuleBase, directory: string, saving: SaveModelOptions = {}): Promise<void> {
     const options = this.calls.options("saveModel");
+    checkSaveModel(saving);
     const { group } = await this.calls.idle();
-    await firstThenOthers(group, 0, () => (this.isMainProcess ? saveWeights(model, directory) : undefined), options);
+    await firstThenOthers(group, 0, () => (this.isMainProcess ? saveWeights(model, directory, saving) : undefined), options);
   }
 
   /** Leaves the group of workers. Waits for nobody. */

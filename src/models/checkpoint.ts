@@ -1,15 +1,9 @@
 // The weights of a model folder as one set of tensors, whether they lie in one safetensors file or in shards.
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
-import { basename, join } from "node:path";
-import { z } from "zod";
+import { join } from "node:path";
 import { AccelerateError } from "../errors.js";
-import { SafetensorsError, SafetensorsFile, type TensorEntry } from "../safetensors/index.js";
+import { indexName, openShards, SafetensorsError, SafetensorsFile, type TensorEntry, weightsName } from "../safetensors/index.js";
 
-export const weightsName = "model.safetensors";
-export const indexName = "model.safetensors.index.json";
-/** Most shards accepted: the hub's own limit. */
-const maxShards = 10_000;
 /** Files of other libraries, which are recognised only to say what to do. */
 const foreignWeights: Readonly<Record<string, string>> = {
   "pytorch_model.bin": "pickled PyTorch weights",
@@ -17,8 +11,6 @@ const foreignWeights: Readonly<Record<string, string>> = {
   "tf_model.h5": "TensorFlow weights",
   "flax_model.msgpack": "Flax weights",
 };
-
-const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
 
 /**
  * Opens the weights of a folder: `model.safetensors`, or the shards named in `model.safetensors.index.json`.
@@ -45,7 +37,10 @@ export class Checkpoint implements AsyncDisposable {
       const file = await SafetensorsFile.open(single);
       return new Checkpoint([file], new Map([...file.tensors.keys()].map((name) => [name, file])));
     }
-    if (existsSync(join(folder, indexName))) return Checkpoint.#openShards(folder);
+    if (existsSync(join(folder, indexName))) {
+      const { shards, homes } = await openShards(folder);
+      return new Checkpoint([...shards.values()], homes);
+    }
     const foreign = Object.keys(foreignWeights).find((name) => existsSync(join(folder, name)));
     throw new AccelerateError(
       "ERR_WEIGHTS_NOT_FOUND",
@@ -56,36 +51,6 @@ export class Checkpoint implements AsyncDisposable {
           : `a model folder has config.json and ${weightsName} or ${indexName}`,
       },
     );
-  }
-
-  static async #openShards(folder: string): Promise<Checkpoint> {
-    const indexFile = join(folder, indexName);
-    const weightMap = await readIndex(indexFile);
-    const names = [...new Set(weightMap.values())];
-    if (names.length > maxShards)
-      throw new SafetensorsError("ERR_SAFETENSORS_INDEX", `${names.length} shards are more than the ${maxShards} that are accepted`, { file: indexFile });
-    const shards = new Map<string, SafetensorsFile>();
-    try {
-      for (const name of names) {
-        const path = join(folder, name);
-        if (name !== basename(name) || name === "." || name === "..")
-          throw new SafetensorsError("ERR_SAFETENSORS_INDEX", `the shard ${JSON.stringify(name)} is not a file of this folder`, { file: indexFile });
-        if (!existsSync(path))
-          throw new SafetensorsError("ERR_SAFETENSORS_INDEX", `the shard ${name} is missing`, { file: indexFile, hint: "download it into the same folder" });
-        shards.set(name, await SafetensorsFile.open(path));
-      }
-      const homes = new Map<string, SafetensorsFile>();
-      for (const [tensor, shard] of weightMap) {
-        const file = shards.get(shard)!;
-        if (!file.tensors.has(tensor))
-          throw new SafetensorsError("ERR_SAFETENSORS_INDEX", `tensor ${tensor} is not in the shard ${shard}`, { file: indexFile });
-        homes.set(tensor, file);
-      }
-      return new Checkpoint([...shards.values()], homes);
-    } catch (error) {
-      for (const file of shards.values()) await file.close();
-      throw error;
-    }
   }
 
   /** A tensor as float32, into memory of its length. */
@@ -105,17 +70,5 @@ export class Checkpoint implements AsyncDisposable {
   }
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
-  }
-}
-
-async function readIndex(file: string): Promise<Map<string, string>> {
-  try {
-    return new Map(Object.entries(indexSchema.parse(JSON.parse(await readFile(file, "utf8"))).weight_map));
-  } catch (cause) {
-    throw new SafetensorsError(
-      "ERR_SAFETENSORS_INDEX",
-      `this is no index of shards: ${cause instanceof Error ? cause.message.split("\n")[0] : String(cause)}`,
-      { file, cause },
-    );
   }
 }

@@ -10,11 +10,16 @@ export type { FromPretrainedOptions } from "./from-pretrained.js";
 export { type PreTrainedModel, PreTrainedModelBase } from "./pretrained-model.js";
 export {
   loadSafetensors,
+  type Merged,
+  type MergeOptions,
+  mergeShards,
   SafetensorsError,
   type SafetensorsErrorCode,
   SafetensorsFile,
   type SaveSafetensorsOptions,
+  type SaveShardsOptions,
   saveSafetensors,
+  saveShards,
 } from "../safetensors/index.js";
 export type {
   EncoderInputs,

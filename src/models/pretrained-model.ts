@@ -1,10 +1,8 @@
 // What all models of the library share: a config, saving, and the first values of new weights.
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
 import { Embedding, init, LayerNorm, Linear, ModuleBase, type Parameter } from "../nn/index.js";
 import { type PretrainedConfig, saveConfig } from "./config.js";
-import { weightsName } from "./checkpoint.js";
-import { saveModule } from "../nn/module-file.js";
+import { moduleTensors } from "../nn/module-file.js";
+import { saveShards } from "../safetensors/index.js";
 import type { ModelOutput, UnknownBatch } from "./types.js";
 
 /** A model with a config; its classes add their typed call. */
@@ -13,16 +11,15 @@ export abstract class PreTrainedModelBase extends ModuleBase {
   abstract override forward(batch: never): unknown;
 
   /**
-   * Writes config.json and model.safetensors into a folder, which Python's transformers and `fromPretrained` load.
+   * Writes config.json and model.safetensors into a folder, which Python's transformers and `fromPretrained` load. Weights of more than `maxShardSize` ("10GB") become several files and an index.
    *
    * @example
    * await model.savePretrained("my-model"); // Python: AutoModelForSequenceClassification.from_pretrained("my-model")
    */
-  async savePretrained(directory: string): Promise<void> {
-    await mkdir(directory, { recursive: true });
+  async savePretrained(directory: string, options: { readonly maxShardSize?: number | string | undefined } = {}): Promise<void> {
     const { torch_dtype: _, ...config } = this.config;
     // Weights first: a folder with a config but without its weights would look like a model.
-    await saveModule(this, join(directory, weightsName));
+    await saveShards(directory, await moduleTensors(this), options);
     await saveConfig(directory, { ...config, dtype: "float32" } as PretrainedConfig, this.constructor.name);
   }
 }

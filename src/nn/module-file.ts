@@ -4,13 +4,27 @@ import type { TensorData } from "../graph/dtype.js";
 import { SafetensorsFile, saveSafetensors } from "../safetensors/index.js";
 import type { ModuleBase } from "./module.js";
 
-/** Everything of a module that a file keeps: parameters, then persistent buffers. Live views, not copies. */
+/** Everything of a module that a file keeps, in the order of Python's state dict: module by module, parameters before persistent buffers. Live views, not copies. */
 export async function moduleTensors(module: ModuleBase): Promise<Map<string, TensorData>> {
   const tensors = new Map<string, TensorData>();
   for (const [name, p] of module.namedParameters()) tensors.set(name, { dtype: "float32", shape: p.shape, data: p.values() });
   for (const [name, buffer] of module.namedBuffers({ persistentOnly: true }))
     tensors.set(name, { dtype: buffer.dtype, shape: buffer.shape, data: await buffer.data() });
-  return tensors;
+  const places = new Map([...module.namedModules()].map(([path], place) => [path, place]));
+  /** The place of the module that holds a name; the path may go on through arrays. */
+  const placeOf = (name: string): number => {
+    for (let path = name; ; ) {
+      path = path.slice(0, Math.max(0, path.lastIndexOf(".")));
+      const place = places.get(path);
+      if (place !== undefined || path === "") return place ?? 0;
+    }
+  };
+  return new Map(
+    [...tensors]
+      .map((entry) => [placeOf(entry[0]), entry] as const)
+      .sort(([a], [b]) => a - b)
+      .map(([, entry]) => entry),
+  );
 }
 
 /** Writes a module's numbers into one file, whole or not at all. */

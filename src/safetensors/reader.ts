@@ -120,6 +120,17 @@ export class SafetensorsFile implements AsyncDisposable {
     return out;
   }
 
+  /** A tensor's bytes as they are stored, piece by piece; a piece is good until the next one is asked for. */
+  async *chunks(name: string): AsyncGenerator<Uint8Array> {
+    const { begin, end } = this.entry(name);
+    const chunk = new Uint8Array(Math.min(end - begin, chunkBytes));
+    for (let at = begin; at < end; at += chunk.length) {
+      const piece = chunk.subarray(0, Math.min(chunk.length, end - at));
+      await this.#read(piece, at, name);
+      yield piece;
+    }
+  }
+
   #read(into: Uint8Array, position: number, name: string): Promise<void> {
     return readFully(this.#handle, into, position, this.file, `tensor ${name}`);
   }
