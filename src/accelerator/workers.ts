@@ -1,12 +1,19 @@
 // Workers: who this process is among all, and every call between them that needs no model. The Accelerator is one of them.
-import type { ReduceOp } from "../distributed/index.js";
+import type { CollectiveOptions, ProcessGroup, ReduceOp } from "../distributed/index.js";
 import { ArgumentError } from "../errors.js";
 import { ActiveLoaders } from "./active-loaders.js";
+import { broadcastTensors } from "./broadcast-tensors.js";
 import { Calls } from "./calls.js";
 import { gatherRealRows, gatherTensors, type PadOptions, padTensors, reduceTensors } from "./exchange-tensors.js";
 import type { Gathered, Same, Tensors } from "./nested.js";
-import { firstThenOthers, partOf } from "./processes.js";
+import { firstThenOthers } from "./processes.js";
+import { type Part, partOf, type SplitOptions, type Splittable } from "./split.js";
 import { WorkerState } from "./worker-state.js";
+
+function wholeNumber(index: number, what: string): number {
+  if (Number.isInteger(index) && index >= 0) return index;
+  throw new ArgumentError(`${what}: ${index} is no number of a process`, { hint: "processes are counted from 0" });
+}
 
 /** The workers of a run as one of them sees them. Calls that are marked as such must be made by every worker, in the same order. */
 export abstract class Workers {
@@ -38,6 +45,11 @@ export abstract class Workers {
     return this.processIndex === this.numProcesses - 1;
   }
 
+  /** Whether there are several workers. */
+  get useDistributed(): boolean {
+    return this.numProcesses > 1;
+  }
+
   /** Prints on one worker of each host. */
   print(...values: readonly unknown[]): void {
     if (this.isLocalMainProcess) console.log(...values);
@@ -45,7 +57,9 @@ export abstract class Workers {
 
   /** Tensors of all workers, concatenated along the first dim in the order of ranks; scalars become vectors. First dims may differ. */
   gather<const T extends Tensors>(value: T): Promise<Gathered<T>> {
-    return this.calls.onTensors<Gathered<T>>("gather", value, (group, values, options) => gatherTensors(group, values, options));
+    return this.calls.onTensors<Gathered<T>>("gather", value, (group, values, options) => gatherTensors(group, values, options), {
+      mayDiffer: (dim) => dim === 0,
+    });
   }
   /**
    * `gather`, without the rows that were filled in to make the last batches even: over an epoch exactly the dataset's rows. Tensors whose first dim is not the batch's rows (a mean per worker) are kept
@@ -53,51 +67,94 @@ export abstract class Workers {
    */
   gatherForMetrics<const T extends Tensors>(value: T): Promise<Gathered<T>> {
     const batch = this.loaders.current;
-    return this.calls.onTensors<Gathered<T>>("gatherForMetrics", value, async (group, values, options) => {
-      // Uneven batches hold nothing that was filled in, and end at other times.
-      if (!batch?.last || group.size === 1 || !this.evenBatches) return gatherTensors(group, values, options);
-      return gatherRealRows(group, values, batch, options);
-    });
+    return this.calls.onTensors<Gathered<T>>(
+      "gatherForMetrics",
+      value,
+      async (group, values, options) => {
+        // Uneven batches hold nothing that was filled in, and end at other times.
+        if (!batch?.last || group.size === 1 || !this.evenBatches) return gatherTensors(group, values, options);
+        return gatherRealRows(group, values, batch, options);
+      },
+      { mayDiffer: (dim) => dim === 0 },
+    );
   }
   /** Tensors of the same shape on all workers, element by element; the given ones stay as they are. "none" gives them back. */
   reduce<const T extends Tensors>(value: T, reduction: ReduceOp | "none" = "sum"): Promise<Same<T>> {
-    return this.calls.onTensors<Same<T>>("reduce", value, (group, values, options) => reduceTensors(group, values, reduction, options));
+    return this.calls.onTensors<Same<T>>("reduce", value, (group, values, options) => reduceTensors(group, values, reduction, options), {
+      settings: reduction,
+    });
   }
   /** Makes a dim as long as the longest of any worker. */
   padAcrossProcesses<const T extends Tensors>(value: T, pad: PadOptions = {}): Promise<Same<T>> {
-    return this.calls.onTensors<Same<T>>("padAcrossProcesses", value, (group, values, options) => padTensors(group, values, pad, options));
+    return this.calls.onTensors<Same<T>>("padAcrossProcesses", value, (group, values, options) => padTensors(group, values, pad, options), {
+      settings: `dim ${pad.dim ?? 0}`,
+      mayDiffer: (dim, rank) => dim === ((pad.dim ?? 0) + rank) % rank,
+    });
+  }
+  /** One worker's tensors, on all of them. The others give tensors of the same shapes, or undefined. */
+  broadcast<const T extends Tensors>(value: T | undefined, fromProcess: number = 0): Promise<Same<T>> {
+    return this.#fromOne("broadcast", fromProcess, (group, root, options) => broadcastTensors<Same<T>>(group, value, root, options));
   }
   /** Lists of all workers, one behind the other. Values travel as structured clones. */
   async gatherObject<T>(values: readonly T[]): Promise<T[]> {
     if (!Array.isArray(values)) throw new ArgumentError("gatherObject takes a list", { hint: "write gatherObject([value])" });
     const options = this.calls.options("gatherObject");
     const own = [...values] as T[];
-    return this.calls.inOrder(async ({ group }) => (await group.allGatherObject(own, options)).flat() as T[]);
+    return this.calls.inOrder(async ({ group }) => (await group.allGatherObject(own, options)).flat() as T[], options);
   }
   /** One worker's value, on all of them. */
-  async broadcastObject<T>(value: T | undefined, fromProcess: number = 0): Promise<T> {
-    const options = this.calls.options("broadcastObject");
-    const root = this.#rank(fromProcess, "broadcastObject");
-    return this.calls.inOrder(({ group }) => group.broadcastObject(value, root, options));
+  broadcastObject<T>(value: T | undefined, fromProcess: number = 0): Promise<T> {
+    return this.#fromOne("broadcastObject", fromProcess, (group, root, options) => group.broadcastObject(value, root, options));
+  }
+  /** One worker's list, on all of them, as a new one. */
+  broadcastObjectList<T>(values: readonly T[] | undefined, fromProcess: number = 0): Promise<T[]> {
+    return this.#fromOne("broadcastObjectList", fromProcess, (group, root, options) => {
+      if (this.processIndex === root && !Array.isArray(values))
+        throw new ArgumentError("broadcastObjectList takes a list", { hint: "one value is sent by broadcastObject(value)" });
+      return group.broadcastObject<T[]>(values && [...values], root, options);
+    });
   }
 
-  /** Runs the body on this worker's part of a list: as even as can be, the first workers get one more. With `applyPadding` the last item is repeated so that all get as many. */
-  async splitBetweenProcesses<T, V>(items: readonly T[], body: (part: T[]) => V | Promise<V>, options: { readonly applyPadding?: boolean } = {}): Promise<V> {
-    return body(partOf(items, { rank: this.processIndex, size: this.numProcesses }, options));
+  /**
+   * Runs the body on this worker's part of a list, a tensor (its rows), a Dataset, or a plain object of such columns: as even as can be, the first workers get one more row. What is given stays as it is.
+   *
+   * @example
+   * await accelerator.splitBetweenProcesses({ prompt: prompts, label: labels }, async ({ prompt, label }) => console.log(prompt.length, label.length));
+   */
+  async splitBetweenProcesses<T, V>(items: readonly T[], body: (part: T[]) => V | Promise<V>, options?: SplitOptions): Promise<V>;
+  async splitBetweenProcesses<const T extends Splittable, V>(items: T, body: (part: Part<T>) => V | Promise<V>, options?: SplitOptions): Promise<V>;
+  async splitBetweenProcesses<V>(items: unknown, body: (part: never) => V | Promise<V>, options: SplitOptions = {}): Promise<V> {
+    return body((await partOf(items, { rank: this.processIndex, size: this.numProcesses }, options)) as never);
   }
   /** The main process runs the body first, the others after it: to fill a cache that they read. A body that fails there fails everywhere. */
   async mainProcessFirst<V>(body: () => V | Promise<V>): Promise<V> {
     const options = this.calls.options("mainProcessFirst");
-    return firstThenOthers((await this.calls.idle()).group, 0, body, options);
+    return firstThenOthers((await this.calls.idle(options)).group, 0, body, options);
   }
   /** As `mainProcessFirst`, on each host by itself: for caches on local disks. */
   async localMainProcessFirst<V>(body: () => V | Promise<V>): Promise<V> {
     const options = this.calls.options("localMainProcessFirst");
-    return firstThenOthers((await this.calls.idle()).local, 0, body, options);
+    return firstThenOthers((await this.calls.idle(options, "local")).local, 0, body, options);
   }
   /** Runs the body on the main process; elsewhere undefined. */
   async onMainProcess<V>(body: () => V | Promise<V>): Promise<V | undefined> {
-    return this.isMainProcess ? body() : undefined;
+    return this.onProcess(0, body);
+  }
+  /** Runs the body on the main process of each host; elsewhere undefined. */
+  async onLocalMainProcess<V>(body: () => V | Promise<V>): Promise<V | undefined> {
+    return this.onLocalProcess(0, body);
+  }
+  /** Runs the body on the last process; elsewhere undefined. */
+  async onLastProcess<V>(body: () => V | Promise<V>): Promise<V | undefined> {
+    return this.onProcess(this.numProcesses - 1, body);
+  }
+  /** Runs the body on one process; elsewhere undefined. A number that no process has is one that this run is too small for: nobody runs the body. */
+  async onProcess<V>(index: number, body: () => V | Promise<V>): Promise<V | undefined> {
+    return this.processIndex === wholeNumber(index, "onProcess") ? body() : undefined;
+  }
+  /** Runs the body on one process of each host, counted there; elsewhere undefined. */
+  async onLocalProcess<V>(index: number, body: () => V | Promise<V>): Promise<V | undefined> {
+    return this.localProcessIndex === wholeNumber(index, "onLocalProcess") ? body() : undefined;
   }
 
   /** Sets a flag that `checkTrigger` shows to all workers. */
@@ -109,15 +166,20 @@ export abstract class Workers {
     const options = this.calls.options("checkTrigger");
     const flag = Uint8Array.of(Number(this.#trigger));
     this.#trigger = false;
-    await this.calls.inOrder(({ group }) => group.allReduce({ dtype: "uint8", data: flag }, "max", options));
+    await this.calls.inOrder(({ group }) => group.allReduce({ dtype: "uint8", data: flag }, "max", options), options);
     return flag[0] !== 0;
   }
   /** Returns when all workers have come here. */
   async waitForEveryone(): Promise<void> {
     const options = this.calls.options("waitForEveryone");
-    await this.calls.inOrder(({ group }) => group.barrier(options));
+    await this.calls.inOrder(({ group }) => group.barrier(options), options);
   }
 
+  async #fromOne<R>(purpose: string, from: number, work: (group: ProcessGroup, root: number, options: CollectiveOptions) => Promise<R>): Promise<R> {
+    const options = this.calls.options(purpose);
+    const root = this.#rank(from, purpose);
+    return this.calls.inOrder(({ group }) => work(group, root, options), options, { settings: `from process ${root}` });
+  }
   #rank(rank: number, what: string): number {
     if (Number.isInteger(rank) && rank >= 0 && rank < this.numProcesses) return rank;
     throw new ArgumentError(`${what}: there is no process ${rank}`, { hint: `processes are 0 to ${this.numProcesses - 1}` });

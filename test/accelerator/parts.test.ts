@@ -5,9 +5,10 @@ import fc from "fast-check";
 import { Accumulation } from "../../src/accelerator/accumulation.js";
 import { replaceTensors, tensorsIn } from "../../src/accelerator/nested.js";
 import { combineNorms, scaleNorm } from "../../src/accelerator/norms.js";
-import { partOf } from "../../src/accelerator/processes.js";
 import { shareOf } from "../../src/accelerator/shares.js";
+import { partOf, rowsOf } from "../../src/accelerator/split.js";
 import { Stopping } from "../../src/accelerator/stopping.js";
+import { Dataset } from "../../src/data/index.js";
 import { normKinds } from "../../src/optim/index.js";
 import { ParameterArena, Parameter, type Tensor, tensor, zeros } from "../../src/tensor/index.js";
 
@@ -47,8 +48,7 @@ describe("shares of an arena", () => {
 
 describe("splitBetweenProcesses", () => {
   const items = (n: number) => Array.from({ length: n }, (_, i) => i);
-  const sizes = (n: number, size: number, applyPadding = false) =>
-    Array.from({ length: size }, (_, rank) => partOf(items(n), { rank, size }, { applyPadding }));
+  const sizes = (n: number, size: number, applyPadding = false) => Array.from({ length: size }, (_, rank) => rowsOf(n, { rank, size }, { applyPadding }));
 
   it("gives the first workers one more, and pads with the last item", () => {
     assert.deepEqual(
@@ -61,9 +61,34 @@ describe("splitBetweenProcesses", () => {
     assert.deepEqual(sizes(1, 4, true), [[0], [0], [0], [0]]);
     assert.deepEqual(sizes(0, 2, true), [[], []]);
   });
-  it("leaves the caller's list alone", () => {
+  it("leaves what it was given alone: lists, tensors, columns", async () => {
+    const place = { rank: 1, size: 2 };
     const list = Object.freeze(items(5)) as readonly number[];
-    assert.deepEqual(partOf(list, { rank: 1, size: 2 }, { applyPadding: true }), [3, 4, 4]);
+    assert.deepEqual(await partOf(list, place, { applyPadding: true }), [3, 4, 4]);
+    const columns = Object.freeze({
+      a: list,
+      b: tensor([[0], [1], [2], [3], [4]]),
+      more: { c: Dataset.fromRows([{ n: 0 }, { n: 1 }, { n: 2 }, { n: 3 }, { n: 4 }]) },
+    });
+    const part = (await partOf(columns, place, { applyPadding: true })) as { a: number[]; b: Tensor; more: { c: Dataset<{ n: number }> } };
+    assert.deepEqual(
+      [part.a, await part.b.toArray(), [...part.more.c]],
+      [
+        [3, 4, 4],
+        [[3], [4], [4]],
+        [{ n: 3 }, { n: 4 }, { n: 4 }],
+      ],
+    );
+    assert.deepEqual([columns.a.length, columns.b.shape, columns.more.c.length], [5, [5, 1], 5]);
+    const none = (await partOf(tensor([[1, 2]], { dtype: "int64" }), place)) as Tensor;
+    assert.deepEqual([none.shape, none.dtype], [[0, 2], "int64"]);
+  });
+  it("names what it cannot split", async () => {
+    const place = { rank: 0, size: 2 };
+    await assert.rejects(partOf({ a: [1], b: { c: [1, 2] } }, place), /a has 1 rows and b\.c has 2: all columns must be as long/);
+    await assert.rejects(partOf({ a: "text" }, place), /takes a list, a tensor.*: a is string/);
+    await assert.rejects(partOf(tensor(1), place), /the value is a scalar/);
+    await assert.rejects(partOf(new Map(), place), /the value is Map/);
   });
 });
 

@@ -1,6 +1,6 @@
 // Everything an Accelerator offers without a model, asserted by every worker itself. Ends with "ok" from the main process.
 import assert from "node:assert/strict";
-import { Accelerator, DataLoader, SGD, tensor } from "accelerate-ts";
+import { Accelerator, DataLoader, Dataset, SGD, tensor } from "accelerate-ts";
 import { Linear, type Parameter } from "accelerate-ts/nn";
 
 await using accelerator = new Accelerator({ seed: 1 });
@@ -69,8 +69,8 @@ await assert.rejects(accelerator.padAcrossProcesses(tensor([1], { dtype: "int64"
 await assert.rejects(accelerator.padAcrossProcesses(tensor([1], { dtype: "uint8" }), { padIndex: -1 }), { code: "ERR_DTYPE" });
 await assert.rejects(accelerator.reduce(tensor([1]), "min" as "max"), /there is no reduction "min": one of sum, mean, max, none/);
 await assert.rejects(
-  accelerator.splitBetweenProcesses({ a: [1] } as unknown as number[], (part) => part),
-  /splitBetweenProcesses takes a list/,
+  accelerator.splitBetweenProcesses("ab" as unknown as string[], (part) => part),
+  /splitBetweenProcesses takes a list, a tensor, a Dataset or a plain object of such columns: the value is string/,
 );
 const layer = new Linear(1, 1);
 await assert.rejects(
@@ -87,6 +87,28 @@ assert.deepEqual(
 assert.deepEqual(await accelerator.broadcastObject(rank === 0 ? { run: "demo", at: new Map([[1, 2n]]) } : undefined), { run: "demo", at: new Map([[1, 2n]]) });
 assert.equal(await accelerator.broadcastObject(rank, world - 1), world - 1);
 await assert.rejects(accelerator.broadcastObject(1, world), /there is no process/);
+const list = Object.freeze([rank, `from ${rank}`]);
+assert.deepEqual(await accelerator.broadcastObjectList(list, world - 1), [world - 1, `from ${world - 1}`]);
+assert.deepEqual(list, [rank, `from ${rank}`]);
+assert.deepEqual(await accelerator.broadcastObjectList<string>(rank === 0 ? [] : undefined), []);
+
+// One worker's tensors: Accelerate's figure is 1 .. P on all.
+assert.deepEqual(
+  await (await accelerator.broadcast(own)).toArray(),
+  ranks.map((i) => i + 1),
+);
+assert.equal(await own.at(0).item(), 1 + world * rank, "the given tensor stays as it is");
+const last = rank === world - 1;
+const spread = await accelerator.broadcast(
+  last ? { half: tensor([rank, 0.5], { dtype: "float16" }), list: [tensor(3, { dtype: "int64" })] } : undefined,
+  world - 1,
+);
+assert.deepEqual(await spread.half.toArray(), [world - 1, 0.5]);
+assert.deepEqual([spread.list[0].dtype, spread.list[0].shape, await spread.list[0].item()], ["int64", [], 3]);
+if (world > 1) {
+  await assert.rejects(accelerator.broadcast(tensor(rank === 0 ? [1] : [1, 2])), /broadcast: rank 0 gives float32 \[1\], rank 1 has float32 \[2\]/);
+  await assert.rejects(accelerator.broadcast(rank === 0 ? undefined : tensor(1)), /rank 0 gave no tensors/);
+}
 
 // In turn, in parts, flags.
 const order: string[] = await accelerator.mainProcessFirst(async () => [`${rank}`]);
@@ -102,6 +124,49 @@ assert.equal(await accelerator.onMainProcess(() => 3), rank === 0 ? 3 : undefine
 const items = ["a", "b", "c", "d", "e"];
 const mine = await accelerator.splitBetweenProcesses(items, (part) => part);
 assert.deepEqual(await accelerator.gatherObject(mine), items);
+// Columns: each as a list, a tensor, a dataset; what is given stays as it is.
+const columns = { text: items, n: tensor([0, 1, 2, 3, 4]), more: { rows: Dataset.fromRows(items.map((name) => ({ name }))) } };
+for (const applyPadding of [false, true])
+  await accelerator.splitBetweenProcesses(
+    columns,
+    async ({ text, n, more }) => {
+      assert.equal(text.length, applyPadding ? Math.ceil(5 / world) : Math.floor(5 / world) + Number(rank < 5 % world));
+      assert.deepEqual(
+        (await n.toArray()).map((i) => items[i]),
+        text,
+      );
+      assert.deepEqual(
+        [...more.rows].map(({ name }) => name),
+        text,
+      );
+    },
+    { applyPadding },
+  );
+assert.deepEqual([columns.text.length, columns.n.shape, columns.more.rows.length], [5, [5], 5]);
+await assert.rejects(
+  accelerator.splitBetweenProcesses({ a: [1], b: [1, 2] }, () => {}),
+  /a has 1 rows and b has 2/,
+);
+// On some of them.
+assert.deepEqual(
+  await accelerator.gatherObject([await accelerator.onLastProcess(() => rank)]),
+  ranks.map((r) => (r === world - 1 ? r : undefined)),
+);
+assert.deepEqual(
+  await accelerator.gatherObject([await accelerator.onProcess(1, () => rank)]),
+  ranks.map((r) => (r === 1 ? r : undefined)),
+);
+assert.deepEqual(
+  await accelerator.gatherObject([await accelerator.onLocalProcess(1, async () => rank)]),
+  ranks.map((r) => (r === 1 ? r : undefined)),
+);
+assert.equal(await accelerator.onLocalMainProcess(() => "here"), accelerator.isLocalMainProcess ? "here" : undefined);
+await assert.rejects(
+  accelerator.onProcess(-1, () => 0),
+  /-1 is no number of a process/,
+);
+assert.equal(accelerator.useDistributed, world > 1);
+
 assert.equal(await accelerator.checkTrigger(), false);
 if (rank === world - 1) accelerator.setTrigger();
 assert.equal(await accelerator.checkTrigger(), true);
