@@ -2,6 +2,13 @@
 // The entry of the command accelerate-ts.
 import { runCli } from "./program.js";
 
-process.exitCode = await runCli(process.argv.slice(2), { stdout: process.stdout, stderr: process.stderr });
+process.exitCode = await runCli(process.argv.slice(2), {
+  // Opened by who asks something: the launch leaves it to worker 0.
+  get stdin() {
+    return process.stdin;
+  },
+  stdout: process.stdout,
+  stderr: process.stderr,
+});
 // All is said. A connection to a host that was cut off waits for an answer to its end, and would keep this process for minutes.
 setTimeout(() => process.exit(), 1000).unref();

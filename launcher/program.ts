@@ -3,13 +3,15 @@ import { Command, CommanderError, Option } from "commander";
 import { AccelerateError } from "../src/errors.js";
 import type { CliCommand, Terminal } from "./command.js";
 import { commands } from "./commands/index.js";
+import { foreignFlags } from "./options/foreign-keys.js";
+import { camelCase } from "./options/names.js";
+import { didYouMean } from "./options/similar.js";
 import { UsageError } from "./usage.js";
 import { packageVersion } from "./version.js";
 
 /** Exit codes: 0 done, 1 failed, 2 called wrongly. */
 const usageError = 2;
 
-// commander writes: error: unknown option '--x'\n(Did you mean --y?)
 /** Takes Python's underscores for hyphens: --num_processes. */
 class SpelledOption extends Option {
   // commander asks this of every option, though its types do not tell.
@@ -18,11 +20,16 @@ class SpelledOption extends Option {
   }
 }
 
+// commander writes: error: unknown option '--x'\n(Did you mean --y?)
 const plain = (message: string): string =>
   message
     .replace(/^error: /, "")
     .replace(/'([^']*)'/g, "$1")
-    .replace(/\n?\((Did you mean .*\?)\)/, (_, hint: string) => ` (${hint[0]?.toLowerCase()}${hint.slice(1)})`);
+    .replace(/\n?\((Did you mean .*\?)\)/, (_, hint: string) => ` (${hint[0]?.toLowerCase()}${hint.slice(1)})`)
+    .replace(/^unknown option --([\w-]+)(.*)/, (said, flag: string) => {
+      const reason = foreignFlags.get(camelCase(flag));
+      return reason === undefined ? said : `no option --${flag} here: ${reason}`;
+    });
 
 const MAX_EXAMPLE = 100;
 const exampleHelp = (examples: CliCommand["examples"]): string => {
@@ -33,16 +40,37 @@ const exampleHelp = (examples: CliCommand["examples"]): string => {
 };
 
 function subcommand(command: CliCommand, terminal: Terminal, finish: (code: number) => void): Command {
-  const parser = new Command(command.name).description(command.summary).allowExcessArguments(false);
-  for (const { flags, description, choices } of command.options) {
+  const parser = new Command(command.name)
+    .description(command.summary)
+    .allowExcessArguments(command.commands !== undefined)
+    .helpCommand(false);
+  for (const { flags, description, choices, negatable, group } of command.options) {
     const option = new SpelledOption(flags, description);
+    if (group) option.helpGroup(`${group}:`);
     parser.addOption(choices ? option.choices(choices) : option);
+    if (negatable) parser.addOption(new SpelledOption(`--no-${option.long!.slice(2)}`).hideHelp());
   }
   parser.addHelpText("after", exampleHelp(command.examples));
   for (const [syntax, description] of command.operands ?? []) parser.argument(syntax, description);
-  if (command.operands) parser.passThroughOptions();
-  return parser.action(async () => finish(await command.run(parser.opts(), terminal, parser.args)));
+  // Where words follow without end they are another program's, with options of its own.
+  if (command.operands?.some(([syntax]) => syntax.includes("..."))) parser.passThroughOptions();
+  if (command.commands) parser.enablePositionalOptions();
+  for (const inner of command.commands ?? []) parser.addCommand(subcommand(inner, terminal, finish));
+  return parser.action(async () => {
+    const [unknown] = parser.args;
+    if (command.commands && unknown !== undefined)
+      throw new UsageError(
+        `unknown command ${command.name} ${unknown}${didYouMean(
+          unknown,
+          command.commands.map(({ name }) => name),
+        )}`,
+      );
+    finish(await command.run(parser.opts(), terminal, parser.args));
+  });
 }
+
+/** A parser with all below it. */
+const family = (parser: Command): Command[] => [parser, ...parser.commands.flatMap(family)];
 
 /** Parses and runs; never exits the process itself. Resolves with the exit code. */
 export async function runCli(argv: readonly string[], terminal: Terminal): Promise<number> {
@@ -61,7 +89,7 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
       }),
     );
   }
-  for (const parser of [program, ...program.commands]) {
+  for (const parser of family(program)) {
     parser.exitOverride().configureOutput({
       writeOut: (text) => terminal.stdout.write(text),
       writeErr: (text) => terminal.stderr.write(text),

@@ -42,7 +42,7 @@ export const writesItself = (worldSize: number, { logDir }: LaunchPlan): boolean
 export async function startWorker(options: AgentOptions, job: LocalJob, localRank: number, screen: Screen): Promise<LocalWorker> {
   const { plan, terminal, env, shares, client, color } = options;
   const { worldSize, ranks, masterPort, assignments } = job;
-  const { logDir, host, hosts, cpu, watchdog, timeout } = plan;
+  const { logDir, host, hosts, program, watchdog, timeout } = plan;
   const rank = ranks[localRank]!;
   const inherit = writesItself(worldSize, plan);
   const draws = rank === 0 && terminal.stderr.isTTY === true && !inherit;
@@ -53,7 +53,7 @@ export async function startWorker(options: AgentOptions, job: LocalJob, localRan
   const worker = await WorkerProcess.start({
     script: plan.script,
     args: plan.args,
-    env: workerEnvironment(env, { place, share: shares[localRank]!, cpu, watchdog, timeout, columns }),
+    env: workerEnvironment(env, { place, share: shares[localRank]!, program, watchdog, timeout, columns }),
     stdin: rank === 0,
     inherit,
   });

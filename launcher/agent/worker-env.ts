@@ -1,4 +1,5 @@
 // The variables of a worker: those of torchrun, so that scripts for it run, and ours.
+import { type ProgramDefaults, programVariables } from "../../src/settings.js";
 import type { Share } from "../launch/cores.js";
 
 export interface WorkerPlace {
@@ -16,7 +17,7 @@ export interface WorkerPlace {
 export interface WorkerVariables {
   readonly place: WorkerPlace;
   readonly share: Share;
-  readonly cpu: boolean;
+  readonly program: ProgramDefaults;
   /** Seconds. */
   readonly watchdog: number | undefined;
   readonly timeout: number | undefined;
@@ -32,8 +33,18 @@ export const CONTROL_FD = 3;
 /** What a launcher around this one has set for its own workers. */
 const foreign = /^(ACCELERATE_TS_(WORKER_PID|AGENT_PID|CONTROL_FD|CORES|TERMINAL)|TORCHELASTIC_.*|ROLE_(RANK|WORLD_SIZE|NAME))$/;
 
+const textOf = (value: string | number | boolean): string => (typeof value === "boolean" ? (value ? "1" : "0") : String(value));
+/** In the variables that count first. */
+const programEnvironment = (program: ProgramDefaults): Record<string, string> =>
+  Object.fromEntries(
+    (Object.keys(programVariables) as (keyof ProgramDefaults)[]).flatMap((name) => {
+      const value = program[name];
+      return value === undefined ? [] : [[programVariables[name][0], textOf(value)]];
+    }),
+  );
+
 /** The launcher's own variables with the worker's; what the user has set for OpenMP stays. */
-export function workerEnvironment(outer: Environment, { place, share, cpu, watchdog, timeout, columns }: WorkerVariables): Record<string, string> {
+export function workerEnvironment(outer: Environment, { place, share, program, watchdog, timeout, columns }: WorkerVariables): Record<string, string> {
   const kept = Object.fromEntries(Object.entries(outer).filter((entry): entry is [string, string] => entry[1] !== undefined && !foreign.test(entry[0])));
   const threads = String(share.threads);
   return {
@@ -51,7 +62,7 @@ export function workerEnvironment(outer: Environment, { place, share, cpu, watch
     ACCELERATE_TS_CONTROL_FD: String(CONTROL_FD),
     ACCELERATE_TS_AGENT_PID: String(process.pid),
     ...(share.cores && { ACCELERATE_TS_CORES: share.cores.join(",") }),
-    ...(cpu && { ACCELERATE_TS_USE_CPU: "1" }),
+    ...programEnvironment(program),
     ...(watchdog !== undefined && { ACCELERATE_TS_WATCHDOG: String(watchdog) }),
     ...(timeout !== undefined && { ACCELERATE_TS_TIMEOUT: String(timeout) }),
     ...(columns !== undefined && { ACCELERATE_TS_TERMINAL: String(columns) }),

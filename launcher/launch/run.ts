@@ -4,10 +4,12 @@ import type { CoordinatorClient, JobPlan } from "../../src/control/index.js";
 import { Agent } from "../agent/agent.js";
 import type { StopSignal } from "../agent/exit-code.js";
 import type { Terminal } from "../command.js";
+import { loadSettings } from "../options/load-settings.js";
+import type { RawOptions } from "../options/resolve.js";
 import { packageVersion } from "../version.js";
 import { type Cores, divideCores, readCores, type Share } from "./cores.js";
 import { headerText } from "./header.js";
-import { type LaunchPlan, planLaunch, type RawOptions } from "./plan.js";
+import { type LaunchPlan, planLaunch } from "./plan.js";
 import { freePort, meet, type Rendezvous } from "./rendezvous.js";
 import { listenToSignals } from "./signals.js";
 
@@ -68,6 +70,7 @@ class Launch {
 
   #header(worldSize: number, hostNames: readonly string[]): void {
     const { usable } = this.#cores;
+    if (this.#plan.quiet) return;
     this.#say(headerText({ version: packageVersion(), worldSize, hostNames, shares: this.#shares, usableCores: usable, plan: this.#plan }));
   }
 
@@ -139,6 +142,12 @@ class Launch {
 
 /** @throws UsageError, ControlError and others before any worker runs; afterwards everything is told in the report and by the exit code. */
 export async function runLaunch(options: RawOptions, operands: readonly string[], terminal: Terminal): Promise<number> {
-  const plan = planLaunch(options, operands, DEVICES);
-  return new Launch(plan, terminal, configuredThreads()).run();
+  const { settings } = await loadSettings({ flags: options, env: process.env, cwd: process.cwd() });
+  const plan = planLaunch(settings, operands, DEVICES);
+  if (!options.dryRun) return new Launch(plan, terminal, configuredThreads()).run();
+  const { dryRunText } = await import("./dry-run.js");
+  const cores = readCores();
+  const shares = divideCores(cores, plan.localProcesses, plan.threads ?? configuredThreads());
+  terminal.stdout.write(dryRunText({ plan, settings, shares, usableCores: cores.usable, operands, version: packageVersion() }));
+  return 0;
 }

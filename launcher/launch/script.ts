@@ -1,21 +1,11 @@
 // The script of a launch: it must be a file that Node can run, or the message says what is in its folder.
 import { readdirSync, statSync } from "node:fs";
 import { basename, dirname, extname, resolve } from "node:path";
+import { distance } from "../options/similar.js";
 import { UsageError } from "../usage.js";
 
 const kinds = [".ts", ".mts", ".cts", ".js", ".mjs", ".cjs"];
 const MAX_LISTED = 8;
-
-/** Letters to change, add or leave out until a becomes b. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
-    row = next;
-  }
-  return row[b.length]!;
-}
 
 /** "in this folder: train.ts, ...": the scripts there, those with a similar name first. */
 function scriptsNear(folder: string, wanted: string, shown: string): string | undefined {

@@ -1,0 +1,57 @@
+// What `launch --dry-run` prints: the plan, where each setting comes from, and one command that says it all.
+import { flagOf } from "../options/names.js";
+import { originText, type ResolvedSettings } from "../options/resolve.js";
+import { settingNames } from "../options/settings.js";
+import { shellWord } from "../options/shell-word.js";
+import { valueText } from "../options/value-text.js";
+import type { Share } from "./cores.js";
+import { headerText } from "./header.js";
+import type { LaunchPlan } from "./plan.js";
+
+export interface DryRun {
+  readonly plan: LaunchPlan;
+  readonly settings: ResolvedSettings;
+  readonly shares: readonly Share[];
+  readonly usableCores: number;
+  /** The script and its own arguments, as they were given. */
+  readonly operands: readonly string[];
+  readonly version: string;
+}
+
+/** The launch with every setting as a flag, whatever it came from. */
+export function equivalentCommand(settings: ResolvedSettings, operands: readonly string[]): string {
+  const flags = settingNames
+    .filter((name) => name !== "configFile")
+    .flatMap((name) => {
+      const value = settings.values[name];
+      if (value === undefined) return [];
+      return typeof value === "boolean" ? [value ? flagOf(name) : flagOf(name).replace(/^--/, "--no-")] : [flagOf(name), shellWord(String(value))];
+    });
+  return ["accelerate-ts launch", ...flags, ...operands.map(shellWord)].join(" ");
+}
+
+export function dryRunText({ plan, settings, shares, usableCores, operands, version }: DryRun): string {
+  const { hosts, host, address, port, processes, localProcesses } = plan;
+  // How many the others start, and which ranks the machines have, is known when they have met.
+  const worldSize = processes ?? localProcesses;
+  const here = processes === undefined ? "besides those that the others start" : `${localProcesses} of them here`;
+  const meeting = `machine ${host} of ${hosts}, ${here}; ${host === 0 ? "the others come to" : "it goes to"} ${address}:${port}`;
+  const origins = settingNames.flatMap((name) =>
+    settings
+      .given(name)
+      .slice(0, 1)
+      .map(({ value, origin }) => [flagOf(name).slice(2), valueText(value), originText(origin)]),
+  );
+  const [names, values] = [0, 1].map((column) => Math.max(0, ...origins.map((row) => row[column]!.length)));
+  return `${[
+    headerText({ version, worldSize, hostNames: [], shares, usableCores, plan }),
+    `script: ${plan.script}`,
+    ...(hosts > 1 ? [meeting] : []),
+    ...shares.flatMap(({ cores }, i) =>
+      cores ? [`worker ${hosts > 1 ? `${i} of this machine` : i}: core${cores.length === 1 ? "" : "s"} ${cores.join(", ")}`] : [],
+    ),
+    ...origins.map(([name, value, origin]) => `${name!.padEnd(names!)}  ${value!.padEnd(values!)}  ${origin}`),
+    "nothing was started; the same in one command:",
+    equivalentCommand(settings, operands),
+  ].join("\n")}\n`;
+}

@@ -1,0 +1,46 @@
+// Kinds of values: what counts as one wherever it comes from (a flag, a variable, a file), and how help and completion show it.
+import { readChoice, readSwitch, readWhole } from "../../src/settings.js";
+
+export interface Kind<T> {
+  /** What stands for the value in help; undefined: a switch, on by being there. */
+  readonly placeholder?: string;
+  /** Completes "not ...": "a whole number from 1 to 8". */
+  readonly wanted: string;
+  readonly choices?: readonly string[];
+  /** What the shell completes. */
+  readonly takes?: "file" | "folder";
+  /** undefined: not such a value. */
+  read(raw: unknown): T | undefined;
+}
+
+export const whole = (placeholder: string, min: number, max: number): Kind<number> => ({
+  placeholder,
+  wanted: `a whole number from ${min} to ${max}`,
+  read: (raw) => readWhole(raw, min, max),
+});
+
+const MAX_SECONDS = 1e7;
+
+export const seconds: Kind<number> = {
+  placeholder: "S",
+  wanted: "a number of seconds greater than 0",
+  read: (raw) => {
+    const value = typeof raw === "string" && raw.trim() !== "" ? Number(raw) : raw;
+    return typeof value === "number" && value > 0 && value < MAX_SECONDS ? value : undefined;
+  },
+};
+
+export const onOff: Kind<boolean> = { wanted: "true or false", read: readSwitch };
+
+export const oneOf = <const C extends string>(placeholder: string, choices: readonly C[]): Kind<C> => ({
+  placeholder,
+  wanted: `one of ${choices.join(", ")}`,
+  choices,
+  read: (raw) => readChoice(raw, choices),
+});
+
+const readText = (raw: unknown): string | undefined => (typeof raw === "number" ? String(raw) : typeof raw === "string" && raw.trim() !== "" ? raw : undefined);
+
+export const text = (placeholder: string, wanted: string): Kind<string> => ({ placeholder, wanted, read: readText });
+
+export const path = (placeholder: string, takes: "file" | "folder"): Kind<string> => ({ placeholder, wanted: `the path of a ${takes}`, takes, read: readText });

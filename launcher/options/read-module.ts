@@ -1,0 +1,33 @@
+// Files of settings that are programs: accelerate.config.ts exports an object.
+import { pathToFileURL } from "node:url";
+import { UsageError } from "../usage.js";
+import type { ConfigEntry } from "./config-entries.js";
+
+const PATIENCE = 20_000;
+
+const messageOf = (error: unknown): string => (error instanceof Error ? `${error.name}: ${error.message}` : String(error));
+
+/** @throws UsageError when it does not run, or exports no such object. */
+export async function entriesOfModule(path: string, name: string): Promise<ConfigEntry[]> {
+  const { registerTypeScript } = await import("../../src/register/register.js");
+  registerTypeScript();
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not done after ${PATIENCE / 1000} s: does it await something?`)), PATIENCE);
+  });
+  let exported: { readonly config?: unknown; readonly default?: unknown };
+  try {
+    exported = await Promise.race([import(pathToFileURL(path).href), late]);
+  } catch (error) {
+    throw new UsageError(`${name} does not run: ${messageOf(error)}`, { cause: error });
+  } finally {
+    clearTimeout(timer);
+  }
+  const inner = (exported.default as { readonly config?: unknown } | undefined)?.config; // CommonJS
+  const config = exported.config ?? inner ?? exported.default;
+  if (typeof config !== "object" || config === null || Array.isArray(config))
+    throw new UsageError(`${name} exports no settings: write export const config = { numProcesses: 2 }`);
+  return Object.entries(config)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => ({ key, value }));
+}

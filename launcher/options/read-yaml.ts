@@ -1,0 +1,23 @@
+// Files of settings in YAML or JSON: one mapping of keys to plain values, with the line of each.
+import { isMap, isScalar, LineCounter, parseDocument } from "yaml";
+import { UsageError } from "../usage.js";
+import type { ConfigEntry } from "./config-entries.js";
+
+/** @throws UsageError with the place of what cannot be read. */
+export function entriesOfYaml(text: string, name: string): ConfigEntry[] {
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, { lineCounter, prettyErrors: false, logLevel: "error" });
+  const [error] = document.errors;
+  if (error) {
+    const { line, col } = lineCounter.linePos(error.pos[0]);
+    throw new UsageError(`${name}:${line}:${col}: ${error.message}`);
+  }
+  const { contents } = document;
+  if (contents === null || (isScalar(contents) && contents.value === null)) return [];
+  if (!isMap(contents)) throw new UsageError(`${name}: no mapping of keys to values, such as num_processes: 2`);
+  return contents.items.map(({ key, value }) => {
+    const at = isScalar(key) && key.range ? lineCounter.linePos(key.range[0]).line : undefined;
+    const plain = value === null ? null : (value as { toJS(owner: typeof document): unknown }).toJS(document);
+    return { key: String(isScalar(key) ? key.value : key), value: plain, ...(at !== undefined && { line: at }) };
+  });
+}
