@@ -1,5 +1,6 @@
 // The runtime: devices, the engine and its sessions, flat memory.
 export { Arena, type ArenaMemory, type Segment, type SegmentRequest } from "./arena.js";
+export { type CompressKernels, compressKernelsOf, halfFormats } from "./compress.js";
 export { Binding, type RunOptions, type TakenOutput } from "./binding.js";
 export { cpu, type Device } from "./device.js";
 export { Engine, type EngineOptions } from "./engine.js";

@@ -1,24 +1,12 @@
 // The loops of reduce_loops.h for the processor at hand.
 #include "reduce.h"
 
-#include <cstdint>
 #include <cstring>
 
-#include "../kernels/simd.h"
+#include "../kernels/half.h"
 
 namespace accelerate_ts::comm {
 namespace {
-
-ACCELERATE_INLINE float fromBits(uint32_t bits) {
-  float value;
-  std::memcpy(&value, &bits, sizeof value);
-  return value;
-}
-ACCELERATE_INLINE uint32_t toBits(float value) {
-  uint32_t bits;
-  std::memcpy(&bits, &value, sizeof bits);
-  return bits;
-}
 
 struct Row {
   DType dtype;
