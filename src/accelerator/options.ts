@@ -1,4 +1,5 @@
 // What an Accelerator is made with.
+import type { ProjectConfiguration } from "./project-config.js";
 
 /** How the rows of prepared loaders are dealt to the workers. */
 export interface DataloaderConfig {
@@ -15,8 +16,10 @@ export interface AcceleratorOptions {
   readonly mixedPrecision?: "no" | "fp16" | "bf16";
   /** Train on the CPU also where there are GPUs; there is nothing else so far. */
   readonly cpu?: boolean;
-  /** Where runs are kept. */
+  /** Where runs are kept: checkpoints in its folder `checkpoints`. */
   readonly projectDir?: string;
+  /** More about what is kept, and where. */
+  readonly projectConfig?: ProjectConfiguration;
   /** How prepared loaders deal their rows to the workers. */
   readonly dataloaderConfig?: DataloaderConfig;
   /**
