@@ -2,6 +2,7 @@
 import { availableParallelism } from "node:os";
 import { ArgumentError } from "./errors.js";
 import { type Environment, readWorkerSettings, type WorkerSettings } from "./launched.js";
+import { MAX_ACCUMULATION, type ProgramDefaults, precisions, programVariables, readChoice, readSwitch, readWhole } from "./settings.js";
 
 export type { WorkerSettings } from "./launched.js";
 
@@ -38,8 +39,32 @@ export function configuredWorker(env: Environment = process.env): WorkerSettings
   return readWorkerSettings(env, process.pid);
 }
 
-/** ACCELERATE_TS_USE_CPU: no GPU is used, even where there is one. */
-export const configuredCpu = (env: Environment = process.env): boolean => env.ACCELERATE_TS_USE_CPU === "1";
+/** What is told to programs, and what counts as a value of it. */
+const programSettings: { readonly [K in keyof Required<ProgramDefaults>]: readonly [read: (text: string) => ProgramDefaults[K], wanted: string] } = {
+  mixedPrecision: [(text) => readChoice(text, precisions), `one of ${precisions.join(", ")}`],
+  gradientAccumulationSteps: [(text) => readWhole(text, 1, MAX_ACCUMULATION), `a whole number from 1 to ${MAX_ACCUMULATION}`],
+  debug: [readSwitch, "true or false"],
+  cpu: [readSwitch, "true or false"],
+};
+
+/**
+ * What an Accelerator takes where the program itself says nothing: ACCELERATE_TS_MIXED_PRECISION, _GRADIENT_ACCUMULATION_STEPS, _DEBUG_MODE, _USE_CPU, else the same with ACCELERATE_ alone.
+ * `accelerate-ts launch` sets them from its flags and files.
+ * @throws ArgumentError when one of them holds no such value.
+ */
+export function configuredProgram(env: Environment = process.env): ProgramDefaults {
+  return Object.fromEntries(
+    (Object.keys(programSettings) as (keyof ProgramDefaults)[]).flatMap((name) => {
+      const variable = programVariables[name].find((known) => env[known]);
+      const text = variable && env[variable];
+      if (!text) return [];
+      const [read, wanted] = programSettings[name];
+      const value = read(text);
+      if (value === undefined) throw new ArgumentError(`${variable} is "${text}"`, { hint: `set ${wanted}, or unset it` });
+      return [[name, value]];
+    }),
+  );
+}
 
 /** How to write to a terminal (https://no-color.org). */
 export interface TerminalSettings {

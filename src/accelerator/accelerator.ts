@@ -6,6 +6,7 @@ import { createProgress, type progress } from "../progress.js";
 import { cpu, type Device } from "../runtime/index.js";
 import { defaultExecutor, defaultGenerator, type Parameter, setSeed, type Tensor } from "../tensor/index.js";
 import { Accumulation } from "./accumulation.js";
+import { withConfigured } from "./configured.js";
 import { WorkerExchange } from "./gradient-exchange.js";
 import type { AcceleratorOptions } from "./options.js";
 import { Placement } from "./placement.js";
@@ -45,12 +46,15 @@ export class Accelerator extends Workers implements AsyncDisposable {
   #steps = 0;
   #warned = false;
 
-  constructor(options: AcceleratorOptions = {}) {
+  constructor(own: AcceleratorOptions = {}) {
     super();
+    const { options, overruled } = withConfigured(own);
+    if (this.isMainProcess) for (const text of overruled) console.warn(text);
     const { mixedPrecision = "no", gradientAccumulationSteps = 1, seed } = options;
-    if (mixedPrecision !== "no") throw new ArgumentError(`mixedPrecision ${mixedPrecision} is not there yet`, { hint: 'leave it out, or give "no"' });
+    if (mixedPrecision !== "no") throw new ArgumentError(`mixedPrecision ${mixedPrecision} is not there yet`, { hint: 'give "no", or leave it out here and in what the launcher is told (--mixed-precision)' });
     this.#options = options;
     this.#accumulation = new Accumulation(gradientAccumulationSteps);
+    this.calls.debug = options.debug ?? false;
     this.evenBatches = options.dataloaderConfig?.evenBatches ?? true;
     this.projectDir = options.projectDir;
     this.progress = createProgress({ enabled: this.isMainProcess, numProcesses: this.numProcesses });

@@ -10,12 +10,14 @@ export interface DataloaderConfig {
 export interface AcceleratorOptions {
   /** Seeds the default generator: the same initial weights and orders on every worker, dropout of its own on each. Default: the generator as it is. */
   readonly seed?: number;
-  /** Bodies of `accumulate` per optimizer step; default 1. */
+  /** Bodies of `accumulate` per optimizer step; default: what the launcher says (`--gradient-accumulation-steps`), else 1. */
   readonly gradientAccumulationSteps?: number;
   /** Only "no" so far. */
   readonly mixedPrecision?: "no" | "fp16" | "bf16";
   /** Train on the CPU also where there are GPUs; there is nothing else so far. */
   readonly cpu?: boolean;
+  /** Compare each collective call over the workers before it is made: slow, and tells where they part. Default: what the launcher says (`--debug`), else false. */
+  readonly debug?: boolean;
   /** Where runs are kept: checkpoints in its folder `checkpoints`. */
   readonly projectDir?: string;
   /** More about what is kept, and where. */
