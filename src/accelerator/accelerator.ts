@@ -51,7 +51,7 @@ export class Accelerator extends Workers implements AsyncDisposable {
     const { options, overruled } = withConfigured(own);
     if (this.isMainProcess) for (const text of overruled) console.warn(text);
     const { mixedPrecision = "no", gradientAccumulationSteps = 1, seed } = options;
-    if (mixedPrecision !== "no") throw new ArgumentError(`mixedPrecision ${mixedPrecision} is not there yet`, { hint: 'give "no", or leave it out here and in what the launcher is told (--mixed-precision)' });
+    if (mixedPrecision !== "no") throw new ArgumentError(`mixedPrecision ${mixedPrecision} is not there yet`, { hint: 'give "no", or leave it out, here and for the launcher' });
     this.#options = options;
     this.#accumulation = new Accumulation(gradientAccumulationSteps);
     this.calls.debug = options.debug ?? false;
