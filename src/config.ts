@@ -1,5 +1,6 @@
 // The settings that come from the environment; the only file outside launcher/ that reads process.env. Nothing is cached, so a launcher or a test may change them.
-import { availableParallelism } from "node:os";
+import { availableParallelism, homedir } from "node:os";
+import { join } from "node:path";
 import { ArgumentError } from "./errors.js";
 import { type Environment, readWorkerSettings, type WorkerSettings } from "./launched.js";
 import { MAX_ACCUMULATION, type ProgramDefaults, precisions, programVariables, readChoice, readSwitch, readWhole } from "./settings.js";
@@ -66,6 +67,10 @@ export function configuredProgram(env: Environment = process.env): ProgramDefaul
   );
 }
 
+/** ACCELERATE_TS_LOG_LEVEL, else Accelerate's own ACCELERATE_LOG_LEVEL: the least level that loggers show, in lower case. */
+export const configuredLogLevel = (env: Environment = process.env): string | undefined =>
+  (env.ACCELERATE_TS_LOG_LEVEL || env.ACCELERATE_LOG_LEVEL)?.toLowerCase() || undefined;
+
 /** How to write to a terminal (https://no-color.org). */
 export interface TerminalSettings {
   readonly noColor: boolean;
@@ -79,3 +84,74 @@ export function terminalSettings(env: Environment = process.env): TerminalSettin
   const columns = (text: string | undefined) => (Number.isInteger(Number(text)) && Number(text) > 0 ? Number(text) : undefined);
   return { noColor: env.NO_COLOR !== undefined && env.NO_COLOR !== "", through: columns(env.ACCELERATE_TS_TERMINAL), columns: columns(env.COLUMNS) };
 }
+
+/** What W&B's own client reads, too. */
+export interface WandbSettings {
+  /** WANDB_MODE; WANDB_DISABLED=true means "disabled". */
+  readonly mode: "online" | "offline" | "disabled" | undefined;
+  readonly apiKey: string | undefined;
+  readonly baseUrl: string | undefined;
+  readonly entity: string | undefined;
+  readonly project: string | undefined;
+  readonly name: string | undefined;
+  /** WANDB_RUN_ID. */
+  readonly id: string | undefined;
+  /** WANDB_RUN_GROUP. */
+  readonly group: string | undefined;
+  readonly jobType: string | undefined;
+  readonly notes: string | undefined;
+  /** WANDB_TAGS, between commas. */
+  readonly tags: readonly string[] | undefined;
+  readonly resume: "allow" | "must" | "never" | undefined;
+  readonly dir: string | undefined;
+  /** NETRC, else ~/.netrc: where `wandb login` keeps the key. */
+  readonly netrc: string;
+}
+/** What MLflow's own client reads, too. */
+export interface MlflowSettings {
+  readonly trackingUri: string | undefined;
+  readonly experimentName: string | undefined;
+  readonly runId: string | undefined;
+  readonly token: string | undefined;
+  readonly username: string | undefined;
+  readonly password: string | undefined;
+}
+
+const wandbModes = { online: "online", run: "online", offline: "offline", dryrun: "offline", disabled: "disabled" } as const;
+const wandbResumes = { allow: "allow", auto: "allow", true: "allow", must: "must", never: "never" } as const;
+function oneOf<T>(name: string, value: string | undefined, table: Readonly<Record<string, T>>): T | undefined {
+  if (!value) return undefined;
+  if (Object.hasOwn(table, value)) return table[value];
+  throw new ArgumentError(`${name} is "${value}"`, { hint: `give one of ${Object.keys(table).join(", ")}` });
+}
+
+/** @throws ArgumentError when WANDB_MODE or WANDB_RESUME holds a word that W&B does not know either. */
+export function wandbSettings(env: Environment = process.env): WandbSettings {
+  const disabled = ["true", "1"].includes((env.WANDB_DISABLED ?? "").toLowerCase());
+  const tags = (env.WANDB_TAGS ?? "").split(",").filter((tag) => tag !== "");
+  return {
+    mode: disabled ? "disabled" : oneOf("WANDB_MODE", env.WANDB_MODE, wandbModes),
+    apiKey: env.WANDB_API_KEY || undefined,
+    baseUrl: env.WANDB_BASE_URL || undefined,
+    entity: env.WANDB_ENTITY || undefined,
+    project: env.WANDB_PROJECT || undefined,
+    name: env.WANDB_NAME || undefined,
+    id: env.WANDB_RUN_ID || undefined,
+    group: env.WANDB_RUN_GROUP || undefined,
+    jobType: env.WANDB_JOB_TYPE || undefined,
+    notes: env.WANDB_NOTES || undefined,
+    tags: tags.length > 0 ? tags : undefined,
+    resume: oneOf("WANDB_RESUME", env.WANDB_RESUME, wandbResumes),
+    dir: env.WANDB_DIR || undefined,
+    netrc: env.NETRC || join(homedir(), ".netrc"),
+  };
+}
+
+export const mlflowSettings = (env: Environment = process.env): MlflowSettings => ({
+  trackingUri: env.MLFLOW_TRACKING_URI || undefined,
+  experimentName: env.MLFLOW_EXPERIMENT_NAME || undefined,
+  runId: env.MLFLOW_RUN_ID || undefined,
+  token: env.MLFLOW_TRACKING_TOKEN || undefined,
+  username: env.MLFLOW_TRACKING_USERNAME || undefined,
+  password: env.MLFLOW_TRACKING_PASSWORD || undefined,
+});

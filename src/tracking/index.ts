@@ -15,6 +15,7 @@ export {
   TrackingError,
   type TrackingErrorCode,
 } from "./tracker.js";
-export { type InitKwargs, type LogKwargs, type LogWith, Trackers, type TrackersOptions, type TrackersState } from "./trackers.js";
+export { type InitOptions, type LogKwargs, type TrackerLogOptions, Trackers, type TrackersOptions, type TrackersState } from "./trackers.js";
 export type { ConfigValues, FlatValue, LogValue, LogValues } from "./values.js";
 export { WandbTracker, type WandbOptions } from "./wandb.js";
+export type { InitKwargs, LogWith } from "./workshop.js";

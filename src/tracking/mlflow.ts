@@ -1,18 +1,20 @@
 // The tracker "mlflow": a run on an MLflow server, sent in batches while the training goes on.
+import { mlflowSettings } from "../config.js";
 import { MlflowClient, MlflowError, type MlflowNumber, type Metric, type Pair } from "./mlflow-client.js";
 import { type FinishOptions, type LogOptions, type Tracker, type TrackerContext, TrackingError } from "./tracker.js";
 import { type ConfigValues, type FlatValue, flatConfig, flatValues, type LogValues } from "./values.js";
 
 export interface MlflowOptions {
-  /** Address of the server; "http://127.0.0.1:5000" when left out. */
+  /** Address of the server; MLFLOW_TRACKING_URI or "http://127.0.0.1:5000" when left out. */
   readonly trackingUri?: string;
-  /** Name of the experiment; the project when left out. */
+  /** Name of the experiment; MLFLOW_EXPERIMENT_NAME or the project when left out. */
   readonly experimentName?: string;
   /** Name of the run; MLflow makes one up when left out. */
   readonly runName?: string;
-  /** A run to go on with; a new one when left out. Its parameters cannot change. */
+  /** A run to go on with; MLFLOW_RUN_ID or a new one when left out. Its parameters cannot change. */
   readonly runId?: string;
   readonly tags?: Readonly<Record<string, string>>;
+  /** Left out: MLFLOW_TRACKING_TOKEN, MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD. */
   readonly token?: string;
   readonly username?: string;
   readonly password?: string;
@@ -61,9 +63,14 @@ export class MlflowTracker implements Tracker {
 
   constructor(context: TrackerContext, options: MlflowOptions = {}) {
     this.#context = context;
-    this.#options = options;
-    const { trackingUri = "http://127.0.0.1:5000", token, username, password, timeoutMs = 10_000, retries = 3 } = options;
-    this.#client = new MlflowClient({ trackingUri, token, username, password, timeoutMs, retries });
+    const { trackingUri = "http://127.0.0.1:5000", experimentName = context.project, runId, ...login } = mlflowSettings();
+    this.#options = {
+      ...options,
+      experimentName: options.experimentName ?? experimentName,
+      ...((options.runId ?? runId) && { runId: (options.runId ?? runId)! }),
+    };
+    const { timeoutMs = 10_000, retries = 3, token = login.token, username = login.username, password = login.password } = options;
+    this.#client = new MlflowClient({ trackingUri: options.trackingUri ?? trackingUri, token, username, password, timeoutMs, retries });
   }
 
   /** Id of the run on the server; undefined before `start`. */

@@ -11,6 +11,8 @@ export interface LogOptions {
   readonly step: number;
   /** When the values were taken, in seconds since 1970; now when left out. */
   readonly wallTime?: number;
+  /** The values count by a clock of their own: `step` is its reading, and does not say how far the user's steps are. The name under which the reading is shown: "perf/step". */
+  readonly axis?: string;
   readonly [key: string]: unknown;
 }
 
@@ -38,6 +40,10 @@ export interface Tracker {
   readonly name: string;
   /** Whether it cannot do without `loggingDir`. */
   readonly requiresLoggingDirectory: boolean;
+  /** Under which its server knows the run: a checkpoint keeps it, and a run that goes on is the same one there. */
+  readonly runId?: string | undefined;
+  /** What `getTracker(name, { unwrap: true })` gives: the object of a library that this tracker stands before. */
+  readonly tracker?: unknown;
   /** Opens the run: makes files, tells servers. */
   start(): Promise<void>;
   /** The settings of the run, once, after `start`. */
@@ -57,7 +63,7 @@ export interface TrackerContext {
 }
 
 /** Makes a tracker for one run from the options that `initKwargs` holds under its name. */
-export type TrackerFactory<O extends object = object> = (context: TrackerContext, options: O) => Tracker;
+export type TrackerFactory<O extends object = object> = (context: TrackerContext, options: O) => Tracker | Promise<Tracker>;
 
 export type TrackingErrorCode =
   /** A file, directory or server of a tracker does not do what it must. */

@@ -1,12 +1,9 @@
 // All trackers of a run, as one: made by name, called on the main process only, and none of them able to end the training.
 import { ArgumentError } from "../errors.js";
 import { GuardedTracker } from "./guarded.js";
-import { knownTrackers, type TrackerName, type TrackerOptions } from "./known.js";
 import { type FinishOptions, type Tracker, type TrackerContext, type TrackerFactory, TrackingError } from "./tracker.js";
 import { type ConfigValues, flatConfig, flatValues, type LogValues } from "./values.js";
-
-/** A tracker by name, one that is made already, or several names at once. */
-export type LogWith = TrackerName | Tracker | (string & {});
+import { type InitKwargs, type LogWith, nameOf, Workshop } from "./workshop.js";
 
 export interface TrackersOptions {
   readonly logWith: LogWith | readonly LogWith[];
@@ -20,20 +17,30 @@ export interface TrackersOptions {
   readonly report?: (message: string) => void;
 }
 
-/** Options of trackers by name. */
-export type InitKwargs = { readonly [N in TrackerName]?: TrackerOptions[N] } & { readonly [name: string]: object | undefined };
+export interface InitOptions {
+  /** Options of trackers, by name. */
+  readonly initKwargs?: InitKwargs;
+}
 /** More for the `log` of single trackers, by name. */
 export type LogKwargs = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+export interface TrackerLogOptions {
+  /** Whole number, 0 or more; the one after the last when left out. */
+  readonly step?: number;
+  readonly logKwargs?: LogKwargs;
+}
 
 /** What a checkpoint keeps of the trackers. */
 export interface TrackersState {
   /** Of the last values; -1 before there were any. */
   readonly step: number;
+  /** Ids of runs on servers, by tracker. */
+  readonly runs?: Readonly<Record<string, string>>;
 }
 
 /** Stands where a tracker is off, or on another process: takes everything and does nothing. */
 class SilentTracker implements Tracker {
   readonly name: string;
+  readonly tracker = undefined;
   readonly requiresLoggingDirectory = false;
   constructor(name: string) {
     this.name = name;
@@ -44,7 +51,6 @@ class SilentTracker implements Tracker {
   async finish(): Promise<void> {}
 }
 
-const isTracker = (value: LogWith): value is Tracker => typeof value === "object" && value !== null;
 const tell = (message: string): void => console.error(message);
 
 /**
@@ -62,25 +68,36 @@ export class Trackers implements AsyncDisposable {
   readonly #loggingDir: string | undefined;
   readonly #timeoutMs: number;
   readonly #report: (message: string) => void;
-  readonly #factories = new Map<string, TrackerFactory>(Object.entries(knownTrackers) as [string, TrackerFactory][]);
+  readonly #workshop = new Workshop();
   readonly #told = new Set<string>();
   #active: ReadonlyMap<string, GuardedTracker> | undefined;
+  #names: readonly string[];
   #starting = false;
   #ended = false;
   #step = -1;
+  #runs: Readonly<Record<string, string>> = {};
 
   constructor({ logWith, loggingDir, enabled = true, timeoutMs = 60_000, report = tell }: TrackersOptions) {
     this.enabled = enabled;
     this.#logWith = Array.isArray(logWith) ? [...(logWith as readonly LogWith[])] : [logWith as LogWith];
+    this.#names = this.#logWith.map(nameOf);
     this.#loggingDir = loggingDir;
     if (!(timeoutMs > 0 && timeoutMs < 2 ** 31)) throw new ArgumentError(`timeoutMs is ${timeoutMs}`, { hint: "give milliseconds, more than 0" });
     this.#timeoutMs = timeoutMs;
     this.#report = report;
   }
 
-  /** Names of the trackers, in the order in which they were given. */
+  /** Names of the trackers, in the order in which they were given; "all" becomes theirs with `initTrackers`. */
   get names(): readonly string[] {
-    return this.#logWith.map((item) => (isTracker(item) ? item.name : item));
+    return this.#names;
+  }
+  /** Trackers that run in this process: none but on the main one. */
+  get running(): readonly Tracker[] {
+    return [...(this.#active?.values() ?? [])].flatMap((guarded) => (guarded.on ? [guarded.tracker] : []));
+  }
+  /** Whether values can be logged here. */
+  get open(): boolean {
+    return this.#active !== undefined && !this.#ended;
   }
 
   /**
@@ -92,29 +109,29 @@ export class Trackers implements AsyncDisposable {
    */
   registerTracker<O extends object>(name: string, factory: TrackerFactory<O>): void {
     if (this.#starting) throw new TrackingError("ERR_TRACKER_STATE", `the tracker ${name} comes after initTrackers`, { hint: "register it before" });
-    if (name === "" || this.#factories.has(name))
-      throw new ArgumentError(`a tracker named "${name}" cannot be added`, {
-        hint: `take a name that is free; taken are ${[...this.#factories.keys()].join(", ")}`,
-      });
-    this.#factories.set(name, factory as TrackerFactory);
+    this.#workshop.register(name, factory as TrackerFactory);
   }
 
   /**
-   * Makes and starts the trackers, and gives them the settings of the run. `initKwargs` holds options by tracker.
+   * Makes and starts the trackers, and gives them the settings of the run.
    * @throws ArgumentError on every process for names that nobody has registered and options that do not fit; what fails in a tracker itself only switches it off.
    */
-  async initTrackers(project: string, config: ConfigValues = {}, initKwargs: InitKwargs = {}): Promise<void> {
+  async initTrackers(project: string, config: ConfigValues = {}, { initKwargs = {} }: InitOptions = {}): Promise<void> {
     if (this.#starting) throw new TrackingError("ERR_TRACKER_STATE", "initTrackers was called before", { hint: "make new Trackers for another run" });
     if (typeof project !== "string" || project === "") throw new ArgumentError("the project has no name", { hint: 'write initTrackers("mrpc")' });
     flatConfig(config);
-    const made = this.#make(project, initKwargs);
     this.#starting = true;
-    if (!this.enabled) {
-      this.#active = new Map();
-      return;
+    const context: TrackerContext = { project, loggingDir: this.#loggingDir, warn: (message) => this.#warn(message) };
+    let made: readonly Tracker[];
+    try {
+      made = await this.#workshop.make(this.#logWith, context, initKwargs, this.#runs);
+    } catch (error) {
+      this.#starting = false;
+      throw error;
     }
+    this.#names = made.map(({ name }) => name);
     const guard = { timeoutMs: this.#timeoutMs, report: this.#report };
-    this.#active = new Map(made.map((tracker) => [tracker.name, new GuardedTracker(tracker, guard)]));
+    this.#active = new Map(this.enabled ? made.map((tracker) => [tracker.name, new GuardedTracker(tracker, guard)]) : []);
     await this.#each(async (guarded) => {
       await guarded.start();
       await guarded.storeInitConfiguration(config);
@@ -122,18 +139,16 @@ export class Trackers implements AsyncDisposable {
   }
 
   /**
-   * Values of one step, to all trackers; `logKwargs` holds more for single ones. Without a step it is the one after the last. Returns when the trackers have the values, which for servers is before they
-   * are sent.
-   * @throws ArgumentError for values that cannot be logged, on every process.
+   * Values of one step, to all trackers. Returns when the trackers have the values, which for servers is before they are sent.
+   * @throws ArgumentError for values that cannot be logged, on every process; TrackingError before `initTrackers` and after `endTraining`, on the main process.
    */
-  async log(values: LogValues, options: { readonly step?: number; readonly logKwargs?: LogKwargs } = {}): Promise<void> {
-    if (this.#ended || !this.#active) {
+  async log(values: LogValues, { step = this.#step + 1, logKwargs = {} }: TrackerLogOptions = {}): Promise<void> {
+    if (this.enabled && !this.open) {
       const [when, hint] = this.#ended ? ["after endTraining", "log before it"] : ["before initTrackers", 'call await initTrackers("project") first'];
       throw new TrackingError("ERR_TRACKER_STATE", `log ${when}`, { hint });
     }
-    const { step = this.#step + 1, logKwargs = {} } = options;
     if (!Number.isSafeInteger(step) || step < 0) throw new ArgumentError(`step is ${step}`, { hint: "give a whole number, 0 or more" });
-    const unknown = Object.keys(logKwargs).find((name) => !this.names.includes(name));
+    const unknown = this.#active && Object.keys(logKwargs).find((name) => !this.names.includes(name));
     if (unknown !== undefined) throw new ArgumentError(`logKwargs names "${unknown}"`, { hint: `the trackers are ${this.names.join(", ")}` });
     flatValues(values);
     this.#step = step;
@@ -141,26 +156,42 @@ export class Trackers implements AsyncDisposable {
     const taken = structuredClone(values);
     await this.#each((guarded) => guarded.log(taken, { ...logKwargs[guarded.tracker.name], step }));
   }
-
-  /**
-   * The tracker of this name, to use what only it has (`instanceof` tells which it is). On other processes than the main one, and when it is switched off, one that does nothing.
-   * @throws ArgumentError when there is none of this name.
-   */
-  getTracker(name: string): Tracker {
-    if (!this.names.includes(name)) throw new ArgumentError(`there is no tracker "${name}"`, { hint: `the trackers are ${this.names.join(", ") || "none"}` });
-    const guarded = this.#active?.get(name);
-    return guarded?.on ? guarded.tracker : new SilentTracker(name);
+  /** Values that count by a clock of their own, whatever steps the user counts by; nothing while no tracker runs. */
+  async logBeside(values: LogValues, { step, axis }: { readonly step: number; readonly axis: string }): Promise<void> {
+    if (this.open) await this.#each((guarded) => guarded.log(values, { step, axis }));
   }
 
-  /** For a checkpoint: a run that goes on counts its steps from here. */
+  /**
+   * The tracker of this name, to use what only it has (`instanceof` tells which it is). On other processes than the main one, and when it is switched off, one that does nothing. With `unwrap` the
+   * object that it stands before, if there is one.
+   * @throws ArgumentError when there is none of this name.
+   */
+  getTracker(name: string, options?: { readonly unwrap?: false }): Tracker;
+  getTracker(name: string, options: { readonly unwrap: boolean }): unknown;
+  getTracker(name: string, { unwrap = false }: { readonly unwrap?: boolean } = {}): unknown {
+    if (!this.names.includes(name)) throw new ArgumentError(`there is no tracker "${name}"`, { hint: `the trackers are ${this.names.join(", ") || "none"}` });
+    const guarded = this.#active?.get(name);
+    const tracker = guarded?.on ? guarded.tracker : new SilentTracker(name);
+    return unwrap ? (tracker.tracker ?? tracker) : tracker;
+  }
+
+  /** For a checkpoint: a run that goes on counts its steps from here, and is the same one on servers when the state is loaded before `initTrackers`. */
   stateDict(): TrackersState {
-    return { step: this.#step };
+    const runs = this.running.flatMap(({ name, runId }) => (runId === undefined ? [] : [[name, runId] as const]));
+    return { step: this.#step, runs: { ...this.#runs, ...Object.fromEntries(runs) } };
   }
   /** @throws ArgumentError when it is no state of trackers. */
   loadStateDict(state: TrackersState): void {
-    if (!Number.isSafeInteger(state.step) || state.step < -1)
-      throw new ArgumentError(`the state of the trackers has the step ${state.step}`, { hint: "give what stateDict gave" });
-    this.#step = state.step;
+    const { step, runs = {} } = state;
+    if (!Number.isSafeInteger(step) || step < -1 || Object.values(runs).some((run) => typeof run !== "string"))
+      throw new ArgumentError(`the state of the trackers has the step ${step}`, { hint: "give what stateDict gave" });
+    this.#step = step;
+    if (!this.#starting) this.#runs = runs;
+    for (const { name, runId } of this.running)
+      if (runs[name] !== undefined && runs[name] !== runId)
+        this.#warn(
+          `the checkpoint was tracked in run ${runs[name]} of ${name}, and this run is ${runId}: to go on in the same one, load it before initTrackers`,
+        );
   }
 
   /** Writes and sends what is left and closes the run. Further calls do nothing. */
@@ -177,32 +208,6 @@ export class Trackers implements AsyncDisposable {
     return this.close();
   }
 
-  #make(project: string, initKwargs: InitKwargs): Tracker[] {
-    const { names } = this;
-    const twice = names.find((name, i) => names.indexOf(name) !== i);
-    if (twice !== undefined) throw new ArgumentError(`the tracker ${twice} is given twice`, { hint: "give each once" });
-    const stray = Object.keys(initKwargs).find((name) => !names.includes(name));
-    if (stray !== undefined) throw new ArgumentError(`initKwargs names "${stray}"`, { hint: `the trackers are ${names.join(", ") || "none"}` });
-    return this.#logWith.map((item) => {
-      const tracker = isTracker(item) ? item : this.#create(item, project, initKwargs[item] ?? {});
-      if (tracker.requiresLoggingDirectory && this.#loggingDir === undefined)
-        throw new ArgumentError(`the tracker ${tracker.name} writes files and has no place for them`, { hint: "give loggingDir (or projectDir)" });
-      return tracker;
-    });
-  }
-  #create(name: string, project: string, options: object): Tracker {
-    const factory = this.#factories.get(name);
-    if (!factory)
-      throw new ArgumentError(`there is no tracker "${name}"`, {
-        hint: `there are ${[...this.#factories.keys()].join(", ")}; others are added with registerTracker`,
-      });
-    const context: TrackerContext = { project, loggingDir: this.#loggingDir, warn: (message) => this.#warn(message) };
-    const tracker = factory(context, options);
-    // Under one name it is found, called and reported.
-    if (tracker.name !== name)
-      throw new ArgumentError(`the tracker registered as "${name}" calls itself "${tracker.name}"`, { hint: "give both the same name" });
-    return tracker;
-  }
   #warn(message: string): void {
     if (this.#told.has(message)) return;
     this.#told.add(message);

@@ -137,6 +137,18 @@ export const history = (step: number, values: Iterable<readonly [string, unknown
     message(w, 2, (at) => at.uint32(varint(1)).int64(step));
   },
 });
+/** A name that is logged, drawn over the values of another name where one is given (MetricRecord; options: step_sync, defined). */
+export const metric = (name: string, over?: string): RecordBody => ({
+  field: 12,
+  write: (w) => {
+    string(w, 1, name);
+    string(w, 4, over);
+    message(w, 6, (options) => {
+      if (over !== undefined) options.uint32(varint(1)).bool(true);
+      options.uint32(varint(3)).bool(true);
+    });
+  },
+});
 /** `runtime` in seconds. */
 export const exit = (code: number, runtime: number): RecordBody => ({
   field: 18,

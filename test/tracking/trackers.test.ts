@@ -42,7 +42,7 @@ test("every tracker gets the configuration, the steps and what is meant for it a
   await using directory = await temporary();
   const recorder = new Recorder();
   const trackers = new Trackers({ logWith: ["tensorboard", "jsonl", "csv", "wandb", recorder], loggingDir: directory.path });
-  await trackers.initTrackers("spam", { learningRate: 1e-3 }, { wandb: { id: "abc" }, recorder: {} });
+  await trackers.initTrackers("spam", { learningRate: 1e-3 }, { initKwargs: { wandb: { id: "abc", mode: "offline" }, recorder: {} } });
   const values = { loss: 0.5 };
   const first = trackers.log(values, { step: 4, logKwargs: { recorder: { commit: false } } });
   values.loss = 7;
@@ -68,7 +68,7 @@ test("every tracker gets the configuration, the steps and what is meant for it a
 test("a run that goes on counts its steps from the state of a checkpoint", async () => {
   const recorder = new Recorder();
   const [before, after] = [new Trackers({ logWith: [] }), new Trackers({ logWith: recorder })];
-  assert.deepEqual(before.stateDict(), { step: -1 });
+  assert.deepEqual(before.stateDict(), { step: -1, runs: {} });
   await before.initTrackers("p");
   await before.log({ loss: 1 }, { step: 41 });
   await after.initTrackers("p");
@@ -133,7 +133,7 @@ test("a server that goes away switches its tracker off and nothing else", async 
   const trackers = new Trackers({ logWith: ["mlflow", "jsonl"], loggingDir: directory.path, report: (text) => reports.push(text) });
   {
     await using server = await MlflowServer.start();
-    await trackers.initTrackers("p", {}, { mlflow: { trackingUri: server.uri, retries: 0 } });
+    await trackers.initTrackers("p", {}, { initKwargs: { mlflow: { trackingUri: server.uri, retries: 0 } } });
   }
   await trackers.log({ loss: 1 }, { step: 1 });
   await trackers.endTraining();
@@ -151,7 +151,7 @@ test("trackers of the user's are registered for one run, by name", async () => {
     return recorder;
   });
   assert.throws(() => trackers.registerTracker("csv", () => recorder), { code: "ERR_ARGUMENT", message: /"csv" cannot be added/ });
-  await trackers.initTrackers("p", {}, { mine: { color: "red" } });
+  await trackers.initTrackers("p", {}, { initKwargs: { mine: { color: "red" } } });
   assert.deepEqual(given, ["p", "runs", { color: "red" }]);
   assert.throws(() => trackers.registerTracker("late", () => recorder), { code: "ERR_TRACKER_STATE" });
   await assert.rejects(new Trackers({ logWith: ["mine"] }).initTrackers("p"), {
@@ -165,7 +165,7 @@ test("what cannot be is said before anything is written", async () => {
   const make = () => new Trackers({ logWith: recorder });
   await assert.rejects(make().log({ loss: 1 }), { code: "ERR_TRACKER_STATE", message: /before initTrackers/ });
   await assert.rejects(make().initTrackers(""), { code: "ERR_ARGUMENT" });
-  await assert.rejects(make().initTrackers("p", {}, { wandb: {} }), { code: "ERR_ARGUMENT", message: /initKwargs names "wandb"/ });
+  await assert.rejects(make().initTrackers("p", {}, { initKwargs: { wandb: {} } }), { code: "ERR_ARGUMENT", message: /initKwargs names "wandb"/ });
   await assert.rejects(new Trackers({ logWith: ["jsonl"] }).initTrackers("p"), { code: "ERR_ARGUMENT", message: /give loggingDir/ });
   await assert.rejects(new Trackers({ logWith: ["csv", "csv"], loggingDir: "x" }).initTrackers("p"), { code: "ERR_ARGUMENT", message: /twice/ });
   assert.throws(() => new Trackers({ logWith: [], timeoutMs: 0 }), { code: "ERR_ARGUMENT" });

@@ -3,36 +3,9 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { WandbTracker } from "../../src/tracking/index.js";
-import { context, type Fields, fields, int, message, messages, string, temporary } from "./support.js";
+import { context, type Fields, int, message, string, temporary } from "./support.js";
+import { items, records } from "./wandb-file.js";
 
-/** The records of a run file; LevelDB's log format after a header of 7 bytes. */
-function records(bytes: Buffer): Fields[] {
-  assert.equal(bytes.subarray(0, 7).toString("latin1"), ":W&B\xe1\xbe\0");
-  const out: Fields[] = [];
-  let parts: Buffer[] = [];
-  for (let at = 7; at < bytes.length; ) {
-    const left = 32768 - (at % 32768);
-    if (left < 7) {
-      assert.ok(bytes.subarray(at, at + left).every((byte) => byte === 0));
-      at += left;
-      continue;
-    }
-    const length = bytes.readUInt16LE(at + 4);
-    const type = bytes[at + 6]!;
-    assert.ok(length + 7 <= left, "a piece stays in its block");
-    assert.equal(parts.length > 0, type === 3 || type === 4, "pieces come in order");
-    parts.push(bytes.subarray(at + 7, at + 7 + length));
-    if (type === 1 || type === 4) {
-      out.push(fields(Buffer.concat(parts)));
-      parts = [];
-    }
-    at += length + 7;
-  }
-  assert.equal(parts.length, 0);
-  return out;
-}
-const items = (of: Fields): Record<string, unknown> =>
-  Object.fromEntries(messages(of, 1).map((item) => [string(item, 1), JSON.parse(string(item, 16)) as unknown]));
 /** Field numbers of Record. */
 const kind = (of: Fields): number => [...of.keys()].find((number) => number !== 1)!;
 
@@ -41,7 +14,7 @@ test("an offline run holds header, run, configuration, history, summary and exit
   const warned: string[] = [];
   const tracker = new WandbTracker(
     context(directory.path, "spam", (text) => warned.push(text)),
-    { id: "abc12345", name: "first", entity: "me", tags: ["a", "b"], group: "g" },
+    { mode: "offline", id: "abc12345", name: "first", entity: "me", tags: ["a", "b"], group: "g" },
   );
   assert.match(tracker.path, /\/wandb\/offline-run-\d{8}_\d{6}-abc12345\/run-abc12345\.wandb$/);
   await tracker.start();
@@ -77,7 +50,7 @@ test("an offline run holds header, run, configuration, history, summary and exit
 test("records that end just before a block's end are followed by zeros", async () => {
   for (const size of [32_400, 32_402, 32_404, 32_406, 32_408, 32_410, 32_412]) {
     await using directory = await temporary();
-    const tracker = new WandbTracker(context(directory.path), { id: "x" });
+    const tracker = new WandbTracker(context(directory.path), { mode: "offline", id: "x" });
     await tracker.start();
     for (let step = 0; step < 3; step++) await tracker.log({ a: "y".repeat(size + step) }, { step, wallTime: 1 });
     await tracker.finish();
@@ -89,5 +62,5 @@ test("records that end just before a block's end are followed by zeros", async (
 });
 
 test("an id that is no file name is refused", () => {
-  assert.throws(() => new WandbTracker(context("/tmp"), { id: "../x" }), { code: "ERR_ARGUMENT", message: /id of the W&B run/ });
+  assert.throws(() => new WandbTracker(context("/tmp"), { mode: "offline", id: "../x" }), { code: "ERR_ARGUMENT", message: /id of the W&B run/ });
 });

@@ -1,0 +1,291 @@
+// A W&B run that is sent: to a server on loopback that keeps to the protocol, answers badly, slowly or not at all.
+import assert from "node:assert/strict";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { wandbSettings } from "../../src/config.js";
+import { Trackers, WandbTracker, type WandbOptions } from "../../src/tracking/index.js";
+import { findApiKey, netrcPassword } from "../../src/tracking/wandb-login.js";
+import { context, temporary } from "./support.js";
+import { records, rowsOf } from "./wandb-file.js";
+import { WandbServer } from "./wandb-server.js";
+
+const quick = { timeoutMs: 300, retryMs: 5, flushMs: 5, connectMs: 2000, finishMs: 3000 } satisfies WandbOptions;
+const noSettings = wandbSettings({ NETRC: "/nowhere" });
+const steps = (lines: readonly string[]): unknown[] => lines.map((line) => (JSON.parse(line) as { _step: unknown })._step);
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function trackerOf(server: WandbServer, options: WandbOptions = {}) {
+  const directory = await temporary();
+  const warned: string[] = [];
+  const mode = options.mode ?? "online";
+  const given = { mode, baseUrl: server.url, apiKey: server.apiKey, ...quick, ...options };
+  const tracker = new WandbTracker(
+    context(directory.path, "spam", (text) => warned.push(text)),
+    given,
+    noSettings,
+  );
+  return { tracker, warned, ...directory, [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose]() };
+}
+
+test("a run is made, fed and ended on the server, and kept in a file beside it", async () => {
+  await using server = await WandbServer.start();
+  await using made = await trackerOf(server, { id: "abc", name: "first", tags: ["bert"], entity: "me", group: "g" });
+  const { tracker, warned } = made;
+  assert.match(tracker.directory, /\/wandb\/run-\d{8}_\d{6}-abc$/);
+  await tracker.start();
+  assert.equal(tracker.url, `${server.url}/me/spam/runs/abc`);
+  await tracker.storeInitConfiguration({ learningRate: 1e-3, layers: [1, 2] });
+  await tracker.log({ loss: 0.5 }, { step: 1, wallTime: 5 });
+  await tracker.log({ evalLoss: 0.7 }, { step: 1, wallTime: 6 });
+  await tracker.log({ loss: Number.NaN }, { step: 2 });
+  tracker.output("hello\nworld");
+  await tracker.finish({ status: "failed" });
+
+  const run = server.run("abc");
+  assert.deepEqual(run.config.learningRate, { value: 1e-3 });
+  assert.deepEqual(run.config.layers, { value: [1, 2] });
+  assert.ok("t" in (run.config._wandb!.value as object), "so that it can be gone on with");
+  assert.deepEqual([run.displayName, run.tags, run.exitcode], ["first", ["bert"], 1]);
+  const rows = run.history.map((line) => JSON.parse(line) as Record<string, unknown>);
+  assert.deepEqual(
+    rows.map(({ _runtime, _timestamp, ...row }) => row),
+    [
+      { loss: 0.5, evalLoss: 0.7, _step: 1 },
+      { loss: "NaN", _step: 2 },
+    ],
+    "values of one step are one row",
+  );
+  assert.equal((JSON.parse(run.summary) as Record<string, unknown>).evalLoss, 0.7);
+  assert.deepEqual(
+    run.output.map((line) => line.replace(/^\S+ /, "")),
+    ["hello", "world"],
+  );
+  assert.deepEqual(
+    rowsOf(records(await readFile(tracker.path))).map((row) => row._step),
+    [1, 2],
+  );
+  assert.deepEqual(warned, []);
+});
+
+test("what fails is sent again: busy servers, cut connections, answers that never come, answers that were lost", async () => {
+  await using server = await WandbServer.start();
+  server.trouble.push(503, 429, "lost");
+  await using made = await trackerOf(server, { id: "abc" });
+  const { tracker, warned } = made;
+  await tracker.start();
+  for (let step = 0; step < 30; step++) {
+    if (step % 5 === 0) server.trouble.push((["lost", 500, "cut", "hang", 502, "lost"] as const)[step / 5]!);
+    await tracker.log({ loss: step }, { step });
+    await pause(10);
+  }
+  await tracker.finish();
+  const run = server.run("abc");
+  assert.deepEqual(
+    steps(run.history),
+    Array.from({ length: 30 }, (_, i) => i),
+    "each line once, in order",
+  );
+  assert.equal(run.exitcode, 0);
+  assert.deepEqual(
+    warned.map((text) => /it is asked again/.test(text)),
+    warned.length > 0 ? [true] : [],
+  );
+});
+
+test("lines go together, not one by one", async () => {
+  await using server = await WandbServer.start();
+  await using made = await trackerOf(server, { flushMs: 60_000 });
+  await made.tracker.start();
+  for (let step = 0; step < 1000; step++) await made.tracker.log({ loss: step }, { step });
+  await made.tracker.finish();
+  assert.equal(server.run(made.tracker.id).history.length, 1000);
+  assert.equal(server.requests.filter((name) => name === "file_stream").length, 1);
+});
+
+test("more than one request's worth is sent in pieces", async () => {
+  await using server = await WandbServer.start();
+  await using made = await trackerOf(server, { flushMs: 60_000, timeoutMs: 5000 });
+  await made.tracker.start();
+  const long = "x".repeat(4 << 20);
+  for (let step = 0; step < 5; step++) await made.tracker.log({ long }, { step });
+  await made.tracker.finish();
+  assert.deepEqual(steps(server.run(made.tracker.id).history), [0, 1, 2, 3, 4]);
+  assert.equal(server.requests.filter((name) => name === "file_stream").length, 3);
+});
+
+test("a quiet run shows that it is alive", async () => {
+  await using server = await WandbServer.start();
+  await using made = await trackerOf(server, { heartbeatMs: 20 });
+  await made.tracker.start();
+  await pause(200);
+  await made.tracker.log({ loss: 1 }, { step: 1 });
+  await made.tracker.finish();
+  const run = server.run(made.tracker.id);
+  assert.ok(run.heartbeats >= 2, `${run.heartbeats}`);
+  assert.equal(run.exitcode, 0);
+});
+
+test("a run goes on under its id: lines behind those that are there, summary and configuration kept", async () => {
+  await using server = await WandbServer.start();
+  {
+    await using first = await trackerOf(server, { id: "abc" });
+    await first.tracker.start();
+    await first.tracker.storeInitConfiguration({ learningRate: 1e-3, old: true });
+    for (const step of [0, 1, 2]) await first.tracker.log({ loss: step, best: 0.1 }, { step });
+    await first.tracker.finish();
+  }
+  await using second = await trackerOf(server, { id: "abc" });
+  await second.tracker.start();
+  await second.tracker.storeInitConfiguration({ learningRate: 2e-3 });
+  for (const step of [3, 4]) await second.tracker.log({ loss: step }, { step });
+  await second.tracker.finish();
+  const run = server.run("abc");
+  assert.deepEqual(steps(run.history), [0, 1, 2, 3, 4]);
+  assert.deepEqual([run.config.learningRate, run.config.old], [{ value: 2e-3 }, { value: true }]);
+  const { loss, best } = JSON.parse(run.summary) as Record<string, unknown>;
+  assert.deepEqual([loss, best], [4, 0.1]);
+  assert.deepEqual(second.warned, []);
+});
+
+test("a run that must or must not be there is told once, and kept in its file", async () => {
+  await using server = await WandbServer.start();
+  for (const [resume, message] of [
+    ["must", /there is no run abc to go on with/],
+    ["never", /there is a run abc already/],
+  ] as const) {
+    await using made = await trackerOf(server, { id: "abc", resume });
+    await made.tracker.start();
+    await made.tracker.log({ loss: 1 }, { step: 1 });
+    await made.tracker.finish();
+    assert.equal(made.warned.length, 1);
+    assert.match(made.warned[0]!, message);
+    assert.equal(rowsOf(records(await readFile(made.tracker.path))).length, 1);
+    if (resume === "must") await (await trackerOf(server, { id: "abc", resume: "allow" })).tracker.start();
+  }
+});
+
+test("a key that is refused is told once, with the way to upload the file", async () => {
+  await using server = await WandbServer.start();
+  await using made = await trackerOf(server, { apiKey: "wrong" });
+  await made.tracker.start();
+  for (let step = 0; step < 5; step++) await made.tracker.log({ loss: step }, { step });
+  await made.tracker.finish();
+  assert.equal(made.warned.length, 1);
+  assert.match(made.warned[0]!, /W&B refused graphql with 401 \(user is not logged in\).*wandb sync .*\/run-/);
+  assert.ok(!made.warned[0]!.includes("wrong"), "the key is not shown");
+  assert.equal(rowsOf(records(await readFile(made.tracker.path))).length, 5);
+});
+
+test("a server that is dead from the start holds nothing up: told once, all in the file", async () => {
+  await using server = await WandbServer.start();
+  await using made = await trackerOf(server, { connectMs: 50, finishMs: 200 });
+  server.trouble.push(...Array.from({ length: 10_000 }, () => "cut" as const));
+  const began = performance.now();
+  await made.tracker.start();
+  for (let step = 0; step < 50; step++) await made.tracker.log({ loss: step }, { step });
+  await made.tracker.finish();
+  assert.ok(performance.now() - began < 2000);
+  assert.equal(made.warned.length, 1, made.warned.join("\n"));
+  assert.match(made.warned[0]!, /wandb: 127\.0\.0\.1:\d+ does not answer .*The training goes on.*wandb sync/);
+  assert.equal(rowsOf(records(await readFile(made.tracker.path))).length, 50);
+});
+
+test("a server that comes late gets everything", async () => {
+  await using server = await WandbServer.start();
+  await using made = await trackerOf(server, { connectMs: 20 });
+  server.trouble.push(...Array.from({ length: 5 }, () => "cut" as const));
+  await made.tracker.start();
+  await made.tracker.storeInitConfiguration({ a: 1 });
+  for (let step = 0; step < 20; step++) {
+    await made.tracker.log({ loss: step }, { step });
+    await pause(10);
+  }
+  await made.tracker.finish();
+  const run = server.run(made.tracker.id);
+  assert.equal(run.history.length, 20);
+  assert.deepEqual(run.config.a, { value: 1 });
+  assert.equal(run.exitcode, 0);
+});
+
+test("values of a clock of their own are rows of their own, drawn over that clock", async () => {
+  await using server = await WandbServer.start();
+  await using made = await trackerOf(server);
+  await made.tracker.start();
+  await made.tracker.log({ "perf/step_ms": 5 }, { step: 50, axis: "perf/step" });
+  await made.tracker.log({ loss: 1 }, { step: 1 });
+  await made.tracker.log({ "perf/step_ms": 6 }, { step: 100, axis: "perf/step" });
+  await made.tracker.log({ loss: 2 }, { step: 2 });
+  await made.tracker.finish();
+  const run = server.run(made.tracker.id);
+  const rows = run.history.map((line) => JSON.parse(line) as Record<string, unknown>);
+  assert.deepEqual(
+    rows.map((row) => [row._step, row["perf/step"], row.loss]),
+    [
+      [0, 50, undefined],
+      [1, 100, undefined],
+      [1, undefined, 1],
+      [2, undefined, 2],
+    ],
+  );
+  const { m } = run.config._wandb!.value as { m: object[] };
+  assert.deepEqual(m, [
+    { "1": "perf/step", "6": [3] },
+    { "1": "perf/step_ms", "5": 1, "6": [1, 3] },
+  ]);
+  assert.deepEqual(made.warned, [], "the user's steps have not gone back");
+});
+
+test("the mode, the key and the rest come from the variables of W&B's own client", async () => {
+  await using directory = await temporary();
+  const netrc = join(directory.path, "netrc");
+  await writeFile(netrc, "# mine\nmachine other.org login a password no\nmachine api.wandb.ai\n  login user\n  password from-netrc\n");
+  const of = (env: Readonly<Record<string, string>>, options: WandbOptions = {}) => new WandbTracker(context(directory.path), options, wandbSettings(env));
+  assert.equal(of({ NETRC: netrc }).mode, "online");
+  assert.equal(of({ NETRC: "/nowhere" }).mode, "offline");
+  assert.equal(of({ NETRC: "/nowhere", WANDB_API_KEY: "k" }).mode, "online");
+  assert.equal(of({ WANDB_API_KEY: "k", WANDB_MODE: "dryrun" }).mode, "offline");
+  assert.equal(of({ WANDB_API_KEY: "k", WANDB_MODE: "offline" }, { mode: "online" }).mode, "online");
+  assert.equal(of({ WANDB_API_KEY: "k", WANDB_DISABLED: "true" }).mode, "disabled");
+  assert.equal(of({ WANDB_RUN_ID: "r1", NETRC: "/nowhere" }).id, "r1");
+  assert.throws(() => wandbSettings({ WANDB_MODE: "loud" }), { code: "ERR_ARGUMENT", message: /WANDB_MODE is "loud".*online, run, offline/ });
+  assert.equal(findApiKey({ baseUrl: "https://wandb.example.org" }, wandbSettings({ NETRC: netrc })), undefined);
+  assert.equal(netrcPassword("default login x password all", "any.org"), "all");
+  assert.throws(() => of({ WANDB_API_KEY: "k", WANDB_BASE_URL: "ftp://x" }), { code: "ERR_ARGUMENT", message: /the address of W&B is "ftp:\/\/x"/ });
+  const warned: string[] = [];
+  const keyless = new WandbTracker(
+    context(directory.path, "p", (text) => warned.push(text)),
+    { mode: "online" },
+    noSettings,
+  );
+  assert.deepEqual([keyless.mode, warned.length], ["offline", 1]);
+  const off = of({ WANDB_MODE: "disabled" });
+  await off.start();
+  await off.log({ a: 1 }, { step: 1 });
+  await off.finish();
+  await assert.rejects(readFile(off.path), { code: "ENOENT" });
+});
+
+test("a checkpoint keeps the id of the run, which is gone on with when it is loaded before initTrackers", async () => {
+  await using server = await WandbServer.start();
+  await using directory = await temporary();
+  const reports: string[] = [];
+  const options = { mode: "online", baseUrl: server.url, apiKey: server.apiKey, ...quick } as const;
+  const make = () => new Trackers({ logWith: "wandb", loggingDir: directory.path, report: (text) => reports.push(text) });
+  const first = make();
+  await first.initTrackers("p", {}, { initKwargs: { wandb: options } });
+  await first.log({ loss: 1 });
+  const state = first.stateDict();
+  await first.endTraining();
+  await using second = make();
+  second.loadStateDict(JSON.parse(JSON.stringify(state)) as typeof state);
+  await second.initTrackers("p", {}, { initKwargs: { wandb: options } });
+  await second.log({ loss: 0.5 });
+  await second.endTraining();
+  assert.equal(server.runs.size, 1);
+  assert.deepEqual(steps([...server.runs.values()][0]!.history), [0, 1]);
+  await using third = make();
+  await third.initTrackers("p", {}, { initKwargs: { wandb: options } });
+  third.loadStateDict(state);
+  assert.match(reports.join(), /the checkpoint was tracked in run \w+ of wandb.*before initTrackers/);
+});
