@@ -40,6 +40,7 @@ export class Placement {
   readonly #optimizers: Optimizer[] = [];
   readonly #byArena = new Map<ParameterArena, PlacedArena>();
   readonly #states = new Map<ParameterArena, Map<object, readonly Float32Array[]>>();
+  readonly #lent = new Set<Parameter>();
   #seen = -1;
   #fresh: readonly Parameter[] = [];
   #exchange: GradientExchange | undefined;
@@ -54,11 +55,34 @@ export class Placement {
     this.#exchange = exchange;
   }
 
+  /** Those that were prepared, in that order. */
+  get optimizers(): readonly Optimizer[] {
+    return this.#optimizers;
+  }
+
   of(arena: ParameterArena): PlacedArena | undefined {
     return this.#byArena.get(arena);
   }
   state(arena: ParameterArena, owner: object): readonly Float32Array[] | undefined {
     return this.#states.get(arena)?.get(owner);
+  }
+
+  /** Parameters lie elsewhere until they are taken back; their places here stay. */
+  lend(parameters: Iterable<Parameter>): void {
+    for (const p of parameters) this.#lent.add(p);
+  }
+  takeBack(parameters: Iterable<Parameter>): void {
+    for (const p of parameters) this.#lent.delete(p);
+    this.#seen = -1;
+  }
+  /** Lets go of all memory and of who uses it. Parameters stay where they are until they are placed again. */
+  clear(): void {
+    this.arenas.length = 0;
+    for (const known of [this.#byArena, this.#states, this.#lent]) known.clear();
+    this.#sources.length = 0;
+    this.#optimizers.length = 0;
+    this.#fresh = [];
+    this.#seen = -1;
   }
 
   /** Takes in parameters that are trained, and an optimizer's state. A collective. */
@@ -77,7 +101,7 @@ export class Placement {
     if (made !== this.#seen) {
       const all = new Set<Parameter>();
       for (const source of this.#sources) for (const p of source()) all.add(p);
-      this.#fresh = [...all].filter((p) => !this.#byArena.has(p.segment()?.arena as ParameterArena));
+      this.#fresh = [...all].filter((p) => !this.#lent.has(p) && !this.#byArena.has(p.segment()?.arena as ParameterArena));
       this.#seen = made;
     }
     return this.#fresh.length > 0;
