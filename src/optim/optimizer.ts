@@ -210,6 +210,10 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
   get stateKeys(): readonly string[] {
     return this.stateNames;
   }
+  /** @internal The state of an arena's parameters, live: one array per name, laid out as they are. */
+  stateIn(arena: ParameterArena): readonly Float32Array[] {
+    return this.#statesOf(arena);
+  }
   /** @internal How many steps the parameters of an arena have made here, in their order; 0: none, and no state. */
   stepsIn(arena: ParameterArena): readonly number[] {
     return arena.segments.map((s) => (this.#homes.has(s.parameter) ? (this.#steps.get(s.parameter) ?? 0) : 0));
