@@ -3,5 +3,7 @@ import type { CliCommand } from "../command.js";
 import { buildNative } from "./build-native.js";
 import { env } from "./env.js";
 import { launch } from "./launch.js";
+import { mergeWeights } from "./merge-weights.js";
+import { test } from "./test.js";
 
-export const commands: readonly CliCommand[] = [launch, env, buildNative];
+export const commands: readonly CliCommand[] = [launch, env, test, mergeWeights, buildNative];

@@ -40,7 +40,21 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     "src/runtime",
     "src/tensor",
   ],
-  launcher: ["src/register", "src/control", "src/distributed", "src/runtime", "src/native", "src/data", "src/tensor"],
+  launcher: [
+    "src/register",
+    "src/control",
+    "src/distributed",
+    "src/runtime",
+    "src/native",
+    "src/data",
+    "src/graph",
+    "src/tensor",
+    "src/safetensors",
+    "src/nn",
+    "src/optim",
+    "src/models",
+    "src/accelerator",
+  ],
 };
 
 const room = (file: string): string => {

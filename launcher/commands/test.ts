@@ -1,0 +1,18 @@
+// accelerate-ts test: whether training on several workers works here, with the settings that programs would run with.
+import type { CliCommand } from "../command.js";
+import { settingOptions } from "../options/flags.js";
+
+export const test: CliCommand = {
+  name: "test",
+  summary: "run the self-test on real workers: collectives, sharding, gradients, steps, random numbers",
+  options: [
+    { flags: "--json", description: "one JSON object on stdout, for programs" },
+    // The checks have a precision and windows of their own.
+    ...settingOptions(["mixedPrecision", "gradientAccumulationSteps"]),
+  ],
+  examples: [
+    ["accelerate-ts test", "two workers on this machine, or as many as the settings say"],
+    ["accelerate-ts test --num-processes 4 --json", "for a script"],
+  ],
+  run: async (options, terminal) => (await import("../self-test/run.js")).runSelfTest(options, terminal),
+};
