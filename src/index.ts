@@ -21,11 +21,13 @@ export {
   type ColumnValue,
   DataCollatorWithPadding,
   DataLoader,
+  type BatchSampler,
   type DataLoaderOptions,
   Dataset,
   type DatasetDict,
   type Features,
   type KnownDatasets,
+  type LoaderState,
   loadDataset,
   type MapDataset,
   type MapOptions,
@@ -33,6 +35,8 @@ export {
   type ModuleRef,
   type Padded,
   type Row,
+  type Sampler,
+  skipFirstBatches,
 } from "./data/index.js";
 export { CollectiveError } from "./distributed/errors.js";
 export { AccelerateError, ArgumentError, ShapeError } from "./errors.js";

@@ -1,4 +1,5 @@
 // The Accelerator: one object that makes a training loop run on several workers. A facade; its parts lie beside it.
+import { type DataLoader, skipFirstBatches } from "../data/index.js";
 import { ArgumentError } from "../errors.js";
 import type { ModuleBase } from "../nn/index.js";
 import { clipGradNorm, clipGradValue } from "../optim/index.js";
@@ -8,12 +9,14 @@ import { defaultExecutor, defaultGenerator, type Parameter, setSeed, type Tensor
 import { Accumulation } from "./accumulation.js";
 import { withConfigured } from "./configured.js";
 import { WorkerExchange } from "./gradient-exchange.js";
+import { type CompleteDataloaderConfig, completeDataloaderConfig } from "./dataloader-config.js";
 import type { AcceleratorOptions } from "./options.js";
 import { Placement } from "./placement.js";
 import { type Preparable, type PrepareContext, type Prepared, prepareAll } from "./prepare.js";
 import { firstThenOthers } from "./processes.js";
 import { checkSaveModel, type SaveModelOptions, saveWeights } from "./save-model.js";
 import { Stopping } from "./stopping.js";
+import { WorkerDealer } from "./worker-dealer.js";
 import { Workers } from "./workers.js";
 
 /**
@@ -37,7 +40,7 @@ export class Accelerator extends Workers implements AsyncDisposable {
   /** Like `progress`, drawn by the main process only. */
   readonly progress: typeof progress;
   readonly #accumulation: Accumulation;
-  protected readonly evenBatches: boolean;
+  readonly #dataloader: CompleteDataloaderConfig;
   readonly #stopping = new Stopping();
   readonly #options: AcceleratorOptions;
   #context: Promise<PrepareContext> | undefined;
@@ -55,7 +58,7 @@ export class Accelerator extends Workers implements AsyncDisposable {
     this.#options = options;
     this.#accumulation = new Accumulation(gradientAccumulationSteps);
     this.calls.debug = options.debug ?? false;
-    this.evenBatches = options.dataloaderConfig?.evenBatches ?? true;
+    this.#dataloader = completeDataloaderConfig(options.dataloaderConfig);
     this.projectDir = options.projectDir;
     this.progress = createProgress({ enabled: this.isMainProcess, numProcesses: this.numProcesses });
     if (seed !== undefined) setSeed(seed);
@@ -121,6 +124,11 @@ export class Accelerator extends Workers implements AsyncDisposable {
     return clipGradValue(parameters, clipValue);
   }
 
+  /** A loader without the first batches (of this worker) of its epochs: see `skipFirstBatches`. */
+  skipFirstBatches<B>(loader: DataLoader<B>, batches: number): DataLoader<B> {
+    return skipFirstBatches(loader, batches);
+  }
+
   /** The model itself: `prepare` wraps nothing. */
   unwrapModel<T extends ModuleBase>(model: T): T {
     return model;
@@ -163,7 +171,7 @@ export class Accelerator extends Workers implements AsyncDisposable {
     return this.#context;
   }
   async #connect(): Promise<PrepareContext> {
-    const { evenBatches } = this;
+    const dataloader = this.#dataloader;
     const { shareParameters = true } = this.#options;
     const world = await this.state.world();
     const placement = new Placement({ world, localRanks: await this.state.localRanks(), sharesParameters: shareParameters });
@@ -176,9 +184,10 @@ export class Accelerator extends Workers implements AsyncDisposable {
       world,
       placement,
       loaders: this.loaders,
-      evenBatches,
+      dataloader,
+      dealer: new WorkerDealer(this.calls),
       prepared: new WeakSet(),
-      settings: { gradientAccumulationSteps, evenBatches, shareParameters },
+      settings: { gradientAccumulationSteps, dataloader, shareParameters },
     };
   }
   #stepped(): void {

@@ -4,13 +4,24 @@ import type { BatchInUse, RankLoader } from "../data/rank-loader.js";
 /** A stack: an evaluation inside a training loop never disturbs the outer one. */
 export class ActiveLoaders {
   readonly #stack: RankLoader<unknown>[] = [];
+  readonly #followed: RankLoader<unknown>[] = [];
+  #training: RankLoader<unknown> | undefined;
 
   /** Follows a loader's iterations from now on. */
   follow(loader: RankLoader<unknown>): void {
+    this.#followed.push(loader);
     loader.onIterate((event) => {
       if (event === "begin") this.#stack.push(loader);
       else this.#stack.splice(this.#stack.lastIndexOf(loader), 1);
     });
+  }
+  /** Those that were prepared, in that order. */
+  get followed(): readonly RankLoader<unknown>[] {
+    return this.#followed;
+  }
+  /** The loader of the innermost loop. */
+  get innermost(): RankLoader<unknown> | undefined {
+    return this.#stack.at(-1);
   }
   /** The batch that the innermost loop works on. */
   get current(): BatchInUse | undefined {
@@ -19,5 +30,13 @@ export class ActiveLoaders {
   /** The last batch of an epoch is in use. */
   get endOfLoader(): boolean {
     return this.current?.last ?? false;
+  }
+  /** A backward is made: the loader of the innermost loop is the one that trains. Outside of loops it stays the one that it was. */
+  noteBackward(): void {
+    this.#training = this.#stack.at(-1) ?? this.#training;
+  }
+  /** The loader whose loop made the last backward; before that the first one that was prepared. */
+  get training(): RankLoader<unknown> | undefined {
+    return this.#training ?? this.#followed[0];
   }
 }

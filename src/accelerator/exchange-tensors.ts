@@ -36,13 +36,19 @@ function agree(path: string, shapes: readonly (readonly number[])[], may: (dim: 
   }
 }
 
-async function shapesOf(group: ProcessGroup, values: readonly Known[], options: CollectiveOptions): Promise<readonly (readonly (readonly number[])[])[]> {
-  if (group.size === 1) return values.map((v) => [v.shape]);
-  const all = await group.allGatherObject(
-    values.map((v) => ({ dtype: v.dtype, shape: [...v.shape] })),
-    options,
-  );
-  for (const [rank, theirs] of all.entries()) {
+/** How many rows the batch in use has, and how many of them count; undefined outside of loops. */
+export type RowsInUse = { readonly rows: number; readonly realRows: number } | undefined;
+interface Told {
+  /** By value: its shape on every rank. */
+  readonly shapes: readonly (readonly (readonly number[])[])[];
+  /** Of every rank. */
+  readonly batches: readonly RowsInUse[];
+}
+
+async function tellShapes(group: ProcessGroup, values: readonly Known[], options: CollectiveOptions, batch?: RowsInUse): Promise<Told> {
+  const own = { values: values.map((v) => ({ dtype: v.dtype, shape: [...v.shape] })), batch };
+  const all = group.size === 1 ? [own] : await group.allGatherObject(own, options);
+  for (const [rank, { values: theirs }] of all.entries()) {
     if (theirs.length !== values.length)
       throw new ShapeError(`rank ${rank} gave ${theirs.length} tensors, rank ${group.rank} gave ${values.length}`, {
         hint: "every worker must give the same structure",
@@ -51,53 +57,72 @@ async function shapesOf(group: ProcessGroup, values: readonly Known[], options: 
       if (theirs[i]!.dtype !== v.dtype)
         throw new ShapeError(`the dtypes${named(v.path)} differ: ${theirs[i]!.dtype} on rank ${rank}, ${v.dtype} on rank ${group.rank}`, { code: "ERR_DTYPE" });
   }
-  return values.map((_, i) => all.map((theirs) => theirs[i]!.shape));
+  return { shapes: values.map((_, i) => all.map((told) => told.values[i]!.shape)), batches: all.map((told) => told.batch) };
 }
 
-/**
- * Tensors of all ranks, concatenated along the first dim in the order of ranks; scalars become vectors. First dims may differ. `rows` says how many of the first rows of each rank count.
- */
-export async function gatherTensors(group: ProcessGroup, values: readonly Known[], options: CollectiveOptions, rows?: readonly number[]): Promise<Tensor[]> {
-  const shapes = await shapesOf(group, values, options);
+/** One tensor of all ranks, concatenated along the first dim in the order of ranks. `kept`: how many of the first rows of each rank; a scalar is a row that is given as often. */
+async function concatenated(
+  group: ProcessGroup,
+  { path, dtype, shape, data }: Known,
+  shapes: readonly (readonly number[])[],
+  kept: readonly number[],
+  options: CollectiveOptions,
+): Promise<Tensor> {
+  const scalar = shape.length === 0;
+  const own = shapes.map((s) => (s.length === 0 ? [1] : s));
+  agree(path, own, (dim) => dim === 0, "gather concatenates along the first dim; make the others equal with padAcrossProcesses");
+  const inner = sizeOf(own[0]!.slice(1));
+  const longest = Math.max(...own.map((s) => s[0]!));
+  const padded = new dtypes[dtype].array(longest * inner);
+  padded.set(data as never);
+  let all: TypedArray = padded;
+  if (group.size > 1) {
+    all = new dtypes[dtype].array(longest * inner * group.size);
+    await group.allGather({ dtype, data: padded }, { dtype, data: all }, options);
+  }
+  const total = kept.reduce((a, b) => a + b, 0);
+  const result = new dtypes[dtype].array(total * inner);
+  let at = 0;
+  for (const [rank, count] of kept.entries()) {
+    const from = rank * longest * inner;
+    if (scalar) result.fill(all[from] as never, at, at + count);
+    else result.set(all.subarray(from, from + count * inner) as never, at);
+    at += count * inner;
+  }
+  return concrete(dtype, [total, ...own[0]!.slice(1)], result);
+}
+
+/** Tensors of all ranks, concatenated along the first dim in the order of ranks; scalars become vectors. First dims may differ. */
+export async function gatherTensors(group: ProcessGroup, values: readonly Known[], options: CollectiveOptions): Promise<Tensor[]> {
+  const { shapes } = await tellShapes(group, values, options);
   const out: Tensor[] = [];
-  for (const [i, { path, dtype, shape, data }] of values.entries()) {
-    const own = shapes[i]!.map((s) => (s.length === 0 ? [1] : s));
-    agree(path, own, (dim) => dim === 0, "gather concatenates along the first dim; make the others equal with padAcrossProcesses");
-    const inner = sizeOf(own[0]!.slice(1));
-    const longest = Math.max(...own.map((s) => s[0]!));
-    const padded = new dtypes[dtype].array(longest * inner);
-    padded.set(data as never);
-    let all: TypedArray = padded;
-    if (group.size > 1) {
-      all = new dtypes[dtype].array(longest * inner * group.size);
-      await group.allGather({ dtype, data: padded }, { dtype, data: all }, options);
-    }
-    const kept = own.map((s, rank) => (rows && shape.length > 0 ? Math.min(s[0]!, rows[rank]!) : s[0]!));
-    const total = kept.reduce((a, b) => a + b, 0);
-    const result = new dtypes[dtype].array(total * inner);
-    let at = 0;
-    for (const [rank, count] of kept.entries()) {
-      const from = rank * longest * inner;
-      result.set(all.subarray(from, from + count * inner) as never, at);
-      at += count * inner;
-    }
-    out.push(concrete(dtype, [total, ...own[0]!.slice(1)], result));
+  for (const [i, value] of values.entries()) {
+    const sizes = shapes[i]!.map((s) => s[0] ?? 1);
+    out.push(await concatenated(group, value, shapes[i]!, sizes, options));
   }
   return out;
 }
 
-/** As `gatherTensors`, of the rows of the batch in use only those that count, which are the first ones of every rank. */
+/**
+ * As `gatherTensors`, of the rows of the batch in use only those that count, which are the first ones of every rank. A scalar, which stands for the rank's whole batch, is given once per row that
+ * counts. `inexact`: a scalar stands for a batch of which some rows count and others do not.
+ */
 export async function gatherRealRows(
   group: ProcessGroup,
   values: readonly Known[],
-  batch: { readonly rows: number; readonly realRows: number },
+  batch: RowsInUse,
   options: CollectiveOptions,
-): Promise<Tensor[]> {
-  const real = new Int32Array(group.size);
-  await group.allGather({ dtype: "int32", data: Int32Array.of(batch.realRows) }, { dtype: "int32", data: real }, options);
-  const results: Tensor[] = [];
-  for (const v of values) results.push(...(await gatherTensors(group, [v], options, v.shape[0] === batch.rows ? [...real] : undefined)));
-  return results;
+): Promise<{ readonly tensors: Tensor[]; readonly inexact: boolean }> {
+  const { shapes, batches } = await tellShapes(group, values, options, batch);
+  const looping = batches.every((b) => b !== undefined);
+  const tensors: Tensor[] = [];
+  for (const [i, value] of values.entries()) {
+    const sizes = shapes[i]!.map((s) => s[0] ?? 1);
+    const byRows = looping && shapes[i]!.every((s, rank) => s.length === 0 || s[0] === batches[rank]!.rows);
+    tensors.push(await concatenated(group, value, shapes[i]!, byRows ? batches.map((b) => b!.realRows) : sizes, options));
+  }
+  const mixed = batches.some((b) => b !== undefined && b.realRows > 0 && b.realRows < b.rows);
+  return { tensors, inexact: mixed && values.some((v) => v.shape.length === 0) };
 }
 
 const reductions: readonly (ReduceOp | "none")[] = ["sum", "mean", "max", "none"];
@@ -121,7 +146,7 @@ export async function reduceTensors(
         hint: 'convert them first: x.to("int64"), or take the "max"',
       });
   }
-  const shapes = await shapesOf(group, values, options);
+  const { shapes } = await tellShapes(group, values, options);
   const out: Tensor[] = [];
   for (const [i, { path, dtype, shape, data }] of values.entries()) {
     agree(path, shapes[i]!, () => false, "reduce needs the same shape on every worker");
@@ -150,7 +175,7 @@ export async function padTensors(
 ): Promise<Tensor[]> {
   // Refused on every rank, also where nothing is to be filled in.
   const fill = values.map(({ dtype }) => encoders[dtype](padIndex));
-  const shapes = await shapesOf(group, values, options);
+  const { shapes } = await tellShapes(group, values, options);
   return values.map(({ path, dtype, shape, data }, i) => {
     const axis = dim < 0 ? dim + shape.length : dim;
     if (!Number.isInteger(dim) || axis < 0 || axis >= shape.length)

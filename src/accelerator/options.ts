@@ -1,11 +1,6 @@
 // What an Accelerator is made with.
+import type { DataloaderConfig } from "./dataloader-config.js";
 import type { ProjectConfiguration } from "./project-config.js";
-
-/** How the rows of prepared loaders are dealt to the workers. */
-export interface DataloaderConfig {
-  /** Fill up the last round so that all workers get as many batches of the same size; default true. */
-  readonly evenBatches?: boolean;
-}
 
 export interface AcceleratorOptions {
   /** Seeds the default generator: the same initial weights and orders on every worker, dropout of its own on each. Default: the generator as it is. */

@@ -1,6 +1,7 @@
 // Makes a program's objects distributed, in place: what each kind of object needs, and what is compared between workers beforehand.
 import { inspect } from "node:util";
 import { shardedBatches } from "../data/foreign.js";
+import type { Dealer } from "../data/dealer.js";
 import type { DataLoader } from "../data/index.js";
 import { RankLoader } from "../data/rank-loader.js";
 import type { CollectiveOptions, World } from "../distributed/index.js";
@@ -10,6 +11,7 @@ import { Optimizer, type Scheduler } from "../optim/index.js";
 import type { Tensor } from "../tensor/index.js";
 import type { ActiveLoaders } from "./active-loaders.js";
 import { compareLines } from "./compare.js";
+import type { CompleteDataloaderConfig } from "./dataloader-config.js";
 import type { ParameterSource, Placement } from "./placement.js";
 
 /** What `prepare` takes. */
@@ -63,8 +65,8 @@ function batchesOf(loader: RankLoader<unknown>): string {
   }
 }
 
-/** What the other workers must have at the same place. */
-const lines: { readonly [K in Kind]: (x: never) => readonly string[] } = {
+/** What the other workers must have at the same place. Rows that only rank 0 reads are nobody else's business. */
+const lines: { readonly [K in Kind]: (x: never, config: CompleteDataloaderConfig) => readonly string[] } = {
   model: (model: ModuleBase) => [
     `a model ${model.constructor.name}`,
     ...[...model.namedBuffers()].map(([name, x]) => `buffer ${name} ${x.dtype} [${x.shape.join(", ")}]`),
@@ -76,7 +78,9 @@ const lines: { readonly [K in Kind]: (x: never) => readonly string[] } = {
       ...params.map((p) => `${p.name || `a parameter [${p.shape.join(", ")}]`} in group ${i}`),
     ]),
   ],
-  loader: (loader: RankLoader<unknown>) => [`a loader of ${batchesOf(loader)}batches of ${loader.batchSize}${loader.seed === undefined ? "" : ", shuffled"}`],
+  loader: (loader: RankLoader<unknown>, { dispatchBatches }) => [
+    `a loader of ${dispatchBatches ? "" : batchesOf(loader)}batches${Number.isNaN(loader.batchSize) ? "" : ` of ${loader.batchSize}`}${loader.seed === undefined ? "" : ", shuffled"}`,
+  ],
   scheduler: () => ["a scheduler"],
   batches: () => ["an iterable of batches"],
 };
@@ -85,7 +89,9 @@ export interface PrepareContext {
   readonly world: World;
   readonly placement: Placement;
   readonly loaders: ActiveLoaders;
-  readonly evenBatches: boolean;
+  readonly dataloader: CompleteDataloaderConfig;
+  /** For loaders that only rank 0 reads. */
+  readonly dealer: Dealer;
   /** Options of the Accelerator that all workers must have in common. */
   readonly settings: object;
   /** Objects that were prepared before: they stay as they are. */
@@ -100,7 +106,7 @@ export async function prepareAll(objects: readonly unknown[], context: PrepareCo
   if (group.size > 1) {
     // A walk gives parameters their names, by which an optimizer's groups are compared.
     for (const [kind, x] of found) if (kind === "model") for (const _ of (x as ModuleBase).namedParameters());
-    const described = [...found.flatMap(([kind, x]) => lines[kind](x as never)), `an Accelerator with ${oneLine(context.settings)}`];
+    const described = [...found.flatMap(([kind, x]) => lines[kind](x as never, context.dataloader)), `an Accelerator with ${oneLine(context.settings)}`];
     await compareLines(
       group,
       described,
@@ -120,7 +126,9 @@ export async function prepareAll(objects: readonly unknown[], context: PrepareCo
   await placement.add(sources, optimizers, options);
   for (const model of models) for (const [, buffer] of model.namedBuffers()) await takeFirst(buffer, world, options);
 
-  const shard = { numProcesses: group.size, processIndex: group.rank, evenBatches: context.evenBatches };
+  const { splitBatches, dispatchBatches, evenBatches, ignoreDuplicates, dataSeed } = context.dataloader;
+  const dealer = dispatchBatches ? context.dealer : undefined;
+  const shard = { numProcesses: group.size, processIndex: group.rank, splitBatches, evenBatches, ignoreDuplicates, dealer };
   const results: unknown[] = [];
   for (const [kind, x] of found) {
     let result = x;
@@ -130,6 +138,7 @@ export async function prepareAll(objects: readonly unknown[], context: PrepareCo
     }
     if (kind === "loader" && !prepared.has(x as object)) {
       const loader = x as RankLoader<unknown>;
+      if (loader.seed !== undefined && !loader.seedIsGiven && dataSeed !== undefined) loader.seed = dataSeed;
       if (group.size > 1 && loader.seed !== undefined) loader.seed = await group.broadcastObject(loader.seed, 0, options);
       loader.shard(shard);
       loaders.follow(loader);

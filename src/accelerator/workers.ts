@@ -20,9 +20,8 @@ export abstract class Workers {
   protected readonly state = new WorkerState();
   protected readonly calls = new Calls(this.state);
   protected readonly loaders = new ActiveLoaders();
-  /** Whether last batches are filled up, so that all workers get as many. */
-  protected abstract readonly evenBatches: boolean;
   #trigger = false;
+  #warned = false;
 
   /** Rank of this worker, from 0. */
   get processIndex(): number {
@@ -62,18 +61,20 @@ export abstract class Workers {
     });
   }
   /**
-   * `gather`, without the rows that were filled in to make the last batches even: over an epoch exactly the dataset's rows. Tensors whose first dim is not the batch's rows (a mean per worker) are kept
-   * whole.
+   * `gather`, without the rows that were filled in to make the last batches even: over an epoch exactly the dataset's rows, in its order. A scalar (a mean per worker) comes once per row that it stands
+   * for, so that the mean over an epoch weighs every row alike; where rows were filled in it is exact only with `dataloaderConfig.ignoreDuplicates`. Tensors whose first dim is not the batch's rows are
+   * kept whole.
    */
   gatherForMetrics<const T extends Tensors>(value: T): Promise<Gathered<T>> {
     const batch = this.loaders.current;
+    const rows = batch && { rows: batch.rows, realRows: batch.realRows };
     return this.calls.onTensors<Gathered<T>>(
       "gatherForMetrics",
       value,
       async (group, values, options) => {
-        // Uneven batches hold nothing that was filled in, and end at other times.
-        if (!batch?.last || group.size === 1 || !this.evenBatches) return gatherTensors(group, values, options);
-        return gatherRealRows(group, values, batch, options);
+        const { tensors, inexact } = await gatherRealRows(group, values, rows, options);
+        if (inexact) this.#warnInexact();
+        return tensors;
       },
       { mayDiffer: (dim) => dim === 0 },
     );
@@ -179,6 +180,13 @@ export abstract class Workers {
     const options = this.calls.options(purpose);
     const root = this.#rank(from, purpose);
     return this.calls.inOrder(({ group }) => work(group, root, options), options, { settings: `from process ${root}` });
+  }
+  #warnInexact(): void {
+    if (this.#warned || !this.isMainProcess) return;
+    this.#warned = true;
+    console.warn(
+      "gatherForMetrics: a mean over a batch to which rows were added to make the workers' batches even counts those, too. Gather the rows' own values, or make the Accelerator with dataloaderConfig: { ignoreDuplicates: true }",
+    );
   }
   #rank(rank: number, what: string): number {
     if (Number.isInteger(rank) && rank >= 0 && rank < this.numProcesses) return rank;

@@ -1,8 +1,11 @@
 // A foreign iterable of ready batches as a loader: every rank reads all of them and takes its own.
 import { ArgumentError } from "../errors.js";
 import { Tensor } from "../tensor/index.js";
-import { deal, lookAhead } from "./deal.js";
-import { type GivenBatch, RankLoader } from "./rank-loader.js";
+import { type Plan, partOfItems } from "./deal.js";
+import { DealtLoader } from "./dealt-loader.js";
+import { rankBatches } from "./rank-batches.js";
+import type { GivenBatch, RankLoader } from "./rank-loader.js";
+import { type Stream, streamRounds } from "./rounds.js";
 import { rankBatchCount, type Shard, type ShardOptions } from "./shard.js";
 
 /** What a foreign loader may offer beside its batches. */
@@ -12,7 +15,6 @@ interface ForeignLoader<B> {
   setEpoch?(epoch: number): unknown;
   [Symbol.asyncIterator]?(): AsyncIterator<B>;
 }
-type Batches<B> = AsyncIterable<B> | Iterable<B>;
 
 /** Rows of a batch: the first dimension of the first tensor or typed array in it, else the length of the first list; 1 when it holds none. */
 export const rowsOfBatch = (batch: unknown): number =>
@@ -35,10 +37,10 @@ function find(value: unknown, rows: (value: object) => number | undefined, depth
   return undefined;
 }
 
-class ShardedBatches<B> extends RankLoader<B> {
-  readonly source: Batches<B>;
+class ShardedBatches<B> extends DealtLoader<B> {
+  readonly source: Stream<B>;
 
-  constructor(source: Batches<B>) {
+  constructor(source: Stream<B>) {
     super(1);
     this.source = source;
   }
@@ -55,8 +57,7 @@ class ShardedBatches<B> extends RankLoader<B> {
       hint: "count the steps yourself, or give the iterable a property length (its number of batches)",
     });
   }
-  override setEpoch(epoch: number): void {
-    super.setEpoch(epoch);
+  protected override epochIs(epoch: number): void {
     (this.source as ForeignLoader<B>).setEpoch?.(epoch);
   }
   protected override checkShard({ split }: Shard): void {
@@ -66,13 +67,30 @@ class ShardedBatches<B> extends RankLoader<B> {
         hint: "give a DataLoader over rows, or leave splitBatches out",
       });
   }
+  protected perRound({ processes }: Shard): number {
+    return processes;
+  }
 
-  protected async *epochOf(_epoch: number, from: number, shard: Shard): AsyncGenerator<GivenBatch<B>, void, undefined> {
-    for await (const { value, last } of lookAhead(deal(this.source, 1, false, shard, from))) {
-      const batch = value.items[0]!;
-      const rows = rowsOfBatch(batch);
-      yield { batch, rows, realRows: value.real === 1 ? rows : 0, last };
-    }
+  protected epochOf(_epoch: number, consumed: number, shard: Shard): AsyncGenerator<GivenBatch<B>, void, undefined> {
+    const { processes, index, even, dealer } = shard;
+    const plan: Plan<B> = {
+      rounds: () =>
+        streamRounds(this.source, {
+          size: processes,
+          dropLast: false,
+          from: consumed,
+          keep: (place) => dealer !== undefined || place === index,
+          keepFirst: even,
+        }),
+      part: (round, rank) => partOfItems(round, 1, rank, shard),
+    };
+    return rankBatches(plan, shard, {
+      prefetch: this.ahead,
+      lookAhead: true,
+      load: (batches) => batches,
+      collate: async (batches) => batches[0]!,
+      rows: (_, batch) => rowsOfBatch(batch),
+    });
   }
 }
 
@@ -81,8 +99,10 @@ class ShardedBatches<B> extends RankLoader<B> {
  * Its length is known when the iterable has one; going on in the middle of an epoch reads what was consumed once more.
  * @internal
  */
-export function shardedBatches<B>(source: Batches<B>, options: ShardOptions): RankLoader<B> {
-  const loader = new ShardedBatches(source);
+export function shardedBatches<B>(source: Stream<B>, options: ShardOptions): RankLoader<B> {
+  const loader = unshardedBatches(source);
   loader.shard(options);
   return loader;
 }
+/** The same before it is dealt. @internal */
+export const unshardedBatches = <B>(source: Stream<B>): RankLoader<B> => new ShardedBatches(source);

@@ -10,4 +10,6 @@ export { DataFileError, type Files } from "./load/files.js";
 export { type Builder, type FileOptions, loadDataset } from "./load/index.js";
 export { DataCollatorWithPadding, type Padded, type PaddingOptions } from "./padding-collator.js";
 export { Pcg64 } from "./pcg64.js";
+export type { BatchSampler, Sampler } from "./sampler.js";
+export { skipFirstBatches } from "./skip.js";
 export type { Batch, Columns, ColumnValue, MapDataset, MapOptions, Mapper, ModuleRef, Row } from "./types.js";

@@ -70,16 +70,17 @@ test("the position is that of batches given out, and a loader goes on from it", 
     assert.deepEqual(batch, second[seen]);
     if (++seen === 2) break;
   }
-  assert.deepEqual(loader.state(), { epoch: 1, batch: 2 });
+  assert.deepEqual(loader.state(), { epoch: 1, batch: 2, consumed: 6, step: 9 });
   const resumed = make();
   resumed.loadState(loader.state());
   const rest: number[][] = [];
   for await (const batch of resumed) {
     rest.push(batch);
-    assert.deepEqual(resumed.state(), { epoch: 1, batch: 2 + rest.length });
+    const given = 2 + rest.length;
+    assert.deepEqual(resumed.state(), { epoch: 1, batch: given, consumed: Math.min(20, 3 * given), step: 7 + given });
   }
   assert.deepEqual(rest, second.slice(2));
-  assert.deepEqual(resumed.state(), { epoch: 2, batch: 0 });
+  assert.deepEqual(resumed.state(), { epoch: 2, batch: 0, consumed: 0, step: 14 });
   assert.equal(first.length, 7);
 });
 

@@ -31,7 +31,7 @@ async function used(loader: RankLoader<number[]>): Promise<{ real: number[]; use
   for await (const batch of loader) {
     const use = loader.current!;
     assert.equal(use.rows, batch.length);
-    uses.push({ rows: use.rows, realRows: use.realRows, last: use.last });
+    uses.push({ rows: use.rows, realRows: use.realRows, last: use.last, weight: use.weight });
     real.push(...batch.slice(0, use.realRows));
     await wait(0); // prefetching goes on, the batch in use stays the same
     assert.equal(loader.current, use);
@@ -46,10 +46,10 @@ test("the batch in use says how many of its rows count, and whether it is the la
     return used(loader);
   };
   for (const source of [() => numbers(20), () => stream(20)]) {
-    const full = { rows: 3, realRows: 3, last: false };
+    const full = { rows: 3, realRows: 3, last: false, weight: undefined };
     const [first, second] = [await of(source(), 0), await of(source(), 1)];
-    assert.deepEqual(first, { real: [0, 1, 2, 6, 7, 8, 12, 13, 14, 18, 19], uses: [full, full, full, { rows: 3, realRows: 2, last: true }] });
-    assert.deepEqual(second.uses, [full, full, full, { rows: 3, realRows: 0, last: true }]);
+    assert.deepEqual(first, { real: [0, 1, 2, 6, 7, 8, 12, 13, 14, 18, 19], uses: [full, full, full, { ...full, realRows: 2, last: true }] });
+    assert.deepEqual(second.uses, [full, full, full, { ...full, realRows: 0, last: true }]);
   }
 });
 
@@ -121,16 +121,17 @@ test("positions count this rank's batches, and going on reads no row that was sk
   };
   const whole = await all(make());
   const resumed = make();
-  resumed.loadState({ epoch: 0, batch: 5 });
+  resumed.loadState({ epoch: 0, batch: 5, consumed: 30, step: 5 });
   read.length = 0;
   const rest: number[][] = [];
   for await (const batch of resumed) {
     rest.push(batch);
-    assert.deepEqual(resumed.state(), { epoch: 0, batch: 5 + rest.length });
+    const given = 5 + rest.length;
+    assert.deepEqual(resumed.state(), { epoch: 0, batch: given, consumed: Math.min(40, 6 * given), step: given });
   }
   assert.deepEqual(rest, whole.slice(5));
   assert.equal(read.length, 3 * rest.length);
-  assert.deepEqual(resumed.state(), { epoch: 1, batch: 0 });
+  assert.deepEqual(resumed.state(), { epoch: 1, batch: 0, consumed: 0, step: 7 });
 });
 
 test("sharding once more is free, with other options it replaces, during an iteration it is refused", async () => {
@@ -223,9 +224,9 @@ test("a foreign loader's length, batch size and epochs are used where it has the
   assert.deepEqual([loader.length, loader.batchSize], [3, 4]);
   loader.setEpoch(7);
   assert.deepEqual(epochs, [7]);
-  loader.loadState({ epoch: 1, batch: 2 });
+  loader.loadState({ epoch: 1, batch: 2, consumed: 4, step: 5 });
   assert.deepEqual(await all(loader), [0]);
-  assert.deepEqual(loader.state(), { epoch: 2, batch: 0 });
+  assert.deepEqual(loader.state(), { epoch: 2, batch: 0, consumed: 0, step: 6 });
   const bare = shardedBatches(stream(3), { numProcesses: 1, processIndex: 0 });
   assert.throws(() => bare.length, { code: "ERR_NO_LENGTH" });
   assert.ok(Number.isNaN(bare.batchSize));

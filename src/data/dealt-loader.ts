@@ -1,0 +1,124 @@
+// What our loader and the wrapper of foreign ones share: iterations with a position, and the share of a rank.
+import { ArgumentError } from "../errors.js";
+import type { LoaderState } from "./data-loader.js";
+import { prefetch } from "./prefetch.js";
+import { type BatchInUse, type GivenBatch, type IterationListener, RankLoader } from "./rank-loader.js";
+import { type Shard, type ShardOptions, shardOf, unsharded } from "./shard.js";
+
+export const whole = (name: string, value: number, least: number): number => {
+  if (Number.isInteger(value) && value >= least) return value;
+  throw new ArgumentError(`DataLoader: ${name} is ${value}`, { code: "ERR_LOADER_OPTIONS", hint: `give a whole number of at least ${least}` });
+};
+
+const start: LoaderState = { epoch: 0, batch: 0, consumed: 0, step: 0 };
+
+/** What is common to all that deal batches themselves. */
+export abstract class DealtLoader<B> extends RankLoader<B> {
+  /** Batches made ahead. */
+  protected readonly ahead: number;
+  readonly #listeners = new Set<IterationListener>();
+  /** Iterations that have begun and not ended, the innermost last. */
+  readonly #running: { batch: BatchInUse | undefined }[] = [];
+  #shard: Shard | undefined;
+  #options: ShardOptions | undefined;
+  #position: LoaderState = start;
+  #next: LoaderState = start;
+
+  constructor(prefetch: number) {
+    super();
+    this.ahead = whole("prefetch", prefetch, 0);
+  }
+
+  /** Batches of an epoch for this rank, behind what was `consumed` of it. */
+  protected abstract epochOf(epoch: number, consumed: number, shard: Shard): AsyncGenerator<GivenBatch<B>, void, undefined>;
+  /** What one batch of every rank consumes of an epoch. */
+  protected abstract perRound(shard: Shard): number;
+  /** Refuses a share that this loader cannot deal. */
+  protected checkShard(_shard: Shard): void {}
+  /** Told of an epoch as soon as it is known, and once more before it begins. */
+  protected epochIs(_epoch: number): void {}
+
+  shard(options: ShardOptions): void {
+    const shard = shardOf(options);
+    const now = this.#shard;
+    if (now && (Object.keys(shard) as (keyof Shard)[]).every((key) => shard[key] === now[key])) return;
+    this.refuseWhileRunning("be sharded");
+    this.checkShard(shard);
+    this.#shard = shard;
+    this.#options = options;
+  }
+  get shardOptions(): ShardOptions | undefined {
+    return this.#options;
+  }
+  /** The share in force: the whole before `shard`. */
+  protected get share(): Shard {
+    return this.#shard ?? unsharded;
+  }
+  get seed(): number | undefined {
+    return undefined;
+  }
+  set seed(_seed: number | undefined) {}
+  get seedIsGiven(): boolean {
+    return false;
+  }
+
+  get current(): BatchInUse | undefined {
+    return this.#running.at(-1)?.batch;
+  }
+  onIterate(listener: IterationListener): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  setEpoch(epoch: number): void {
+    this.#next = { epoch: whole("epoch", epoch, 0), batch: 0, consumed: 0, step: this.#position.step };
+    if (this.#running.length === 0) this.#position = this.#next;
+    this.epochIs(epoch);
+  }
+  state(): LoaderState {
+    return this.#position;
+  }
+  loadState({ epoch, batch, consumed, step }: LoaderState): void {
+    const given = { epoch, batch, consumed, step };
+    for (const [name, value] of Object.entries(given)) {
+      if (Number.isInteger(value) && value >= 0) continue;
+      throw new ArgumentError(`DataLoader: ${name} of the state is ${value}`, { code: "ERR_LOADER_STATE", hint: "give what state() gave" });
+    }
+    this.#next = given;
+    this.#position = given;
+    this.epochIs(epoch);
+  }
+
+  async *iterate(skip: number): AsyncGenerator<B, void, undefined> {
+    const { epoch } = this.#next;
+    let { batch, consumed } = this.#next;
+    if (skip > batch) [batch, consumed] = [skip, Math.max(consumed, skip * this.perRound(this.share))];
+    this.#next = { ...start, epoch: epoch + 1 };
+    this.#position = { epoch, batch, consumed, step: this.#position.step };
+    const running: { batch: BatchInUse | undefined } = { batch: undefined };
+    this.#running.push(running);
+    this.#tell("begin");
+    try {
+      this.epochIs(epoch);
+      // What rank 0 deals out goes out when it is asked for: calls between ranks keep their order.
+      const ahead = this.share.dealer ? 0 : this.ahead;
+      for await (const { batch: made, consumed: used, ...use } of prefetch(this.epochOf(epoch, consumed, this.share), ahead)) {
+        this.#position = { epoch, batch: ++batch, consumed: used, step: this.#position.step + 1 };
+        running.batch = use;
+        yield made;
+      }
+      this.#position = { ...start, epoch: epoch + 1, step: this.#position.step };
+    } finally {
+      this.#running.splice(this.#running.indexOf(running), 1);
+      this.#tell("end");
+    }
+  }
+
+  protected refuseWhileRunning(what: string): void {
+    if (this.#running.length === 0) return;
+    throw new ArgumentError(`DataLoader: a loader cannot ${what} while it is iterated`, { code: "ERR_LOADER_BUSY", hint: "prepare loaders before the loop" });
+  }
+  #tell(event: "begin" | "end"): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+}
