@@ -190,6 +190,12 @@ export class Accelerator extends Workers implements AsyncDisposable {
       settings: { gradientAccumulationSteps, dataloader, shareParameters },
     };
   }
+  protected override forget(): void {
+    this.#exchange?.close();
+    this.#exchange = undefined;
+    this.#placement = undefined;
+    this.#context = undefined;
+  }
   #stepped(): void {
     this.#steps++;
     this.state.progress(this.#steps);

@@ -27,6 +27,10 @@ export class Calls {
     if (this.closed) throw closedError(purpose);
     return { site: callSite(), purpose, sequence: ++this.#made };
   }
+  /** The workers' calls are counted anew. */
+  restart(): void {
+    this.#made = 0;
+  }
   /** `call`: as `options` gave it, for debug mode; without it nothing is compared. */
   inOrder<V>(work: (world: World) => Promise<V>, call?: UserCall, content?: CallContent): Promise<V> {
     return this.#order.whole(async () => {

@@ -1,7 +1,7 @@
 // Who this process is among the workers of a run, and its lines to the others: made when they are first needed.
 import { configuredWorker, type WorkerSettings } from "../config.js";
 import { endedKey, openWorkerLink, type WorkerEvent, type WorkerLink } from "../control/index.js";
-import { CollectiveError, createWorld, singleWorld, type World } from "../distributed/index.js";
+import { CollectiveError, type CollectiveFault, createWorld, singleWorld, type World } from "../distributed/index.js";
 
 /** A process's place in a run. Outside of a launcher it is the only one. */
 export class WorkerState {
@@ -9,7 +9,10 @@ export class WorkerState {
   static #made = 0;
 
   readonly settings: WorkerSettings | undefined;
-  readonly #name = `world/${WorkerState.#made++}`;
+  /** Tries of findExecutableBatchSize so far: the same number on every worker. */
+  tries = 0;
+  readonly #base = `world/${WorkerState.#made++}`;
+  #renewals = 0;
   #link: Promise<WorkerLink> | undefined;
   #world: Promise<World> | undefined;
   #open: { readonly link?: WorkerLink; readonly world?: World } = {};
@@ -38,6 +41,7 @@ export class WorkerState {
     if (!this.settings) return undefined;
     this.#link ??= openWorkerLink(this.settings).then((link) => {
       this.#open = { ...this.#open, link };
+      link.on("abort", (fault) => this.abort(fault));
       return link;
     });
     return this.#link;
@@ -70,7 +74,7 @@ export class WorkerState {
       createWorld({
         assignment: link.assignment,
         store: link.store,
-        name: this.#name,
+        name: this.#renewals === 0 ? this.#base : `${this.#base}/${this.#renewals}`,
         timeoutMs: settings.timeoutMs,
         reportAfterMs: settings.watchdogMs,
         onStall: (event) => link.send(event),
@@ -78,14 +82,13 @@ export class WorkerState {
       }),
     );
     this.#open = { link, world };
-    link.on("abort", (fault) => world.abort(fault));
     if (this.#closed) await world.close();
     return world;
   }
 
   /** Ranks that ended without any call to the others say so; else a rank that makes one would wait for them until the deadline. */
   get #away(): string {
-    return `${this.#name}/away`;
+    return `${this.#base}/away`;
   }
   async #stayAway(): Promise<void> {
     if (this.size === 1 || this.#world) return;
@@ -107,6 +110,19 @@ export class WorkerState {
     } finally {
       joined.abort();
     }
+  }
+
+  /** Ends what all workers wait in, with this fault. */
+  abort(fault: CollectiveFault): void {
+    this.#open.world?.abort(fault);
+  }
+  /** Leaves groups that have ended, for new ones. A collective. */
+  async renew(): Promise<void> {
+    if (this.size === 1) return;
+    await (await this.#world?.catch(() => undefined))?.close();
+    this.#renewals++;
+    this.#world = this.#connect();
+    await this.#world;
   }
 
   /** Tells the launcher, if there is one and its line is open. */

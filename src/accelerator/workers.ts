@@ -1,12 +1,16 @@
 // Workers: who this process is among all, and every call between them that needs no model. The Accelerator is one of them.
 import type { CollectiveOptions, ProcessGroup, ReduceOp } from "../distributed/index.js";
 import { ArgumentError } from "../errors.js";
+import { defaultGenerator, type Generator } from "../tensor/index.js";
 import { ActiveLoaders } from "./active-loaders.js";
+import { type BatchSizeOptions, type Fits, SizeSearch, searchBatchSize } from "./batch-size.js";
 import { broadcastTensors } from "./broadcast-tensors.js";
 import { Calls } from "./calls.js";
 import { gatherRealRows, gatherTensors, type PadOptions, padTensors, reduceTensors } from "./exchange-tensors.js";
+import { MemoryTrial } from "./memory-trial.js";
 import type { Gathered, Same, Tensors } from "./nested.js";
 import { firstThenOthers } from "./processes.js";
+import { followGenerator } from "./seed.js";
 import { type Part, partOf, type SplitOptions, type Splittable } from "./split.js";
 import { WorkerState } from "./worker-state.js";
 
@@ -170,11 +174,45 @@ export abstract class Workers {
     await this.calls.inOrder(({ group }) => group.allReduce({ dtype: "uint8", data: flag }, "max", options), options);
     return flag[0] !== 0;
   }
+  /**
+   * Runs the body with the largest batch size that fits into the memory of all workers, and gives back what it returns. Where memory runs out on one, all begin anew with the next size: what the body
+   * prepares belongs to its try. Sizes are halved until one fits; a body that calls `fits` after its first step also finds the larger sizes in between, by bisection. Errors of other kinds pass.
+   *
+   * @throws AccelerateError ERR_NO_BATCH_SIZE when not even 1 fits.
+   * @example
+   * await accelerator.findExecutableBatchSize(async (batchSize, fits) => {
+   *   const { model, optimizer, loader } = await make(batchSize);
+   *   await accelerator.prepare(model, optimizer, loader);
+   *   for await (const batch of loader) {
+   *     await accelerator.backward(model(batch).loss);
+   *     await optimizer.step();
+   *     optimizer.zeroGrad();
+   *     await fits();
+   *   }
+   * });
+   */
+  async findExecutableBatchSize<V>(body: (batchSize: number, fits: Fits) => V | Promise<V>, options: BatchSizeOptions = {}): Promise<V> {
+    const { startingBatchSize = 128, reduce, onTry = (line) => console.error(line) } = options;
+    const call = this.calls.options("findExecutableBatchSize");
+    const starts = await this.calls.inOrder(({ group }) => group.allGatherObject(startingBatchSize, call), call);
+    const trial = new MemoryTrial({ state: this.state, calls: this.calls, call, forget: () => this.forget() });
+    await trial.agree();
+    return searchBatchSize(body, new SizeSearch(Math.min(...starts), reduce), trial, (line) => this.isMainProcess && onTry(line));
+  }
+
+  /** Takes rank 0's place in a generator's numbers (seed and how many were drawn); dropout stays each worker's own. */
+  async synchronizeRngStates(generator: Generator = defaultGenerator()): Promise<void> {
+    const options = this.calls.options("synchronizeRngStates");
+    await this.calls.inOrder(({ group }) => followGenerator(group, generator, options), options);
+  }
   /** Returns when all workers have come here. */
   async waitForEveryone(): Promise<void> {
     const options = this.calls.options("waitForEveryone");
     await this.calls.inOrder(({ group }) => group.barrier(options), options);
   }
+
+  /** Lets go of what was prepared. */
+  protected forget(): void {}
 
   async #fromOne<R>(purpose: string, from: number, work: (group: ProcessGroup, root: number, options: CollectiveOptions) => Promise<R>): Promise<R> {
     const options = this.calls.options(purpose);
