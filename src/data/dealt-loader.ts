@@ -2,7 +2,7 @@
 import { ArgumentError } from "../errors.js";
 import type { LoaderState } from "./data-loader.js";
 import { prefetch } from "./prefetch.js";
-import { type BatchInUse, type GivenBatch, type IterationListener, RankLoader } from "./rank-loader.js";
+import { type BatchInUse, type BatchListener, type GivenBatch, type IterationListener, RankLoader } from "./rank-loader.js";
 import { type Shard, type ShardOptions, shardOf, unsharded } from "./shard.js";
 
 export const whole = (name: string, value: number, least: number): number => {
@@ -17,6 +17,7 @@ export abstract class DealtLoader<B> extends RankLoader<B> {
   /** Batches made ahead. */
   protected readonly ahead: number;
   readonly #listeners = new Set<IterationListener>();
+  readonly #batchListeners = new Set<BatchListener>();
   /** Iterations that have begun and not ended, the innermost last. */
   readonly #running: { batch: BatchInUse | undefined }[] = [];
   #shard: Shard | undefined;
@@ -70,6 +71,11 @@ export abstract class DealtLoader<B> extends RankLoader<B> {
     return () => void this.#listeners.delete(listener);
   }
 
+  onBatch(listener: BatchListener): () => void {
+    this.#batchListeners.add(listener);
+    return () => void this.#batchListeners.delete(listener);
+  }
+
   setEpoch(epoch: number): void {
     this.#next = { epoch: whole("epoch", epoch, 0), batch: 0, consumed: 0, step: this.#position.step };
     if (this.#running.length === 0) this.#position = this.#next;
@@ -102,10 +108,13 @@ export abstract class DealtLoader<B> extends RankLoader<B> {
       this.epochIs(epoch);
       // What rank 0 deals out goes out when it is asked for: calls between ranks keep their order.
       const ahead = this.share.dealer ? 0 : this.ahead;
+      let asked = performance.now();
       for await (const { batch: made, consumed: used, ...use } of prefetch(this.epochOf(epoch, consumed, this.share), ahead)) {
         this.#position = { epoch, batch: ++batch, consumed: used, step: this.#position.step + 1 };
         running.batch = use;
+        for (const listener of this.#batchListeners) listener(made, performance.now() - asked);
         yield made;
+        asked = performance.now();
       }
       this.#position = { ...start, epoch: epoch + 1, step: this.#position.step };
     } finally {

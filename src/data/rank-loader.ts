@@ -19,6 +19,8 @@ export interface GivenBatch<B> extends BatchInUse {
   readonly consumed: number;
 }
 export type IterationListener = (event: "begin" | "end") => void;
+/** Told of every batch that is given out, and how long it was waited for, in milliseconds. */
+export type BatchListener = (batch: unknown, waitedMs: number) => void;
 
 /**
  * A loader as the Accelerator sees it; users see DataLoader.
@@ -42,6 +44,8 @@ export abstract class RankLoader<B> implements DataLoader<B> {
   abstract readonly current: BatchInUse | undefined;
   /** Tells of every iteration: "begin" before its first batch, "end" however it ends. Returns what takes the listener away. */
   abstract onIterate(listener: IterationListener): () => void;
+  /** Tells of every batch. Returns what takes the listener away. */
+  abstract onBatch(listener: BatchListener): () => void;
   abstract setEpoch(epoch: number): void;
   abstract state(): LoaderState;
   abstract loadState(state: LoaderState): void;

@@ -2,7 +2,7 @@
 import { ArgumentError } from "../errors.js";
 import type { DataLoader, LoaderState } from "./data-loader.js";
 import { unshardedBatches } from "./foreign.js";
-import { type BatchInUse, type IterationListener, RankLoader } from "./rank-loader.js";
+import { type BatchInUse, type BatchListener, type IterationListener, RankLoader } from "./rank-loader.js";
 import type { Stream } from "./rounds.js";
 import type { ShardOptions } from "./shard.js";
 
@@ -42,6 +42,9 @@ class Rest<B> extends RankLoader<B> {
   }
   onIterate(listener: IterationListener): () => void {
     return this.#loader.onIterate(listener);
+  }
+  onBatch(listener: BatchListener): () => void {
+    return this.#loader.onBatch(listener);
   }
   setEpoch(epoch: number): void {
     this.#loader.setEpoch(epoch);

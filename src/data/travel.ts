@@ -21,14 +21,20 @@ const cloned = [Date, RegExp, Map, Set, ArrayBuffer, Error, Boolean, Number, Str
 /** @throws ArgumentError ERR_DISPATCH_VALUE naming the place of what cannot travel. */
 export async function pack(value: unknown): Promise<Uint8Array> {
   const tensors: Tensor[] = [];
+  const within = new Set<object>();
   const walk = (part: unknown, path: string): unknown => {
     if (typeof part === "function" || typeof part === "symbol") throw cannot(typeof part, path);
     if (typeof part !== "object" || part === null) return part;
     if (part instanceof Tensor) return { [placeholder]: tensors.push(part) - 1 };
-    if (Array.isArray(part)) return part.map((inner: unknown, i) => walk(inner, `${path}[${i}]`));
     if (ArrayBuffer.isView(part) || cloned.some((kind) => part instanceof kind)) return part;
-    if (!isPlain(part)) throw cannot(`a ${part.constructor?.name}`, path);
-    return Object.fromEntries(Object.entries(part).map(([key, inner]) => [key, walk(inner, path ? `${path}.${key}` : key)]));
+    if (!Array.isArray(part) && !isPlain(part)) throw cannot(`a ${part.constructor?.name}`, path);
+    if (within.has(part)) throw cannot("a structure that holds itself", path);
+    within.add(part);
+    const copy = Array.isArray(part)
+      ? part.map((inner: unknown, i) => walk(inner, `${path}[${i}]`))
+      : Object.fromEntries(Object.entries(part).map(([key, inner]) => [key, walk(inner, path ? `${path}.${key}` : key)]));
+    within.delete(part);
+    return copy;
   };
   const walked = walk(value, "");
   const known = await Promise.all(tensors.map(async (x) => ({ dtype: x.dtype, shape: x.shape, data: await x.data() })));

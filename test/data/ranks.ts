@@ -20,6 +20,15 @@ export function ranked(source: Source, options: DataLoaderOptions = {}): RankLoa
   return loader;
 }
 
+/** A dataset that notes which rows are read. */
+export const noting = (length: number, read: number[]): { readonly length: number; at(i: number): number } => ({
+  length,
+  at(i: number): number {
+    read.push(i);
+    return i;
+  },
+});
+
 /** Messages between ranks of one process. */
 export function dealersOf(processes: number): Dealer[] {
   const calls: { readonly given: Promise<readonly Uint8Array[]>; give(messages: readonly Uint8Array[]): void }[] = [];
