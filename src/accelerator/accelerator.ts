@@ -2,13 +2,14 @@
 import { type DataLoader, skipFirstBatches } from "../data/index.js";
 import { ArgumentError } from "../errors.js";
 import type { ModuleBase } from "../nn/index.js";
-import { clipGradNorm, clipGradValue } from "../optim/index.js";
+import { clipGradNorm, clipGradValue, type GradScaler, type Optimizer } from "../optim/index.js";
 import { createProgress, type progress } from "../progress.js";
 import { cpu, type Device } from "../runtime/index.js";
 import { defaultExecutor, defaultGenerator, type Parameter, setSeed, type Tensor } from "../tensor/index.js";
-import { Accumulation } from "./accumulation.js";
+import { Accumulation, accumulationOf } from "./accumulation.js";
 import { withConfigured } from "./configured.js";
 import { WorkerExchange } from "./gradient-exchange.js";
+import { LossScaling, scalerOf } from "./loss-scaling.js";
 import { type CompleteDataloaderConfig, completeDataloaderConfig } from "./dataloader-config.js";
 import type { AcceleratorOptions } from "./options.js";
 import { Placement } from "./placement.js";
@@ -17,6 +18,7 @@ import { firstThenOthers } from "./processes.js";
 import { checkSaveModel, type SaveModelOptions, saveWeights } from "./save-model.js";
 import { Stopping } from "./stopping.js";
 import { WorkerDealer } from "./worker-dealer.js";
+import { type BackwardOptions, weightedBackward } from "./weighted-backward.js";
 import { Workers } from "./workers.js";
 
 /**
@@ -40,6 +42,7 @@ export class Accelerator extends Workers implements AsyncDisposable {
   /** Like `progress`, drawn by the main process only. */
   readonly progress: typeof progress;
   readonly #accumulation: Accumulation;
+  readonly #scaler: GradScaler | undefined;
   readonly #dataloader: CompleteDataloaderConfig;
   readonly #stopping = new Stopping();
   readonly #options: AcceleratorOptions;
@@ -47,16 +50,17 @@ export class Accelerator extends Workers implements AsyncDisposable {
   #placement: Placement | undefined;
   #exchange: WorkerExchange | undefined;
   #steps = 0;
-  #warned = false;
+  readonly #warned = new Set<string>();
 
   constructor(own: AcceleratorOptions = {}) {
     super();
     const { options, overruled } = withConfigured(own);
     if (this.isMainProcess) for (const text of overruled) console.warn(text);
-    const { mixedPrecision = "no", gradientAccumulationSteps = 1, seed } = options;
+    const { mixedPrecision = "no", seed } = options;
     if (mixedPrecision !== "no") throw new ArgumentError(`mixedPrecision ${mixedPrecision} is not there yet`, { hint: 'give "no", or leave it out, here and for the launcher' });
     this.#options = options;
-    this.#accumulation = new Accumulation(gradientAccumulationSteps);
+    this.#accumulation = new Accumulation(accumulationOf(own, options));
+    this.#scaler = scalerOf(options.gradScaler);
     this.calls.debug = options.debug ?? false;
     this.#dataloader = completeDataloaderConfig(options.dataloaderConfig);
     this.projectDir = options.projectDir;
@@ -70,12 +74,27 @@ export class Accelerator extends Workers implements AsyncDisposable {
     link?.then((open) => open.on("stop", (reason) => this.#stopping.request(reason))).catch(() => {});
   }
 
-  /** Whether this backward completes a step: false inside an accumulation window. */
+  /** Whether the last micro-batch (the one that runs, inside `accumulate`) completes a step: false within a window and inside `noSync`. What is set holds until the next `accumulate`. */
   get syncGradients(): boolean {
     return this.#accumulation.syncs;
   }
+  set syncGradients(value: boolean) {
+    this.#accumulation.syncs = value;
+  }
+  /** Bodies of `accumulate` per optimizer step; set it on every worker alike. */
   get gradientAccumulationSteps(): number {
     return this.#accumulation.steps;
+  }
+  set gradientAccumulationSteps(steps: number) {
+    this.#accumulation.steps = steps;
+  }
+  /** The scale of the losses; undefined without the option `gradScaler`. */
+  get scaler(): GradScaler | undefined {
+    return this.#scaler;
+  }
+  /** Whether the last step of a prepared optimizer was skipped, on all workers: a gradient had overflowed. */
+  get optimizerStepWasSkipped(): boolean {
+    return this.#placement?.optimizers.some((o) => o.stepWasSkipped) ?? false;
   }
   /** Aborted when the run was asked to stop (Ctrl-C), on all workers after the same step. The next `backward` throws ERR_STOPPED. */
   get signal(): AbortSignal {
@@ -93,11 +112,18 @@ export class Accelerator extends Workers implements AsyncDisposable {
     return this.calls.inOrder(async () => (await prepareAll(objects, await this.#prepared(), options)) as { [K in keyof T]: Prepared<T[K]> });
   }
 
-  /** Adds to the gradients of every parameter that this scalar depends on. They are averaged over workers and micro-batches when the optimizer steps. */
-  async backward(loss: Tensor): Promise<void> {
+  /**
+   * Adds to the gradients of every parameter that this scalar depends on. They are averaged over workers and micro-batches when the optimizer steps; by weight, where losses are means over
+   * different numbers of tokens.
+   *
+   * @example
+   * await accelerator.backward(loss, { weight: batch.numTokens });
+   */
+  async backward(loss: Tensor, { weight = this.loaders.current?.weight }: BackwardOptions = {}): Promise<void> {
     this.#stopping.check();
     if (this.numProcesses > 1 && !this.#placement?.arenas.length) this.#warnUnprepared();
-    await loss.backward();
+    this.loaders.noteBackward();
+    await weightedBackward(loss, weight, { accumulation: this.#accumulation, exchange: this.#exchange });
   }
 
   /**
@@ -112,8 +138,19 @@ export class Accelerator extends Workers implements AsyncDisposable {
    * });
    */
   accumulate<V>(_models: ModuleBase | readonly ModuleBase[], body: () => Promise<V>): Promise<V> {
-    return this.#accumulation.run(body, { endOfLoader: this.loaders.endOfLoader });
+    return this.#accumulation.run(body, { endOfLoader: this.loaders.endOfLoader, loader: this.loaders.innermost });
   }
+  /** Runs a body whose gradients stay with this worker: `parameter.grad` is its own, and a step is an error. The next backward outside of it brings all together. */
+  noSync<V>(_models: ModuleBase | readonly ModuleBase[], body: () => V | Promise<V>): Promise<V> {
+    return this.#accumulation.withoutSync(body);
+  }
+  /** Inside `noSync`, or a window: the gradients of the next backward, and those before it, are brought together all the same, and the optimizer may step. */
+  triggerSyncInBackward(_model?: ModuleBase): void {
+    this.#accumulation.trigger();
+  }
+
+  /** Nothing is left to do: gradients are read, clipped and used unscaled. For loops written for Accelerate. */
+  async unscaleGradients(_optimizer?: Optimizer | readonly Optimizer[]): Promise<void> {}
 
   /** Clips the norm of the mean gradient of all workers. Returns the norm before; inside an accumulation window nothing is done and it is 0. */
   clipGradNorm(parameters: Iterable<Parameter>, maxNorm: number, options: { readonly normType?: number } = {}): Promise<number> {
@@ -159,11 +196,14 @@ export class Accelerator extends Workers implements AsyncDisposable {
   }
 
   #warnUnprepared(): void {
-    if (this.#warned) return;
-    this.#warned = true;
-    console.warn(
+    this.#warnOnce(
       `accelerator.backward before a model was prepared: each of the ${this.numProcesses} workers trains a model of its own. Call await accelerator.prepare(model, optimizer, loader) first`,
     );
+  }
+  #warnOnce(message: string): void {
+    if (this.#warned.has(message)) return;
+    this.#warned.add(message);
+    console.warn(message);
   }
 
   #prepared(): Promise<PrepareContext> {
@@ -175,7 +215,15 @@ export class Accelerator extends Workers implements AsyncDisposable {
     const { shareParameters = true } = this.#options;
     const world = await this.state.world();
     const placement = new Placement({ world, localRanks: await this.state.localRanks(), sharesParameters: shareParameters });
-    const exchange = new WorkerExchange({ world, placement, accumulation: this.#accumulation, wishes: this.#stopping, onStep: () => this.#stepped() });
+    const exchange = new WorkerExchange({
+      world,
+      placement,
+      accumulation: this.#accumulation,
+      scaling: new LossScaling(this.#scaler),
+      wishes: this.#stopping,
+      onStep: ({ made }) => this.#stepped(made),
+      onWarning: (message) => this.#warnOnce(message),
+    });
     placement.connect(exchange);
     this.#exchange = exchange;
     this.#placement = placement;
@@ -196,9 +244,8 @@ export class Accelerator extends Workers implements AsyncDisposable {
     this.#placement = undefined;
     this.#context = undefined;
   }
-  #stepped(): void {
-    this.#steps++;
-    this.state.progress(this.#steps);
+  #stepped(made: boolean): void {
+    if (made) this.state.progress(++this.#steps);
     if (this.#stopping.settle(this.#steps)) this.state.tell({ kind: "stopping", step: this.#steps });
   }
 }

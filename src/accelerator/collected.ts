@@ -24,6 +24,10 @@ export interface News {
   readonly wishes: number;
   /** A worker has parameters that have no place yet. */
   readonly grown: boolean;
+  /** What the sum of the gradients is divided by: of one worker its part, of all their sum. */
+  readonly weight: number;
+  /** By which the gradients were multiplied against underflow; 0 from a worker that had no backward. */
+  readonly scale: number;
 }
 
 export const ranksOf = (size: number): number[] => Array.from({ length: size }, (_, rank) => rank);
@@ -31,19 +35,22 @@ export const ranksOf = (size: number): number[] => Array.from({ length: size }, 
 /** Bits of a parameter: it has a gradient, which was written since the last time. */
 const [present, fresh] = [1, 2];
 
+/** Weight and scale, behind the bytes. */
+const numbers = 2;
+
 /**
- * A collective: a byte per parameter and worker, and two bytes of news. When it returns, no worker reads or writes gradients or parameters any more. `before`, what came out the last time, comes
+ * A collective: a byte per parameter and worker, two bytes of news and two float64. When it returns, no worker reads or writes gradients or parameters any more. `before`, what came out the last time, comes
  * out again when nothing has changed. `written`: by arena, not 0 for what some worker has written since the last time.
  */
 export async function tellPresence(
   world: World,
   placement: Placement,
-  { wishes, grown, treatment, before }: News & { readonly treatment: Treatment; readonly before: Presence | undefined },
+  { wishes, grown, weight, scale, treatment, before }: News & { readonly treatment: Treatment; readonly before: Presence | undefined },
   options: CollectiveOptions,
 ): Promise<{ readonly presence: Presence; readonly written: ReadonlyMap<ParameterArena, Uint8Array>; readonly news: News }> {
   const { arenas } = placement;
   const count = arenas.reduce((sum, { arena }) => sum + arena.segments.length, 0);
-  const length = count + 2;
+  const length = count + 2 + 8 * numbers;
   const own = new Uint8Array(length);
   let at = 0;
   for (const { arena } of arenas) {
@@ -51,6 +58,7 @@ export async function tellPresence(
     for (const s of arena.segments) own[at++] = (s.hasGrad ? present : 0) | (s.writes !== (seen[s.index] ?? 0) ? fresh : 0);
   }
   own.set([wishes, Number(grown)], count);
+  own.set(new Uint8Array(Float64Array.of(weight, scale).buffer), count + 2);
   const all = new Uint8Array(length * world.group.size);
   await world.group.allGather({ dtype: "uint8", data: own }, { dtype: "uint8", data: all }, options);
 
@@ -68,7 +76,18 @@ export async function tellPresence(
     at += arena.segments.length;
   }
   const presence = before && Buffer.compare(before.told, told) === 0 ? before : presenceOf(told, count, world, placement);
-  return { presence, written, news: { wishes: somewhere[count]!, grown: somewhere[count + 1] !== 0 } };
+  const given = ranksOf(world.group.size).map((rank) => new Float64Array(all.slice(rank * length + count + 2, (rank + 1) * length).buffer));
+  return {
+    presence,
+    written,
+    news: {
+      wishes: somewhere[count]!,
+      grown: somewhere[count + 1] !== 0,
+      // In the order of ranks, so that all get the same bits.
+      weight: given.reduce((sum, [w]) => sum + w!, 0),
+      scale: given.find(([, s]) => s !== 0)?.[1] ?? 0,
+    },
+  };
 }
 
 function presenceOf(told: Uint8Array, count: number, { group, local }: World, { arenas, localRanks }: Placement): Presence {

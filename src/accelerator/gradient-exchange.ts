@@ -1,12 +1,10 @@
-// Brings the gradients of all workers together: who has one of which parameter, who adds up and updates which part, how the new values reach the others.
+// Brings the gradients of all workers together: what optimizers, clipping and reads ask for, and who tells whom what beforehand.
 import { callSite } from "../distributed/call-site.js";
 import type { CollectiveOptions, World } from "../distributed/index.js";
 import { AccelerateError } from "../errors.js";
-import { kernelsOf, mergedRanges, type RowedSegment } from "../optim/index.js";
-import { Engine } from "../runtime/index.js";
+import { normKinds } from "../optim/index.js";
 import {
   type ArenaSegment,
-  type ArenaShare,
   type CollectedGradients,
   defaultExecutor,
   type GradientExchange,
@@ -15,30 +13,34 @@ import {
   type ParameterArena,
 } from "../tensor/index.js";
 import type { Accumulation } from "./accumulation.js";
-import { alone, type Presence, tellPresence } from "./collected.js";
-import { combineNorms, normOfAll, scaleNorm } from "./norms.js";
-import type { PlacedArena, Placement } from "./placement.js";
+import { alone, type News, type Presence, tellPresence } from "./collected.js";
+import { GradientView, scaledCopy, segmentsOf } from "./gradient-view.js";
+import { LossScaling } from "./loss-scaling.js";
+import { normOfAll } from "./norms.js";
+import type { Placement } from "./placement.js";
+import { publish } from "./publish.js";
+import { type Collected, type HostSum, Reduction } from "./reduction.js";
 import { closedError } from "./stopping.js";
-import { publish, rowed } from "./publish.js";
 import { Treatment } from "./treatment.js";
 
 export interface ExchangeOptions {
   readonly world: World;
   readonly placement: Placement;
   readonly accumulation: Accumulation;
+  /** By which losses are multiplied; default: 1. */
+  readonly scaling?: LossScaling;
   /** Asked once per step: a bit mask of wishes of this worker, and told what any worker wished. For a stop that all make after the same step. */
   readonly wishes?: { mine(): number; agreed(all: number): void };
-  /** A step was made, on every worker. */
-  readonly onStep?: () => void;
+  /** How the hosts' sums are added up. */
+  readonly overHosts?: HostSum;
+  /** A step was made, or skipped, on every worker. */
+  readonly onStep?: (outcome: { readonly made: boolean }) => void;
+  /** Something is wrong that goes on all the same. */
+  readonly onWarning?: (message: string) => void;
 }
 
-/** What the workers know of each other's gradients. */
-interface Collected extends Presence {
-  /** Micro-batches in the gradients. */
-  readonly divisor: number;
-}
 /** `written`: there was a backward since the last time, somewhere. */
-interface Found {
+interface Found extends Pick<News, "weight" | "scale"> {
   readonly presence: Presence;
   readonly written: boolean;
 }
@@ -52,66 +54,73 @@ interface Found {
  */
 export class WorkerExchange implements GradientExchange {
   readonly distributed: boolean;
-  readonly #world: World;
-  readonly #placement: Placement;
-  readonly #accumulation: Accumulation;
-  readonly #wishes: ExchangeOptions["wishes"];
-  readonly #onStep: ExchangeOptions["onStep"];
+  readonly scaling: LossScaling;
+  readonly #options: ExchangeOptions;
   readonly #treatment = new Treatment();
+  readonly #reduction: Reduction | undefined;
   #closed = false;
   #presence: Presence | undefined;
   #collected: Collected | undefined;
   /** Of one worker alone: how many gradients had been written when they were last looked at. */
   #writes = 0;
 
-  constructor({ world, placement, accumulation, wishes, onStep }: ExchangeOptions) {
-    this.#world = world;
-    this.#placement = placement;
-    this.#accumulation = accumulation;
-    this.#wishes = wishes;
-    this.#onStep = onStep;
+  constructor(options: ExchangeOptions) {
+    const { world, placement, overHosts, scaling = new LossScaling() } = options;
+    this.#options = options;
+    this.scaling = scaling;
     this.distributed = world.group.size > 1;
+    this.#reduction = this.distributed ? new Reduction(world, placement, { treatment: this.#treatment, overHosts }) : undefined;
   }
 
   get holds(): boolean {
-    return !this.#accumulation.syncs;
+    return this.#options.accumulation.holds;
   }
-  scales(segment: ArenaSegment): boolean {
-    return this.#accumulation.divisor !== 1 || this.#treatment.factor(segment) !== 1;
+  get clips(): boolean {
+    return this.#options.accumulation.syncs;
+  }
+  get own(): boolean {
+    return this.#options.accumulation.readsOwn;
+  }
+  loads(segment: ArenaSegment): boolean {
+    if (this.own) return segment.hasGrad && (this.scaling.used || 1) !== 1;
+    if (this.distributed) return true;
+    return segment.hasGrad && (this.#options.accumulation.weight * (this.scaling.used || 1) !== 1 || this.#treatment.factor(segment) !== 1);
+  }
+  /** Gradients of this worker that wait for a step: of an open window, for a checkpoint. */
+  get waiting(): ArenaSegment[] {
+    return this.#options.placement.arenas.flatMap(({ arena }) => arena.segments.filter((s) => this.#treatment.pending(s)));
+  }
+  /** There are such. */
+  get pending(): boolean {
+    return this.#options.placement.arenas.some(({ arena }) => arena.segments.some((s) => this.#treatment.pending(s)));
   }
 
-  async step(update: (gradients: CollectedGradients) => Promise<void>): Promise<void> {
+  async step(parameters: readonly Parameter[], update: (gradients: CollectedGradients) => Promise<void>): Promise<boolean> {
+    const { accumulation, world, placement, onStep } = this.#options;
+    accumulation.refuseUnsynced("optimizer.step");
     const options = this.#call("optimizer.step");
-    await defaultExecutor().exclusive(async () => {
+    return defaultExecutor().exclusive(async () => {
       const collected = await this.#collect(options);
-      // An update takes all gradients of an arena from one place: what is left is reduced too where some are.
-      if (this.#world.hosts > 1 || this.#placement.arenas.some(({ arena }) => this.#isReduced(arena, collected))) await this.#reduce(collected, options);
-      await update(this.#view(collected));
-      if (this.distributed) await publish(this.#world, this.#placement, this.#view(collected), { ...options, purpose: "new parameters of optimizer.step" });
-      this.#onStep?.();
+      const made = collected.factor > 0 && (await this.#finite(parameters, collected, options));
+      if (made) {
+        // An update takes all gradients of an arena from one place: what is left is reduced too where some are.
+        const { arenas } = placement;
+        if (world.hosts > 1 || arenas.some(({ arena }) => this.#reduction?.has(arena, collected))) await this.#reduction?.reduce(collected, options);
+        await update(this.#view(collected));
+        if (this.distributed) await publish(world, placement, this.#view(collected), { ...options, purpose: "new parameters of optimizer.step" });
+      } else if (collected.factor === 0) this.#options.onWarning?.("a step was skipped: the weights of all its micro-batches, on all workers, are 0");
+      for (const s of segmentsOf(parameters)) this.#treatment.use(s);
+      onStep?.({ made });
+      return made;
     });
   }
 
   norm(parameters: readonly Parameter[], kind: number, exponent: number): Promise<GradientNorm> {
     const options = this.#call("clipGradNorm");
     return defaultExecutor().exclusive(async () => {
+      // Collecting gives new parameters their place.
       const collected = await this.#collect(options);
-      await this.#reduce(collected, options);
-      const view = this.#view(collected);
-      const parts: GradientNorm[] = [];
-      for (const [scale, arena, own] of this.#scaled(parameters, view)) {
-        const { begin, end } = view.share(arena);
-        const ranges = own.flatMap((s) => {
-          const from = Math.max(begin, s.offset);
-          const until = Math.min(end, s.offset + s.length);
-          return from < until ? [from, until - from, 0, 1] : [];
-        });
-        if (ranges.length === 0) continue;
-        const part = await kernelsOf(Engine.default()).norm(this.#numbers(arena), Float64Array.from(ranges), kind, exponent);
-        parts.push(scaleNorm(part, kind, exponent, scale));
-      }
-      const own = combineNorms(parts, kind);
-      return this.distributed ? normOfAll(this.#world, own, kind, options) : own;
+      return this.#norm(segmentsOf(parameters), collected, { kind, exponent }, options);
     });
   }
 
@@ -126,35 +135,30 @@ export class WorkerExchange implements GradientExchange {
     const options = this.#call("clipGradValue");
     await defaultExecutor().exclusive(async () => {
       const collected = await this.#collect(options);
-      await this.#reduce(collected, options);
+      const segments = segmentsOf(parameters);
+      // A limited infinity would not be seen any more.
+      if (this.scaling.enabled) await this.#norm(segments, collected, looking, options);
+      await this.#reduction?.reduce(collected, options);
       // Others may still be reading what is written here.
-      if (this.distributed) await this.#world.local.barrier(options);
-      const view = this.#view(collected);
-      for (const [scale, arena, own] of this.#scaled(parameters, view)) {
-        const ranges = mergedRanges(own.map(rowed), view.share(arena));
-        if (ranges.length > 0 && scale > 0) await kernelsOf(Engine.default()).clamp(this.#numbers(arena), ranges, limit / scale);
-      }
+      if (this.distributed) await this.#options.world.local.barrier(options);
+      await this.#view(collected).clamp(segments, limit);
     });
   }
 
-  read(parameter: Parameter): Promise<Float32Array> {
+  async read(parameter: Parameter, { own }: { readonly own: boolean }): Promise<Float32Array> {
+    const segment = parameter.segment()!;
+    if (own) return scaledCopy(segment.grad, 1 / (this.scaling.used || 1));
     const options = this.#call(`gradient of ${parameter.name || "a parameter"}`);
     return defaultExecutor().exclusive(async () => {
       const collected = await this.#collect(options);
-      await this.#reduce(collected, options);
-      if (this.distributed) await this.#world.local.barrier(options);
-      const view = this.#view(collected);
-      const segment = parameter.segment()!;
-      if (!view.has(segment)) return new Float32Array(segment.length);
-      const scale = view.scale(segment);
-      const numbers = this.#numbers(segment.arena).slice(segment.offset, segment.offset + segment.length);
-      if (scale !== 1) for (let i = 0; i < numbers.length; i++) numbers[i]! *= scale;
-      return numbers;
+      await this.#reduction?.reduce(collected, options);
+      if (this.distributed) await this.#options.world.local.barrier(options);
+      return this.#view(collected).copy(segment);
     });
   }
 
   state(arena: ParameterArena, owner: object): readonly Float32Array[] | undefined {
-    const state = this.#placement.state(arena, owner);
+    const state = this.#options.placement.state(arena, owner);
     if (state || !this.distributed) return state;
     throw new AccelerateError("ERR_NOT_PREPARED", "the optimizer was not given to accelerator.prepare", {
       hint: "await accelerator.prepare(model, optimizer, loader) on every worker, then step",
@@ -170,32 +174,33 @@ export class WorkerExchange implements GradientExchange {
     if (this.#closed && this.distributed) throw closedError(purpose);
     return this.distributed ? { site: callSite(), purpose } : { purpose };
   }
-
-  /** Segments that have a gradient, by what it is still to be multiplied by, and by arena. */
-  #scaled(parameters: readonly Parameter[], view: CollectedGradients): (readonly [scale: number, arena: ParameterArena, own: ArenaSegment[]])[] {
-    const groups = new Map<ParameterArena, Map<number, ArenaSegment[]>>();
-    for (const s of segmentsOf(parameters)) {
-      if (!view.has(s)) continue;
-      const scales = groups.get(s.arena) ?? new Map<number, ArenaSegment[]>();
-      groups.set(s.arena, scales);
-      const scale = view.scale(s);
-      const own = scales.get(scale);
-      if (own) own.push(s);
-      else scales.set(scale, [s]);
-    }
-    return [...groups].flatMap(([arena, scales]) => [...scales].map(([scale, own]) => [scale, arena, own] as const));
+  #view(collected: Collected): GradientView {
+    const { placement } = this.#options;
+    return new GradientView({ placement, treatment: this.#treatment, reduction: this.#reduction }, collected);
   }
-
-  /** Where the gradients of all workers lie once they are reduced; one worker's lie there from the start. */
-  #numbers(arena: ParameterArena): Float32Array {
-    return this.distributed ? this.#placed(arena).reduced : arena.grads;
+  /** The norm over all workers; what was seen on the way is noted. */
+  async #norm(
+    segments: readonly ArenaSegment[],
+    collected: Collected,
+    { kind, exponent }: { readonly kind: number; readonly exponent: number },
+    options: CollectiveOptions,
+  ): Promise<GradientNorm> {
+    await this.#reduction?.reduce(collected, options);
+    const own = await this.#view(collected).norm(segments, kind, exponent);
+    const norm = this.distributed ? await normOfAll(this.#options.world, own, kind, options) : own;
+    if (this.scaling.enabled) this.#treatment.looked(segments, norm.nonFinite === 0);
+    return norm;
   }
-  #placed(arena: ParameterArena): PlacedArena {
-    const placed = this.#placement.of(arena);
-    if (placed) return placed;
-    throw new AccelerateError("ERR_NOT_PREPARED", `${arena.segments[0]?.parameter.name || "a parameter"} was not given to accelerator.prepare`, {
-      hint: "prepare the model and the optimizer together, on every worker",
-    });
+  /** Whether the gradients of a step have not overflowed; the loss scale follows. Without one nobody looks. */
+  async #finite(parameters: readonly Parameter[], collected: Collected, options: CollectiveOptions): Promise<boolean> {
+    if (!this.scaling.enabled) return true;
+    const view = this.#view(collected);
+    const segments = segmentsOf(parameters).filter((s) => view.has(s));
+    const unseen = segments.filter((s) => this.#treatment.finite(s) === undefined);
+    if (unseen.length > 0) await this.#norm(unseen, collected, looking, options);
+    const overflow = segments.some((s) => this.#treatment.finite(s) === false);
+    this.scaling.update({ overflow });
+    return !overflow;
   }
 
   /**
@@ -203,88 +208,46 @@ export class WorkerExchange implements GradientExchange {
    * all decide that alike, whatever else one of them has done meanwhile.
    */
   async #collect(options: CollectiveOptions): Promise<Collected> {
-    const { presence, written } = this.distributed ? await this.#tell(options) : await this.#look(options);
-    const divisor = written || !this.#collected ? this.#accumulation.divisor : this.#collected.divisor;
-    this.#collected = { ...presence, divisor };
+    const { presence, written, weight, scale } = this.distributed ? await this.#tell(options) : await this.#look(options);
+    const stays = this.#collected && !written && this.#present(presence);
+    const factor = stays ? this.#collected!.factor : weight > 0 ? 1 / (weight * (scale || 1)) : 0;
+    this.#collected = { ...presence, factor };
     return this.#collected;
   }
+  /** Whether any worker has any gradient. */
+  #present({ any }: Presence): boolean {
+    return this.#options.placement.arenas.some(({ arena }) => any.get(arena)?.includes(true) ?? arena.segments.some((s) => s.hasGrad));
+  }
   async #tell(options: CollectiveOptions): Promise<Found> {
+    const { world, placement, accumulation, wishes } = this.#options;
     const tell = () => {
-      const news = { wishes: this.#wishes?.mine() ?? 0, grown: this.#placement.grown };
-      return tellPresence(this.#world, this.#placement, { ...news, treatment: this.#treatment, before: this.#presence }, options);
+      const news = { wishes: wishes?.mine() ?? 0, grown: placement.grown, weight: accumulation.weight, scale: this.scaling.used };
+      return tellPresence(world, placement, { ...news, treatment: this.#treatment, before: this.#presence }, options);
     };
     let all = await tell();
     if (all.news.grown) {
-      await this.#placement.place({ late: true }, options);
+      await placement.place({ late: true }, options);
       all = await tell();
     }
-    this.#wishes?.agreed(all.news.wishes);
+    wishes?.agreed(all.news.wishes);
     this.#presence = all.presence;
     let written = false;
     for (const [arena, bits] of all.written) if (this.#treatment.settle(arena, bits)) written = true;
-    return { presence: all.presence, written };
+    return { ...all.news, presence: all.presence, written };
   }
   /** One worker has nobody to ask. */
   async #look(options: CollectiveOptions): Promise<Found> {
-    const { grown } = this.#placement;
-    if (grown) await this.#placement.place({ late: true }, options);
-    this.#wishes?.agreed(this.#wishes.mine());
+    const { placement, accumulation, wishes } = this.#options;
+    const { grown } = placement;
+    if (grown) await placement.place({ late: true }, options);
+    wishes?.agreed(wishes.mine());
     let writes = 0;
-    for (const { arena } of this.#placement.arenas) for (const s of arena.segments) writes += s.writes;
+    for (const { arena } of placement.arenas) for (const s of arena.segments) writes += s.writes;
     const written = grown || writes !== this.#writes;
     this.#writes = writes;
-    return { presence: alone, written };
-  }
-  /** Whether gradients of an arena lie in its reduced one. */
-  #isReduced(arena: ParameterArena, { any }: Collected): boolean {
-    const has = any.get(arena);
-    return this.#treatment.reduced.size > 0 && arena.segments.some((s, i) => has?.[i] === true && this.#treatment.reduced.has(s));
-  }
-
-  /** Adds up this worker's part into the reduced arenas, and over the hosts. */
-  async #reduce(collected: Collected, options: CollectiveOptions): Promise<void> {
-    if (!this.distributed) return;
-    const { local, cross, hosts, group } = this.#world;
-    const { arenas } = this.#placement;
-    const missing = new Map(arenas.map(({ arena }) => [arena, this.#unreduced(arena, collected)]));
-    if ([...missing.values()].every((list) => list.length === 0)) return;
-    for (const { arena, peers, reduced } of arenas) {
-      const ranges = mergedRanges(missing.get(arena)!, collected.shares.get(arena));
-      if (ranges.length > 0) await kernelsOf(Engine.default()).sum(reduced, { arrays: peers, factor: 1 / (group.size * collected.divisor) }, ranges);
-    }
-    if (hosts > 1) {
-      await local.barrier(options);
-      if (cross) {
-        for (const { arena, reduced } of arenas) {
-          const whole = mergedRanges(missing.get(arena)!.map((s) => ({ ...s, contributors: 1 })));
-          for (let i = 0; i < whole.length; i += 4)
-            await cross.allReduce({ dtype: "float32", data: reduced.subarray(whole[i]!, whole[i]! + whole[i + 1]!) }, "sum", options);
-        }
-      }
-      await local.barrier(options);
-    }
-    for (const list of missing.values()) for (const { segment } of list) this.#treatment.reduced.add(segment);
-  }
-  #unreduced(arena: ParameterArena, { any, contributors }: Collected): RowedSegment[] {
-    const own = arena.segments.filter((s) => any.get(arena)![s.index] === true && !this.#treatment.reduced.has(s));
-    return own.map((s) => ({ ...rowed(s), contributors: contributors.get(arena)![s.index]! }));
-  }
-
-  #view(collected: Collected): CollectedGradients {
-    const factor = this.distributed ? 1 : 1 / collected.divisor;
-    const reducedArenas = new Set(this.#placement.arenas.flatMap(({ arena }) => (this.#isReduced(arena, collected) ? [arena] : [])));
-    return {
-      has: (s) => collected.any.get(s.arena)?.[s.index] ?? s.hasGrad,
-      contributors: (s) => (this.distributed && !reducedArenas.has(s.arena) ? (collected.contributors.get(s.arena)?.[s.index] ?? 0) : 1),
-      scale: (s) => factor * this.#treatment.factor(s),
-      share: (arena): ArenaShare => {
-        if (!this.distributed) return { gradients: arena.grads, begin: 0, end: arena.grads.length };
-        const { peers, reduced } = this.#placed(arena);
-        const gradients = reducedArenas.has(arena) ? reduced : { arrays: peers, factor: 1 / (this.#world.group.size * collected.divisor) };
-        return { gradients, ...collected.shares.get(arena)! };
-      },
-    };
+    return { presence: alone, written, weight: accumulation.weight, scale: this.scaling.used };
   }
 }
 
-const segmentsOf = (parameters: readonly Parameter[]): ArenaSegment[] => parameters.map((p) => p.segment()).filter((s) => s !== undefined);
+/** The cheapest norm: what counts is how many elements are not finite. */
+const looking = { kind: normKinds.maximum, exponent: 0 };

@@ -1,5 +1,7 @@
 // What an Accelerator is made with.
 import type { DataloaderConfig } from "./dataloader-config.js";
+import type { GradScaler, GradScalerOptions } from "../optim/index.js";
+import type { GradientAccumulationPlugin } from "./accumulation.js";
 import type { ProjectConfiguration } from "./project-config.js";
 
 export interface AcceleratorOptions {
@@ -7,6 +9,13 @@ export interface AcceleratorOptions {
   readonly seed?: number;
   /** Bodies of `accumulate` per optimizer step; default: what the launcher says (`--gradient-accumulation-steps`), else 1. */
   readonly gradientAccumulationSteps?: number;
+  /** Accumulation in full; its numSteps instead of gradientAccumulationSteps. */
+  readonly gradientAccumulationPlugin?: GradientAccumulationPlugin;
+  /**
+   * Multiplies losses by a scale that keeps small gradients from vanishing, and skips steps whose gradients overflow. Options, or a GradScaler of the program's own. Default: none; mixed
+   * precision will bring one along.
+   */
+  readonly gradScaler?: GradScaler | GradScalerOptions;
   /** Only "no" so far. */
   readonly mixedPrecision?: "no" | "fp16" | "bf16";
   /** Train on the CPU also where there are GPUs; there is nothing else so far. */

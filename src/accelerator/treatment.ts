@@ -1,20 +1,56 @@
-// What was done to gradients behind their backward: clipped, reduced. It holds until a worker has made another backward into them.
+// What became of gradients behind their backward: clipped, reduced, looked at, used. It holds until a worker has made another backward into them.
 import type { ArenaSegment, ParameterArena } from "../tensor/index.js";
+
+interface Noted<T> {
+  readonly value: T;
+  readonly writes: number;
+}
+/** What holds while this worker has not written the gradient again. */
+class Notes<T> {
+  readonly #notes = new Map<ArenaSegment, Noted<T>>();
+  get(segment: ArenaSegment): T | undefined {
+    const note = this.#notes.get(segment);
+    return note?.writes === segment.writes ? note.value : undefined;
+  }
+  set(segment: ArenaSegment, value: T): void {
+    this.#notes.set(segment, { value, writes: segment.writes });
+  }
+  delete(segment: ArenaSegment): void {
+    this.#notes.delete(segment);
+  }
+}
 
 /** Of each gradient by itself: what happens to one model leaves others as they were. The same on every worker. */
 export class Treatment {
   /** Their mean lies in the reduced arena. */
   readonly reduced = new Set<ArenaSegment>();
-  readonly #clips = new Map<ArenaSegment, { readonly factor: number; readonly writes: number }>();
+  readonly #clips = new Notes<number>();
+  readonly #finite = new Notes<boolean>();
+  readonly #used = new Notes<true>();
   readonly #seen = new Map<ParameterArena, number[]>();
 
   /** What clipping multiplies a gradient by. */
   factor(segment: ArenaSegment): number {
-    const clip = this.#clips.get(segment);
-    return clip?.writes === segment.writes ? clip.factor : 1;
+    return this.#clips.get(segment) ?? 1;
   }
   scale(segment: ArenaSegment, by: number): void {
-    this.#clips.set(segment, { factor: by * this.factor(segment), writes: segment.writes });
+    this.#clips.set(segment, by * this.factor(segment));
+  }
+
+  /** Whether all that were looked at together with it were finite; undefined: nobody has looked. */
+  finite(segment: ArenaSegment): boolean | undefined {
+    return this.#finite.get(segment);
+  }
+  looked(segments: Iterable<ArenaSegment>, finite: boolean): void {
+    for (const s of segments) this.#finite.set(s, finite && this.finite(s) !== false);
+  }
+
+  /** Whether it waits for a step: it was written since its optimizer has stepped. */
+  pending(segment: ArenaSegment): boolean {
+    return segment.hasGrad && this.#used.get(segment) === undefined;
+  }
+  use(segment: ArenaSegment): void {
+    this.#used.set(segment, true);
   }
 
   /** By segment: how many backward passes had written it when it was last told. */
@@ -32,6 +68,7 @@ export class Treatment {
       if (written[s.index] === 0) continue;
       some = true;
       this.#clips.delete(s);
+      this.#finite.delete(s);
       this.reduced.delete(s);
     }
     return some;

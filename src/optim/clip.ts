@@ -56,7 +56,7 @@ export async function clipGradNorm(parameters: Iterable<Parameter>, maxNorm: num
   const own = listOf(parameters);
   const exchange = exchangeOf(own);
   const kind = normType === 2 ? "squares" : normType === 1 ? "absolutes" : normType === Number.POSITIVE_INFINITY ? "maximum" : "power";
-  if (exchange?.holds) return 0;
+  if (exchange && !exchange.clips) return 0;
   const parts = exchange ? [await exchange.norm(own, normKinds[kind], normType)] : await ownNorms(own, normKinds[kind], normType);
   const values = parts.map((p) => p.value);
   const sum = values.reduce((a, b) => a + b, 0);
@@ -91,7 +91,7 @@ export async function clipGradValue(parameters: Iterable<Parameter>, clipValue: 
   if (!(clipValue >= 0)) throw new ArgumentError(`clipValue is ${clipValue}`, { hint: "give a number of at least 0" });
   const own = listOf(parameters);
   const exchange = exchangeOf(own);
-  if (exchange?.holds) return;
+  if (exchange && !exchange.clips) return;
   if (exchange) return exchange.clamp(own, clipValue);
   await Promise.all([...gradients(own)].map(([arena, segments]) => kernelsOf(Engine.default()).clamp(arena.grads, merged(segments), clipValue)));
 }

@@ -2,6 +2,7 @@
 export { Adam, type AdamOptions } from "./adam.js";
 export { AdamW, type AdamWGroupOptions, type AdamWOptions, type AdamWVariant } from "./adamw.js";
 export { clipGradNorm, type ClipGradNormOptions, clipGradValue } from "./clip.js";
+export { GradScaler, type GradScalerOptions, type GradScalerState } from "./grad-scaler.js";
 export type { GroupState, Hyperparameters, ParamGroup, Params } from "./groups.js";
 export type { FollowingScheduler } from "./followers.js";
 export { Optimizer, type StepDecision, type StepHook } from "./optimizer.js";

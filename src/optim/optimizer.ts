@@ -50,6 +50,7 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
   readonly defaults: Readonly<H>;
   /** How many steps were made; skipped ones do not count. */
   stepCount = 0;
+  #skipped = false;
   readonly #groups: Groups<H>;
   readonly #steps = new Map<Parameter, number>();
   readonly #states = new Map<ParameterArena, readonly Float32Array[]>();
@@ -96,6 +97,7 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
       const exchange = this.#exchange();
       if (exchange?.holds) return Promise.resolve();
       const submit = (gradScale: number) => (exchange ? this.#exchanged(exchange, gradScale) : this.#submit(ownGradients, gradScale));
+      this.#skipped = false;
       return this.#hooks.size === 0 ? submit(1) : this.#hookedStep(submit);
     } catch (error) {
       return Promise.reject(error);
@@ -106,10 +108,18 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
     let gradScale = 1;
     for (const hook of this.#hooks) {
       const decision = await hook();
-      if (decision.skip) return;
+      if (decision.skip) {
+        this.#skipped = true;
+        return;
+      }
       gradScale *= decision.gradScale ?? 1;
     }
     await submit(gradScale);
+  }
+
+  /** Whether the last `step` left everything as it was: a gradient had overflowed under a loss scale, all weights were 0, or a hook said so. Steps inside an accumulation window are none. */
+  get stepWasSkipped(): boolean {
+    return this.#skipped;
   }
 
   /** What brings the gradients of several workers together: `prepare` gives it to all parameters of an optimizer or to none. */
@@ -120,7 +130,8 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
   async #exchanged(exchange: GradientExchange, gradScale: number): Promise<void> {
     this.#inFlight++;
     try {
-      await exchange.step((gradients) => this.#submit(gradients, gradScale));
+      const parameters = this.paramGroups.flatMap((group) => group.params);
+      this.#skipped = !(await exchange.step(parameters, (gradients) => this.#submit(gradients, gradScale)));
     } finally {
       this.#inFlight--;
     }

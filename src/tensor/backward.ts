@@ -1,7 +1,8 @@
 // loss.backward(): one run of forward and backward, whose gradients are added to those of the parameters.
 import { configuredWorker } from "../config.js";
 import { ArgumentError, ShapeError } from "../errors.js";
-import { isFloat, sizeOf } from "../graph/dtype.js";
+import { isFloat, sizeOf, typedArray } from "../graph/dtype.js";
+import { fromData } from "./create.js";
 import { defaultExecutor, type Executor } from "./executor.js";
 import { defaultGenerator } from "./generator.js";
 import type { Parameter } from "./parameter.js";
@@ -35,14 +36,23 @@ function warnAlone(executor: Executor): void {
     );
 }
 
-/** Adds the gradients of a scalar to every parameter that it depends on. */
-export async function backward(loss: Tensor, options: WaitOptions = {}): Promise<void> {
+export interface BackwardOptions extends WaitOptions {
+  /** What the gradients are multiplied by: a weight, a loss scale. Fed to the compiled program. Default: they are as they are. */
+  readonly seed?: number;
+}
+
+/** Adds the gradients of a scalar, times `seed`, to every parameter that it depends on. With a seed of 0 nothing is added, also where the scalar is not finite: only the forward is run. */
+export async function backward(loss: Tensor, { seed, ...options }: BackwardOptions = {}): Promise<void> {
   if (loss.state.kind === "symbolic")
     throw new ArgumentError("backward inside forward", { hint: "return the loss from forward and call backward on it outside" });
   if (sizeOf(loss.shape) !== 1)
     throw new ShapeError(`backward of a tensor of shape [${loss.shape.join(", ")}]`, { hint: "a loss is one number: take its mean() or sum()" });
   if (!isFloat(loss.dtype)) throw new ArgumentError(`backward of a tensor of ${loss.dtype}`, { code: "ERR_DTYPE", hint: "a loss is a float" });
   warnAlone(defaultExecutor());
-  await defaultExecutor().backward(loss, { ...options, onCompiled: reportUnreached });
+  if (seed === 0) await defaultExecutor().bringOut(loss, options);
+  else {
+    const fed = seed === undefined ? {} : { seed: fromData(typedArray(loss.dtype, [seed]), loss.shape, loss.dtype) };
+    await defaultExecutor().backward(loss, { ...options, ...fed, onCompiled: reportUnreached });
+  }
   defaultGenerator().nextMicroStep();
 }

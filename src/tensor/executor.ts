@@ -101,12 +101,15 @@ export class Executor {
     });
   }
 
-  /** Runs forward and backward of a loss; gradients land in the arenas. */
-  async backward(loss: Tensor, options: WaitOptions & { readonly onCompiled?: (plan: Plan, gradients: readonly Parameter[]) => void } = {}): Promise<void> {
+  /** Runs forward and backward of a loss; gradients, times the seed, land in the arenas. */
+  async backward(
+    loss: Tensor,
+    options: WaitOptions & { readonly seed?: Tensor; readonly onCompiled?: (plan: Plan, gradients: readonly Parameter[]) => void } = {},
+  ): Promise<void> {
     this.#backwards++;
     try {
       await this.exclusive(async () => {
-        const plan = makePlan(loss, { backward: true });
+        const plan = makePlan(loss, { backward: true, ...(options.seed && { seed: options.seed }) });
         const before = this.compiled;
         const program = await this.#program(plan);
         if (this.compiled > before)

@@ -39,28 +39,34 @@ export interface GradientNorm {
 
 /**
  * Gradients accumulate locally until they are forgotten. The first of clipping, a step or a read brings them together; a later backward into one of them makes that void. All calls but
- * `holds`, `scales` and `scale` are collective: every worker makes them in the same order.
+ * `holds`, `clips`, `own`, `loads` and `scale` are collective: every worker makes them in the same order.
  */
 export interface GradientExchange {
-  /** Inside an accumulation window: no step, no clipping, gradients stay. */
+  /** Inside an accumulation window: no step, gradients stay. */
   readonly holds: boolean;
+  /** Whether clipping does anything: not inside a window, nor where gradients are not brought together. */
+  readonly clips: boolean;
+  /** Gradients are not brought together now: what is read is this worker's own. */
+  readonly own: boolean;
   /** Several workers take part. */
   readonly distributed: boolean;
-  /** Whether what is read is not what lies in memory: gradients of a window are divided by its size, clipped ones multiplied on their way. */
-  scales(segment: ArenaSegment): boolean;
+  /** Whether what is read now is not what lies in memory: the mean over the workers, divided by weights and scale, clipped. */
+  loads(segment: ArenaSegment): boolean;
   /**
-   * Runs `update` over this worker's share with nothing else running, then hands out what was written.
+   * Runs `update` over this worker's share with nothing else running, then hands out what was written. Returns false, on every worker, when there is no step to be made: a gradient has
+   * overflowed, nothing weighs anything.
+   * parameters: all that the update may change.
    * update: submits the kernels; resolves when they are done.
    */
-  step(update: (gradients: CollectedGradients) => Promise<void>): Promise<void>;
+  step(parameters: readonly Parameter[], update: (gradients: CollectedGradients) => Promise<void>): Promise<boolean>;
   /** The norm's parts over these parameters, over all workers. */
   norm(parameters: readonly Parameter[], kind: number, exponent: number): Promise<GradientNorm>;
   /** Multiplies gradients on their way into the update; by the same factor on every worker, after `norm`. */
   scale(parameters: readonly Parameter[], factor: number): Promise<void>;
   /** Limits every element. */
   clamp(parameters: readonly Parameter[], limit: number): Promise<void>;
-  /** A copy of the mean over the workers. */
-  read(parameter: Parameter): Promise<Float32Array>;
+  /** A copy of the mean over the workers; with `own`, of what this worker has so far, unscaled. */
+  read(parameter: Parameter, options: { readonly own: boolean }): Promise<Float32Array>;
   /**
    * Memory for an optimizer's state beside an arena, one array per name, that the workers of a host share; undefined: the optimizer allocates its own.
    * @throws AccelerateError ERR_NOT_PREPARED for an optimizer that was not prepared.

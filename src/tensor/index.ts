@@ -1,6 +1,7 @@
 // Tensors, parameters and the recording behind them.
 export type { DType } from "../graph/dtype.js";
 export { apply } from "./apply.js";
+export { backward, type BackwardOptions } from "./backward.js";
 export { callTraced, type Traceable } from "./call.js";
 export { arange, cat, fromData, full, ones, stack, tensor, where, zeros } from "./create.js";
 export { defaultExecutor, Executor } from "./executor.js";

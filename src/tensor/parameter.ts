@@ -61,13 +61,15 @@ export class Parameter<R extends number = number> extends Tensor<R, "float32"> {
   }
   /**
    * The gradient since the last zeroGrad, or undefined. Trained by one process it is a live view; trained by several, the mean over them once a whole window is accumulated:
-   * reading it (`await p.grad.data()`) is then a collective that every worker has to make, and undefined is what no worker can know beforehand, so zeros stand for "none".
+   * reading it (`await p.grad.data()`) is then a collective that every worker has to make, and undefined is what no worker can know beforehand, so zeros stand for "none". Inside a window or
+   * `noSync` it is what this worker has summed up so far.
    */
   get grad(): Tensor<R, "float32"> | undefined {
     const s = this.#segment;
     const exchange = s?.arena.exchange;
-    if (s && exchange && !exchange.holds && (exchange.distributed || (s.hasGrad && exchange.scales(s)))) {
-      const load = () => exchange.read(this);
+    if (s && exchange?.loads(s)) {
+      const { own } = exchange;
+      const load = () => exchange.read(this, { own });
       return Tensor.make("float32", {
         kind: "lazy",
         shape: this.shape,

@@ -25,6 +25,8 @@ export interface Plan {
   readonly outputs: readonly Tensor[];
   readonly outputReferences: readonly Reference[];
   readonly loss: Reference | undefined;
+  /** Position of the feed that the loss's gradient is; undefined: 1. */
+  readonly seed: number | undefined;
   /** Every node that was looked at for sinks. */
   readonly reached: ReadonlySet<Recorded>;
   /** The same for all plans that one compiled program can serve, sizes aside. */
@@ -140,7 +142,7 @@ function parametersOf({ own, traces }: Planner): readonly Parameter[] {
 }
 
 /** Plans the computation of a tensor, or the backward of a loss, with every sink that hangs on it. */
-export function plan(root: Tensor, options: { backward: boolean }): Plan {
+export function plan(root: Tensor, options: { readonly backward: boolean; readonly seed?: Tensor }): Plan {
   const planner = new Planner();
   const rootReference = planner.reference(root, options.backward);
   const pending = (t: Tensor): boolean => t.state.kind === "lazy" && !t.state.data;
@@ -148,7 +150,9 @@ export function plan(root: Tensor, options: { backward: boolean }): Plan {
   const outputs = [...new Set([...(pending(root) ? [root] : []), ...sinks.found])];
   const outputReferences = outputs.map((t) => planner.reference(t, false));
 
-  let key = options.backward ? `backward ${show(rootReference)}` : "forward";
+  const seed = options.seed && planner.feed(options.seed);
+  if (seed !== undefined) planner.fixed.add(seed);
+  let key = options.backward ? `backward ${show(rootReference)}${seed === undefined ? "" : ` seed f${seed}`}` : "forward";
   planner.nodes.forEach((node, i) => {
     key += node.kind === "op" ? `|${node.op}${node.attributesKey}` : `|#${node.trace.id}${frozenParameters(node.trace)}`;
     for (const r of planner.inputs[i]!) key += ` ${show(r)}`;
@@ -165,6 +169,7 @@ export function plan(root: Tensor, options: { backward: boolean }): Plan {
     outputs,
     outputReferences,
     loss: options.backward ? rootReference : undefined,
+    seed,
     reached: sinks.reached,
     key,
   };

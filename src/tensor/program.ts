@@ -97,7 +97,8 @@ export function buildGraph(plan: Plan): { graph: Graph; slots: Map<Value, InputS
   const outputs = plan.outputReferences.map(resolve);
   const gradients: number[] = [];
   if (plan.loss) {
-    const found = differentiate(graph, { loss: resolve(plan.loss), wrt: parameters.filter((_, i) => plan.parameters[i]!.requiresGrad) });
+    const seed = plan.seed === undefined ? {} : { seed: feeds[plan.seed]! };
+    const found = differentiate(graph, { loss: resolve(plan.loss), wrt: parameters.filter((_, i) => plan.parameters[i]!.requiresGrad), ...seed });
     for (const [i, value] of parameters.entries()) {
       const gradient = found.get(value);
       if (!gradient) continue;

@@ -1,0 +1,26 @@
+// A backward of an Accelerator: weighted, scaled, and counted to its micro-batch.
+import { backward, type Tensor } from "../tensor/index.js";
+import type { Accumulation } from "./accumulation.js";
+import type { WorkerExchange } from "./gradient-exchange.js";
+
+export interface BackwardOptions {
+  /**
+   * What this micro-batch counts among those of all workers and of the window: the number of tokens, or rows, that the loss is the mean of. The gradient of a step is sum(weight * gradient) /
+   * sum(weight). With 0 it counts nothing at all, also where the loss is not finite. Default: 1, or what the loader says (`dataloaderConfig.ignoreDuplicates`).
+   */
+  readonly weight?: number;
+}
+
+/** Adds weight * scale * gradient to what lies here. Before anything is prepared (no exchange) nobody would divide by the scale again. */
+export async function weightedBackward(
+  loss: Tensor,
+  weight: number | undefined,
+  { accumulation, exchange }: { readonly accumulation: Accumulation; readonly exchange: WorkerExchange | undefined },
+): Promise<void> {
+  const pending = exchange?.pending ?? false;
+  accumulation.check(weight, { pending });
+  const scale = exchange?.scaling.latch({ pending }) ?? 1;
+  const plain = weight === undefined && !exchange?.scaling.enabled;
+  await backward(loss, plain ? {} : { seed: (weight ?? 1) * scale });
+  accumulation.count(weight);
+}
