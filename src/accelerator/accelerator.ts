@@ -19,7 +19,8 @@ import { checkSaveModel, type SaveModelOptions, saveWeights } from "./save-model
 import { Stopping } from "./stopping.js";
 import { WorkerDealer } from "./worker-dealer.js";
 import { type BackwardOptions, weightedBackward } from "./weighted-backward.js";
-import { Workers } from "./workers.js";
+import { ResumableWorkers } from "./resumable-workers.js";
+import type { RunParts } from "./run-state.js";
 
 /**
  * Runs a training loop on all workers that `accelerate-ts launch` has started, or on this process alone.
@@ -36,9 +37,8 @@ import { Workers } from "./workers.js";
  *   optimizer.zeroGrad();
  * }
  */
-export class Accelerator extends Workers implements AsyncDisposable {
+export class Accelerator extends ResumableWorkers implements AsyncDisposable {
   readonly device: Device = cpu;
-  readonly projectDir: string | undefined;
   /** Like `progress`, drawn by the main process only. */
   readonly progress: typeof progress;
   readonly #accumulation: Accumulation;
@@ -53,17 +53,17 @@ export class Accelerator extends Workers implements AsyncDisposable {
   readonly #warned = new Set<string>();
 
   constructor(own: AcceleratorOptions = {}) {
-    super();
+    super(own);
     const { options, overruled } = withConfigured(own);
     if (this.isMainProcess) for (const text of overruled) console.warn(text);
     const { mixedPrecision = "no", seed } = options;
-    if (mixedPrecision !== "no") throw new ArgumentError(`mixedPrecision ${mixedPrecision} is not there yet`, { hint: 'give "no", or leave it out, here and for the launcher' });
+    if (mixedPrecision !== "no")
+      throw new ArgumentError(`mixedPrecision ${mixedPrecision} is not there yet`, { hint: 'give "no", or leave it out, here and for the launcher' });
     this.#options = options;
     this.#accumulation = new Accumulation(accumulationOf(own, options));
     this.#scaler = scalerOf(options.gradScaler);
     this.calls.debug = options.debug ?? false;
     this.#dataloader = completeDataloaderConfig(options.dataloaderConfig);
-    this.projectDir = options.projectDir;
     this.progress = createProgress({ enabled: this.isMainProcess, numProcesses: this.numProcesses });
     if (seed !== undefined) setSeed(seed);
     const generator = defaultGenerator();
@@ -184,15 +184,23 @@ export class Accelerator extends Workers implements AsyncDisposable {
     await firstThenOthers(group, 0, () => (this.isMainProcess ? saveWeights(model, directory, saving) : undefined), options);
   }
 
-  /** Leaves the group of workers. Waits for nobody. */
-  async close(): Promise<void> {
-    if (this.calls.closed) return;
-    this.calls.closed = true;
-    this.#exchange?.close();
-    await this.state.close();
+  /** Leaves the group of workers. Waits for what is being saved, else for nobody. @throws CheckpointError what went wrong with a checkpoint that was saved beside the program. */
+  close(): Promise<void> {
+    return this.#leave(() => this.checkpoints.close());
   }
   [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
+    // The program's own error is the one to be seen.
+    return this.#leave(() => this.checkpoints.closeQuietly());
+  }
+  async #leave(settle: () => Promise<void>): Promise<void> {
+    if (this.calls.closed) return;
+    this.calls.closed = true;
+    try {
+      await settle();
+    } finally {
+      this.#exchange?.close();
+      await this.state.close();
+    }
   }
 
   #warnUnprepared(): void {
@@ -204,6 +212,25 @@ export class Accelerator extends Workers implements AsyncDisposable {
     if (this.#warned.has(message)) return;
     this.#warned.add(message);
     console.warn(message);
+  }
+
+  protected get runParts(): RunParts {
+    const exchange = this.#exchange;
+    const { gradientAccumulationSteps, numProcesses, localProcessIndex } = this;
+    const { splitBatches, dispatchBatches, evenBatches, ignoreDuplicates } = this.#dataloader;
+    const writesStates = numProcesses === 1 || localProcessIndex === 0;
+    return {
+      settings: { gradientAccumulationSteps, splitBatches, dispatchBatches, evenBatches, ignoreDuplicates },
+      steps: this.#steps,
+      setSteps: (steps) => {
+        this.#steps = steps;
+      },
+      parts: { scaler: this.#scaler, scaling: exchange?.scaling },
+      ownParts: { accumulation: this.#accumulation },
+      arenas: this.#placement?.arenas.map(({ arena }) => arena) ?? [],
+      waiting: exchange?.waiting ?? [],
+      memory: { writesStates, writesParameters: writesStates || this.#options.shareParameters === false },
+    };
   }
 
   #prepared(): Promise<PrepareContext> {
@@ -235,6 +262,7 @@ export class Accelerator extends Workers implements AsyncDisposable {
       dataloader,
       dealer: new WorkerDealer(this.calls),
       prepared: new WeakSet(),
+      objects: this.objects,
       settings: { gradientAccumulationSteps, dataloader, shareParameters },
     };
   }

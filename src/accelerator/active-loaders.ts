@@ -39,4 +39,8 @@ export class ActiveLoaders {
   get training(): RankLoader<unknown> | undefined {
     return this.#training ?? this.#followed[0];
   }
+  /** A checkpoint's. */
+  set training(loader: RankLoader<unknown> | undefined) {
+    this.#training = loader;
+  }
 }

@@ -1,13 +1,18 @@
 // Training on several workers.
 export { Accelerator } from "./accelerator.js";
 export type { BatchSizeOptions, Fits } from "./batch-size.js";
+export type { LoadStateHookContext, LoadStatePreHook, SaveStateHookContext, SaveStatePreHook } from "./checkpoint-hooks.js";
+export type { SaveStateOptions } from "./checkpointing.js";
 export type { PadOptions } from "./exchange-tensors.js";
 export { getLogger, type InOrder, Logger, type LoggerOptions, type LogLevel, type LogOptions, type LogRecord, type LogSink } from "./logger.js";
 export type { Gathered, Same, Tensors } from "./nested.js";
 export type { DataloaderConfig } from "./dataloader-config.js";
 export type { AcceleratorOptions } from "./options.js";
 export type { Preparable, Prepared } from "./prepare.js";
+export type { ProjectConfiguration } from "./project-config.js";
+export type { ResumePoint } from "./restore.js";
 export type { SaveModelOptions } from "./save-model.js";
 export { type SeedOptions, setSeed } from "./seed.js";
 export type { Part, SplitOptions, Splittable } from "./split.js";
+export type { Checkpointable } from "./saved-objects.js";
 export { StoppedError } from "./stopping.js";

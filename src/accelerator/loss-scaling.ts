@@ -18,12 +18,15 @@ export class LossScaling {
     if (!pending || this.#used === 0) this.#used = this.#scaler?.scale ?? 1;
     return this.#used;
   }
-  /** By which the gradients of this worker were multiplied; 0: there was no backward yet. A checkpoint brings it back. */
+  /** By which the gradients of this worker were multiplied; 0: there was no backward yet. */
   get used(): number {
     return this.#used;
   }
-  set used(scale: number) {
-    this.#used = scale;
+  stateDict(): number {
+    return this.#used;
+  }
+  loadStateDict(used: number): void {
+    this.#used = used;
   }
   /** An optimizer has stepped, or has not because of an overflow. */
   update(options: { readonly overflow: boolean }): void {

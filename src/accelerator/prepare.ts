@@ -13,6 +13,7 @@ import type { ActiveLoaders } from "./active-loaders.js";
 import { compareLines } from "./compare.js";
 import type { CompleteDataloaderConfig } from "./dataloader-config.js";
 import type { ParameterSource, Placement } from "./placement.js";
+import type { PreparedObjects } from "./prepared-objects.js";
 
 /** What `prepare` takes. */
 export type Preparable = ModuleBase | Optimizer | Scheduler | DataLoader | AsyncIterable<unknown> | Iterable<unknown>;
@@ -96,6 +97,8 @@ export interface PrepareContext {
   readonly settings: object;
   /** Objects that were prepared before: they stay as they are. */
   readonly prepared: WeakSet<object>;
+  /** The same objects in order: what a checkpoint holds. */
+  readonly objects: PreparedObjects;
 }
 
 /** Prepares objects in any order; the same calls on every worker. Returns them, foreign iterables wrapped. */
@@ -143,6 +146,7 @@ export async function prepareAll(objects: readonly unknown[], context: PrepareCo
       loader.shard(shard);
       loaders.follow(loader);
     }
+    if (!prepared.has(result as object)) context.objects.add(kind, result as object);
     prepared.add(result as object);
     results.push(result);
   }

@@ -1,0 +1,36 @@
+// What was prepared, in order: what a checkpoint holds.
+import type { RankLoader } from "../data/rank-loader.js";
+import type { ModuleBase } from "../nn/index.js";
+import { LambdaScheduler, type Optimizer, PlateauScheduler } from "../optim/index.js";
+
+/** A scheduler that follows no optimizer of ours: it is saved by itself. */
+export interface SavedScheduler {
+  stateDict(): unknown;
+  loadStateDict(state: unknown): void;
+}
+
+/** Every object once, in the order in which it was prepared; the same on every worker. */
+export class PreparedObjects {
+  readonly models: ModuleBase[] = [];
+  readonly optimizers: Optimizer[] = [];
+  readonly loaders: RankLoader<unknown>[] = [];
+  readonly schedulers: object[] = [];
+
+  /** Takes an object in as what `prepare` took it for. */
+  add(kind: "model" | "optimizer" | "loader" | "scheduler" | "batches", object: object): void {
+    // Schedulers of ours are saved with the optimizer that they follow.
+    if (object instanceof LambdaScheduler || object instanceof PlateauScheduler) return;
+    const lists: { readonly [K in typeof kind]: object[] } = {
+      model: this.models,
+      optimizer: this.optimizers,
+      loader: this.loaders,
+      batches: this.loaders,
+      scheduler: this.schedulers,
+    };
+    lists[kind].push(object);
+  }
+  /** Forgets all of them. */
+  clear(): void {
+    for (const list of [this.models, this.optimizers, this.loaders, this.schedulers]) list.length = 0;
+  }
+}
