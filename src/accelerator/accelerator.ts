@@ -123,7 +123,8 @@ export class Accelerator extends ResumableWorkers implements AsyncDisposable {
     this.#stopping.check();
     if (this.numProcesses > 1 && !this.#placement?.arenas.length) this.#warnUnprepared();
     this.loaders.noteBackward();
-    await weightedBackward(loss, weight, { accumulation: this.#accumulation, exchange: this.#exchange });
+    const work = weightedBackward(loss, weight, { accumulation: this.#accumulation, exchange: this.#exchange });
+    await (this.tracking.performance?.backward(work) ?? work);
   }
 
   /**
@@ -200,6 +201,8 @@ export class Accelerator extends ResumableWorkers implements AsyncDisposable {
     } finally {
       this.#exchange?.close();
       await this.state.close();
+      // The last, because servers may be slow: the other workers do not wait for them.
+      await this.tracking.end();
     }
   }
 
@@ -242,13 +245,17 @@ export class Accelerator extends ResumableWorkers implements AsyncDisposable {
     const { shareParameters = true } = this.#options;
     const world = await this.state.world();
     const placement = new Placement({ world, localRanks: await this.state.localRanks(), sharesParameters: shareParameters });
+    const { performance } = this.tracking;
     const exchange = new WorkerExchange({
-      world,
+      world: performance?.timed(world) ?? world,
       placement,
       accumulation: this.#accumulation,
       scaling: new LossScaling(this.#scaler),
       wishes: this.#stopping,
-      onStep: ({ made }) => this.#stepped(made),
+      onStep: async ({ made }) => {
+        this.#stepped(made);
+        await performance?.stepped(world.group, () => placement.arenas.reduce((sum, { arena }) => sum + arena.values.byteLength + arena.grads.byteLength, 0));
+      },
       onWarning: (message) => this.#warnOnce(message),
     });
     placement.connect(exchange);
@@ -263,7 +270,7 @@ export class Accelerator extends ResumableWorkers implements AsyncDisposable {
       dealer: new WorkerDealer(this.calls),
       prepared: new WeakSet(),
       objects: this.objects,
-      settings: { gradientAccumulationSteps, dataloader, shareParameters },
+      settings: { gradientAccumulationSteps, dataloader, shareParameters, performanceEvery: performance?.every },
     };
   }
   protected override forget(): void {

@@ -1,11 +1,21 @@
 // Which prepared loader the program is iterating: the innermost one says whether its last batch is in use and how many of its rows count.
 import type { BatchInUse, RankLoader } from "../data/rank-loader.js";
 
+/** Told of the loops over prepared loaders. */
+export interface LoopWatcher {
+  begin(loader: RankLoader<unknown>): void;
+  /** A batch is given out, which was waited for so long. */
+  batch(loader: RankLoader<unknown>, batch: unknown, waitedMs: number): void;
+  end(loader: RankLoader<unknown>): void;
+}
+
 /** A stack: an evaluation inside a training loop never disturbs the outer one. */
 export class ActiveLoaders {
   readonly #stack: RankLoader<unknown>[] = [];
   readonly #followed: RankLoader<unknown>[] = [];
   #training: RankLoader<unknown> | undefined;
+  /** Set before loaders are followed. */
+  watcher: LoopWatcher | undefined;
 
   /** Follows a loader's iterations from now on. */
   follow(loader: RankLoader<unknown>): void {
@@ -13,7 +23,9 @@ export class ActiveLoaders {
     loader.onIterate((event) => {
       if (event === "begin") this.#stack.push(loader);
       else this.#stack.splice(this.#stack.lastIndexOf(loader), 1);
+      this.watcher?.[event](loader);
     });
+    if (this.watcher) loader.onBatch((batch, waitedMs) => this.watcher?.batch(loader, batch, waitedMs));
   }
   /** Those that were prepared, in that order. */
   get followed(): readonly RankLoader<unknown>[] {

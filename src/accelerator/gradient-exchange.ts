@@ -34,7 +34,7 @@ export interface ExchangeOptions {
   /** How the hosts' sums are added up. */
   readonly overHosts?: HostSum;
   /** A step was made, or skipped, on every worker. */
-  readonly onStep?: (outcome: { readonly made: boolean }) => void;
+  readonly onStep?: (outcome: { readonly made: boolean }) => Promise<void>;
   /** Something is wrong that goes on all the same. */
   readonly onWarning?: (message: string) => void;
 }
@@ -110,7 +110,7 @@ export class WorkerExchange implements GradientExchange {
         if (this.distributed) await publish(world, placement, this.#view(collected), { ...options, purpose: "new parameters of optimizer.step" });
       } else if (collected.factor === 0) this.#options.onWarning?.("a step was skipped: the weights of all its micro-batches, on all workers, are 0");
       for (const s of segmentsOf(parameters)) this.#treatment.use(s);
-      onStep?.({ made });
+      await onStep?.({ made });
       return made;
     });
   }

@@ -16,3 +16,4 @@ export { type SeedOptions, setSeed } from "./seed.js";
 export type { Part, SplitOptions, Splittable } from "./split.js";
 export type { Checkpointable } from "./saved-objects.js";
 export { StoppedError } from "./stopping.js";
+export type { TrackingOptions } from "./tracking.js";

@@ -3,8 +3,9 @@ import type { DataloaderConfig } from "./dataloader-config.js";
 import type { GradScaler, GradScalerOptions } from "../optim/index.js";
 import type { GradientAccumulationPlugin } from "./accumulation.js";
 import type { ProjectConfiguration } from "./project-config.js";
+import type { TrackingOptions } from "./tracking.js";
 
-export interface AcceleratorOptions {
+export interface AcceleratorOptions extends TrackingOptions {
   /** Seeds the default generator: the same initial weights and orders on every worker, dropout of its own on each. Default: the generator as it is. */
   readonly seed?: number;
   /** Bodies of `accumulate` per optimizer step; default: what the launcher says (`--gradient-accumulation-steps`), else 1. */

@@ -3,7 +3,8 @@ export { CsvTracker, type CsvOptions } from "./csv.js";
 export { JsonlTracker, type JsonlOptions } from "./jsonl.js";
 export type { TrackerName, TrackerOptions } from "./known.js";
 export { MlflowTracker, type MlflowOptions } from "./mlflow.js";
-export { type RankSkew, rankSkew, type StepReport, StepTimer, type StepTimerOptions, type StepWork, timingValues } from "./step-timer.js";
+export { combined, type Performance, performanceValues, type RankReport, type RankSkew, rankSkew } from "./rank-reports.js";
+export { type Phase, type StepReport, StepTimer, type StepTimerOptions, type StepWork, type TimerMark } from "./step-timer.js";
 export { TensorBoardTracker, type TensorBoardOptions } from "./tensorboard.js";
 export {
   type FinishOptions,

@@ -1,6 +1,5 @@
 // How fast the steps are: time, samples and tokens per second, and memory, per interval.
 import { ArgumentError } from "../errors.js";
-import type { LogValues } from "./values.js";
 
 export interface StepTimerOptions {
   /** Steps per report; 1. */
@@ -17,24 +16,41 @@ export interface StepWork {
   readonly tokens?: number;
 }
 
+/** What a step's time goes to, as far as it is measured; the rest is the program's own. */
+export const phases = ["data", "compute", "communication"] as const;
+export type Phase = (typeof phases)[number];
+
 /** One interval. */
 export interface StepReport {
   readonly steps: number;
+  /** Of all steps together. */
+  readonly totalMs: number;
   /** Mean time of a step. */
   readonly stepMs: number;
+  /** 95 of 100 steps took no longer; of the last 1024. */
+  readonly p95Ms: number;
   /** Longest step. */
   readonly slowestMs: number;
-  /** Undefined when no samples were counted. */
-  readonly samplesPerSecond: number | undefined;
-  readonly tokensPerSecond: number | undefined;
+  /** Milliseconds of all steps together, by what they went to. */
+  readonly phases: Readonly<Record<Phase, number>>;
+  /** Undefined when none were counted. */
+  readonly samples: number | undefined;
+  readonly tokens: number | undefined;
   readonly rssBytes: number;
 }
+/** How far a timer was. */
+export interface TimerMark {
+  readonly at: number;
+  readonly phases: Readonly<Record<Phase, number>>;
+}
 
-const count = (name: string, value: number): number => {
+const amount = (name: string, value: number): number => {
   if (Number.isFinite(value) && value >= 0) return value;
   throw new ArgumentError(`${name} of a step is ${value}`, { hint: "give how many there were, 0 or more" });
 };
-const mebibyte = 2 ** 20;
+/** Steps that the percentile is of, at most. */
+const kept = 1024;
+const none = (): Record<Phase, number> => ({ data: 0, compute: 0, communication: 0 });
 
 /**
  * Measures from one step's end to the next. The first step begins when the timer is made or `restart` is called; what lies between `pause` and `resume` (an evaluation, a checkpoint) is left out.
@@ -44,18 +60,20 @@ const mebibyte = 2 ** 20;
  * for await (const batch of loader) {
  *   // forward, backward, step
  *   const report = timer.step({ samples: batch.size });
- *   if (report) await trackers.log(timingValues(report), { step });
+ *   if (report) console.log(report.stepMs, report.p95Ms);
  * }
  */
 export class StepTimer {
   readonly #interval: number;
   readonly #now: () => number;
   readonly #memory: () => number;
+  readonly #times = new Float64Array(kept);
   #began: number;
   #pausedAt: number | undefined;
   #steps = 0;
   #totalMs = 0;
   #slowestMs = 0;
+  #phases = none();
   #samples: number | undefined;
   #tokens: number | undefined;
 
@@ -67,32 +85,46 @@ export class StepTimer {
     this.#began = now();
   }
 
+  /** Steps since the last report. */
+  get steps(): number {
+    return this.#steps;
+  }
+
+  /** Some of the running step's time went to this. */
+  spent(phase: Phase, milliseconds: number): void {
+    if (this.#pausedAt === undefined) this.#phases[phase] += milliseconds;
+  }
+  /** The running step has worked through so much. */
+  count({ samples, tokens }: StepWork): void {
+    if (samples !== undefined) this.#samples = (this.#samples ?? 0) + amount("samples", samples);
+    if (tokens !== undefined) this.#tokens = (this.#tokens ?? 0) + amount("tokens", tokens);
+  }
   /** A step has ended. Gives the report when it was the last one of an interval. */
   step(work: StepWork = {}): StepReport | undefined {
     this.resume();
     const now = this.#now();
     const milliseconds = now - this.#began;
     this.#began = now;
-    this.#steps++;
+    this.#times[this.#steps++ % kept] = milliseconds;
     this.#totalMs += milliseconds;
     this.#slowestMs = Math.max(this.#slowestMs, milliseconds);
-    if (work.samples !== undefined) this.#samples = (this.#samples ?? 0) + count("samples", work.samples);
-    if (work.tokens !== undefined) this.#tokens = (this.#tokens ?? 0) + count("tokens", work.tokens);
+    this.count(work);
     return this.#steps === this.#interval ? this.flush() : undefined;
   }
 
   /** The report of the steps since the last one; undefined when there were none. */
   flush(): StepReport | undefined {
     if (this.#steps === 0) return undefined;
-    const seconds = this.#totalMs / 1000;
-    // A clock that stood still knows no rate.
-    const rate = (n: number | undefined): number | undefined => (n === undefined || seconds === 0 ? undefined : n / seconds);
+    const times = this.#times.slice(0, Math.min(kept, this.#steps)).sort();
     const report: StepReport = {
       steps: this.#steps,
+      totalMs: this.#totalMs,
       stepMs: this.#totalMs / this.#steps,
+      p95Ms: times[Math.ceil(times.length * 0.95) - 1]!,
       slowestMs: this.#slowestMs,
-      samplesPerSecond: rate(this.#samples),
-      tokensPerSecond: rate(this.#tokens),
+      phases: this.#phases,
+      samples: this.#samples,
+      tokens: this.#tokens,
       rssBytes: this.#memory(),
     };
     this.#clear();
@@ -108,6 +140,15 @@ export class StepTimer {
     this.#began += this.#now() - this.#pausedAt;
     this.#pausedAt = undefined;
   }
+  /** A place to come back to: see `leaveOut`. */
+  mark(): TimerMark {
+    return { at: this.#now(), phases: { ...this.#phases } };
+  }
+  /** What has passed since the mark belongs to no step. */
+  leaveOut(since: TimerMark): void {
+    this.#began += this.#now() - since.at;
+    this.#phases = { ...since.phases };
+  }
   /** A step begins now; what was measured since the last report is forgotten. For the begin of a loop. */
   restart(): void {
     this.#pausedAt = undefined;
@@ -119,44 +160,8 @@ export class StepTimer {
     this.#steps = 0;
     this.#totalMs = 0;
     this.#slowestMs = 0;
+    this.#phases = none();
     this.#samples = undefined;
     this.#tokens = undefined;
   }
-}
-
-/** A report under the names by which it is logged, `performance/...`; times in milliseconds, memory in MiB. */
-export function timingValues(report: StepReport): LogValues {
-  const { stepMs, slowestMs, samplesPerSecond, tokensPerSecond, rssBytes } = report;
-  return {
-    performance: {
-      stepMs,
-      slowestStepMs: slowestMs,
-      ...(samplesPerSecond === undefined ? {} : { samplesPerSecond }),
-      ...(tokensPerSecond === undefined ? {} : { tokensPerSecond }),
-      rssMiB: rssBytes / mebibyte,
-    },
-  };
-}
-
-/** How uneven the ranks are. */
-export interface RankSkew {
-  readonly slowestRank: number;
-  readonly slowestMs: number;
-  readonly fastestMs: number;
-  /** Slowest over fastest: 1 is even. */
-  readonly ratio: number;
-}
-
-/**
- * From a time per rank, such as gathered `stepMs` without the waiting for others.
- * @throws ArgumentError for an empty list.
- *
- * @example
- * rankSkew([100, 150]); // { slowestRank: 1, slowestMs: 150, fastestMs: 100, ratio: 1.5 }
- */
-export function rankSkew(millisecondsOfRanks: readonly number[]): RankSkew {
-  if (millisecondsOfRanks.length === 0) throw new ArgumentError("there are no ranks to compare", { hint: "give one time per rank" });
-  const slowestMs = Math.max(...millisecondsOfRanks);
-  const fastestMs = Math.min(...millisecondsOfRanks);
-  return { slowestRank: millisecondsOfRanks.indexOf(slowestMs), slowestMs, fastestMs, ratio: slowestMs === fastestMs ? 1 : slowestMs / fastestMs };
 }

@@ -30,6 +30,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   "src/accelerator": [
     "src/checkpoint",
     "src/progress",
+    "src/register",
     "src/safetensors",
     "src/control",
     "src/distributed",
@@ -39,6 +40,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     "src/optim",
     "src/runtime",
     "src/tensor",
+    "src/tracking",
   ],
   launcher: [
     "src/register",
