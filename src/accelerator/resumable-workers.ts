@@ -7,10 +7,10 @@ import { Project } from "./project-config.js";
 import type { ResumePoint } from "./restore.js";
 import type { RunParts } from "./run-state.js";
 import { type Checkpointable, RegisteredObjects } from "./saved-objects.js";
-import { TrackedWorkers } from "./tracked-workers.js";
+import { Workers } from "./workers.js";
 
 /** Every worker makes these calls, in the same order. */
-export abstract class ResumableWorkers extends TrackedWorkers {
+export abstract class ResumableWorkers extends Workers {
   readonly projectDir: string | undefined;
   /** Where trackers write. */
   readonly loggingDir: string | undefined;
@@ -20,9 +20,9 @@ export abstract class ResumableWorkers extends TrackedWorkers {
   readonly #registered = new RegisteredObjects();
   readonly #project: Project;
 
-  constructor(options: Pick<AcceleratorOptions, "projectConfig" | "projectDir" | "logWith" | "trackPerformance">) {
-    super(options);
-    const project = new Project(options.projectConfig, options.projectDir);
+  constructor({ projectConfig, projectDir }: Pick<AcceleratorOptions, "projectConfig" | "projectDir">) {
+    super();
+    const project = new Project(projectConfig, projectDir);
     this.#project = project;
     this.projectDir = project.projectDir;
     this.loggingDir = project.loggingDir;
