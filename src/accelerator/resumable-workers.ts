@@ -7,10 +7,10 @@ import { Project } from "./project-config.js";
 import type { ResumePoint } from "./restore.js";
 import type { RunParts } from "./run-state.js";
 import { type Checkpointable, RegisteredObjects } from "./saved-objects.js";
-import { Workers } from "./workers.js";
+import { TrackedWorkers } from "./tracked-workers.js";
 
 /** Every worker makes these calls, in the same order. */
-export abstract class ResumableWorkers extends Workers {
+export abstract class ResumableWorkers extends TrackedWorkers {
   readonly projectDir: string | undefined;
   /** Where trackers write. */
   readonly loggingDir: string | undefined;
@@ -20,9 +20,9 @@ export abstract class ResumableWorkers extends Workers {
   readonly #registered = new RegisteredObjects();
   readonly #project: Project;
 
-  constructor({ projectConfig, projectDir }: Pick<AcceleratorOptions, "projectConfig" | "projectDir">) {
-    super();
-    const project = new Project(projectConfig, projectDir);
+  constructor(options: Pick<AcceleratorOptions, "projectConfig" | "projectDir" | "logWith" | "trackPerformance">) {
+    super(options);
+    const project = new Project(options.projectConfig, options.projectDir);
     this.#project = project;
     this.projectDir = project.projectDir;
     this.loggingDir = project.loggingDir;
