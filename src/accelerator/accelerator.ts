@@ -228,7 +228,7 @@ export class Accelerator extends ResumableWorkers implements AsyncDisposable {
       setSteps: (steps) => {
         this.#steps = steps;
       },
-      parts: { scaler: this.#scaler, scaling: exchange?.scaling },
+      parts: { scaler: this.#scaler, scaling: exchange?.scaling, tracking: this.tracking },
       ownParts: { accumulation: this.#accumulation },
       arenas: this.#placement?.arenas.map(({ arena }) => arena) ?? [],
       waiting: exchange?.waiting ?? [],
