@@ -16,6 +16,7 @@ import { Placement } from "./placement.js";
 import { type Preparable, type PrepareContext, type Prepared, prepareAll } from "./prepare.js";
 import { firstThenOthers } from "./processes.js";
 import { checkSaveModel, type SaveModelOptions, saveWeights } from "./save-model.js";
+import { stateDictOf } from "./state-dict.js";
 import { Stopping } from "./stopping.js";
 import { WorkerDealer } from "./worker-dealer.js";
 import { type BackwardOptions, weightedBackward } from "./weighted-backward.js";
@@ -170,6 +171,10 @@ export class Accelerator extends ResumableWorkers implements AsyncDisposable {
   /** The model itself: `prepare` wraps nothing. */
   unwrapModel<T extends ModuleBase>(model: T): T {
     return model;
+  }
+  /** Copies of a model's parameters and persistent buffers, by name: each worker has all of them. */
+  getStateDict(model: ModuleBase): Promise<Record<string, Tensor>> {
+    return stateDictOf(model);
   }
   /**
    * Weights and config, written by the main process into a directory that Python's transformers loads; returns when they are there. Weights of more than `maxShardSize` ("10GB") become several files

@@ -1,5 +1,6 @@
 // Training on several workers.
 export { Accelerator } from "./accelerator.js";
+export { debugLauncher, type LauncherOptions, notebookLauncher } from "./launchers.js";
 export type { BatchSizeOptions, Fits } from "./batch-size.js";
 export type { LoadStateHookContext, LoadStatePreHook, SaveStateHookContext, SaveStatePreHook } from "./checkpoint-hooks.js";
 export type { SaveStateOptions } from "./checkpointing.js";

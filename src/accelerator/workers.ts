@@ -10,6 +10,7 @@ import { gatherRealRows, gatherTensors, type PadOptions, padTensors, reduceTenso
 import { MemoryTrial } from "./memory-trial.js";
 import type { Gathered, Same, Tensors } from "./nested.js";
 import { firstThenOthers } from "./processes.js";
+import { saveObject } from "./save-object.js";
 import { followGenerator } from "./seed.js";
 import { type Part, partOf, type SplitOptions, type Splittable } from "./split.js";
 import { WorkerState } from "./worker-state.js";
@@ -209,6 +210,19 @@ export abstract class Workers {
   async waitForEveryone(): Promise<void> {
     const options = this.calls.options("waitForEveryone");
     await this.calls.inOrder(({ group }) => group.barrier(options), options);
+  }
+
+  /**
+   * Writes a value into a file, on the main process: tensors (in lists, plain objects or a Map by name) as safetensors, anything else as JSON. Returns when it is there; fails everywhere where it fails.
+   *
+   * @example
+   * await accelerator.save({ epoch: 3, losses }, "run/notes.json");
+   * await accelerator.save(await accelerator.getStateDict(model), "run/weights.safetensors");
+   */
+  async save(value: unknown, file: string): Promise<void> {
+    const options = this.calls.options("save");
+    const { group } = await this.calls.idle(options);
+    await firstThenOthers(group, 0, () => (this.isMainProcess ? saveObject(value, file) : undefined), options);
   }
 
   /** Lets go of what was prepared. */

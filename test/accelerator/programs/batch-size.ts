@@ -1,6 +1,6 @@
 // Memory runs out on one worker while the others wait for it in the middle of a step: all go on together with the next size. Ends with "ok" from the main process.
 import assert from "node:assert/strict";
-import { Accelerator, AccelerateError, DataLoader, SGD, tensor } from "accelerate-ts";
+import { type AccelerateError, Accelerator, DataLoader, SGD, tensor } from "accelerate-ts";
 import { Linear } from "accelerate-ts/nn";
 
 await using accelerator = new Accelerator({ seed: 1 });
