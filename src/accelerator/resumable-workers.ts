@@ -40,7 +40,7 @@ export abstract class ResumableWorkers extends TrackedWorkers {
    * if (++step % 100 === 0) await accelerator.saveState();
    */
   saveState(directory?: string, options: SaveStateOptions = {}): Promise<string> {
-    return this.checkpoints.save(directory, options);
+    return this.tracking.aside(() => this.checkpoints.save(directory, options));
   }
   /**
    * Goes on where a run was saved: the one named, or the newest that is whole. The next iteration of a loader continues behind the batches that were consumed: bit for bit on as many workers as then, in

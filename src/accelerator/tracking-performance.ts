@@ -27,8 +27,7 @@ export class PerformanceWatch {
   #due: number;
   #warm = false;
   #last: Performance | undefined;
-  /** Steps of the optimizer, those of a run that is gone on with among them. */
-  steps = 0;
+  #step = 0;
 
   constructor({ everySteps }: PerformanceOptions, loaders: ActiveLoaders, onReport: (performance: Performance, step: number) => void) {
     if (everySteps !== undefined && !(Number.isSafeInteger(everySteps) && everySteps >= 1))
@@ -64,9 +63,9 @@ export class PerformanceWatch {
     this.#timer.spent("compute", performance.now() - began);
   }
 
-  /** After every step, on every worker. A collective where a report is due, which is after the same steps everywhere. */
-  async stepped(group: ProcessGroup, arenaBytes: () => number): Promise<void> {
-    this.steps++;
+  /** After every step, on every worker. A collective where a report is due, which is after the same steps everywhere. `step` counts the optimizer's steps of the run. */
+  async stepped({ step, group, arenaBytes }: { readonly step: number; readonly group: ProcessGroup; readonly arenaBytes: () => number }): Promise<void> {
+    this.#step = step;
     if (!this.#warm) {
       // The first step compiles; it says nothing about the others.
       this.#warm = true;
@@ -94,6 +93,6 @@ export class PerformanceWatch {
     this.#last = performance;
     // From numbers that all workers have alike: the next report is due after the same step everywhere.
     if (this.every === "auto") this.#due = Math.max(1, Math.min(most, Math.round(intervalMs / Math.max(performance.stepMs, intervalMs / most))));
-    this.#onReport(performance, this.steps);
+    this.#onReport(performance, this.#step);
   }
 }

@@ -14,13 +14,6 @@ export interface TrackingOptions {
   readonly trackPerformance?: boolean | PerformanceOptions;
 }
 
-/** What a checkpoint keeps. */
-export interface TrackingState {
-  readonly trackers: TrackersState;
-  /** Steps of the optimizer, by which `perf/...` counts. */
-  readonly steps: number;
-}
-
 export class Tracking {
   readonly trackers: Trackers;
   /** Undefined where nothing is measured. */
@@ -59,12 +52,17 @@ export class Tracking {
     await this.trackers.endTraining(options);
   }
 
-  stateDict(): TrackingState {
-    return { trackers: this.trackers.stateDict(), steps: this.performance?.steps ?? 0 };
+  /** Work that belongs to no training step, such as writing a checkpoint: it does not count in their time. */
+  aside<V>(work: () => Promise<V>): Promise<V> {
+    return this.performance?.aside(work) ?? work();
+  }
+
+  /** For a checkpoint. */
+  stateDict(): TrackersState {
+    return this.trackers.stateDict();
   }
   /** @throws ArgumentError when it is no state of trackers. */
-  loadStateDict({ trackers, steps }: TrackingState): void {
-    this.trackers.loadStateDict(trackers);
-    if (this.performance) this.performance.steps = steps;
+  loadStateDict(state: TrackersState): void {
+    this.trackers.loadStateDict(state);
   }
 }
