@@ -6,8 +6,8 @@ export interface DataloaderConfig {
   /** The loader's batch is that of all workers together, each takes its part of it; batchSize must be a multiple of the workers. Default false: it is that of each worker. */
   readonly splitBatches?: boolean;
   /**
-   * The main process reads for all and sends each worker its rows: for sources that only one can read, or that give each reader something else. Default false, also for streams: every worker reads by
-   * itself and keeps its part.
+   * The main process reads for all and sends each worker its rows: for sources that only one can read, or that give each reader something else. The rows of a short last round are spread over the
+   * workers. Default false, also for streams: every worker reads by itself and keeps its part.
    */
   readonly dispatchBatches?: boolean;
   /** Fill up the last round so that all workers get as many batches of the same size; default true. */

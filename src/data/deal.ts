@@ -23,10 +23,17 @@ const fill = <T>(first: ArrayLike<T>, i: number): T => first[i % first.length]!;
 
 /**
  * `size` items of the round, starting at rank * size. Missing ones are filled in when batches are even, or when `whole` asks for it because more rounds follow. Without duplicates only a rank that has
- * no items of its own is given some.
+ * no items of its own is given some. Where rank 0 reads for all, a short round of even batches is spread over the ranks: all get as many, and as few as can be are filled in.
  */
-export function partOfItems<T>(round: Round<T>, size: number, rank: number, { even, ignoreDuplicates }: Shard, whole = false): Part<T> | undefined {
+export function partOfItems<T>(
+  round: Round<T>,
+  most: number,
+  rank: number,
+  { even, ignoreDuplicates, dealer, processes }: Shard,
+  whole = false,
+): Part<T> | undefined {
   const { items, first } = round;
+  const size = dealer && even ? Math.min(most, Math.ceil(items.length / processes)) : most;
   const [start, end] = [rank * size, (rank + 1) * size];
   const own: T[] = [];
   for (let i = start; i < Math.min(end, items.length); i++) own.push(items[i]!);
