@@ -259,7 +259,8 @@ export class Accelerator extends ResumableWorkers implements AsyncDisposable {
       wishes: this.#stopping,
       onStep: async ({ made }) => {
         this.#stepped(made);
-        await performance?.stepped(world.group, () => placement.arenas.reduce((sum, { arena }) => sum + arena.values.byteLength + arena.grads.byteLength, 0));
+        const arenaBytes = () => placement.arenas.reduce((sum, { arena }) => sum + arena.values.byteLength + arena.grads.byteLength, 0);
+        await performance?.stepped({ step: this.#steps, group: world.group, arenaBytes });
       },
       onWarning: (message) => this.#warnOnce(message),
     });
