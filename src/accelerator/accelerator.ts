@@ -2,7 +2,7 @@
 import { type DataLoader, skipFirstBatches } from "../data/index.js";
 import { ArgumentError } from "../errors.js";
 import type { ModuleBase } from "../nn/index.js";
-import { clipGradNorm, clipGradValue, type GradScaler, type Optimizer } from "../optim/index.js";
+import { clipGradNorm, clipGradValue, type GradScaler, type Optimizer, type Pace } from "../optim/index.js";
 import { createProgress, type progress } from "../progress.js";
 import { cpu, type Device } from "../runtime/index.js";
 import { defaultExecutor, defaultGenerator, type Parameter, setSeed, type Tensor } from "../tensor/index.js";
@@ -17,6 +17,7 @@ import { type Preparable, type PrepareContext, type Prepared, prepareAll } from 
 import { firstThenOthers } from "./processes.js";
 import { checkSaveModel, type SaveModelOptions, saveWeights } from "./save-model.js";
 import { stateDictOf } from "./state-dict.js";
+import { paceOf } from "./scheduler-pace.js";
 import { Stopping } from "./stopping.js";
 import { WorkerDealer } from "./worker-dealer.js";
 import { type BackwardOptions, weightedBackward } from "./weighted-backward.js";
@@ -44,6 +45,7 @@ export class Accelerator extends ResumableWorkers implements AsyncDisposable {
   readonly progress: typeof progress;
   readonly #accumulation: Accumulation;
   readonly #scaler: GradScaler | undefined;
+  readonly #pace: Pace;
   readonly #dataloader: CompleteDataloaderConfig;
   readonly #stopping = new Stopping();
   readonly #options: AcceleratorOptions;
@@ -63,6 +65,11 @@ export class Accelerator extends ResumableWorkers implements AsyncDisposable {
     this.#options = options;
     this.#accumulation = new Accumulation(accumulationOf(own, options));
     this.#scaler = scalerOf(options.gradScaler);
+    this.#pace = paceOf(options, {
+      accumulation: this.#accumulation,
+      numProcesses: this.numProcesses,
+      splitBatches: options.dataloaderConfig?.splitBatches ?? false,
+    });
     this.calls.debug = options.debug ?? false;
     this.#dataloader = completeDataloaderConfig(options.dataloaderConfig);
     this.progress = createProgress({ enabled: this.isMainProcess, numProcesses: this.numProcesses });
@@ -276,7 +283,8 @@ export class Accelerator extends ResumableWorkers implements AsyncDisposable {
       dealer: new WorkerDealer(this.calls),
       prepared: new WeakSet(),
       objects: this.objects,
-      settings: { gradientAccumulationSteps, dataloader, shareParameters, performanceEvery: performance?.every },
+      pace: this.#pace,
+      settings: { gradientAccumulationSteps, pace: { ...this.#pace }, dataloader, shareParameters, performanceEvery: performance?.every },
     };
   }
   protected override forget(): void {

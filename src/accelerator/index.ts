@@ -1,5 +1,6 @@
 // Training on several workers.
 export { Accelerator } from "./accelerator.js";
+export type { GradientAccumulationPlugin } from "./accumulation.js";
 export { debugLauncher, type LauncherOptions, notebookLauncher } from "./launchers.js";
 export type { BatchSizeOptions, Fits } from "./batch-size.js";
 export type { LoadStateHookContext, LoadStatePreHook, SaveStateHookContext, SaveStatePreHook } from "./checkpoint-hooks.js";
@@ -16,5 +17,7 @@ export type { SaveModelOptions } from "./save-model.js";
 export { type SeedOptions, setSeed } from "./seed.js";
 export type { Part, SplitOptions, Splittable } from "./split.js";
 export type { Checkpointable } from "./saved-objects.js";
+export type { SchedulerStepping } from "./scheduler-pace.js";
 export { StoppedError } from "./stopping.js";
 export type { TrackingOptions } from "./tracking.js";
+export type { BackwardOptions } from "./weighted-backward.js";

@@ -2,6 +2,7 @@
 import type { DataloaderConfig } from "./dataloader-config.js";
 import type { GradScaler, GradScalerOptions } from "../optim/index.js";
 import type { GradientAccumulationPlugin } from "./accumulation.js";
+import type { SchedulerStepping } from "./scheduler-pace.js";
 import type { ProjectConfiguration } from "./project-config.js";
 import type { TrackingOptions } from "./tracking.js";
 
@@ -17,6 +18,13 @@ export interface AcceleratorOptions extends TrackingOptions {
    * precision will bring one along.
    */
   readonly gradScaler?: GradScaler | GradScalerOptions;
+  /** Schedulers step when their optimizer does; default true. false: whenever they are called, also when a step was skipped and inside an accumulation window. */
+  readonly stepSchedulerWithOptimizer?: boolean;
+  /**
+   * Schedule steps per optimizer step. "optimizer" (default): one. "process": as many as there are workers, as Accelerate does, unless `splitBatches`; for schedules whose total counts the
+   * batches of all workers.
+   */
+  readonly schedulerStepping?: SchedulerStepping;
   /** Only "no" so far. */
   readonly mixedPrecision?: "no" | "fp16" | "bf16";
   /** Train on the CPU also where there are GPUs; there is nothing else so far. */

@@ -7,7 +7,7 @@ import { RankLoader } from "../data/rank-loader.js";
 import type { CollectiveOptions, World } from "../distributed/index.js";
 import { ArgumentError } from "../errors.js";
 import { ModuleBase } from "../nn/index.js";
-import { Optimizer, type Scheduler } from "../optim/index.js";
+import { Optimizer, type Pace, type Scheduler } from "../optim/index.js";
 import type { Tensor } from "../tensor/index.js";
 import type { ActiveLoaders } from "./active-loaders.js";
 import { compareLines } from "./compare.js";
@@ -93,6 +93,8 @@ export interface PrepareContext {
   readonly dataloader: CompleteDataloaderConfig;
   /** For loaders that only rank 0 reads. */
   readonly dealer: Dealer;
+  /** How schedulers follow their optimizers. */
+  readonly pace: Pace;
   /** Options of the Accelerator that all workers must have in common. */
   readonly settings: object;
   /** Objects that were prepared before: they stay as they are. */
@@ -127,6 +129,7 @@ export async function prepareAll(objects: readonly unknown[], context: PrepareCo
     ...optimizers.map((optimizer) => () => optimizer.paramGroups.flatMap((g) => g.params)),
   ];
   await placement.add(sources, optimizers, options);
+  for (const optimizer of optimizers) optimizer.pace = context.pace;
   for (const model of models) for (const [, buffer] of model.namedBuffers()) await takeFirst(buffer, world, options);
 
   const { splitBatches, dispatchBatches, evenBatches, ignoreDuplicates, dataSeed } = context.dataloader;

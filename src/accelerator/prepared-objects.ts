@@ -1,7 +1,7 @@
 // What was prepared, in order: what a checkpoint holds.
 import type { RankLoader } from "../data/rank-loader.js";
 import type { ModuleBase } from "../nn/index.js";
-import { LambdaScheduler, type Optimizer, PlateauScheduler } from "../optim/index.js";
+import { type Optimizer, PlateauScheduler, SteppedScheduler } from "../optim/index.js";
 
 /** A scheduler that follows no optimizer of ours: it is saved by itself. */
 export interface SavedScheduler {
@@ -19,7 +19,7 @@ export class PreparedObjects {
   /** Takes an object in as what `prepare` took it for. */
   add(kind: "model" | "optimizer" | "loader" | "scheduler" | "batches", object: object): void {
     // Schedulers of ours are saved with the optimizer that they follow.
-    if (object instanceof LambdaScheduler || object instanceof PlateauScheduler) return;
+    if (object instanceof SteppedScheduler || object instanceof PlateauScheduler) return;
     const lists: { readonly [K in typeof kind]: object[] } = {
       model: this.models,
       optimizer: this.optimizers,

@@ -17,6 +17,9 @@ export class Followers {
     const state = this.#waiting.shift();
     if (state) scheduler.loadStateDict(state);
   }
+  get all(): readonly FollowingScheduler[] {
+    return this.#schedulers;
+  }
   states(): SchedulerState[] {
     return this.#schedulers.map((s) => s.stateDict());
   }

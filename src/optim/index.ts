@@ -10,7 +10,10 @@ export { kernelsOf, maxSources, normKinds, type OptimizerKernels } from "./kerne
 export { decayedNames, type NamedModules, parameterGroups } from "./parameter-groups.js";
 export { type PlateauOptions, PlateauScheduler } from "./plateau.js";
 export { mergedRanges, type RowedSegment } from "./ranges.js";
-export { getScheduler, LambdaScheduler, type Scheduler, type SchedulerName, schedulerNames } from "./scheduler.js";
+export { type OneCycleOptions, OneCycleScheduler } from "./one-cycle.js";
+export type { Pace } from "./pace.js";
+export { getScheduler, LambdaScheduler, type SchedulerName, schedulerNames } from "./scheduler.js";
+export { type Scheduler, SteppedScheduler } from "./stepped.js";
 export { makeSchedule, type Ramp, type Schedule, type ScheduleName, type ScheduleOptions, schedules } from "./schedules.js";
 export { SGD, type SGDGroupOptions, type SGDOptions } from "./sgd.js";
 export type { OptimizerState, ParameterState, SavedGroup, SavedValue, SchedulerState } from "./state.js";

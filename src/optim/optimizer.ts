@@ -7,6 +7,7 @@ import { refuseInBackward } from "./checks.js";
 import { Followers, type FollowingScheduler } from "./followers.js";
 import { type GroupState, Groups, type Hyperparameters, type Params } from "./groups.js";
 import { kernelsOf, type OptimizerKernels } from "./kernels.js";
+import { ownPace, type Pace } from "./pace.js";
 import { byArena, mergedRanges, type RowedSegment } from "./ranges.js";
 import { UpdateRows } from "./update-rows.js";
 import { applyGroup, checkSaved, type OptimizerState, type ParameterState, savedGroup } from "./state.js";
@@ -50,6 +51,8 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
   readonly defaults: Readonly<H>;
   /** How many steps were made; skipped ones do not count. */
   stepCount = 0;
+  /** @internal How its schedulers follow its steps; an Accelerator says so. */
+  pace: Pace = ownPace;
   #skipped = false;
   readonly #groups: Groups<H>;
   readonly #steps = new Map<Parameter, number>();
@@ -199,6 +202,10 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
     };
   }
 
+  /** The schedulers that were made from it, in that order. */
+  get schedulers(): readonly FollowingScheduler[] {
+    return this.#followers.all;
+  }
   /** @internal A scheduler was made from this optimizer: it is saved and loaded with it. */
   follow(scheduler: FollowingScheduler): void {
     this.#followers.add(scheduler);

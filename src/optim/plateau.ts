@@ -2,6 +2,7 @@
 import { ArgumentError } from "../errors.js";
 import type { FollowingScheduler } from "./followers.js";
 import type { Optimizer } from "./optimizer.js";
+import { StepFollower } from "./pace.js";
 import type { SchedulerState } from "./state.js";
 
 export interface PlateauOptions {
@@ -45,7 +46,7 @@ export class PlateauScheduler implements FollowingScheduler {
   #best: number;
   #badEpochs = 0;
   #cooldown = 0;
-  #seenSteps: number;
+  readonly #follower: StepFollower;
 
   constructor(optimizer: Optimizer, options: PlateauOptions = {}) {
     const o = { mode: "min", factor: 0.1, patience: 10, threshold: 1e-4, thresholdMode: "rel", cooldown: 0, minLr: 0, eps: 1e-8, ...options } as const;
@@ -63,7 +64,7 @@ export class PlateauScheduler implements FollowingScheduler {
     this.#optimizer = optimizer;
     this.#options = o;
     this.#best = worst[o.mode];
-    this.#seenSteps = optimizer.stepCount;
+    this.#follower = new StepFollower(optimizer);
     optimizer.follow(this);
   }
 
@@ -73,8 +74,8 @@ export class PlateauScheduler implements FollowingScheduler {
         code: "ERR_SCHEDULER_OPTION",
         hint: "call scheduler.step(metric)",
       });
-    if (this.#optimizer.stepCount === this.#seenSteps) return;
-    this.#seenSteps = this.#optimizer.stepCount;
+    // One metric is one step, however many a schedule would make.
+    if (this.#follower.due() === 0) return;
     this.lastEpoch++;
     const { mode, thresholdMode, threshold, patience, cooldown } = this.#options;
     if (better[mode][thresholdMode](metric, this.#best, threshold)) {
@@ -109,7 +110,7 @@ export class PlateauScheduler implements FollowingScheduler {
       num_bad_epochs: this.#badEpochs,
       cooldown_counter: this.#cooldown,
       last_lr: this.getLastLr(),
-      unseen_steps: this.#optimizer.stepCount - this.#seenSteps,
+      ...this.#follower.state(),
     };
   }
   loadStateDict(state: SchedulerState): void {
@@ -119,6 +120,7 @@ export class PlateauScheduler implements FollowingScheduler {
       num_bad_epochs: number;
       cooldown_counter: number;
       unseen_steps: number;
+      _step_count?: number;
       last_lr: readonly number[];
     };
     if (!Number.isInteger(s.last_epoch) || !Number.isInteger(s.num_bad_epochs) || s.last_lr?.length !== this.#optimizer.paramGroups.length) {
@@ -131,7 +133,7 @@ export class PlateauScheduler implements FollowingScheduler {
     this.#best = s.best ?? worst[this.#options.mode];
     this.#badEpochs = s.num_bad_epochs;
     this.#cooldown = s.cooldown_counter;
-    this.#seenSteps = this.#optimizer.stepCount - s.unseen_steps;
+    this.#follower.load({ unseen_steps: s.unseen_steps, _step_count: s._step_count ?? s.last_epoch + 1 });
     for (const [i, group] of this.#optimizer.paramGroups.entries()) group.lr = s.last_lr[i]!;
   }
 }

@@ -1,20 +1,9 @@
-// Schedulers: they set the learning rates of an optimizer's groups, follow its steps, and are saved with it.
+// Schedulers by formula: a function of the step, or one of transformers' by its name.
 import { ArgumentError } from "../errors.js";
-import type { FollowingScheduler } from "./followers.js";
 import type { Optimizer } from "./optimizer.js";
-import { PlateauScheduler, type PlateauOptions } from "./plateau.js";
-import { makeSchedule, type Schedule, type ScheduleName, type ScheduleOptions, schedules } from "./schedules.js";
-import type { SchedulerState } from "./state.js";
-
-/** Sets learning rates step by step. */
-export interface Scheduler extends FollowingScheduler {
-  /** How many steps it has made. */
-  readonly lastEpoch: number;
-  /** Moves on by one step, or does nothing if the optimizer has made no step since. */
-  step(): void;
-  /** The learning rate of each group. */
-  getLastLr(): readonly number[];
-}
+import { type PlateauOptions, PlateauScheduler } from "./plateau.js";
+import { makeSchedule, type Schedule, type ScheduleName, type ScheduleOptions, schedules, totalOf } from "./schedules.js";
+import { type Scheduler, SteppedScheduler } from "./stepped.js";
 
 /**
  * Multiplies each group's initial learning rate by a function of the step count.
@@ -25,57 +14,25 @@ export interface Scheduler extends FollowingScheduler {
  * scheduler.step();
  * scheduler.getLastLr(); // [0.95 * lr]
  */
-export class LambdaScheduler implements Scheduler {
-  lastEpoch = 0;
-  readonly #optimizer: Optimizer;
+export class LambdaScheduler extends SteppedScheduler {
   readonly #schedule: Schedule;
-  #seenSteps: number;
-  #baseLrs: readonly number[];
+  protected override baseLrs: readonly number[];
 
-  /** The schedule sees the step count from 0 on; its value at 0 is set at once. */
-  constructor(optimizer: Optimizer, schedule: Schedule) {
-    this.#optimizer = optimizer;
+  /** The schedule sees the step count from 0 on; its value at 0 is set at once. `totalSteps`: where it ends, for those who plan; it is asked for steps behind it, too. */
+  constructor(optimizer: Optimizer, schedule: Schedule, options: { readonly totalSteps?: number | undefined } = {}) {
+    super(optimizer, options);
     this.#schedule = schedule;
-    this.#seenSteps = optimizer.stepCount;
-    this.#baseLrs = optimizer.paramGroups.map((group) => {
+    this.baseLrs = optimizer.paramGroups.map((group) => {
       group.initialLr ??= group.lr;
       return group.initialLr;
     });
-    this.#apply();
+    this.apply();
     optimizer.follow(this);
   }
 
-  #apply(): void {
+  protected override apply(): void {
     const factor = this.#schedule(this.lastEpoch);
-    for (const [i, group] of this.#optimizer.paramGroups.entries()) group.lr = this.#baseLrs[i]! * factor;
-  }
-
-  step(): void {
-    if (this.#optimizer.stepCount === this.#seenSteps) return;
-    this.#seenSteps = this.#optimizer.stepCount;
-    this.lastEpoch++;
-    this.#apply();
-  }
-  getLastLr(): readonly number[] {
-    return this.#optimizer.paramGroups.map((group) => group.lr);
-  }
-
-  /** Its place; the function itself is not saved. */
-  stateDict(): SchedulerState {
-    return { last_epoch: this.lastEpoch, base_lrs: this.#baseLrs, last_lr: this.getLastLr(), unseen_steps: this.#optimizer.stepCount - this.#seenSteps };
-  }
-  loadStateDict(state: SchedulerState): void {
-    const { last_epoch, base_lrs, unseen_steps } = state as { last_epoch: number; base_lrs: readonly number[]; unseen_steps: number };
-    if (!Number.isInteger(last_epoch) || !Array.isArray(base_lrs) || base_lrs.length !== this.#baseLrs.length) {
-      throw new ArgumentError("the saved scheduler state does not fit", {
-        code: "ERR_SCHEDULER_STATE",
-        hint: "make the scheduler as it was when the state was saved, from an optimizer with as many groups",
-      });
-    }
-    this.lastEpoch = last_epoch;
-    this.#baseLrs = [...base_lrs];
-    this.#seenSteps = this.#optimizer.stepCount - unseen_steps;
-    this.#apply();
+    for (const [i, group] of this.optimizer.paramGroups.entries()) group.lr = this.baseLrs[i]! * factor;
   }
 }
 
@@ -107,5 +64,6 @@ export function getScheduler(name: SchedulerName, optimizer: Optimizer, options:
   if (name === "reduce_lr_on_plateau") return new PlateauScheduler(optimizer, options);
   if (!Object.hasOwn(schedules, name))
     throw new ArgumentError(`there is no scheduler ${String(name)}`, { code: "ERR_SCHEDULER_NAME", hint: `one of ${schedulerNames.join(", ")}` });
-  return new LambdaScheduler(optimizer, makeSchedule(name, options as ScheduleOptions[ScheduleName] as never, optimizer.defaults.lr));
+  const own = options as ScheduleOptions[ScheduleName] as never;
+  return new LambdaScheduler(optimizer, makeSchedule(name, own, optimizer.defaults.lr), { totalSteps: totalOf(name, own) });
 }

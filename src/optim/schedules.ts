@@ -191,6 +191,14 @@ export const schedules: { readonly [N in ScheduleName]: ScheduleEntry<ScheduleOp
   },
 };
 
+/** Where a schedule ends, if it does: behind it learning rates stay, or are meaningless. */
+export function totalOf<N extends ScheduleName>(name: N, options: ScheduleOptions[N]): number | undefined {
+  const o = options as Partial<WarmupAndTotal> & { readonly numStableSteps?: number; readonly numDecaySteps?: number };
+  if (name === "warmup_stable_decay" && o.numStableSteps !== undefined) return (o.numWarmupSteps ?? 0) + o.numStableSteps + (o.numDecaySteps ?? 0);
+  return endless.includes(name) ? undefined : o.numTrainingSteps;
+}
+const endless: readonly ScheduleName[] = ["constant", "constant_with_warmup", "inverse_sqrt"];
+
 /** The schedule of that name, its options checked. */
 export function makeSchedule<N extends ScheduleName>(name: N, options: ScheduleOptions[N], lr: number): Schedule {
   const { requires, make } = schedules[name];
