@@ -18,6 +18,7 @@ import { firstThenOthers } from "./processes.js";
 import { checkSaveModel, type SaveModelOptions, saveWeights } from "./save-model.js";
 import { stateDictOf } from "./state-dict.js";
 import { paceOf } from "./scheduler-pace.js";
+import { stateDictOf } from "./state-dict.js";
 import { Stopping } from "./stopping.js";
 import { WorkerDealer } from "./worker-dealer.js";
 import { type BackwardOptions, weightedBackward } from "./weighted-backward.js";

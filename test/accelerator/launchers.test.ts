@@ -86,7 +86,10 @@ describe("notebookLauncher", () => {
       refuse(debugLauncher({ filename: fileURLToPath(import.meta.url), name: "x" }), /x lies in the main script/),
       refuse(debugLauncher({ filename, name: "sum" }, [], { numProcesses: 0 }), /numProcesses is 0/),
     ]);
-    await refuse(notebookLauncher({ filename, name: "nobody" }, [], { ...quiet, numProcesses: 1 }), /exports no function nobody: its functions are fail, functionBack, leave, stay, sum/);
+    await refuse(
+      notebookLauncher({ filename, name: "nobody" }, [], { ...quiet, numProcesses: 1 }),
+      /exports no function nobody: its functions are fail, functionBack, leave, stay, sum/,
+    );
     await refuse(notebookLauncher({ filename, name: "functionBack" }, [], { ...quiet, numProcesses: 1 }), /what the function returned on rank 0 cannot travel/);
     await refuse(
       notebookLauncher({ filename, name: "leave" }, [], { ...quiet, numProcesses: 1 }),
@@ -108,7 +111,9 @@ describe("notebookLauncher", () => {
 
   it("leaves no worker behind when the program is killed", { skip: process.platform === "linux" ? false : "needs /proc" }, async () => {
     const made = await folder();
-    const program = spawn(process.execPath, [fileURLToPath(new URL("./programs/launching.js", import.meta.url)), made], { stdio: "ignore" });
+    // What a killed program leaves in its folder for temporary files goes with ours.
+    const env = { ...process.env, TMPDIR: made };
+    const program = spawn(process.execPath, [fileURLToPath(new URL("./programs/launching.js", import.meta.url)), made], { stdio: "ignore", env });
     const pids = await pidsIn(made, 2);
     program.kill("SIGKILL");
     await allGone(pids);
