@@ -79,7 +79,6 @@ export {
   clipGradNorm,
   clipGradValue,
   getScheduler,
-  LambdaScheduler,
   GradScaler,
   type GradScalerOptions,
   type GradScalerState,
