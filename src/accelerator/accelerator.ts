@@ -16,7 +16,6 @@ import { Placement } from "./placement.js";
 import { type Preparable, type PrepareContext, type Prepared, prepareAll } from "./prepare.js";
 import { firstThenOthers } from "./processes.js";
 import { checkSaveModel, type SaveModelOptions, saveWeights } from "./save-model.js";
-import { stateDictOf } from "./state-dict.js";
 import { paceOf } from "./scheduler-pace.js";
 import { stateDictOf } from "./state-dict.js";
 import { Stopping } from "./stopping.js";
