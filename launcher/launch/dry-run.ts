@@ -1,9 +1,9 @@
 // What `launch --dry-run` prints: the plan, where each setting comes from, and one command that says it all.
+import { columns, givenRows } from "../config/show.js";
 import { flagOf } from "../options/names.js";
-import { originText, type ResolvedSettings } from "../options/resolve.js";
+import type { ResolvedSettings } from "../options/resolve.js";
 import { settingNames } from "../options/settings.js";
 import { shellWord } from "../options/shell-word.js";
-import { valueText } from "../options/value-text.js";
 import type { Share } from "./cores.js";
 import { headerText } from "./header.js";
 import type { LaunchPlan } from "./plan.js";
@@ -36,13 +36,6 @@ export function dryRunText({ plan, settings, shares, usableCores, operands, vers
   const worldSize = processes ?? localProcesses;
   const here = processes === undefined ? "besides those that the others start" : `${localProcesses} of them here`;
   const meeting = `machine ${host} of ${hosts}, ${here}; ${host === 0 ? "the others come to" : "it goes to"} ${address}:${port}`;
-  const origins = settingNames.flatMap((name) =>
-    settings
-      .given(name)
-      .slice(0, 1)
-      .map(({ value, origin }) => [flagOf(name).slice(2), valueText(value), originText(origin)]),
-  );
-  const [names, values] = [0, 1].map((column) => Math.max(0, ...origins.map((row) => row[column]!.length)));
   return `${[
     headerText({ version, worldSize, hostNames: [], shares, usableCores, plan }),
     `script: ${plan.script}`,
@@ -50,7 +43,7 @@ export function dryRunText({ plan, settings, shares, usableCores, operands, vers
     ...shares.flatMap(({ cores }, i) =>
       cores ? [`worker ${hosts > 1 ? `${i} of this machine` : i}: core${cores.length === 1 ? "" : "s"} ${cores.join(", ")}`] : [],
     ),
-    ...origins.map(([name, value, origin]) => `${name!.padEnd(names!)}  ${value!.padEnd(values!)}  ${origin}`),
+    ...columns(givenRows({ settings })),
     "nothing was started; the same in one command:",
     equivalentCommand(settings, operands),
   ].join("\n")}\n`;

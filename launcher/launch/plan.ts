@@ -1,5 +1,5 @@
 // What a launch is to do: its settings, checked against each other and completed.
-import type { ProgramDefaults } from "../../src/settings.js";
+import { type ProgramDefaults, programVariables } from "../../src/settings.js";
 import type { ResolvedSettings } from "../options/resolve.js";
 import { type SettingName, settings as table } from "../options/settings.js";
 import { UsageError } from "../usage.js";
@@ -41,6 +41,16 @@ const needed: readonly (readonly [key: SettingName, flag: string, cure: string])
   ["tokenFile", "--token-file F", "a secret that all machines share: (umask 077; openssl rand -hex 32 > token), then copy the file to each machine"],
 ];
 
+/** What scripts are told. A default that a file repeats is nobody's wish: a script that says otherwise contradicts nobody. */
+function programDefaults(settings: ResolvedSettings): ProgramDefaults {
+  const names = Object.keys(programVariables) as (keyof ProgramDefaults)[];
+  const told = names.filter((name) => {
+    const [first] = settings.given(name);
+    return first !== undefined && !(first.origin.kind === "file" && first.value === table[name].fallback);
+  });
+  return Object.fromEntries(told.map((name) => [name, settings.values[name]]));
+}
+
 /**
  * @throws UsageError that says what contradicts what, or what is missing.
  */
@@ -76,7 +86,6 @@ export function planLaunch(settings: ResolvedSettings, operands: readonly string
     );
   if (processes !== undefined && local === undefined && processes % hosts !== 0)
     throw new UsageError(`${named("numProcesses")} cannot be divided among ${hosts} machines: say with --num-local-processes how many each of them starts`);
-  const { mixedPrecision, gradientAccumulationSteps, debug, cpu } = values;
   return {
     script: findScript(script),
     args,
@@ -88,12 +97,7 @@ export function planLaunch(settings: ResolvedSettings, operands: readonly string
     port,
     tokenFile: values.tokenFile,
     tls: certificate === undefined && authority === undefined ? undefined : { certificate, key, authority },
-    program: {
-      ...(mixedPrecision !== undefined && { mixedPrecision }),
-      ...(gradientAccumulationSteps !== undefined && { gradientAccumulationSteps }),
-      ...(debug !== undefined && { debug }),
-      ...(cpu !== undefined && { cpu }),
-    },
+    program: programDefaults(settings),
     logDir: values.logDir,
     threads: values.numThreadsPerProcess,
     watchdog,

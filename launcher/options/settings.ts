@@ -20,6 +20,8 @@ export interface Setting<T> {
   readonly alsoKeys?: readonly string[];
   /** Written by `config default` and `config update`, with its fallback. */
   readonly basic?: true;
+  /** Asked by `config`; those of several machines only where there are several. */
+  readonly question?: string;
   /** Says which file to read, so cannot stand in one. */
   readonly notInFiles?: true;
 }
@@ -37,7 +39,12 @@ const MAX_THREADS = 1024;
 
 export const settings = {
   configFile: setting("workers", path("F", "file"), "read this file of settings (.yaml, .json, .ts, .js) instead of the usual ones", { notInFiles: true }),
-  numProcesses: setting("workers", whole("N", 1, MAX_WORKERS), "workers in all, on all machines", { short: "n", otherwise: "1" }),
+  numProcesses: setting("workers", whole("N", 1, MAX_WORKERS), "workers in all, on all machines", {
+    short: "n",
+    fallback: 1,
+    basic: true,
+    question: "How many workers in all?",
+  }),
   numLocalProcesses: setting("workers", whole("L", 1, MAX_WORKERS), "workers on this machine, where machines differ"),
   numThreadsPerProcess: setting("workers", whole("T", 1, MAX_THREADS), "threads of each worker", {
     otherwise: "OMP_NUM_THREADS, else the usable cores, divided",
@@ -45,11 +52,20 @@ export const settings = {
     alsoKeys: ["numCpuThreadsPerProcess"],
   }),
   cpu: setting("workers", onOff, "no GPUs, even where there are some", { fallback: false, variables: programVariables.cpu, alsoKeys: ["useCpu"], basic: true }),
-  numMachines: setting("machines", whole("M", 1, MAX_WORKERS), "machines that take part", { fallback: 1, basic: true }),
-  machineRank: setting("machines", whole("R", 0, MAX_WORKERS - 1), "number of this machine, 0 to M-1"),
-  mainProcessIp: setting("machines", text("A", "an address"), "address of machine 0"),
-  mainProcessPort: setting("machines", whole("P", 0, MAX_PORT), "port of machine 0", { otherwise: "on one machine a free one" }),
-  tokenFile: setting("machines", path("F", "file"), "file (mode 600) with the secret that all machines of the job share"),
+  numMachines: setting("machines", whole("M", 1, MAX_WORKERS), "machines that take part", {
+    fallback: 1,
+    basic: true,
+    question: "On how many machines?",
+  }),
+  machineRank: setting("machines", whole("R", 0, MAX_WORKERS - 1), "number of this machine, 0 to M-1", { question: "Number of this machine, from 0?" }),
+  mainProcessIp: setting("machines", text("A", "an address"), "address of machine 0", { question: "Address of machine 0, for the others?" }),
+  mainProcessPort: setting("machines", whole("P", 0, MAX_PORT), "port of machine 0", {
+    otherwise: "on one machine a free one",
+    question: "A free port of machine 0?",
+  }),
+  tokenFile: setting("machines", path("F", "file"), "file (mode 600) with the secret that all machines of the job share", {
+    question: "File with the secret that all machines share?",
+  }),
   tlsCert: setting("machines", path("F", "file"), "machine 0's certificate (PEM): traffic between machines' launchers is encrypted"),
   tlsKey: setting("machines", path("F", "file"), "its key"),
   tlsCa: setting("machines", path("F", "file"), "who may have signed the other ends' certificates; on machine 0: the others must show certificates, too"),
@@ -62,11 +78,13 @@ export const settings = {
     fallback: 1,
     variables: programVariables.gradientAccumulationSteps,
     basic: true,
+    question: "Micro-batches per optimizer step?",
   }),
   debug: setting("program", onOff, "compare each collective call over the workers before it runs", {
     fallback: false,
     variables: programVariables.debug,
     basic: true,
+    question: "Compare calls over the workers (slow, to find a fault)?",
   }),
   logDir: setting("watch", path("D", "folder"), "what worker r writes also goes to D/rank-r.log"),
   watchdog: setting("watch", seconds, "seconds that a worker may keep the others waiting before it is reported", { otherwise: "60" }),
