@@ -21,7 +21,10 @@ export interface LogOptions {
   readonly mainProcessOnly?: boolean;
 }
 export interface InOrder {
-  /** All processes log, one after the other in the order of ranks. A call that all of them make, and wait for. */
+  /**
+   * Lines of all processes, in the order of ranks. A call that all of them make. The main process writes all of them: what several processes write by themselves reaches a terminal through pipes of
+   * their own, in any order.
+   */
   readonly inOrder: true;
 }
 
@@ -29,7 +32,7 @@ export interface LoggerOptions {
   /** The least level that is shown; default: ACCELERATE_TS_LOG_LEVEL, else "info". */
   readonly level?: LogLevel;
   /** Whose workers log in order; `inOrder` needs it where there are several. */
-  readonly accelerator?: { readonly processIndex: number; readonly numProcesses: number; waitForEveryone(): Promise<void> };
+  readonly accelerator?: { readonly processIndex: number; readonly numProcesses: number; gatherObject<T>(values: readonly T[]): Promise<T[]> };
   /** Where lines go; default: stderr. */
   readonly sink?: LogSink;
 }
@@ -90,20 +93,17 @@ export class Logger {
   get #rank(): number {
     return this.#accelerator?.processIndex ?? this.#worker?.rank ?? 0;
   }
-  #write(level: LogLevel, message: string): void {
-    const rank = this.#rank;
+  #write(level: LogLevel, message: string, rank = this.#rank): void {
     this.#sink(`[RANK ${rank}] ${level.toUpperCase()} ${this.name}: ${message}`, { level, name: this.name, message, rank });
   }
   async #inOrder(level: LogLevel, message: string): Promise<void> {
     const size = this.#accelerator?.numProcesses ?? this.#worker?.worldSize ?? 1;
     if (size > 1 && !this.#accelerator)
-      throw new ArgumentError(`logger ${this.name}: the ${size} workers cannot wait for each other`, {
+      throw new ArgumentError(`logger ${this.name}: the ${size} workers cannot hear each other`, {
         hint: "give getLogger the Accelerator: getLogger(name, { accelerator })",
       });
-    for (let turn = 0; turn < size; turn++) {
-      if (turn === this.#rank) this.#write(level, message);
-      if (size > 1) await this.#accelerator!.waitForEveryone();
-    }
+    const messages = size > 1 ? await this.#accelerator!.gatherObject([message]) : [message];
+    if (this.#rank === 0) for (const [rank, each] of messages.entries()) this.#write(level, each, rank);
   }
 }
 
