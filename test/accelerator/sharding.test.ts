@@ -1,0 +1,14 @@
+// Which rows each worker gets and which of them count, under real launches of 1 to 4 workers.
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { launch } from "../support/launch.js";
+
+describe("prepared loaders give out the dataset's rows, and gatherForMetrics brings them back in their order", () => {
+  for (const n of [1, 2, 3, 4]) {
+    it(`on ${n} worker${n > 1 ? "s" : ""}, by every rule and from every kind of loader`, async () => {
+      const { code, stdout, stderr } = await launch({ options: ["--num-processes", String(n)], script: new URL("./programs/sharding.js", import.meta.url) });
+      assert.equal(code, 0, stdout + stderr);
+      assert.match(stdout, /ok/);
+    });
+  }
+});
