@@ -12,3 +12,16 @@ describe("prepared loaders give out the dataset's rows, and gatherForMetrics bri
     });
   }
 });
+
+describe("with ignoreDuplicates a global batch trains the same", () => {
+  for (const n of [1, 2, 3, 4]) {
+    it(`on ${n} worker${n > 1 ? "s" : ""}`, async () => {
+      const { code, stdout, stderr } = await launch({
+        options: ["--num-processes", String(n)],
+        script: new URL("./programs/sharding-training.js", import.meta.url),
+      });
+      assert.equal(code, 0, stdout + stderr);
+      assert.match(stdout, /ok/);
+    });
+  }
+});
