@@ -23,6 +23,7 @@ export {
   type LoadStateHookContext,
   type LoadStatePreHook,
   type PadOptions,
+  padInputTensors,
   type Part,
   type SaveModelOptions,
   type Preparable,

@@ -89,6 +89,10 @@ export class Accelerator extends ResumableWorkers implements AsyncDisposable {
   set syncGradients(value: boolean) {
     this.#accumulation.syncs = value;
   }
+  /** The type that steps compute in: "no" means float32. */
+  get mixedPrecision(): "no" | "fp16" | "bf16" {
+    return this.#options.mixedPrecision ?? "no";
+  }
   /** Bodies of `accumulate` per optimizer step; set it on every worker alike. */
   get gradientAccumulationSteps(): number {
     return this.#accumulation.steps;

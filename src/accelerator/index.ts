@@ -1,5 +1,6 @@
 // Training on several workers.
 export { Accelerator } from "./accelerator.js";
+export { padInputTensors } from "./pad-input.js";
 export type { GradientAccumulationPlugin } from "./accumulation.js";
 export { debugLauncher, type LauncherOptions, notebookLauncher } from "./launchers.js";
 export type { BatchSizeOptions, Fits } from "./batch-size.js";

@@ -49,6 +49,10 @@ export abstract class Workers {
     return this.processIndex === this.numProcesses - 1;
   }
 
+  /** What kind of run this is. */
+  get distributedType(): "NO" | "MULTI_CPU" {
+    return this.useDistributed ? "MULTI_CPU" : "NO";
+  }
   /** Whether there are several workers. */
   get useDistributed(): boolean {
     return this.numProcesses > 1;

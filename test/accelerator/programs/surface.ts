@@ -1,0 +1,68 @@
+// What goes around training: seeds, files, errors of the main process, types of runs. Ends with "ok" from the main process.
+import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Accelerator, Dataset, defaultGenerator, setSeed, tensor } from "accelerate-ts";
+import { Linear } from "accelerate-ts/nn";
+
+await using accelerator = new Accelerator({ seed: 5 });
+const { processIndex: rank, numProcesses: world } = accelerator;
+const folder = process.argv[2]!;
+assert.equal(accelerator.distributedType, world > 1 ? "MULTI_CPU" : "NO");
+assert.equal(accelerator.mixedPrecision, "no");
+
+// Seeds: weights alike, dropout by rank, or all of it by rank.
+const draw = async () => accelerator.gatherObject([[...new Linear(2, 2).weight.values()].join()]);
+assert.equal(new Set(await draw()).size, 1);
+setSeed(7);
+assert.deepEqual([defaultGenerator().state.seed, defaultGenerator().state.rank], [7, rank]);
+assert.equal(new Set(await draw()).size, 1);
+setSeed(7, { deviceSpecific: true });
+assert.deepEqual([defaultGenerator().state.seed, defaultGenerator().state.rank], [7 + rank, rank]);
+assert.equal(new Set(await draw()).size, world);
+await accelerator.synchronizeRngStates();
+assert.deepEqual([defaultGenerator().state.seed, defaultGenerator().state.rank], [7, rank]);
+assert.equal(new Set(await draw()).size, 1);
+
+// Files: once, by the main process, and there when the call returns.
+const model = new Linear(2, 3);
+const state = await accelerator.getStateDict(model);
+assert.deepEqual(Object.keys(state), ["weight", "bias"]);
+await accelerator.save(state, join(folder, "deep", "weights.safetensors"));
+assert.ok(existsSync(join(folder, "deep", "weights.safetensors")));
+const copy = new Linear(2, 3);
+await copy.load(join(folder, "deep", "weights.safetensors"));
+assert.deepEqual(await copy.weight.toArray(), await model.weight.toArray());
+((await state.weight!.data()) as Float32Array).fill(0);
+assert.notEqual(await copy.weight.at(0, 0).item(), 0, "a state dict is a copy");
+await accelerator.save({ epoch: 3, of: [rank, null, "x"] }, join(folder, "notes.json"));
+assert.deepEqual(JSON.parse(readFileSync(join(folder, "notes.json"), "utf8")), { epoch: 3, of: [0, null, "x"] });
+await accelerator.save(new Map([["a.b", tensor([1], { dtype: "int64" })]]), join(folder, "map.safetensors"));
+for (const [value, message] of [
+  [{ a: tensor(1), b: 2 }, /a is a tensor and b is none/],
+  [{ a: { b: Number.NaN } }, /a\.b is NaN, which JSON cannot hold/],
+  [{ a: 1n }, /a is bigint/],
+  [{ a: new Map() }, /a is Map/],
+  [Dataset.fromRows([{ n: 1 }]), /the value is Dataset/],
+] as const)
+  await assert.rejects(accelerator.save(value, join(folder, "none")), message);
+assert.equal(existsSync(join(folder, "none")), false);
+
+// An error of the main process reaches those that wait for it at once.
+const started = performance.now();
+await assert.rejects(
+  accelerator.mainProcessFirst(async () => {
+    throw new RangeError("no cache");
+  }),
+  rank === 0 ? /^RangeError: no cache$/ : /rank 0 failed where the others waited for it \(RangeError: no cache\)/,
+);
+assert.ok(performance.now() - started < 2000);
+// One of another process is its own: the main process has gone on.
+const later = accelerator.mainProcessFirst(() => {
+  if (rank === world - 1 && world > 1) throw new Error("only here");
+  return rank;
+});
+if (rank === world - 1 && world > 1) await assert.rejects(later, /only here/);
+else assert.equal(await later, rank);
+await accelerator.waitForEveryone();
+accelerator.print("ok");
