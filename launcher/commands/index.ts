@@ -1,10 +1,11 @@
 // The table of commands: a file here and a line below.
 import type { CliCommand } from "../command.js";
 import { buildNative } from "./build-native.js";
+import { completion } from "./completion.js";
 import { config } from "./config.js";
 import { env } from "./env.js";
 import { launch } from "./launch.js";
 import { mergeWeights } from "./merge-weights.js";
 import { test } from "./test.js";
 
-export const commands: readonly CliCommand[] = [launch, config, env, test, mergeWeights, buildNative];
+export const commands: readonly CliCommand[] = [launch, config, env, test, mergeWeights, completion, buildNative];
