@@ -23,9 +23,6 @@ function bytesOf(write: Write): Uint8Array {
 const dtypes = { float: 1, string: 7 } as const;
 /** SummaryMetadata.data_class. */
 const tensorClass = 2;
-/** Versions of the plugins' data. */
-const textVersion = 0;
-const hparamsVersion = 0;
 /** SessionEndInfo.status. */
 export const sessionStatus = { finished: 1, failed: 2 } as const;
 
@@ -44,7 +41,7 @@ const plugin = (writer: protobuf.Writer, name: string, content: Uint8Array): voi
   message(writer, 9, (metadata) => {
     message(metadata, 1, (data) => {
       data.uint32(delimited(1)).string(name);
-      data.uint32(delimited(2)).bytes(content);
+      if (content.length > 0) data.uint32(delimited(2)).bytes(content);
     });
     metadata.uint32(varint(4)).int32(tensorClass);
   });
@@ -60,11 +57,8 @@ export const text =
       shapeOfOne(tensor);
       tensor.uint32(delimited(8)).bytes(Buffer.from(value, "utf8"));
     });
-    plugin(
-      w,
-      "text",
-      bytesOf((data) => data.uint32(varint(1)).int32(textVersion)),
-    );
+    // TextPluginData of version 0: nothing.
+    plugin(w, "text", new Uint8Array(0));
   };
 
 /** google.protobuf.Value. */
@@ -84,14 +78,7 @@ const hparams =
       shapeOfOne(tensor);
       tensor.uint32(delimited(5)).bytes(new Uint8Array(4));
     });
-    plugin(
-      w,
-      "hparams",
-      bytesOf((content) => {
-        content.uint32(varint(1)).int32(hparamsVersion);
-        data(content);
-      }),
-    );
+    plugin(w, "hparams", bytesOf(data));
   };
 
 /** Begin of a run and its hyperparameters. TensorBoard finds the metrics and the columns of the table from these and the scalars beside them. */

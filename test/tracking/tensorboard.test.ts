@@ -3,9 +3,19 @@ import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { TensorBoardTracker } from "../../src/tracking/index.js";
+import { packageRoot } from "../../src/package-root.js";
+import { type FlatValue, TensorBoardTracker } from "../../src/tracking/index.js";
+import { scalar, sessionStart, summaryEvent, text, versionEvent } from "../../src/tracking/tensorboard-events.js";
 import { crc32c, maskedCrc32c, tfrecord } from "../../src/tracking/tfrecord.js";
 import { context, double, type Fields, fields, float, int, message, messages, string, temporary } from "./support.js";
+
+/** Made by test/golden/make/tensorboard_events.py. */
+interface Golden {
+  readonly version: { readonly wallTime: number; readonly record: string };
+  readonly scalars: { readonly values: readonly (readonly [string, number])[]; readonly step: number; readonly wallTime: number; readonly record: string };
+  readonly text: { readonly tag: string; readonly value: string; readonly step: number; readonly wallTime: number; readonly record: string };
+  readonly hparams: Readonly<Record<string, string>>;
+}
 
 /** The events of a file; checks every frame. */
 function events(bytes: Buffer): Fields[] {
@@ -103,4 +113,27 @@ test("a tracker of files needs a directory, and a project inside of it", async (
   assert.throws(() => new TensorBoardTracker(context(undefined)), { code: "ERR_ARGUMENT", message: /no place for them: give loggingDir/ });
   assert.throws(() => new TensorBoardTracker(context("/tmp/x", "../y")), { code: "ERR_ARGUMENT", message: /names no directory inside/ });
   await assert.rejects(new TensorBoardTracker(context("/tmp/x")).log({ a: 1 }, { step: 0 }), { code: "ERR_TRACKER_STATE" });
+});
+
+test("records are those that the tensorboard package writes, byte by byte", async () => {
+  const golden = JSON.parse(await readFile(join(packageRoot(import.meta.url), "test/golden/tensorboard-events.json"), "utf8")) as Golden;
+  const hex = (data: Uint8Array): string => Buffer.from(tfrecord(data)).toString("hex");
+  assert.equal(hex(versionEvent(golden.version.wallTime)), golden.version.record);
+  const { values: numbers, ...at } = golden.scalars;
+  assert.equal(
+    hex(
+      summaryEvent(
+        numbers.map(([tag, value]) => scalar(tag, value)),
+        at,
+      ),
+    ),
+    at.record,
+  );
+  assert.equal(hex(summaryEvent([text(golden.text.tag, golden.text.value)], golden.text)), golden.text.record);
+  const given: Readonly<Record<string, FlatValue>> = { lr: 0.001, model: "bert", flag: true };
+  for (const [name, content] of Object.entries(golden.hparams)) {
+    const event = fields(Buffer.from(summaryEvent([sessionStart(new Map([[name, given[name]!]]), 4.5)], { step: 0, wallTime: 1 })));
+    const [value] = values(event);
+    assert.equal((pluginOf(value!).get(2)![0] as Buffer).toString("hex"), content);
+  }
 });
