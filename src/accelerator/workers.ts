@@ -132,7 +132,7 @@ export abstract class Workers {
    * await accelerator.splitBetweenProcesses({ prompt: prompts, label: labels }, async ({ prompt, label }) => console.log(prompt.length, label.length));
    */
   async splitBetweenProcesses<T, V>(items: readonly T[], body: (part: T[]) => V | Promise<V>, options?: SplitOptions): Promise<V>;
-  async splitBetweenProcesses<const T extends Splittable, V>(items: T, body: (part: Part<T>) => V | Promise<V>, options?: SplitOptions): Promise<V>;
+  async splitBetweenProcesses<T extends Splittable, V>(items: T, body: (part: Part<T>) => V | Promise<V>, options?: SplitOptions): Promise<V>;
   async splitBetweenProcesses<V>(items: unknown, body: (part: never) => V | Promise<V>, options: SplitOptions = {}): Promise<V> {
     return body((await partOf(items, { rank: this.processIndex, size: this.numProcesses }, options)) as never);
   }

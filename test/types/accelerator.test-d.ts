@@ -1,5 +1,5 @@
 // What the type checker must know of the Accelerator, and what it must refuse. Compiles as it is; never run.
-import { type Accelerator, AdamW, DataLoader, type Tensor, tensor } from "accelerate-ts";
+import { type Accelerator, AdamW, DataLoader, Dataset, debugLauncher, getLogger, notebookLauncher, type Tensor, tensor } from "accelerate-ts";
 import { crossEntropy, Linear } from "accelerate-ts/nn";
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
@@ -34,4 +34,40 @@ export async function accelerated(h: Tensor, accelerator: Accelerator): Promise<
   await accelerator.broadcastObject(1, "0");
   // @ts-expect-error no such reduction
   await accelerator.reduce(h, "product");
+
+  const spread = await accelerator.broadcast(accelerator.isMainProcess ? { loss: crossEntropy(h, h), n: [tensor([1])] } : undefined);
+  same<typeof spread.loss, Tensor<0, "float32">>(true);
+  const list = await accelerator.broadcastObjectList(["a", "b"]);
+  same<typeof list, string[]>(true);
+  await accelerator.splitBetweenProcesses(["a", "b"], (part) => same<typeof part, string[]>(true));
+  await accelerator.splitBetweenProcesses(tensor([[1]]), (part) => same<typeof part, Tensor<2, "float32">>(true));
+  const rows = Dataset.fromRows([{ n: 1 }]);
+  await accelerator.splitBetweenProcesses(
+    { text: ["a"], rows, more: { x: tensor([1]) } },
+    ({ text, rows: own, more }) => {
+      same<typeof text, string[]>(true);
+      same<typeof own, typeof rows>(true);
+      same<typeof more.x, Tensor<1, "float32">>(true);
+    },
+    { applyPadding: true },
+  );
+  // @ts-expect-error a number has no rows
+  await accelerator.splitBetweenProcesses({ a: 1 }, () => {});
+  const found = await accelerator.findExecutableBatchSize(async (batchSize, fits) => {
+    await fits();
+    return `${batchSize}`;
+  });
+  same<typeof found, string>(true);
+  const fifth = await accelerator.onProcess(5, () => 1);
+  same<typeof fifth, number | undefined>(true);
+
+  const logger = getLogger("x", { accelerator });
+  const now = logger.info("now", { mainProcessOnly: false });
+  same<typeof now, void>(true);
+  const turns = logger.info("in turn", { inOrder: true });
+  same<typeof turns, Promise<void>>(true);
+  const values = await notebookLauncher<number>({ filename: "./train.js", name: "train" }, [1, { epochs: 3 }], { numProcesses: 2 });
+  same<typeof values, number[]>(true);
+  // @ts-expect-error a closure cannot travel
+  await debugLauncher(() => 1);
 }
