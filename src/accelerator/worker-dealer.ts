@@ -15,28 +15,29 @@ export class WorkerDealer implements Dealer {
     this.#calls = calls;
   }
 
-  scatter(messages: readonly Uint8Array[] | undefined): Promise<Uint8Array> {
+  scatter(messages: Promise<readonly Uint8Array[]> | undefined): Promise<Uint8Array> {
     const options = this.#calls.options(purpose);
-    return this.#calls.inOrder((world) => {
-      if (world.hosts > 1) return scatterOverHosts(world.group, messages, options);
-      this.#letterbox ??= new Letterbox(world);
-      return this.#letterbox.scatter(messages, options);
-    });
+    return this.#calls.inOrder(async (world) => {
+      const given = await messages;
+      if (world.hosts > 1) return scatterOverHosts(world.group, given, options);
+      if (this.#letterbox?.world !== world) this.#letterbox = new Letterbox(world);
+      return this.#letterbox.scatter(given, options);
+    }, options);
   }
 }
 
 /** Two halves in turn: one is written while slow ranks may still read the other. That a rank has read is known when it takes part in the next call. */
 class Letterbox {
-  readonly #world: World;
+  readonly world: World;
   #memory = new Uint8Array();
   #turn = 0;
 
   constructor(world: World) {
-    this.#world = world;
+    this.world = world;
   }
 
   async scatter(messages: readonly Uint8Array[] | undefined, options: CollectiveOptions): Promise<Uint8Array> {
-    const { group, local } = this.#world;
+    const { group, local } = this.world;
     const { size, rank } = group;
     const lengths = new Float64Array(size * size);
     const own = messages ? Float64Array.from(messages, (bytes) => bytes.length) : new Float64Array(size);

@@ -59,29 +59,27 @@ export async function* dispatched<T, R extends Consuming, V>(
   { ahead, load }: { readonly ahead: number; readonly load: (items: readonly T[]) => readonly V[] },
 ): AsyncGenerator<Dealt<V>, void, undefined> {
   const source = index === 0 ? prefetch(messages(plan, processes, load), ahead) : undefined;
+  let own: { readonly error: unknown } | undefined;
+  // The last messages say that they are the last: there is always a next one. What fails here is told to the others before it is thrown.
+  const next = async (from: AsyncGenerator<readonly Uint8Array[], void, undefined>): Promise<readonly Uint8Array[]> => {
+    try {
+      return (await from.next()).value as readonly Uint8Array[];
+    } catch (error) {
+      own = { error };
+      const failure = await pack({ failure: failureOf(error) });
+      return Array.from({ length: processes }, () => failure);
+    }
+  };
   try {
     for (;;) {
-      const message = unpack(await dealer.scatter(source && (await nextOf(source, dealer, processes)))) as Message<V>;
-      if ("failure" in message) throw failed(message.failure);
+      const message = unpack(await dealer.scatter(source && next(source))) as Message<V>;
+      if ("failure" in message) throw own ? own.error : failed(message.failure);
       const { parts, closed } = message;
       for (const [i, part] of parts.entries()) yield { ...part, last: closed && i === parts.length - 1 };
       if (closed) return;
     }
   } finally {
     await source?.return();
-  }
-}
-
-/** Rank 0's next messages. What fails here is told to the others before it is thrown. */
-async function nextOf(source: AsyncGenerator<readonly Uint8Array[], void, undefined>, dealer: Dealer, processes: number): Promise<readonly Uint8Array[]> {
-  try {
-    const next = await source.next();
-    // The last messages say that they are the last.
-    return next.value as readonly Uint8Array[];
-  } catch (error) {
-    const failure = await pack({ failure: failureOf(error) });
-    await dealer.scatter(Array.from({ length: processes }, () => failure));
-    throw error;
   }
 }
 

@@ -12,7 +12,7 @@ test("only rank 0 reads, and each rank is sent its own rows alone", async () => 
   const read: number[][] = [[], []];
   const sizes: number[] = [];
   const dealers = dealersOf(2).map((dealer) => ({
-    scatter: async (messages: readonly Uint8Array[] | undefined) => {
+    scatter: async (messages: Promise<readonly Uint8Array[]> | undefined) => {
       const bytes = await dealer.scatter(messages);
       sizes.push(bytes.length);
       return bytes;

@@ -39,10 +39,10 @@ export function dealersOf(processes: number): Dealer[] {
   return Array.from({ length: processes }, (_, rank) => {
     let made = 0;
     return {
-      async scatter(messages: readonly Uint8Array[] | undefined): Promise<Uint8Array> {
+      async scatter(messages: Promise<readonly Uint8Array[]> | undefined): Promise<Uint8Array> {
         const { given, give } = call(made++);
         assert.equal(messages !== undefined, rank === 0);
-        if (messages) give(messages);
+        if (messages) give(await messages);
         return (await given)[rank]!;
       },
     };

@@ -240,6 +240,15 @@ assert.throws(() => new Accelerator({ dataloaderConfig: { dataSeed: 0.5 } }), { 
     seen.push(...((await (await accelerator.gatherForMetrics(tensor(items.map(({ i }) => i)))).toArray()) as number[]));
   }
   assert.deepEqual(seen, numbers(7 * world + 3));
+  // A batch that was asked for and not awaited keeps its place among the calls, also when rank 0 is slow to read it.
+  async function* slow() {
+    for (const i of numbers(2 * world)) yield await new Promise<number>((resolve) => setTimeout(() => resolve(i), 5));
+  }
+  const [late] = await accelerator.prepare(new DataLoader(epochs(slow), { batchSize: 1, prefetch: 0 }));
+  const iterator = late[Symbol.asyncIterator]();
+  const [batch, other] = await Promise.all([iterator.next(), accelerator.gather(tensor([rank]))]);
+  assert.deepEqual([await batch.value!.toArray(), await other.toArray()], [[rank], numbers(world)]);
+  await iterator.return();
   async function* failing() {
     yield* numbers(3 * world);
     throw new RangeError("the file is broken");
