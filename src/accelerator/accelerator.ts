@@ -8,11 +8,10 @@ import { cpu, type Device } from "../runtime/index.js";
 import { defaultExecutor, defaultGenerator, type Parameter, setSeed, type Tensor } from "../tensor/index.js";
 import { Accumulation, accumulationOf } from "./accumulation.js";
 import { withConfigured } from "./configured.js";
-import { WorkerExchange } from "./gradient-exchange.js";
-import { LossScaling, scalerOf } from "./loss-scaling.js";
+import { HostSums } from "./comm-hooks/index.js";
+import { scalerOf } from "./loss-scaling.js";
 import { type CompleteDataloaderConfig, completeDataloaderConfig } from "./dataloader-config.js";
 import type { AcceleratorOptions } from "./options.js";
-import { Placement } from "./placement.js";
 import { type Preparable, type PrepareContext, type Prepared, prepareAll } from "./prepare.js";
 import { firstThenOthers } from "./processes.js";
 import { checkSaveModel, type SaveModelOptions, saveWeights } from "./save-model.js";
@@ -20,8 +19,9 @@ import { paceOf } from "./scheduler-pace.js";
 import { stateDictOf } from "./state-dict.js";
 import { Stopping } from "./stopping.js";
 import { WorkerDealer } from "./worker-dealer.js";
+import { TrainingModes } from "./training-modes.js";
+import { TrainingRun } from "./training-run.js";
 import { type BackwardOptions, weightedBackward } from "./weighted-backward.js";
-import { ResumableWorkers } from "./resumable-workers.js";
 import type { RunParts } from "./run-state.js";
 
 /**
@@ -39,7 +39,7 @@ import type { RunParts } from "./run-state.js";
  *   optimizer.zeroGrad();
  * }
  */
-export class Accelerator extends ResumableWorkers implements AsyncDisposable {
+export class Accelerator extends TrainingModes implements AsyncDisposable {
   readonly device: Device = cpu;
   /** Like `progress`, drawn by the main process only. */
   readonly progress: typeof progress;
@@ -50,8 +50,6 @@ export class Accelerator extends ResumableWorkers implements AsyncDisposable {
   readonly #stopping = new Stopping();
   readonly #options: AcceleratorOptions;
   #context: Promise<PrepareContext> | undefined;
-  #placement: Placement | undefined;
-  #exchange: WorkerExchange | undefined;
   #steps = 0;
   readonly #warned = new Set<string>();
 
@@ -106,7 +104,7 @@ export class Accelerator extends ResumableWorkers implements AsyncDisposable {
   }
   /** Whether the last step of a prepared optimizer was skipped, on all workers: a gradient had overflowed. */
   get optimizerStepWasSkipped(): boolean {
-    return this.#placement?.optimizers.some((o) => o.stepWasSkipped) ?? false;
+    return this.run?.placement.optimizers.some((o) => o.stepWasSkipped) ?? false;
   }
   /** Aborted when the run was asked to stop (Ctrl-C), on all workers after the same step. The next `backward` throws ERR_STOPPED. */
   get signal(): AbortSignal {
@@ -133,9 +131,9 @@ export class Accelerator extends ResumableWorkers implements AsyncDisposable {
    */
   async backward(loss: Tensor, { weight = this.loaders.current?.weight }: BackwardOptions = {}): Promise<void> {
     this.#stopping.check();
-    if (this.numProcesses > 1 && !this.#placement?.arenas.length) this.#warnUnprepared();
+    if (this.numProcesses > 1 && !this.run?.placement.arenas.length) this.#warnUnprepared();
     this.loaders.noteBackward();
-    const work = weightedBackward(loss, weight, { accumulation: this.#accumulation, exchange: this.#exchange });
+    const work = weightedBackward(loss, weight, { accumulation: this.#accumulation, exchange: this.localExchange ?? this.exchange });
     await (this.tracking.performance?.backward(work) ?? work);
   }
 
@@ -215,7 +213,7 @@ export class Accelerator extends ResumableWorkers implements AsyncDisposable {
     try {
       await settle();
     } finally {
-      this.#exchange?.close();
+      this.run?.exchange.close();
       await this.state.close();
       // The last, because servers may be slow: the other workers do not wait for them.
       await this.tracking.end();
@@ -234,7 +232,7 @@ export class Accelerator extends ResumableWorkers implements AsyncDisposable {
   }
 
   protected get runParts(): RunParts {
-    const exchange = this.#exchange;
+    const { exchange, placement } = this.run ?? {};
     const { gradientAccumulationSteps, numProcesses, localProcessIndex } = this;
     const { splitBatches, dispatchBatches, evenBatches, ignoreDuplicates } = this.#dataloader;
     const writesStates = numProcesses === 1 || localProcessIndex === 0;
@@ -246,7 +244,7 @@ export class Accelerator extends ResumableWorkers implements AsyncDisposable {
       },
       parts: { scaler: this.#scaler, scaling: exchange?.scaling, tracking: this.tracking },
       ownParts: { accumulation: this.#accumulation },
-      arenas: this.#placement?.arenas.map(({ arena }) => arena) ?? [],
+      arenas: placement?.arenas.map(({ arena }) => arena) ?? [],
       waiting: exchange?.waiting ?? [],
       memory: { writesStates, writesParameters: writesStates || this.#options.shareParameters === false },
     };
@@ -258,26 +256,23 @@ export class Accelerator extends ResumableWorkers implements AsyncDisposable {
   }
   async #connect(): Promise<PrepareContext> {
     const dataloader = this.#dataloader;
-    const { shareParameters = true } = this.#options;
+    const { shareParameters = true, ddp } = this.#options;
     const world = await this.state.world();
-    const placement = new Placement({ world, localRanks: await this.state.localRanks(), sharesParameters: shareParameters });
     const { performance } = this.tracking;
-    const exchange = new WorkerExchange({
-      world: performance?.timed(world) ?? world,
-      placement,
+    this.run = new TrainingRun({
+      world,
+      localRanks: await this.state.localRanks(),
+      shareParameters,
       accumulation: this.#accumulation,
-      scaling: new LossScaling(this.#scaler),
-      wishes: this.#stopping,
-      onStep: async ({ made }) => {
-        this.#stepped(made);
-        const arenaBytes = () => placement.arenas.reduce((sum, { arena }) => sum + arena.values.byteLength + arena.grads.byteLength, 0);
-        await performance?.stepped({ step: this.#steps, group: world.group, arenaBytes });
-      },
+      scaler: this.#scaler,
+      ddp,
+      joining: this.joining,
+      stopping: this.#stopping,
+      performance,
+      onStep: (made) => this.#stepped(made),
       onWarning: (message) => this.#warnOnce(message),
     });
-    placement.connect(exchange);
-    this.#exchange = exchange;
-    this.#placement = placement;
+    const { placement } = this.run;
     const { gradientAccumulationSteps } = this;
     return {
       world,
@@ -288,17 +283,21 @@ export class Accelerator extends ResumableWorkers implements AsyncDisposable {
       prepared: new WeakSet(),
       objects: this.objects,
       pace: this.#pace,
-      settings: { gradientAccumulationSteps, pace: { ...this.#pace }, dataloader, shareParameters, performanceEvery: performance?.every },
+      settings: { gradientAccumulationSteps, pace: { ...this.#pace }, dataloader, shareParameters, performanceEvery: performance?.every, ddp: HostSums.describe(ddp) },
     };
   }
+  protected async trained(): Promise<TrainingRun> {
+    await this.#prepared();
+    return this.run!;
+  }
   protected override forget(): void {
-    this.#exchange?.close();
-    this.#exchange = undefined;
-    this.#placement = undefined;
+    this.run?.release();
+    this.run = undefined;
     this.#context = undefined;
   }
-  #stepped(made: boolean): void {
+  #stepped(made: boolean): number {
     if (made) this.state.progress(++this.#steps);
     if (this.#stopping.settle(this.#steps)) this.state.tell({ kind: "stopping", step: this.#steps });
+    return this.#steps;
   }
 }

@@ -13,6 +13,7 @@ export interface LoopWatcher {
 export class ActiveLoaders {
   readonly #stack: RankLoader<unknown>[] = [];
   readonly #followed: RankLoader<unknown>[] = [];
+  readonly #unfollow: (() => void)[] = [];
   #training: RankLoader<unknown> | undefined;
   /** Set before loaders are followed. */
   watcher: LoopWatcher | undefined;
@@ -20,12 +21,19 @@ export class ActiveLoaders {
   /** Follows a loader's iterations from now on. */
   follow(loader: RankLoader<unknown>): void {
     this.#followed.push(loader);
-    loader.onIterate((event) => {
+    const told = loader.onIterate((event) => {
       if (event === "begin") this.#stack.push(loader);
       else this.#stack.splice(this.#stack.lastIndexOf(loader), 1);
       this.watcher?.[event](loader);
     });
-    if (this.watcher) loader.onBatch((batch, waitedMs) => this.watcher?.batch(loader, batch, waitedMs));
+    this.#unfollow.push(told);
+    if (this.watcher) this.#unfollow.push(loader.onBatch((batch, waitedMs) => this.watcher?.batch(loader, batch, waitedMs)));
+  }
+  /** Follows no loader any more. */
+  clear(): void {
+    for (const unfollow of this.#unfollow) unfollow();
+    for (const list of [this.#unfollow, this.#followed, this.#stack]) list.length = 0;
+    this.#training = undefined;
   }
   /** Those that were prepared, in that order. */
   get followed(): readonly RankLoader<unknown>[] {

@@ -14,6 +14,8 @@ export class Calls {
   /** Calls are compared over the workers before they are carried out. */
   debug = false;
   closed = false;
+  /** Asked before each call is carried out. */
+  guard: ((call: UserCall | undefined) => Promise<void>) | undefined;
   readonly #state: WorkerState;
   readonly #order = new CallOrder();
   #made = 0;
@@ -35,6 +37,7 @@ export class Calls {
   inOrder<V>(work: (world: World) => Promise<V>, call?: UserCall, content?: CallContent): Promise<V> {
     return this.#order.whole(async () => {
       const world = await this.#state.world();
+      await this.guard?.(call);
       if (call && this.debug) await compareCalls(world.group, call, content);
       return work(world);
     });
@@ -42,6 +45,7 @@ export class Calls {
   /** The group, once the calls made before are done. A body of the user's must not be waited for: it may make calls itself. */
   async idle(call?: UserCall, which: "group" | "local" = "group"): Promise<World> {
     await this.#order.whole(async () => {
+      await this.guard?.(call);
       if (call && this.debug) await compareCalls((await this.#state.world())[which], call);
     });
     return this.#state.world();

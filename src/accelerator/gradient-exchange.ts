@@ -2,7 +2,7 @@
 import { callSite } from "../distributed/call-site.js";
 import type { CollectiveOptions, World } from "../distributed/index.js";
 import { AccelerateError } from "../errors.js";
-import { normKinds } from "../optim/index.js";
+import { normKinds, type StepSettings } from "../optim/index.js";
 import {
   type ArenaSegment,
   type CollectedGradients,
@@ -18,8 +18,11 @@ import { GradientView, scaledCopy, segmentsOf } from "./gradient-view.js";
 import { LossScaling } from "./loss-scaling.js";
 import { normOfAll } from "./norms.js";
 import type { Placement } from "./placement.js";
+import { HostSums } from "./comm-hooks/index.js";
+import type { Joining } from "./joining.js";
+import { type ExchangeOperation, type Places, placesOf } from "./operations.js";
 import { publish } from "./publish.js";
-import { type Collected, type HostSum, Reduction } from "./reduction.js";
+import { type Collected, Reduction } from "./reduction.js";
 import { closedError } from "./stopping.js";
 import { Treatment } from "./treatment.js";
 
@@ -31,8 +34,10 @@ export interface ExchangeOptions {
   readonly scaling?: LossScaling;
   /** Asked once per step: a bit mask of wishes of this worker, and told what any worker wished. For a stop that all make after the same step. */
   readonly wishes?: { mine(): number; agreed(all: number): void };
-  /** How the hosts' sums are added up. */
-  readonly overHosts?: HostSum;
+  /** How the hosts' sums are added up; default: as they are. */
+  readonly overHosts?: HostSums;
+  /** Workers that end their loops at different times. */
+  readonly joining?: Joining;
   /** A step was made, or skipped, on every worker. */
   readonly onStep?: (outcome: { readonly made: boolean }) => Promise<void>;
   /** Something is wrong that goes on all the same. */
@@ -55,6 +60,7 @@ interface Found extends Pick<News, "weight" | "scale"> {
 export class WorkerExchange implements GradientExchange {
   readonly distributed: boolean;
   readonly scaling: LossScaling;
+  readonly overHosts: HostSums;
   readonly #options: ExchangeOptions;
   readonly #treatment = new Treatment();
   readonly #reduction: Reduction | undefined;
@@ -65,9 +71,10 @@ export class WorkerExchange implements GradientExchange {
   #writes = 0;
 
   constructor(options: ExchangeOptions) {
-    const { world, placement, overHosts, scaling = new LossScaling() } = options;
+    const { world, placement, overHosts = new HostSums(world.cross), scaling = new LossScaling() } = options;
     this.#options = options;
     this.scaling = scaling;
+    this.overHosts = overHosts;
     this.distributed = world.group.size > 1;
     this.#reduction = this.distributed ? new Reduction(world, placement, { treatment: this.#treatment, overHosts }) : undefined;
   }
@@ -95,11 +102,12 @@ export class WorkerExchange implements GradientExchange {
     return this.#options.placement.arenas.some(({ arena }) => arena.segments.some((s) => this.#treatment.pending(s)));
   }
 
-  async step(parameters: readonly Parameter[], update: (gradients: CollectedGradients) => Promise<void>): Promise<boolean> {
+  async step(parameters: readonly Parameter[], update: (gradients: CollectedGradients) => Promise<void>, settings: () => StepSettings): Promise<boolean> {
     const { accumulation, world, placement, onStep } = this.#options;
     accumulation.refuseUnsynced("optimizer.step");
     const options = this.#call("optimizer.step");
-    return defaultExecutor().exclusive(async () => {
+    const operation = (): ExchangeOperation => ({ op: "step", parameters: this.#places(parameters), settings: settings() });
+    return this.#together(operation, async () => {
       const collected = await this.#collect(options);
       const made = collected.factor > 0 && (await this.#finite(parameters, collected, options));
       if (made) {
@@ -117,7 +125,8 @@ export class WorkerExchange implements GradientExchange {
 
   norm(parameters: readonly Parameter[], kind: number, exponent: number): Promise<GradientNorm> {
     const options = this.#call("clipGradNorm");
-    return defaultExecutor().exclusive(async () => {
+    const operation = (): ExchangeOperation => ({ op: "norm", parameters: this.#places(parameters), kind, exponent });
+    return this.#together(operation, async () => {
       // Collecting gives new parameters their place.
       const collected = await this.#collect(options);
       return this.#norm(segmentsOf(parameters), collected, { kind, exponent }, options);
@@ -125,7 +134,8 @@ export class WorkerExchange implements GradientExchange {
   }
 
   async scale(parameters: readonly Parameter[], factor: number): Promise<void> {
-    await defaultExecutor().exclusive(async () => {
+    const operation = (): ExchangeOperation => ({ op: "scale", parameters: this.#places(parameters), factor });
+    await this.#together(operation, async () => {
       // Right behind the norm, which the factor was worked out from: nobody has to be asked again.
       for (const s of segmentsOf(parameters)) this.#treatment.scale(s, factor);
     });
@@ -133,7 +143,8 @@ export class WorkerExchange implements GradientExchange {
 
   async clamp(parameters: readonly Parameter[], limit: number): Promise<void> {
     const options = this.#call("clipGradValue");
-    await defaultExecutor().exclusive(async () => {
+    const operation = (): ExchangeOperation => ({ op: "clamp", parameters: this.#places(parameters), limit });
+    await this.#together(operation, async () => {
       const collected = await this.#collect(options);
       const segments = segmentsOf(parameters);
       // A limited infinity would not be seen any more.
@@ -149,7 +160,8 @@ export class WorkerExchange implements GradientExchange {
     const segment = parameter.segment()!;
     if (own) return scaledCopy(segment.grad, 1 / (this.scaling.used || 1));
     const options = this.#call(`gradient of ${parameter.name || "a parameter"}`);
-    return defaultExecutor().exclusive(async () => {
+    const operation = (): ExchangeOperation => ({ op: "read", parameters: this.#places([parameter]) });
+    return this.#together(operation, async () => {
       const collected = await this.#collect(options);
       await this.#reduction?.reduce(collected, options);
       if (this.distributed) await this.#options.world.local.barrier(options);
@@ -165,9 +177,30 @@ export class WorkerExchange implements GradientExchange {
     });
   }
 
+  /** Gradients that an optimizer has used count no more, also where the program has not said so yet. */
+  forgetUsed(): void {
+    for (const { arena } of this.#options.placement.arenas) for (const s of arena.segments) if (!this.#treatment.pending(s)) s.hasGrad = false;
+  }
   /** No more calls that need the other workers. */
   close(): void {
     this.#closed = true;
+  }
+  /** Knows nothing of any parameter any more. */
+  release(): void {
+    this.#treatment.clear();
+    this.#presence = undefined;
+    this.#collected = undefined;
+  }
+
+  /** What all workers do at once. Inside joinUnevenInputs those that are done hear of it first. */
+  #together<V>(operation: () => ExchangeOperation, body: () => Promise<V>): Promise<V> {
+    return defaultExecutor().exclusive(async () => {
+      await this.#options.joining?.announce(operation);
+      return body();
+    });
+  }
+  #places(parameters: readonly Parameter[]): Places {
+    return placesOf(parameters, this.#options.placement);
   }
 
   #call(purpose: string): CollectiveOptions {
@@ -219,9 +252,10 @@ export class WorkerExchange implements GradientExchange {
     return this.#options.placement.arenas.some(({ arena }) => any.get(arena)?.includes(true) ?? arena.segments.some((s) => s.hasGrad));
   }
   async #tell(options: CollectiveOptions): Promise<Found> {
-    const { world, placement, accumulation, wishes } = this.#options;
+    const { world, placement, accumulation, wishes, joining } = this.#options;
     const tell = () => {
-      const news = { wishes: wishes?.mine() ?? 0, grown: placement.grown, weight: accumulation.weight, scale: this.scaling.used };
+      const counts = !joining?.done || this.pending;
+      const news = { wishes: wishes?.mine() ?? 0, grown: placement.grown, weight: counts ? accumulation.weight : 0, scale: counts ? this.scaling.used : 0 };
       return tellPresence(world, placement, { ...news, treatment: this.#treatment, before: this.#presence }, options);
     };
     let all = await tell();

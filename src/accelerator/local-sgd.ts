@@ -25,6 +25,7 @@ export interface LocalSgdContext {
   /** Wishes of this worker go to the others, and what any worker wishes comes back. */
   readonly wishes: { mine(): number; agreed(all: number): void };
   readonly call: (purpose: string) => CollectiveOptions;
+  readonly onEnd: () => void;
 }
 
 /** What workers must have in common when they meet. */
@@ -147,6 +148,7 @@ export class LocalSGD implements AsyncDisposable {
       home.parameter.changed();
     }
     placement.takeBack(this.#homes.map((home) => home.parameter));
+    this.#context.onEnd();
   }
 
   /** How many steps each optimizer has made with each parameter of each arena; where workers differ, the most. */

@@ -1,6 +1,7 @@
 // What an Accelerator is made with.
 import type { DataloaderConfig } from "./dataloader-config.js";
 import type { GradScaler, GradScalerOptions } from "../optim/index.js";
+import type { DdpOptions } from "./comm-hooks/index.js";
 import type { GradientAccumulationPlugin } from "./accumulation.js";
 import type { SchedulerStepping } from "./scheduler-pace.js";
 import type { ProjectConfiguration } from "./project-config.js";
@@ -25,6 +26,8 @@ export interface AcceleratorOptions extends TrackingOptions {
    * batches of all workers.
    */
   readonly schedulerStepping?: SchedulerStepping;
+  /** How gradients travel between hosts. */
+  readonly ddp?: DdpOptions;
   /** Only "no" so far. */
   readonly mixedPrecision?: "no" | "fp16" | "bf16";
   /** Train on the CPU also where there are GPUs; there is nothing else so far. */

@@ -1,9 +1,10 @@
 // Adds the gradients of all workers up: each its own part of the arenas, then over the hosts.
-import type { CollectiveOptions, ProcessGroup, World } from "../distributed/index.js";
+import type { CollectiveOptions, World } from "../distributed/index.js";
 import { kernelsOf, mergedRanges, type RowedSegment } from "../optim/index.js";
 import { Engine } from "../runtime/index.js";
-import type { ArenaSegment, ParameterArena } from "../tensor/index.js";
+import type { ParameterArena } from "../tensor/index.js";
 import type { Presence } from "./collected.js";
+import type { HostSums } from "./comm-hooks/index.js";
 import type { Placement } from "./placement.js";
 import { rowed } from "./publish.js";
 import type { Treatment } from "./treatment.js";
@@ -14,31 +15,13 @@ export interface Collected extends Presence {
   readonly factor: number;
 }
 
-/** Neighbours in an arena that the hosts add up at once. */
-export interface HostPart {
-  readonly arena: ParameterArena;
-  readonly segments: readonly ArenaSegment[];
-  /** In elements of the arena. */
-  readonly offset: number;
-  /** This host's part of the mean, to be replaced by the sum over the hosts. */
-  readonly data: Float32Array;
-}
-/** Adds up over the hosts, in place, the same bits on each; called on one worker per host, in the same order. A communication hook takes the place of the plain sum. */
-export type HostSum = (part: HostPart, cross: ProcessGroup, options: CollectiveOptions) => Promise<void>;
-
-const plainSum: HostSum = ({ data }, cross, options) => cross.allReduce({ dtype: "float32", data }, "sum", options);
-
 export class Reduction {
   readonly #world: World;
   readonly #placement: Placement;
   readonly #treatment: Treatment;
-  readonly #overHosts: HostSum;
+  readonly #overHosts: HostSums;
 
-  constructor(
-    world: World,
-    placement: Placement,
-    { treatment, overHosts = plainSum }: { readonly treatment: Treatment; readonly overHosts?: HostSum | undefined },
-  ) {
+  constructor(world: World, placement: Placement, { treatment, overHosts }: { readonly treatment: Treatment; readonly overHosts: HostSums }) {
     this.#world = world;
     this.#placement = placement;
     this.#treatment = treatment;
@@ -54,7 +37,7 @@ export class Reduction {
 
   /** A collective over several hosts. Adds up what is not yet: this worker's part into the reduced arenas, and over the hosts. */
   async reduce(collected: Collected, options: CollectiveOptions): Promise<void> {
-    const { local, cross, hosts } = this.#world;
+    const { local, hosts } = this.#world;
     const { arenas } = this.#placement;
     const missing = new Map(arenas.map(({ arena }) => [arena, this.#missing(arena, collected)]));
     if ([...missing.values()].every((list) => list.length === 0)) return;
@@ -64,7 +47,8 @@ export class Reduction {
     }
     if (hosts > 1) {
       await local.barrier(options);
-      if (cross) for (const part of this.#parts(missing)) await this.#overHosts(part, cross, options);
+      const parts = arenas.map(({ arena, reduced }, i) => ({ arena: i, data: reduced, segments: missing.get(arena)!.map(({ segment }) => segment) }));
+      await this.#overHosts.reduce(parts, options);
       await local.barrier(options);
     }
     for (const list of missing.values()) for (const { segment } of list) this.#treatment.reduced.add(segment);
@@ -73,16 +57,5 @@ export class Reduction {
   #missing(arena: ParameterArena, { any, contributors }: Presence): RowedSegment[] {
     const own = arena.segments.filter((s) => any.get(arena)![s.index] === true && !this.#treatment.reduced.has(s));
     return own.map((s) => ({ ...rowed(s), contributors: contributors.get(arena)![s.index]! }));
-  }
-  *#parts(missing: ReadonlyMap<ParameterArena, readonly RowedSegment[]>): Generator<HostPart> {
-    for (const { arena, reduced } of this.#placement.arenas) {
-      const own = missing.get(arena)!.map(({ segment }) => segment);
-      const ranges = mergedRanges(own.map(rowed));
-      for (let i = 0; i < ranges.length; i += 4) {
-        const [offset, length] = [ranges[i]!, ranges[i + 1]!];
-        const segments = own.filter((s) => s.offset >= offset && s.offset < offset + length);
-        yield { arena, segments, offset, data: reduced.subarray(offset, offset + length) };
-      }
-    }
   }
 }

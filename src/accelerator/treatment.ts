@@ -18,6 +18,9 @@ class Notes<T> {
   delete(segment: ArenaSegment): void {
     this.#notes.delete(segment);
   }
+  clear(): void {
+    this.#notes.clear();
+  }
 }
 
 /** Of each gradient by itself: what happens to one model leaves others as they were. The same on every worker. */
@@ -51,6 +54,10 @@ export class Treatment {
   }
   use(segment: ArenaSegment): void {
     this.#used.set(segment, true);
+  }
+
+  clear(): void {
+    for (const known of [this.reduced, this.#clips, this.#finite, this.#used, this.#seen]) known.clear();
   }
 
   /** By segment: how many backward passes had written it when it was last told. */

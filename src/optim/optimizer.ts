@@ -10,7 +10,16 @@ import { kernelsOf, type OptimizerKernels } from "./kernels.js";
 import { ownPace, type Pace } from "./pace.js";
 import { byArena, mergedRanges, type RowedSegment } from "./ranges.js";
 import { UpdateRows } from "./update-rows.js";
-import { applyGroup, checkSaved, type OptimizerState, type ParameterState, savedGroup } from "./state.js";
+import {
+  applyGroup,
+  checkSaved,
+  type OptimizerProgress,
+  type OptimizerState,
+  type ParameterState,
+  type SavedGroup,
+  savedGroup,
+  type StepSettings,
+} from "./state.js";
 
 /** What a hook says about the step that is about to be made. */
 export interface StepDecision {
@@ -134,10 +143,31 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
     this.#inFlight++;
     try {
       const parameters = this.paramGroups.flatMap((group) => group.params);
-      this.#skipped = !(await exchange.step(parameters, (gradients) => this.#submit(gradients, gradScale)));
+      const settings = (): StepSettings => ({ gradScale, groups: this.paramGroups.map(savedGroup) });
+      this.#skipped = !(await exchange.step(parameters, (gradients) => this.#submit(gradients, gradScale), settings));
     } finally {
       this.#inFlight--;
     }
+  }
+
+  /** @internal Makes a step that other workers make, although this one has nothing to add: with their hyperparameters, without hooks. */
+  stepAlong({ gradScale, groups }: StepSettings): Promise<void> {
+    this.#groups.refresh();
+    this.#takeGroups(groups);
+    return this.#exchanged(this.#exchange()!, gradScale);
+  }
+  /** @internal */
+  progress(): OptimizerProgress {
+    return { param_groups: this.paramGroups.map(savedGroup), step_count: this.stepCount, schedulers: this.#followers.states() };
+  }
+  /** @internal Takes over how far another worker is. */
+  loadProgress({ param_groups, step_count, schedulers }: OptimizerProgress): void {
+    this.stepCount = step_count;
+    this.#followers.load(schedulers);
+    this.#takeGroups(param_groups);
+  }
+  #takeGroups(groups: readonly SavedGroup[]): void {
+    for (const [i, group] of this.paramGroups.entries()) Object.assign(group, applyGroup(group, groups[i]!));
   }
 
   #submit(gradients: CollectedGradients, gradScale: number): Promise<void> {
@@ -290,7 +320,7 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
       const arrays = this.stateNames.map((key, i) => [key, take(this.#view(segment, i))] as const);
       state[name] = { step, ...Object.fromEntries(arrays) };
     }
-    return { state, param_groups: this.paramGroups.map(savedGroup), step_count: this.stepCount, schedulers: this.#followers.states() };
+    return { state, ...this.progress() };
   }
 
   /**
@@ -321,7 +351,7 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
     if (writes) this.#clearOthers(saved, named);
   }
   #restore(saved: OptimizerState, named: ReadonlyMap<string, Parameter>): void {
-    for (const [i, group] of this.paramGroups.entries()) Object.assign(group, applyGroup(group, saved.param_groups[i]!));
+    this.#takeGroups(saved.param_groups);
     ParameterArena.adopt(Object.keys(saved.state).map((name) => named.get(name)!));
     this.#steps.clear();
     for (const [name, { step }] of Object.entries(saved.state)) {

@@ -28,6 +28,15 @@ export interface OptimizerState {
   readonly schedulers: readonly SchedulerState[];
 }
 
+/** What makes a step on one worker the same as on another. */
+export interface StepSettings {
+  /** What hooks multiply the gradients by. */
+  readonly gradScale: number;
+  readonly groups: readonly SavedGroup[];
+}
+/** How far an optimizer and its schedulers are, without state. */
+export type OptimizerProgress = Pick<OptimizerState, "param_groups" | "step_count" | "schedulers">;
+
 const snake = (key: string): string => key.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
 
 export function savedGroup<H extends Hyperparameters>(group: GroupState<H>): SavedGroup {

@@ -85,6 +85,12 @@ export class Executor {
     return program;
   }
 
+  /** Gives the memory of all compiled programs back; what is run again is compiled again. */
+  clear(): Promise<void> {
+    return this.exclusive(async () => {
+      for (const key of [...this.#programs.keys()]) await this.#forget(key);
+    });
+  }
   async #forget(key: string): Promise<void> {
     const programs = this.#programs.get(key) ?? [];
     this.#programs.delete(key);

@@ -57,8 +57,9 @@ export interface GradientExchange {
    * overflowed, nothing weighs anything.
    * parameters: all that the update may change.
    * update: submits the kernels; resolves when they are done.
+   * settings: what another worker needs to make the same step; asked for only where one does.
    */
-  step(parameters: readonly Parameter[], update: (gradients: CollectedGradients) => Promise<void>): Promise<boolean>;
+  step(parameters: readonly Parameter[], update: (gradients: CollectedGradients) => Promise<void>, settings: () => unknown): Promise<boolean>;
   /** The norm's parts over these parameters, over all workers. */
   norm(parameters: readonly Parameter[], kind: number, exponent: number): Promise<GradientNorm>;
   /** Multiplies gradients on their way into the update; by the same factor on every worker, after `norm`. */

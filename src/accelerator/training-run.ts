@@ -1,0 +1,77 @@
+// What `prepare` has made, once per run: the places of parameters and the exchange of gradients, and what other ways to train need of them.
+import type { World } from "../distributed/index.js";
+import type { GradScaler } from "../optim/index.js";
+import type { Accumulation } from "./accumulation.js";
+import { type DdpOptions, HostSums } from "./comm-hooks/index.js";
+import { type ExchangeOptions, WorkerExchange } from "./gradient-exchange.js";
+import type { Joining } from "./joining.js";
+import { LossScaling } from "./loss-scaling.js";
+import { Placement } from "./placement.js";
+import type { Stopping } from "./stopping.js";
+import type { PerformanceWatch } from "./tracking-performance.js";
+
+export interface TrainingRunOptions {
+  readonly world: World;
+  /** Job ranks of this host, by local rank. */
+  readonly localRanks: readonly number[];
+  readonly shareParameters: boolean;
+  readonly accumulation: Accumulation;
+  readonly scaler: GradScaler | undefined;
+  readonly ddp: DdpOptions | undefined;
+  readonly joining: Joining;
+  readonly stopping: Stopping;
+  readonly performance: PerformanceWatch | undefined;
+  /** A step was made, or skipped; gives how many were made so far. */
+  readonly onStep: (made: boolean) => number;
+  readonly onWarning: (message: string) => void;
+}
+
+export class TrainingRun {
+  readonly world: World;
+  readonly placement: Placement;
+  readonly exchange: WorkerExchange;
+  readonly #options: TrainingRunOptions;
+
+  constructor(options: TrainingRunOptions) {
+    const { world, localRanks, shareParameters, accumulation, scaler, ddp, joining, stopping, performance, onStep, onWarning } = options;
+    this.#options = options;
+    this.world = world;
+    const placement = new Placement({ world, localRanks, sharesParameters: shareParameters });
+    const seen = performance?.timed(world) ?? world;
+    this.placement = placement;
+    this.exchange = new WorkerExchange({
+      world: seen,
+      placement,
+      accumulation,
+      scaling: new LossScaling(scaler),
+      overHosts: new HostSums(seen.cross, ddp),
+      joining,
+      wishes: stopping,
+      onStep: async ({ made }) => {
+        const step = onStep(made);
+        const arenaBytes = () => placement.arenas.reduce((sum, { arena }) => sum + arena.values.byteLength + arena.grads.byteLength, 0);
+        await performance?.stepped({ step, group: world.group, arenaBytes });
+      },
+      onWarning,
+    });
+    placement.connect(this.exchange);
+  }
+
+  /** Another exchange with the same windows and loss scale, for parameters that lie elsewhere. */
+  exchangeOf({ world, placement }: Pick<ExchangeOptions, "world" | "placement">): WorkerExchange {
+    const { accumulation, onStep } = this.#options;
+    return new WorkerExchange({ world, placement, accumulation, scaling: this.exchange.scaling, onStep: async ({ made }) => void onStep(made) });
+  }
+  /** Inside an accumulation window. */
+  get holds(): boolean {
+    return this.#options.accumulation.holds;
+  }
+  get stopping(): Stopping {
+    return this.#options.stopping;
+  }
+  /** Knows nothing of any parameter any more. */
+  release(): void {
+    this.placement.clear();
+    this.exchange.release();
+  }
+}
