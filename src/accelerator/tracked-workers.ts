@@ -1,4 +1,5 @@
 // Workers whose run is tracked: what an Accelerator offers for it.
+import type { Performance } from "../tracking/rank-reports.js";
 import type { FinishOptions, Tracker } from "../tracking/tracker.js";
 import type { InitOptions, TrackerLogOptions } from "../tracking/trackers.js";
 import type { ConfigValues, LogValues } from "../tracking/values.js";
@@ -21,6 +22,10 @@ export abstract class TrackedWorkers extends Workers {
   /** Trackers that run in this process. */
   get trackers(): readonly Tracker[] {
     return this.tracking.trackers.running;
+  }
+  /** How fast the training is: what was logged last under `perf/...`. The same on every worker. */
+  get performance(): Performance | undefined {
+    return this.tracking.performance?.last;
   }
   /**
    * Starts the trackers of `logWith` for a run of this project, and gives them its settings. From then on the training's speed is logged, too: `perf/...`.

@@ -21,7 +21,7 @@ export interface FinishOptions {
 }
 
 /**
- * Takes the values of a training and keeps or sends them. It is called on the main process only, one call after the other.
+ * Takes the values of a training and keeps or sends them. Its methods are called one after the other.
  *
  * A method that throws switches this tracker off; the training and the other trackers go on.
  *
@@ -40,6 +40,8 @@ export interface Tracker {
   readonly name: string;
   /** Whether it cannot do without `loggingDir`. */
   readonly requiresLoggingDirectory: boolean;
+  /** false: it runs in every process, not in the main one only. */
+  readonly mainProcessOnly?: boolean;
   /** Under which its server knows the run: a checkpoint keeps it, and a run that goes on is the same one there. */
   readonly runId?: string | undefined;
   /** What `getTracker(name, { unwrap: true })` gives: the object of a library that this tracker stands before. */

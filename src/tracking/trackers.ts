@@ -9,7 +9,7 @@ export interface TrackersOptions {
   readonly logWith: LogWith | readonly LogWith[];
   /** Where trackers of files write. */
   readonly loggingDir?: string | undefined;
-  /** False on all processes but the main one: every call is checked there and then does nothing. */
+  /** False on all processes but the main one: calls are checked there, and reach only trackers that run in every process. */
   readonly enabled?: boolean;
   /** Deadline of every call of a tracker, in milliseconds; 60000. */
   readonly timeoutMs?: number;
@@ -91,7 +91,7 @@ export class Trackers implements AsyncDisposable {
   get names(): readonly string[] {
     return this.#names;
   }
-  /** Trackers that run in this process: none but on the main one. */
+  /** Trackers that run in this process: on others than the main one only those that ask for it. */
   get running(): readonly Tracker[] {
     return [...(this.#active?.values() ?? [])].flatMap((guarded) => (guarded.on ? [guarded.tracker] : []));
   }
@@ -121,7 +121,7 @@ export class Trackers implements AsyncDisposable {
     if (typeof project !== "string" || project === "") throw new ArgumentError("the project has no name", { hint: 'write initTrackers("mrpc")' });
     flatConfig(config);
     this.#starting = true;
-    const context: TrackerContext = { project, loggingDir: this.#loggingDir, warn: (message) => this.#warn(message) };
+    const context: TrackerContext = { project, loggingDir: this.#loggingDir, warn: (message) => (this.enabled ? this.#warn(message) : undefined) };
     let made: readonly Tracker[];
     try {
       made = await this.#workshop.make(this.#logWith, context, initKwargs, this.#runs);
@@ -131,7 +131,8 @@ export class Trackers implements AsyncDisposable {
     }
     this.#names = made.map(({ name }) => name);
     const guard = { timeoutMs: this.#timeoutMs, report: this.#report };
-    this.#active = new Map(this.enabled ? made.map((tracker) => [tracker.name, new GuardedTracker(tracker, guard)]) : []);
+    const here = made.filter((tracker) => this.enabled || tracker.mainProcessOnly === false);
+    this.#active = new Map(here.map((tracker) => [tracker.name, new GuardedTracker(tracker, guard)]));
     await this.#each(async (guarded) => {
       await guarded.start();
       await guarded.storeInitConfiguration(config);

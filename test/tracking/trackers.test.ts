@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { JsonlTracker, type LogOptions, type LogValues, type Tracker, Trackers } from "../../src/tracking/index.js";
+import { type InitKwargs, JsonlTracker, type LogOptions, type LogValues, type Tracker, Trackers } from "../../src/tracking/index.js";
 import { MlflowServer } from "./mlflow-server.js";
 import { temporary } from "./support.js";
 
@@ -78,6 +78,47 @@ test("a run that goes on counts its steps from the state of a checkpoint", async
   assert.throws(() => after.loadStateDict({ step: 0.5 }), { code: "ERR_ARGUMENT" });
 });
 
+test('"all" means every tracker that has what it needs', async (t) => {
+  await using directory = await temporary();
+  const names = ["WANDB_API_KEY", "WANDB_MODE", "WANDB_DISABLED", "WANDB_BASE_URL", "NETRC", "MLFLOW_TRACKING_URI"] as const;
+  const before = names.map((name) => process.env[name]);
+  t.after(() => {
+    for (const [i, name] of names.entries())
+      if (before[i] === undefined) delete process.env[name];
+      else process.env[name] = before[i];
+  });
+  const given = async (env: Readonly<Partial<Record<(typeof names)[number], string>>>, loggingDir: string | undefined, initKwargs: InitKwargs = {}) => {
+    for (const name of names) delete process.env[name];
+    Object.assign(process.env, { NETRC: "/nowhere", ...env });
+    const trackers = new Trackers({ logWith: ["all", new Recorder()], loggingDir, enabled: false });
+    await trackers.initTrackers("p", {}, { initKwargs });
+    return trackers.names.join();
+  };
+  assert.equal(await given({}, undefined), "recorder");
+  assert.equal(await given({}, directory.path), "recorder,tensorboard,jsonl,csv");
+  assert.equal(await given({ WANDB_API_KEY: "k", MLFLOW_TRACKING_URI: "http://127.0.0.1:9" }, directory.path), "recorder,tensorboard,wandb,mlflow,jsonl,csv");
+  assert.equal(await given({ WANDB_API_KEY: "k", WANDB_MODE: "disabled", MLFLOW_TRACKING_URI: "./runs" }, undefined), "recorder");
+  assert.equal(await given({ WANDB_MODE: "offline" }, undefined), "recorder,wandb");
+  assert.equal(await given({}, undefined, { mlflow: { trackingUri: "http://127.0.0.1:9" } }), "recorder,mlflow");
+  await assert.rejects(given({}, undefined, { jsonl: {} }), { code: "ERR_ARGUMENT", message: /initKwargs names "jsonl"/ });
+});
+
+test("values that count by a clock of their own leave the user's steps alone", async () => {
+  const recorder = new Recorder();
+  const trackers = new Trackers({ logWith: recorder });
+  await trackers.logBeside({ a: 1 }, { step: 5, axis: "clock" });
+  await trackers.initTrackers("p");
+  await trackers.log({ loss: 1 });
+  await trackers.logBeside({ a: 1 }, { step: 500, axis: "clock" });
+  await trackers.log({ loss: 2 });
+  await trackers.endTraining();
+  await trackers.logBeside({ a: 1 }, { step: 600, axis: "clock" });
+  assert.deepEqual(
+    recorder.calls.filter((call) => Array.isArray(call) && call[0] === "log").map((call) => (call as unknown[])[2]),
+    [{ step: 0 }, { step: 500, axis: "clock" }, { step: 1 }],
+  );
+});
+
 test("other processes than the main one write nothing, and check the same", async () => {
   await using directory = await temporary();
   await using trackers = new Trackers({ logWith: ["jsonl", "csv"], loggingDir: join(directory.path, "runs"), enabled: false });
@@ -87,6 +128,15 @@ test("other processes than the main one write nothing, and check the same", asyn
   await assert.rejects(trackers.log({ loss: undefined as unknown as number }), { code: "ERR_ARGUMENT" });
   await trackers.endTraining();
   assert.equal(existsSync(join(directory.path, "runs")), false);
+});
+
+test("a tracker that asks for it runs in every process", async () => {
+  const everywhere = Object.assign(new Recorder("everywhere"), { mainProcessOnly: false });
+  const trackers = new Trackers({ logWith: [everywhere, new Recorder("main")], enabled: false });
+  await trackers.initTrackers("p");
+  await trackers.log({ loss: 1 });
+  assert.deepEqual([everywhere.calls.length, trackers.running.length], [3, 1]);
+  assert.equal(trackers.getTracker("everywhere"), everywhere);
 });
 
 test("a tracker that fails is told of once and switched off, and the others go on", async () => {
