@@ -53,6 +53,7 @@ export {
   type SchedulerStepping,
   StoppedError,
   type Tensors,
+  type TrackingOptions,
 } from "./accelerator/index.js";
 export { CheckpointError, type CheckpointErrorCode } from "./checkpoint/index.js";
 export {
