@@ -86,7 +86,9 @@ async function applyState(saved: SavedRun, state: SavedState, { run, group }: Pl
   for (const [i, loader] of objects.loaders.entries()) {
     const { seed, state: position } = state.loaders[i]!;
     if (seed !== null) loader.seed = seed;
-    loader.loadState(position);
+    // A worker's batches of the epoch are as many as these workers would have made of what was consumed; steps are counted on.
+    const share = sameWorld || run.settings.splitBatches === true ? 1 : saved.manifest.worldSize / group.size;
+    loader.loadState({ ...position, batch: Math.ceil(position.batch * share) });
   }
   run.loaders.training = state.training === null ? undefined : objects.loaders[state.training];
   run.setSteps(state.optimizerSteps);

@@ -1,0 +1,145 @@
+// A job of several workers that is killed and goes on: bit for bit on as many workers, in the same order on others.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { cp, mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { launch } from "../support/launch.js";
+import type { ResumedResult, ResumedSettings } from "./programs/resumed.js";
+
+const program = new URL("./programs/resumed.js", import.meta.url);
+const cli = fileURLToPath(new URL("../../launcher/cli.js", import.meta.url));
+
+describe("a job that is killed", () => {
+  let folder: string;
+  let runs = 0;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "resume-"));
+  });
+  after(() => rm(folder, { recursive: true, force: true }));
+
+  // 44 rows in batches of 2 for each of two workers: 11 micro-batches an epoch, windows of 3, 3, 3 and 2.
+  const common = { batch: 2, rows: 44, epochs: 3, accumulation: 3 };
+  type Given = Partial<ResumedSettings> & { readonly projectDir: string };
+  const complete = (given: Given): ResumedSettings => ({ ...common, out: join(folder, `${++runs}.json`), ...given });
+  const read = ({ out }: ResumedSettings): ResumedResult => JSON.parse(readFileSync(out, "utf8")) as ResumedResult;
+
+  async function run(workers: number, given: Given): Promise<ResumedResult> {
+    const settings = complete(given);
+    const { code, stderr } = await launch({ script: program, options: ["--num-processes", String(workers)], args: [JSON.stringify(settings)] });
+    assert.equal(code, 0, stderr);
+    return read(settings);
+  }
+  /** Runs to `hangAt` and kills launcher and workers there. */
+  async function killed(workers: number, given: Given): Promise<ResumedResult> {
+    const settings = complete(given);
+    const child = spawn(process.execPath, [cli, "launch", "--num-processes", String(workers), fileURLToPath(program), JSON.stringify(settings)], {
+      detached: true,
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    let stderr = "";
+    child.stderr.on("data", (chunk: Buffer) => {
+      stderr += chunk;
+    });
+    const closed = new Promise((resolve) => child.on("close", resolve));
+    const marks = Array.from({ length: workers }, (_, rank) => `${settings.out}.hangs-${rank}`);
+    const deadline = Date.now() + 60_000;
+    while (!marks.every(existsSync)) {
+      assert.ok(child.exitCode === null && Date.now() < deadline, stderr);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    process.kill(-child.pid!, "SIGKILL");
+    await closed;
+    return read(settings);
+  }
+  const project = (name: string): string => join(folder, name);
+
+  const straight = new Map<string, Promise<ResumedResult>>();
+  function never(workers: number, given: Omit<Given, "projectDir"> = {}): Promise<ResumedResult> {
+    const key = JSON.stringify([workers, given]);
+    if (!straight.has(key)) straight.set(key, run(workers, { ...given, projectDir: project(`straight-${straight.size}`) }));
+    return straight.get(key)!;
+  }
+  function assertGoesOn(whole: ResumedResult, first: ResumedResult, second: ResumedResult, at: number): void {
+    assert.deepEqual(first.losses, whole.losses.slice(0, first.losses.length));
+    assert.deepEqual(second.losses, whole.losses.slice(at), "losses");
+    assert.deepEqual(second.rows, whole.rows.slice(at), "rows");
+    assert.deepEqual(second.lrs, whole.lrs.slice(at), "learning rates");
+    assert.deepEqual(second.norms, whole.norms.slice(-second.norms.length), "norms");
+    assert.equal(second.parameters, whole.parameters, "parameters");
+    assert.equal(second.optimizer, whole.optimizer, "state of the optimizer");
+    assert.equal(second.steps, whole.steps);
+    assert.equal(second.custom, whole.custom);
+  }
+
+  it("goes on in the middle of an epoch and of a window, bit for bit, with dropout, clipping, schedule and trackers", async () => {
+    const whole = await never(2);
+    const projectDir = project("window");
+    // Behind the 16th micro-batch: 5 of the second epoch, 2 of a window of 3.
+    const first = await killed(2, { projectDir, saveAt: [9, 16], hangAt: 18 });
+    const second = await run(2, { projectDir, resume: true, saveAt: [20] });
+    assertGoesOn(whole, first, second, 16);
+    const { directory, ...point } = second.point!;
+    assert.deepEqual(point, { epoch: 1, stepInEpoch: 5, step: 16 });
+    assert.equal(directory, join(projectDir, "checkpoints", "checkpoint_1"));
+    assert.ok(existsSync(join(directory, "gradients_1.safetensors")), "each worker's gradients were kept");
+    assert.deepEqual((await readdir(join(projectDir, "checkpoints"))).sort(), ["checkpoint_0", "checkpoint_1", "checkpoint_2"]);
+    assert.equal(second.next, 3);
+    const steps = readFileSync(join(projectDir, "resumed", "metrics.jsonl"), "utf8")
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { _step: number; loss?: number })
+      .filter((line) => line.loss !== undefined)
+      .map((line) => line._step);
+    assert.deepEqual(steps, [...Array(18).keys(), ...Array.from({ length: 17 }, (_, i) => i + 16)], "the trackers count on from the checkpoint");
+  });
+
+  it("goes on bit for bit when it was saved beside the program, between two windows, with parameters of its own and a gradient scaler", async () => {
+    const given = { shareParameters: false, scaler: true, accumulation: 2 };
+    const whole = await never(2, given);
+    const projectDir = project("beside");
+    const first = await killed(2, { ...given, projectDir, asyncSave: true, saveAt: [3, 4, 9], hangAt: 10 });
+    const second = await run(2, { ...given, projectDir, resume: true, asyncSave: true, saveAt: [12] });
+    assertGoesOn(whole, first, second, 9);
+    assert.equal(second.next, 4);
+  });
+
+  it("goes on on other numbers of workers in the same order of examples, each once, and counts on", async () => {
+    // Saved in the middle of an epoch and of a window. 12 rows are whole rounds on one, two and three workers.
+    const given = { accumulation: 4, rows: 48, epochs: 2 };
+    const order = ({ rows }: ResumedResult): number[] => rows.flat();
+    const check = async (from: number, others: readonly number[]): Promise<void> => {
+      const whole = await never(from, given);
+      const projectDir = project(`from-${from}`);
+      const first = await run(from, { ...given, projectDir, saveAt: [6], endAt: 6 });
+      for (const to of others) {
+        const copies = await Promise.all(
+          ["once", "again"].slice(0, to === 3 ? 2 : 1).map(async (name) => {
+            const copy = join(projectDir, `${to}-${name}`);
+            await cp(join(projectDir, "checkpoints"), join(copy, "checkpoints"), { recursive: true });
+            return run(to, { ...given, projectDir: copy, resume: true });
+          }),
+        );
+        const second = copies[0]!;
+        const what = `${from} to ${to}`;
+        const seen = [...order(first), ...order(second)];
+        assert.equal(seen.length, 2 * 48, what);
+        for (let i = 0; i < seen.length; i += 12)
+          assert.deepEqual(new Set(seen.slice(i, i + 12)), new Set(order(whole).slice(i, i + 12)), `${what}: rows ${i} on`);
+        const { epoch, stepInEpoch, step } = second.point!;
+        assert.deepEqual([epoch, stepInEpoch * to, step], [0, 6 * from, 6], what);
+        assert.equal(second.custom, 6 + second.rows.length);
+        assert.equal(second.next, 1);
+        // Windows go on: the third and fourth body of the first one were still to come.
+        assert.equal(second.norms.length, Math.ceil((2 + (48 - 12 * from) / (2 * to)) / 4) + 24 / to / 4, what);
+        for (const { losses, parameters } of copies.slice(1))
+          assert.deepEqual([losses, parameters], [second.losses, second.parameters], "random numbers follow a rule");
+      }
+    };
+    await check(2, [1, 3]);
+    await check(1, [2]);
+  });
+});
