@@ -46,7 +46,8 @@ export class Accelerator extends TrainingModes implements AsyncDisposable {
   readonly #accumulation: Accumulation;
   readonly #scaler: GradScaler | undefined;
   readonly #pace: Pace;
-  readonly #dataloader: CompleteDataloaderConfig;
+  /** How prepared loaders deal their rows, defaults filled in. */
+  readonly dataloaderConfig: CompleteDataloaderConfig;
   readonly #stopping = new Stopping();
   readonly #options: AcceleratorOptions;
   #context: Promise<PrepareContext> | undefined;
@@ -69,7 +70,7 @@ export class Accelerator extends TrainingModes implements AsyncDisposable {
       splitBatches: options.dataloaderConfig?.splitBatches ?? false,
     });
     this.calls.debug = options.debug ?? false;
-    this.#dataloader = completeDataloaderConfig(options.dataloaderConfig);
+    this.dataloaderConfig = completeDataloaderConfig(options.dataloaderConfig);
     this.progress = createProgress({ enabled: this.isMainProcess, numProcesses: this.numProcesses });
     if (seed !== undefined) setSeed(seed);
     const generator = defaultGenerator();
@@ -234,7 +235,7 @@ export class Accelerator extends TrainingModes implements AsyncDisposable {
   protected get runParts(): RunParts {
     const { exchange, placement } = this.run ?? {};
     const { gradientAccumulationSteps, numProcesses, localProcessIndex } = this;
-    const { splitBatches, dispatchBatches, evenBatches, ignoreDuplicates } = this.#dataloader;
+    const { splitBatches, dispatchBatches, evenBatches, ignoreDuplicates } = this.dataloaderConfig;
     const writesStates = numProcesses === 1 || localProcessIndex === 0;
     return {
       settings: { gradientAccumulationSteps, splitBatches, dispatchBatches, evenBatches, ignoreDuplicates },
@@ -255,7 +256,7 @@ export class Accelerator extends TrainingModes implements AsyncDisposable {
     return this.#context;
   }
   async #connect(): Promise<PrepareContext> {
-    const dataloader = this.#dataloader;
+    const dataloader = this.dataloaderConfig;
     const { shareParameters = true, ddp } = this.#options;
     const world = await this.state.world();
     const { performance } = this.tracking;
