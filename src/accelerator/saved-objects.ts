@@ -81,7 +81,8 @@ export class RegisteredObjects {
         done.push([x, before]);
         await x.loadStateDict(states[i] as never);
       } catch (error) {
-        for (const [object, state] of done.reverse()) await Promise.resolve(object.loadStateDict(state as never)).catch(() => {});
+        // The error that is told is the first one.
+        for (const [object, state] of done.reverse()) await (async () => object.loadStateDict(state as never))().catch(() => {});
         throw problem(`loadStateDict of registered object ${i} (${x.constructor?.name ?? "object"})`, error);
       }
     }
