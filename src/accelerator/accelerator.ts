@@ -295,6 +295,7 @@ export class Accelerator extends TrainingModes implements AsyncDisposable {
     this.run?.release();
     this.run = undefined;
     this.#context = undefined;
+    this.objects.clear();
   }
   #stepped(made: boolean): number {
     if (made) this.state.progress(++this.#steps);

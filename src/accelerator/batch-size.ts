@@ -1,8 +1,6 @@
 // The largest batch that fits into memory: the sizes that are tried, and what is learnt from each.
-import { setImmediate as turn } from "node:timers/promises";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { AccelerateError, ArgumentError } from "../errors.js";
+import { returnMemory } from "./free-memory.js";
 
 export interface BatchSizeOptions {
   /** The first size that is tried, and the largest; default 128. */
@@ -87,17 +85,6 @@ export class SizeSearch {
   }
 }
 
-/** Gives memory back that only collected objects hold: arenas, sessions. */
-async function collectGarbage(): Promise<void> {
-  setFlagsFromString("--expose-gc");
-  const collect = runInNewContext("gc") as () => void;
-  // What finalizers of the first round let go of, the second one takes.
-  for (let round = 0; round < 2; round++) {
-    collect();
-    await turn();
-  }
-}
-
 /** Runs the body with smaller and larger sizes, as the search says; each try on all workers. */
 export async function searchBatchSize<V>(
   body: (batchSize: number, fits: Fits) => V | Promise<V>,
@@ -135,6 +122,6 @@ export async function searchBatchSize<V>(
       await trial.reset(reason !== undefined);
       if (search.size === 0) throw new AccelerateError("ERR_NO_BATCH_SIZE", "No executable batch size found, reached zero.", { cause: error });
     }
-    await collectGarbage();
+    await returnMemory();
   }
 }
