@@ -271,7 +271,7 @@ export class Accelerator extends TrainingModes implements AsyncDisposable {
       stopping: this.#stopping,
       performance,
       onStep: (made) => this.#stepped(made),
-      onWarning: (message) => this.#warnOnce(message),
+      onWarning: (message) => this.isMainProcess && this.#warnOnce(message),
     });
     const { placement } = this.run;
     const { gradientAccumulationSteps } = this;

@@ -44,10 +44,8 @@ export interface ExchangeOptions {
   readonly onWarning?: (message: string) => void;
 }
 
-/** `written`: there was a backward since the last time, somewhere. */
 interface Found extends Pick<News, "weight" | "scale"> {
   readonly presence: Presence;
-  readonly written: boolean;
 }
 
 /**
@@ -66,9 +64,6 @@ export class WorkerExchange implements GradientExchange {
   readonly #reduction: Reduction | undefined;
   #closed = false;
   #presence: Presence | undefined;
-  #collected: Collected | undefined;
-  /** Of one worker alone: how many gradients had been written when they were last looked at. */
-  #writes = 0;
 
   constructor(options: ExchangeOptions) {
     const { world, placement, overHosts = new HostSums(world.cross), scaling = new LossScaling() } = options;
@@ -91,7 +86,10 @@ export class WorkerExchange implements GradientExchange {
   loads(segment: ArenaSegment): boolean {
     if (this.own) return segment.hasGrad && (this.scaling.used || 1) !== 1;
     if (this.distributed) return true;
-    return segment.hasGrad && (this.#options.accumulation.weight * (this.scaling.used || 1) !== 1 || this.#treatment.factor(segment) !== 1);
+    return (
+      segment.hasGrad &&
+      ((this.#treatment.mean(segment) ?? 1 / (this.#options.accumulation.weight * (this.scaling.used || 1))) !== 1 || this.#treatment.factor(segment) !== 1)
+    );
   }
   /** Gradients of this worker that wait for a step: of an open window, for a checkpoint. */
   get waiting(): ArenaSegment[] {
@@ -109,13 +107,13 @@ export class WorkerExchange implements GradientExchange {
     const operation = (): ExchangeOperation => ({ op: "step", parameters: this.#places(parameters), settings: settings() });
     return this.#together(operation, async () => {
       const collected = await this.#collect(options);
-      const made = collected.factor > 0 && (await this.#finite(parameters, collected, options));
+      const view = this.#view(parameters, collected);
+      view.requirePlaced();
+      const made = collected.factor > 0 && (await this.#finite(view, collected, options));
       if (made) {
-        // An update takes all gradients of an arena from one place: what is left is reduced too where some are.
-        const { arenas } = placement;
-        if (world.hosts > 1 || arenas.some(({ arena }) => this.#reduction?.has(arena, collected))) await this.#reduction?.reduce(collected, options);
-        await update(this.#view(collected));
-        if (this.distributed) await publish(world, placement, this.#view(collected), { ...options, purpose: "new parameters of optimizer.step" });
+        await view.reduceIfNeeded(options);
+        await update(view);
+        if (this.distributed) await publish(world, placement, view, { ...options, purpose: "new parameters of optimizer.step" });
       } else if (collected.factor === 0) this.#options.onWarning?.("a step was skipped: the weights of all its micro-batches, on all workers, are 0");
       for (const s of segmentsOf(parameters)) this.#treatment.use(s);
       await onStep?.({ made });
@@ -129,7 +127,7 @@ export class WorkerExchange implements GradientExchange {
     return this.#together(operation, async () => {
       // Collecting gives new parameters their place.
       const collected = await this.#collect(options);
-      return this.#norm(segmentsOf(parameters), collected, { kind, exponent }, options);
+      return this.#norm(this.#view(parameters, collected), { kind, exponent }, options);
     });
   }
 
@@ -146,13 +144,13 @@ export class WorkerExchange implements GradientExchange {
     const operation = (): ExchangeOperation => ({ op: "clamp", parameters: this.#places(parameters), limit });
     await this.#together(operation, async () => {
       const collected = await this.#collect(options);
-      const segments = segmentsOf(parameters);
+      const view = this.#view(parameters, collected);
       // A limited infinity would not be seen any more.
-      if (this.scaling.enabled) await this.#norm(segments, collected, looking, options);
-      await this.#reduction?.reduce(collected, options);
+      if (this.scaling.enabled) await this.#norm(view, looking, options);
+      await view.reduce(options);
       // Others may still be reading what is written here.
       if (this.distributed) await this.#options.world.local.barrier(options);
-      await this.#view(collected).clamp(segments, limit);
+      await view.clamp(limit);
     });
   }
 
@@ -163,9 +161,10 @@ export class WorkerExchange implements GradientExchange {
     const operation = (): ExchangeOperation => ({ op: "read", parameters: this.#places([parameter]) });
     return this.#together(operation, async () => {
       const collected = await this.#collect(options);
-      await this.#reduction?.reduce(collected, options);
+      const view = this.#view([parameter], collected);
+      await view.reduce(options);
       if (this.distributed) await this.#options.world.local.barrier(options);
-      return this.#view(collected).copy(segment);
+      return view.copy(segment);
     });
   }
 
@@ -189,7 +188,6 @@ export class WorkerExchange implements GradientExchange {
   release(): void {
     this.#treatment.clear();
     this.#presence = undefined;
-    this.#collected = undefined;
   }
 
   /** What all workers do at once. Inside joinUnevenInputs those that are done hear of it first. */
@@ -207,30 +205,23 @@ export class WorkerExchange implements GradientExchange {
     if (this.#closed && this.distributed) throw closedError(purpose);
     return this.distributed ? { site: callSite(), purpose } : { purpose };
   }
-  #view(collected: Collected): GradientView {
+  #view(parameters: readonly Parameter[], collected: Collected): GradientView {
     const { placement } = this.#options;
-    return new GradientView({ placement, treatment: this.#treatment, reduction: this.#reduction }, collected);
+    return new GradientView({ placement, treatment: this.#treatment, reduction: this.#reduction }, parameters, collected);
   }
   /** The norm over all workers; what was seen on the way is noted. */
-  async #norm(
-    segments: readonly ArenaSegment[],
-    collected: Collected,
-    { kind, exponent }: { readonly kind: number; readonly exponent: number },
-    options: CollectiveOptions,
-  ): Promise<GradientNorm> {
-    await this.#reduction?.reduce(collected, options);
-    const own = await this.#view(collected).norm(segments, kind, exponent);
+  async #norm(view: GradientView, { kind, exponent }: { readonly kind: number; readonly exponent: number }, options: CollectiveOptions): Promise<GradientNorm> {
+    await view.reduce(options);
+    const own = await view.norm(kind, exponent);
     const norm = this.distributed ? await normOfAll(this.#options.world, own, kind, options) : own;
-    if (this.scaling.enabled) this.#treatment.looked(segments, norm.nonFinite === 0);
+    if (this.scaling.enabled) this.#treatment.looked(view.segments, norm.nonFinite === 0);
     return norm;
   }
   /** Whether the gradients of a step have not overflowed; the loss scale follows. Without one nobody looks. */
-  async #finite(parameters: readonly Parameter[], collected: Collected, options: CollectiveOptions): Promise<boolean> {
+  async #finite({ segments }: GradientView, collected: Collected, options: CollectiveOptions): Promise<boolean> {
     if (!this.scaling.enabled) return true;
-    const view = this.#view(collected);
-    const segments = segmentsOf(parameters).filter((s) => view.has(s));
-    const unseen = segments.filter((s) => this.#treatment.finite(s) === undefined);
-    if (unseen.length > 0) await this.#norm(unseen, collected, looking, options);
+    const unseen = segments.filter((s) => this.#treatment.finite(s) === undefined).map((s) => s.parameter);
+    if (unseen.length > 0) await this.#norm(this.#view(unseen, collected), looking, options);
     const overflow = segments.some((s) => this.#treatment.finite(s) === false);
     this.scaling.update({ overflow });
     return !overflow;
@@ -241,15 +232,8 @@ export class WorkerExchange implements GradientExchange {
    * all decide that alike, whatever else one of them has done meanwhile.
    */
   async #collect(options: CollectiveOptions): Promise<Collected> {
-    const { presence, written, weight, scale } = this.distributed ? await this.#tell(options) : await this.#look(options);
-    const stays = this.#collected && !written && this.#present(presence);
-    const factor = stays ? this.#collected!.factor : weight > 0 ? 1 / (weight * (scale || 1)) : 0;
-    this.#collected = { ...presence, factor };
-    return this.#collected;
-  }
-  /** Whether any worker has any gradient. */
-  #present({ any }: Presence): boolean {
-    return this.#options.placement.arenas.some(({ arena }) => any.get(arena)?.includes(true) ?? arena.segments.some((s) => s.hasGrad));
+    const { presence, weight, scale } = this.distributed ? await this.#tell(options) : await this.#look(options);
+    return { ...presence, factor: weight > 0 ? 1 / (weight * (scale || 1)) : 0 };
   }
   async #tell(options: CollectiveOptions): Promise<Found> {
     const { world, placement, accumulation, wishes, joining } = this.#options;
@@ -265,21 +249,15 @@ export class WorkerExchange implements GradientExchange {
     }
     wishes?.agreed(all.news.wishes);
     this.#presence = all.presence;
-    let written = false;
-    for (const [arena, bits] of all.written) if (this.#treatment.settle(arena, bits)) written = true;
-    return { ...all.news, presence: all.presence, written };
+    for (const [arena, bits] of all.written) this.#treatment.settle(arena, bits);
+    return { ...all.news, presence: all.presence };
   }
   /** One worker has nobody to ask. */
   async #look(options: CollectiveOptions): Promise<Found> {
     const { placement, accumulation, wishes } = this.#options;
-    const { grown } = placement;
-    if (grown) await placement.place({ late: true }, options);
+    if (placement.grown) await placement.place({ late: true }, options);
     wishes?.agreed(wishes.mine());
-    let writes = 0;
-    for (const { arena } of placement.arenas) for (const s of arena.segments) writes += s.writes;
-    const written = grown || writes !== this.#writes;
-    this.#writes = writes;
-    return { presence: alone, written, weight: accumulation.weight, scale: this.scaling.used };
+    return { presence: alone, weight: accumulation.weight, scale: this.scaling.used };
   }
 }
 

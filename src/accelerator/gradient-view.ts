@@ -1,4 +1,5 @@
 // The brought together gradients as kernels take them: where they lie, which part is this worker's, what they are still to be multiplied by.
+import type { CollectiveOptions } from "../distributed/index.js";
 import { AccelerateError } from "../errors.js";
 import { kernelsOf, mergedRanges } from "../optim/index.js";
 import { Engine } from "../runtime/index.js";
@@ -18,27 +19,48 @@ export interface ViewParts {
 
 export const segmentsOf = (parameters: readonly Parameter[]): ArenaSegment[] => parameters.map((p) => p.segment()).filter((s) => s !== undefined);
 
+/** Those of some parameters, for one use. */
 export class GradientView implements CollectedGradients {
+  /** The parameters that any worker has a gradient of. */
+  readonly segments: readonly ArenaSegment[];
   readonly #parts: ViewParts;
   readonly #collected: Collected;
-  readonly #reduced: ReadonlySet<ParameterArena>;
+  /** Those that hold reduced gradients of these parameters. */
+  #arenas: ReadonlySet<ParameterArena> | undefined;
 
-  constructor(parts: ViewParts, collected: Collected) {
-    const { placement, reduction } = parts;
+  constructor(parts: ViewParts, parameters: readonly Parameter[], collected: Collected) {
     this.#parts = parts;
     this.#collected = collected;
-    this.#reduced = new Set(reduction ? placement.arenas.flatMap(({ arena }) => (reduction.has(arena, collected) ? [arena] : [])) : []);
+    this.segments = parameters.map((p) => p.segment()).filter((s) => s !== undefined && this.has(s)) as ArenaSegment[];
+    parts.treatment.average(this.segments, collected.factor);
   }
 
+  /** @throws AccelerateError ERR_NOT_PREPARED for gradients that nobody brings together. */
+  requirePlaced(): void {
+    if (this.#parts.reduction) for (const { arena } of this.segments) this.#placed(arena);
+  }
   has(s: ArenaSegment): boolean {
     return this.#collected.any.get(s.arena)?.[s.index] ?? s.hasGrad;
+  }
+  /** A collective over several hosts: adds up what is not yet. */
+  async reduce(options: CollectiveOptions): Promise<void> {
+    await this.#parts.reduction?.reduce(this.segments, this.#collected, options);
+    this.#arenas = undefined;
+  }
+  /** The same, where an update cannot add up on its way. */
+  async reduceIfNeeded(options: CollectiveOptions): Promise<void> {
+    if (this.#parts.reduction?.needed(this.segments, this.#collected)) await this.reduce(options);
+  }
+  get #reduced(): ReadonlySet<ParameterArena> {
+    this.#arenas ??= this.#parts.reduction?.arenasOf(this.segments) ?? new Set();
+    return this.#arenas;
   }
   contributors(s: ArenaSegment): number {
     return this.#parts.reduction && !this.#reduced.has(s.arena) ? (this.#collected.contributors.get(s.arena)?.[s.index] ?? 0) : 1;
   }
   scale(s: ArenaSegment): number {
     const clip = this.#parts.treatment.factor(s);
-    return this.#parts.reduction ? clip : clip * this.#collected.factor;
+    return this.#parts.reduction ? clip : clip * (this.#parts.treatment.mean(s) ?? this.#collected.factor);
   }
   share(arena: ParameterArena): ArenaShare {
     if (!this.#parts.reduction) return { gradients: arena.grads, begin: 0, end: arena.grads.length };
@@ -52,9 +74,9 @@ export class GradientView implements CollectedGradients {
   }
 
   /** The norm's part of this worker's share. The gradients must have been reduced. */
-  async norm(segments: readonly ArenaSegment[], kind: number, exponent: number): Promise<GradientNorm> {
+  async norm(kind: number, exponent: number): Promise<GradientNorm> {
     const parts: GradientNorm[] = [];
-    for (const [scale, arena, own] of this.#scaled(segments)) {
+    for (const [scale, arena, own] of this.#scaled()) {
       const { begin, end } = this.share(arena);
       const ranges = own.flatMap((s) => {
         const from = Math.max(begin, s.offset);
@@ -68,8 +90,8 @@ export class GradientView implements CollectedGradients {
     return combineNorms(parts, kind);
   }
   /** Limits every element of this worker's share. The gradients must have been reduced. */
-  async clamp(segments: readonly ArenaSegment[], limit: number): Promise<void> {
-    for (const [scale, arena, own] of this.#scaled(segments)) {
+  async clamp(limit: number): Promise<void> {
+    for (const [scale, arena, own] of this.#scaled()) {
       const ranges = mergedRanges(own.map(rowed), this.share(arena));
       if (ranges.length > 0 && scale > 0) await kernelsOf(Engine.default()).clamp(this.numbers(arena), ranges, limit / scale);
     }
@@ -80,11 +102,10 @@ export class GradientView implements CollectedGradients {
     return scaledCopy(this.numbers(segment.arena).subarray(segment.offset, segment.offset + segment.length), this.scale(segment));
   }
 
-  /** Segments that have a gradient, by what it is still to be multiplied by, and by arena. */
-  #scaled(segments: readonly ArenaSegment[]): (readonly [scale: number, arena: ParameterArena, own: ArenaSegment[]])[] {
+  /** By what they are still to be multiplied by, and by arena. */
+  #scaled(): (readonly [scale: number, arena: ParameterArena, own: ArenaSegment[]])[] {
     const groups = new Map<ParameterArena, Map<number, ArenaSegment[]>>();
-    for (const s of segments) {
-      if (!this.has(s)) continue;
+    for (const s of this.segments) {
       const scales = groups.get(s.arena) ?? new Map<number, ArenaSegment[]>();
       groups.set(s.arena, scales);
       const scale = this.scale(s);

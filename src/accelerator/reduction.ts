@@ -2,7 +2,7 @@
 import type { CollectiveOptions, World } from "../distributed/index.js";
 import { kernelsOf, mergedRanges, type RowedSegment } from "../optim/index.js";
 import { Engine } from "../runtime/index.js";
-import type { ParameterArena } from "../tensor/index.js";
+import type { ArenaSegment, ParameterArena } from "../tensor/index.js";
 import type { Presence } from "./collected.js";
 import type { HostSums } from "./comm-hooks/index.js";
 import type { Placement } from "./placement.js";
@@ -28,22 +28,30 @@ export class Reduction {
     this.#overHosts = overHosts;
   }
 
-  /** Whether gradients of an arena lie in its reduced one. */
-  has(arena: ParameterArena, { any }: Presence): boolean {
+  /** Arenas whose reduced one holds some of these gradients. An update takes all gradients of an arena from one place. */
+  arenasOf(segments: readonly ArenaSegment[]): ReadonlySet<ParameterArena> {
     const { reduced } = this.#treatment;
-    const has = any.get(arena);
-    return reduced.size > 0 && arena.segments.some((s, i) => has?.[i] === true && reduced.has(s));
+    return new Set(reduced.size === 0 ? [] : segments.filter((s) => reduced.has(s)).map((s) => s.arena));
+  }
+  /** Whether an update must not add these gradients up by itself: some are reduced, or are means of something else. */
+  needed(segments: readonly ArenaSegment[], { factor }: Collected): boolean {
+    return this.#world.hosts > 1 || segments.some((s) => this.#treatment.reduced.has(s) || this.#treatment.mean(s) !== factor);
   }
 
-  /** A collective over several hosts. Adds up what is not yet: this worker's part into the reduced arenas, and over the hosts. */
-  async reduce(collected: Collected, options: CollectiveOptions): Promise<void> {
+  /** A collective over several hosts. Adds up what is not yet of these gradients: this worker's part into the reduced arenas, and over the hosts. */
+  async reduce(segments: readonly ArenaSegment[], collected: Collected, options: CollectiveOptions): Promise<void> {
     const { local, hosts } = this.#world;
     const { arenas } = this.#placement;
-    const missing = new Map(arenas.map(({ arena }) => [arena, this.#missing(arena, collected)]));
+    const missing = new Map<ParameterArena, RowedSegment[]>(arenas.map(({ arena }) => [arena, []]));
+    for (const s of segments) if (!this.#treatment.reduced.has(s)) missing.get(s.arena)?.push(this.#rowed(s, collected));
     if ([...missing.values()].every((list) => list.length === 0)) return;
     for (const { arena, peers, reduced } of arenas) {
-      const ranges = mergedRanges(missing.get(arena)!, collected.shares.get(arena));
-      if (ranges.length > 0) await kernelsOf(Engine.default()).sum(reduced, { arrays: peers, factor: collected.factor }, ranges);
+      const own = missing.get(arena)!;
+      for (const factor of new Set(own.map(({ segment }) => this.#treatment.mean(segment)!))) {
+        const alike = own.filter(({ segment }) => this.#treatment.mean(segment) === factor);
+        const ranges = mergedRanges(alike, collected.shares.get(arena));
+        if (ranges.length > 0) await kernelsOf(Engine.default()).sum(reduced, { arrays: peers, factor }, ranges);
+      }
     }
     if (hosts > 1) {
       await local.barrier(options);
@@ -54,8 +62,7 @@ export class Reduction {
     for (const list of missing.values()) for (const { segment } of list) this.#treatment.reduced.add(segment);
   }
 
-  #missing(arena: ParameterArena, { any, contributors }: Presence): RowedSegment[] {
-    const own = arena.segments.filter((s) => any.get(arena)![s.index] === true && !this.#treatment.reduced.has(s));
-    return own.map((s) => ({ ...rowed(s), contributors: contributors.get(arena)![s.index]! }));
+  #rowed(segment: ArenaSegment, { contributors }: Presence): RowedSegment {
+    return { ...rowed(segment), contributors: contributors.get(segment.arena)![segment.index]! };
   }
 }

@@ -27,10 +27,19 @@ class Notes<T> {
 export class Treatment {
   /** Their mean lies in the reduced arena. */
   readonly reduced = new Set<ArenaSegment>();
+  readonly #means = new Notes<number>();
   readonly #clips = new Notes<number>();
   readonly #finite = new Notes<boolean>();
   readonly #used = new Notes<true>();
   readonly #seen = new Map<ParameterArena, number[]>();
+
+  /** What the sum of a gradient is multiplied by for the mean: it was settled when the gradient was first used. */
+  mean(segment: ArenaSegment): number | undefined {
+    return this.#means.get(segment);
+  }
+  average(segments: Iterable<ArenaSegment>, factor: number): void {
+    for (const s of segments) if (this.mean(s) === undefined) this.#means.set(s, factor);
+  }
 
   /** What clipping multiplies a gradient by. */
   factor(segment: ArenaSegment): number {
@@ -57,27 +66,25 @@ export class Treatment {
   }
 
   clear(): void {
-    for (const known of [this.reduced, this.#clips, this.#finite, this.#used, this.#seen]) known.clear();
+    for (const known of [this.reduced, this.#means, this.#clips, this.#finite, this.#used, this.#seen]) known.clear();
   }
 
   /** By segment: how many backward passes had written it when it was last told. */
   seen(arena: ParameterArena): readonly number[] {
     return this.#seen.get(arena) ?? [];
   }
-  /** All gradients of an arena have been told. `written`: not 0 for those that some worker has written since the last time. Returns whether there were any. */
-  settle(arena: ParameterArena, written: ArrayLike<number>): boolean {
+  /** All gradients of an arena have been told. `written`: not 0 for those that some worker has written since the last time. */
+  settle(arena: ParameterArena, written: ArrayLike<number>): void {
     this.#seen.set(
       arena,
       arena.segments.map((s) => s.writes),
     );
-    let some = false;
     for (const s of arena.segments) {
       if (written[s.index] === 0) continue;
-      some = true;
+      this.#means.delete(s);
       this.#clips.delete(s);
       this.#finite.delete(s);
       this.reduced.delete(s);
     }
-    return some;
   }
 }

@@ -1,0 +1,329 @@
+// Windows of accumulation over workers, asserted by every worker itself against sums in double precision: when gradients are whole, what divides them, weights, noSync, loops inside loops.
+// Ends with "ok" from the main process.
+import assert from "node:assert/strict";
+import { Accelerator, type AcceleratorOptions, DataLoader, SGD, type Tensor, tensor } from "accelerate-ts";
+import { Linear, mseLoss } from "accelerate-ts/nn";
+
+const made = async (options: AcceleratorOptions = {}, rows = 80, batchSize = 16) => {
+  const accelerator = new Accelerator({ seed: 1, ...options });
+  const model = new Linear(1, 1);
+  for (const p of model.parameters()) p.set(Float32Array.of(0));
+  const optimizer = new SGD(model.parameters(), { lr: 0.02 });
+  const data = Array.from({ length: rows }, (_, i) => ((i * 37) % rows) / rows);
+  const loader = new DataLoader(data, { batchSize, collateFn: (x: number[]) => x });
+  await accelerator.prepare(model, optimizer, loader);
+  return { accelerator, model, optimizer, loader };
+};
+type Made = Awaited<ReturnType<typeof made>>;
+
+/** y = 2x + 3. */
+const lossOf = (model: Linear, x: readonly number[]): Tensor => mseLoss(model(tensor(x.map((v) => [v]))), tensor(x.map((v) => [2 * v + 3])));
+interface Line {
+  readonly a: number;
+  readonly b: number;
+}
+const lineOf = (model: Linear): Line => ({ a: model.weight.values()[0]!, b: model.bias!.values()[0]! });
+/** The gradient of the mean square error of a * x + b. */
+const gradient = ({ a, b }: Line, x: readonly number[]): Line => {
+  const errors = x.map((v) => a * v + b - (2 * v + 3));
+  const mean = (f: (e: number, v: number) => number) => (2 * errors.reduce((sum, e, i) => sum + f(e, x[i]!), 0)) / x.length;
+  return { a: mean((e, v) => e * v), b: mean((e) => e) };
+};
+/** Mean of gradients by weight. */
+const meanOf = (parts: readonly (readonly [weight: number, gradient: Line])[]): Line => {
+  const total = parts.reduce((sum, [w]) => sum + w, 0);
+  const mean = (key: keyof Line) => parts.reduce((sum, [w, g]) => sum + w * g[key], 0) / total;
+  return { a: mean("a"), b: mean("b") };
+};
+const sumOf = (parts: readonly Line[]): Line => ({ a: parts.reduce((s, g) => s + g.a, 0), b: parts.reduce((s, g) => s + g.b, 0) });
+const read = async (model: Linear): Promise<Line> => ({ a: (await model.weight.grad!.data())[0]!, b: (await model.bias!.grad!.data())[0]! });
+const near = (actual: Line, expected: Line, where = "", within = 2e-6) => {
+  for (const key of ["a", "b"] as const)
+    assert.ok(
+      Math.abs(actual[key] - expected[key]) <= within * Math.max(1, Math.abs(expected[key])),
+      `${where}: ${key} is ${actual[key]} instead of ${expected[key]}`,
+    );
+};
+const apart = (one: Line, other: Line, where: string) => assert.ok(Math.abs(one.a - other.a) > 1e-4, where);
+
+/** 80 samples, 16 per worker, windows of 2: gradients are whole at every second iteration and the last, and not in between. */
+async function windows({ accelerator, model, optimizer, loader }: Made, each = false): Promise<void> {
+  let own: Line[] = [];
+  let all: Line[] = [];
+  const wholes: boolean[] = [];
+  let count = 0;
+  for await (const x of loader) {
+    const at = lineOf(model);
+    all.push(...(await accelerator.gatherObject([x])).map((rows) => gradient(at, rows)));
+    own.push(gradient(at, x));
+    const last = ++count === loader.length;
+    await accelerator.accumulate(model, async () => {
+      assert.equal(accelerator.syncGradients, count % 2 === 0 || last);
+      await accelerator.backward(lossOf(model, x));
+      assert.equal((await accelerator.clipGradNorm(model.parameters(), 1e9)) > 0, accelerator.syncGradients);
+    });
+    const whole = accelerator.syncGradients;
+    wholes.push(whole);
+    const now = await read(model);
+    const mean = meanOf(all.map((g) => [1, g]));
+    near(now, whole || each ? mean : sumOf(own), `iteration ${count}`);
+    if (accelerator.numProcesses > 1 && !whole && !each) apart(now, mean, `iteration ${count} is this worker's own`);
+    // Behind the body, too: nothing is done within a window.
+    await optimizer.step();
+    optimizer.zeroGrad();
+    near(lineOf(model), whole ? { a: at.a - 0.02 * mean.a, b: at.b - 0.02 * mean.b } : at, `parameters at ${count}`);
+    if (whole) [own, all] = [[], []];
+  }
+  assert.equal(wholes.at(-1), true);
+}
+
+/** Gradients of a rank and call, small integers: x itself. */
+const ones = async (options: AcceleratorOptions = {}) => {
+  const accelerator = new Accelerator({ seed: 1, ...options });
+  const model = new Linear(1, 1, { bias: false });
+  model.weight.set(Float32Array.of(0));
+  const optimizer = new SGD(model.parameters(), { lr: 1 });
+  await accelerator.prepare(model, optimizer);
+  const loss = (x: number) => model(tensor([[x]])).sum();
+  const value = () => model.weight.values()[0]!;
+  const grad = async () => (await model.weight.grad!.data())[0]!;
+  const finish = async () => {
+    await optimizer.step();
+    optimizer.zeroGrad();
+    const moved = 0 - value();
+    await accelerator.waitForEveryone();
+    if (accelerator.isLocalMainProcess) model.weight.set(Float32Array.of(0));
+    await accelerator.waitForEveryone();
+    return moved;
+  };
+  return { accelerator, model, optimizer, loss, value, grad, finish };
+};
+
+{
+  await using accelerator = (await made()).accelerator;
+  assert.ok(accelerator.syncGradients);
+}
+for (const [each, options] of [
+  [false, { gradientAccumulationSteps: 2 }],
+  [true, { gradientAccumulationPlugin: { numSteps: 2, syncEachBatch: true } }],
+] as const) {
+  const run = await made(options);
+  await using _ = run.accelerator;
+  for (let epoch = 0; epoch < 2; epoch++) await windows(run, each);
+}
+
+// noSync: whole on the iteration without it only.
+{
+  const { accelerator, model, optimizer, loader } = await made({}, 96);
+  await using _ = accelerator;
+  const at = lineOf(model);
+  let count = 0;
+  for await (const x of loader) {
+    if (++count > 3) break;
+    const mean = meanOf((await accelerator.gatherObject([x])).map((rows) => [1, gradient(at, rows)]));
+    if (count % 2 === 1) {
+      await accelerator.noSync(model, async () => {
+        assert.equal(accelerator.syncGradients, false);
+        await accelerator.backward(lossOf(model, x));
+        await assert.rejects(optimizer.step(), { code: "ERR_NO_SYNC" });
+        assert.equal(await accelerator.clipGradNorm(model.parameters(), 1), 0);
+      });
+      const now = await read(model);
+      near(now, gradient(at, x));
+      if (accelerator.numProcesses > 1) apart(now, mean, "own gradients");
+    } else {
+      await accelerator.backward(lossOf(model, x));
+      near(await read(model), mean);
+    }
+    optimizer.zeroGrad();
+  }
+}
+// What was gathered without sync is brought together by the backward behind it, or by a step.
+{
+  const { accelerator, model, optimizer, loss, finish, grad } = await ones();
+  await using _ = accelerator;
+  const { processIndex: rank, numProcesses: world } = accelerator;
+  const mean = (world - 1) / 2;
+  await accelerator.noSync(model, () => accelerator.backward(loss(rank)));
+  assert.equal(await grad(), rank);
+  await accelerator.backward(loss(rank));
+  assert.equal(await grad(), 2 * mean);
+  assert.equal(await finish(), 2 * mean);
+  await accelerator.noSync(model, () => accelerator.backward(loss(rank)));
+  assert.equal(await finish(), mean);
+  await accelerator.noSync(model, async () => {
+    accelerator.triggerSyncInBackward(model);
+    await accelerator.backward(loss(rank));
+    assert.equal(await grad(), mean);
+    assert.equal(await finish(), mean);
+  });
+  // Chosen by the program.
+  accelerator.syncGradients = false;
+  await accelerator.backward(loss(rank));
+  await optimizer.step();
+  optimizer.zeroGrad();
+  accelerator.syncGradients = true;
+  await accelerator.backward(loss(rank));
+  assert.equal(await finish(), 2 * mean);
+}
+
+// The last window is short: divided by its real size, or as Accelerate does; another number of steps on the way.
+for (const [divideBy, expected] of [
+  ["window", [1, 1, 1]],
+  ["configured", [1, 1, 0.5]],
+] as const) {
+  const { accelerator, model, loss, finish } = await ones({ gradientAccumulationPlugin: { numSteps: 2, divideBy } });
+  await using _ = accelerator;
+  const loader = new DataLoader(
+    Array.from({ length: 5 * accelerator.numProcesses }, () => 1),
+    { batchSize: 1, collateFn: (x: number[]) => x },
+  );
+  await accelerator.prepare(loader);
+  const moves: number[] = [];
+  for await (const [x] of loader)
+    await accelerator.accumulate(model, async () => {
+      await accelerator.backward(loss(x!));
+      if (accelerator.syncGradients) moves.push(await finish());
+    });
+  assert.deepEqual(moves, expected);
+  accelerator.gradientAccumulationSteps = 5;
+  let whole = 0;
+  for await (const [x] of loader)
+    await accelerator.accumulate(model, async () => {
+      await accelerator.backward(loss(x!));
+      if (accelerator.syncGradients) whole += await finish();
+    });
+  assert.equal(whole, 1);
+}
+
+// An evaluation inside a body, in the middle of a window and at its end, and a training loop of another model: the outer window does not notice.
+{
+  const { accelerator, model, loss, finish, grad } = await ones({ gradientAccumulationSteps: 3 });
+  await using _ = accelerator;
+  const world = accelerator.numProcesses;
+  const { batches, evaluation, inner } = Object.fromEntries(
+    Object.entries({ batches: 7, evaluation: 2, inner: 3 }).map(([name, n]) => [
+      name,
+      new DataLoader(
+        Array.from({ length: n * world }, () => 1),
+        { batchSize: 1, collateFn: (x: number[]) => x },
+      ),
+    ]),
+  ) as Record<"batches" | "evaluation" | "inner", DataLoader<number[]>>;
+  const critic = new Linear(1, 1, { bias: false });
+  critic.weight.set(Float32Array.of(0));
+  const other = new SGD(critic.parameters(), { lr: 1 });
+  await accelerator.prepare(batches, evaluation, inner, critic, other);
+  const seen: string[] = [];
+  let count = 0;
+  for await (const [x] of batches) {
+    count++;
+    const sync = count % 3 === 0 || count === 7;
+    await accelerator.accumulate(model, async () => {
+      assert.equal(accelerator.syncGradients, sync);
+      for await (const [y] of evaluation) await accelerator.gather(loss(y!));
+      assert.equal(accelerator.syncGradients, sync);
+      await accelerator.backward(loss(x!));
+      for await (const [y] of inner)
+        await accelerator.accumulate(critic, async () => {
+          await accelerator.backward(critic(tensor([[y!]])).sum());
+          await other.step();
+          other.zeroGrad();
+        });
+      assert.equal(accelerator.syncGradients, sync);
+      for await (const _batch of evaluation) break;
+      if (sync) seen.push(`${count}: ${await finish()}`);
+    });
+    assert.equal(accelerator.syncGradients, sync);
+    if (!sync) assert.equal(await grad(), ((count - 1) % 3) + 1);
+    for await (const [y] of evaluation) await accelerator.gather(loss(y!));
+    assert.equal(accelerator.syncGradients, sync);
+  }
+  assert.deepEqual(seen, ["3: 1", "6: 1", "7: 1"]);
+  assert.equal(critic.weight.values()[0], -7);
+}
+
+// x = 1..8, y = 2x: 4 micro-batches of 2 are one batch of 8, by accumulate and by weights.
+for (const weighted of [false, true]) {
+  await using accelerator = new Accelerator({ gradientAccumulationSteps: 4 });
+  const model = new Linear(1, 1, { bias: false });
+  model.weight.set(Float32Array.of(0));
+  const optimizer = new SGD(model.parameters(), { lr: 0.02 });
+  await accelerator.prepare(model, optimizer);
+  for (const x of [1, 3, 5, 7])
+    await accelerator.accumulate(model, async () => {
+      const loss = mseLoss(model(tensor([[x], [x + 1]])), tensor([[2 * x], [2 * (x + 1)]]));
+      await accelerator.backward(loss, weighted ? { weight: 2 } : {});
+      await optimizer.step();
+      optimizer.zeroGrad();
+    });
+  assert.equal(model.weight.values()[0]!.toFixed(5), "2.04000");
+}
+
+// Losses that are means over tokens: 52 and 84 of them on two workers, 136 together, end where one batch of all ends; so do others on other numbers of workers.
+{
+  const { accelerator, model, optimizer } = await made({ gradientAccumulationSteps: 3 });
+  await using _ = accelerator;
+  const { processIndex: rank, numProcesses: world } = accelerator;
+  const counts = (r: number) => (r === 0 ? [10, 17, 25] : [40, 31, 13 + (r - 1)]);
+  const tokens = (r: number, m: number) => Array.from({ length: counts(r)[m]! }, (__, i) => Math.sin(100 * r + 10 * m + i));
+  const total = counts(0).reduce((a, b) => a + b) + (world > 1 ? counts(1).reduce((a, b) => a + b) : 0);
+  if (world === 2) assert.equal(total, 136);
+  let line: Line = { a: 0, b: 0 };
+  for (let step = 0; step < 3; step++) {
+    const all = Array.from({ length: world }, (__, r) => [0, 1, 2].flatMap((m) => tokens(r, m))).flat();
+    const g = gradient(line, all);
+    line = { a: line.a - 0.02 * g.a, b: line.b - 0.02 * g.b };
+    for (let m = 0; m < 3; m++)
+      await accelerator.accumulate(model, async () => {
+        const x = tokens(rank, m);
+        await accelerator.backward(lossOf(model, x), { weight: x.length });
+        if (accelerator.syncGradients) near(await read(model), g);
+        await optimizer.step();
+        optimizer.zeroGrad();
+      });
+    near(lineOf(model), line);
+  }
+}
+
+// A weight of 0 counts nothing, also where the loss is not finite; where nothing counts there is no step.
+{
+  const { accelerator, model, optimizer, loss, finish, grad } = await ones();
+  await using _ = accelerator;
+  const { processIndex: rank, numProcesses: world } = accelerator;
+  const counts = rank === 0 || world === 1;
+  const x = loss(counts ? 3 : Number.NaN);
+  await accelerator.backward(x, { weight: counts ? 2 : 0 });
+  assert.equal(Number.isNaN(await x.item()), !counts);
+  assert.equal(await grad(), 3);
+  assert.equal(await accelerator.clipGradNorm(model.parameters(), 1e9), 3);
+  assert.equal(await finish(), 3);
+  // In a loop that counts for itself, weights add up until the step.
+  await accelerator.backward(loss(rank), { weight: 1 });
+  await accelerator.backward(loss(1), { weight: 3 });
+  const mean = (world - 1) / 2;
+  assert.ok(Math.abs((await finish()) - (mean + 3) / 4) < 1e-6);
+  await accelerator.backward(loss(Number.POSITIVE_INFINITY), { weight: 0 });
+  assert.equal(await accelerator.clipGradNorm(model.parameters(), 1), 0);
+  assert.equal(await finish(), 0);
+  assert.deepEqual([optimizer.stepWasSkipped, accelerator.optimizerStepWasSkipped, optimizer.stepCount], [true, true, 2]);
+  await accelerator.backward(loss(4), { weight: 0.5 });
+  assert.equal(await finish(), 4);
+  assert.deepEqual([optimizer.stepWasSkipped, optimizer.stepCount], [false, 3]);
+  await assert.rejects(accelerator.backward(loss(1), { weight: -1 }), /weight is -1/);
+  // Two optimizers in turn, each with weights of its own.
+  const critic = new Linear(1, 1, { bias: false });
+  critic.weight.set(Float32Array.of(0));
+  const other = new SGD(critic.parameters(), { lr: 1 });
+  await accelerator.prepare(critic, other);
+  for (let step = 1; step <= 2; step++) {
+    await accelerator.backward(critic(tensor([[5]])).sum(), { weight: 10 });
+    await other.step();
+    other.zeroGrad();
+    await accelerator.backward(loss(rank + 1), { weight: rank + 1 });
+    const squares = Array.from({ length: world }, (__, r) => (r + 1) ** 2).reduce((a, b) => a + b);
+    assert.ok(Math.abs((await finish()) - squares / ((world * (world + 1)) / 2)) < 1e-6);
+    assert.ok(Math.abs(critic.weight.values()[0]! + 5 * step) < 1e-5);
+  }
+  accelerator.print("ok");
+}
