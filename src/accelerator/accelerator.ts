@@ -294,6 +294,7 @@ export class Accelerator extends TrainingModes implements AsyncDisposable {
   protected override forget(): void {
     this.run?.release();
     this.run = undefined;
+    this.objects.clear();
     this.#context = undefined;
     this.objects.clear();
   }
