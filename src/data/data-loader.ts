@@ -135,13 +135,18 @@ class BatchLoader<B> extends DealtLoader<B> {
   get length(): number {
     const { share } = this;
     if (this.#batchSampler) return batchSamplerCount(this.#batchSampler, share);
-    const rows = this.#sampler ? lengthOf(this.#sampler) : isMap(this.dataset) ? rowsOf(this.dataset) : lengthOf(this.dataset);
+    const rows = this.total;
     if (rows !== undefined) return rankBatchCount(rows, rankBatchSize(this.batchSize, share), this.dropLast, share);
     throw fault(
       "ERR_NO_LENGTH",
       this.#sampler ? "the sampler has no length" : "a stream of rows has no length",
       "count the steps yourself, or give it a property length",
     );
+  }
+  protected get total(): number | undefined {
+    const said = this.#batchSampler ?? this.#sampler;
+    if (said) return lengthOf(said);
+    return isMap(this.dataset) ? rowsOf(this.dataset) : lengthOf(this.dataset);
   }
   override get seed(): number | undefined {
     return this.#seed;

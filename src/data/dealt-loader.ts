@@ -34,6 +34,8 @@ export abstract class DealtLoader<B> extends RankLoader<B> {
   protected abstract epochOf(epoch: number, consumed: number, shard: Shard): AsyncGenerator<GivenBatch<B>, void, undefined>;
   /** What one batch of every rank consumes of an epoch. */
   protected abstract perRound(shard: Shard): number;
+  /** How much there is to consume in an epoch, where that is known. */
+  protected abstract get total(): number | undefined;
   /** Refuses a share that this loader cannot deal. */
   protected checkShard(_shard: Shard): void {}
   /** Told of an epoch as soon as it is known, and once more before it begins. */
@@ -90,9 +92,14 @@ export abstract class DealtLoader<B> extends RankLoader<B> {
       if (Number.isInteger(value) && value >= 0) continue;
       throw new ArgumentError(`DataLoader: ${name} of the state is ${value}`, { code: "ERR_LOADER_STATE", hint: "give what state() gave" });
     }
+    this.epochIs(epoch);
+    if (this.total !== undefined && consumed > this.total)
+      throw new ArgumentError(`DataLoader: the state is behind ${consumed} rows or batches of an epoch that has ${this.total}`, {
+        code: "ERR_LOADER_STATE",
+        hint: "go on with the data that the state was taken with",
+      });
     this.#next = given;
     this.#position = given;
-    this.epochIs(epoch);
   }
 
   async *iterate(skip: number): AsyncGenerator<B, void, undefined> {

@@ -6,15 +6,8 @@ import { DealtLoader } from "./dealt-loader.js";
 import { rankBatches } from "./rank-batches.js";
 import type { GivenBatch, RankLoader } from "./rank-loader.js";
 import { type Stream, streamRounds } from "./rounds.js";
+import { lengthOf, tellEpoch } from "./sampler.js";
 import { rankBatchCount, type Shard, type ShardOptions } from "./shard.js";
-
-/** What a foreign loader may offer beside its batches. */
-interface ForeignLoader<B> {
-  readonly length?: unknown;
-  readonly batchSize?: unknown;
-  setEpoch?(epoch: number): unknown;
-  [Symbol.asyncIterator]?(): AsyncIterator<B>;
-}
 
 /** Rows of a batch: the first dimension of the first tensor or typed array in it, else the length of the first list; 1 when it holds none. */
 export const rowsOfBatch = (batch: unknown): number =>
@@ -46,19 +39,22 @@ class ShardedBatches<B> extends DealtLoader<B> {
   }
   /** What the foreign loader says; NaN when it does not. */
   get batchSize(): number {
-    const { batchSize } = this.source as ForeignLoader<B>;
+    const { batchSize } = this.source as { readonly batchSize?: unknown };
     return typeof batchSize === "number" ? batchSize : Number.NaN;
   }
   get length(): number {
-    const { length } = this.source as ForeignLoader<B>;
-    if (typeof length === "number" && Number.isInteger(length) && length >= 0) return rankBatchCount(length, 1, false, this.share);
+    const { total } = this;
+    if (total !== undefined) return rankBatchCount(total, 1, false, this.share);
     throw new ArgumentError("this loader does not know its length", {
       code: "ERR_NO_LENGTH",
       hint: "count the steps yourself, or give the iterable a property length (its number of batches)",
     });
   }
+  protected get total(): number | undefined {
+    return lengthOf(this.source);
+  }
   protected override epochIs(epoch: number): void {
-    (this.source as ForeignLoader<B>).setEpoch?.(epoch);
+    tellEpoch(this.source, epoch);
   }
   protected override checkShard({ split }: Shard): void {
     if (split)

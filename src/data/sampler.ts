@@ -30,16 +30,23 @@ export function epochOrder(length: number, epoch: number, seed: number | undefin
 }
 
 const fault = (message: string, hint: string): ArgumentError => new ArgumentError(`DataLoader: ${message}`, { code: "ERR_LOADER_SAMPLER", hint });
-const isIterable = (x: unknown): boolean => typeof x === "object" && x !== null && Symbol.iterator in x;
+const isIterable = (x: unknown): x is Iterable<unknown> => typeof x === "object" && x !== null && Symbol.iterator in x;
+/** A generator is used up with the first epoch. */
+function checkRenewable(sampler: object, name: string): void {
+  if ("next" in sampler && typeof sampler.next === "function")
+    throw fault(`${name} can be iterated only once`, "give an array, or an object whose [Symbol.iterator]() begins anew each epoch");
+}
 
 /** @throws ArgumentError ERR_LOADER_SAMPLER */
 export function checkSampler(sampler: unknown): void {
   if (!isIterable(sampler)) throw fault(`sampler is ${inspect(sampler, { depth: 0 })}`, "give an array of indices, or anything iterable over them");
+  checkRenewable(sampler, "sampler");
 }
 /** @throws ArgumentError ERR_LOADER_SAMPLER */
 export function checkBatchSampler(sampler: unknown): void {
   if (!isIterable(sampler))
     throw fault(`batchSampler is ${inspect(sampler, { depth: 0 })}`, "give an array of lists of indices, or anything iterable over them");
+  checkRenewable(sampler, "batchSampler");
   const { batchSize } = sampler as BatchSampler;
   if (batchSize !== undefined && !(Number.isInteger(batchSize) && batchSize > 0))
     throw fault(`the batch sampler's batchSize is ${inspect(batchSize)}`, "its batches have 1 row or more; leave it out where they have different sizes");

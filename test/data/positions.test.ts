@@ -110,6 +110,11 @@ test("steps count on over epochs and over a stop; a new epoch does not change th
     const state = { ...loader.state(), ...wrong } as never;
     assert.throws(() => resumed.loadState(state), { code: "ERR_LOADER_STATE", message: new RegExp(Object.keys(wrong)[0]!) });
   }
+  assert.throws(() => resumed.loadState({ ...loader.state(), consumed: 11 }), {
+    code: "ERR_LOADER_STATE",
+    message: /behind 11 rows or batches of an epoch that has 10/,
+  });
+  assert.deepEqual(resumed.state(), { epoch: 7, batch: 0, consumed: 0, step: 8 }, "what was refused changes nothing");
 });
 
 test("going on reads nothing of what was used up, and skipping reads nothing of what is skipped", async () => {

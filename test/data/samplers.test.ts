@@ -99,6 +99,8 @@ test("what samplers must not be, and not give", async () => {
   const make = (options: object) => new DataLoader(numbers(4), options as DataLoaderOptions);
   for (const [options, message] of [
     [{ sampler: 5 }, /sampler is 5/],
+    [{ sampler: numbers(4).values() }, /sampler can be iterated only once/],
+    [{ batchSampler: [[1]].values() }, /batchSampler can be iterated only once/],
     [{ batchSampler: {} }, /batchSampler is \{\}/],
     [{ batchSampler: Object.assign([], { batchSize: 0 }) }, /batchSize is 0/],
   ] as const)
