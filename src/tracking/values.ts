@@ -75,21 +75,21 @@ export function flatConfig(values: ConfigValues): FlatValues {
   return flat;
 }
 
-/** The texts that stand for numbers which JSON has no form for; those that W&B and protobuf's JSON use. */
-const jsonNumber = (value: number): number | string => (Number.isFinite(value) ? value : String(value));
-
-function jsonReady(_key: string, value: unknown): unknown {
-  if (typeof value === "number") return jsonNumber(value);
+function readyForJson(value: unknown, notFinite: (value: number) => string): unknown {
+  if (typeof value === "number") return Number.isFinite(value) ? value : notFinite(value);
   if (typeof value === "bigint" || typeof value === "function" || typeof value === "symbol") return String(value);
   if (value instanceof Map) return Object.fromEntries(value);
   if (value instanceof Set) return [...value];
   return value;
 }
 
-/** JSON; NaN and infinities are the texts "NaN", "Infinity" and "-Infinity", functions and big integers their texts. Never undefined. */
-export function jsonText(value: unknown, indent?: number): string {
+/**
+ * JSON; functions and big integers are their texts. Numbers that JSON has no form for are what `notFinite` makes of them: the texts "NaN", "Infinity" and "-Infinity", which protobuf's JSON uses, too. Never
+ * undefined.
+ */
+export function jsonText(value: unknown, indent?: number, notFinite: (value: number) => string = String): string {
   try {
-    return JSON.stringify(value, jsonReady, indent) ?? "null";
+    return JSON.stringify(value, (_key, part: unknown) => readyForJson(part, notFinite), indent) ?? "null";
   } catch (cause) {
     throw new ArgumentError(`a value has no JSON (${cause instanceof Error ? cause.message : cause})`, { cause, hint: "leave rings out of the configuration" });
   }

@@ -1,4 +1,5 @@
 // What the server has of a W&B run that is gone on with.
+import { parseExtendedJson } from "./extended-json.js";
 import type { RunBefore } from "./wandb-client.js";
 
 type Values = Readonly<Record<string, unknown>>;
@@ -6,7 +7,7 @@ type Values = Readonly<Record<string, unknown>>;
 /** A server that keeps no JSON where it should keeps nothing that could be gone on with. */
 function parsed(text: unknown): unknown {
   try {
-    return typeof text === "string" ? JSON.parse(text) : undefined;
+    return typeof text === "string" ? parseExtendedJson(text) : undefined;
   } catch {
     return undefined;
   }

@@ -1,6 +1,6 @@
 // W&B's run file: records of wandb/proto/wandb_internal.proto in the log format of LevelDB, blocks of 32 KiB, CRC-32 (IEEE) over type and data, after a header of 7 bytes.
 import protobuf from "protobufjs/minimal.js";
-import { jsonText } from "./values.js";
+import { extendedJson } from "./extended-json.js";
 
 const blockBytes = 32 << 10;
 const frameBytes = 7;
@@ -67,7 +67,7 @@ const items = (writer: protobuf.Writer, field: number, entries: Iterable<readonl
   for (const [key, value] of entries)
     message(writer, field, (item) => {
       string(item, 1, key);
-      string(item, 16, jsonText(value));
+      string(item, 16, extendedJson(value));
     });
 };
 

@@ -7,8 +7,9 @@ import { type WandbSettings, wandbSettings } from "../config.js";
 import { ArgumentError } from "../errors.js";
 import { version } from "../version.js";
 import { AppendFile } from "./append-file.js";
+import { extendedJson } from "./extended-json.js";
 import { type FinishOptions, type LogOptions, type Tracker, type TrackerContext, TrackingError } from "./tracker.js";
-import { type ConfigValues, type FlatValue, flatValues, jsonText, type LogValues } from "./values.js";
+import { type ConfigValues, type FlatValue, flatValues, type LogValues } from "./values.js";
 import type { Before } from "./wandb-before.js";
 import { WandbClient } from "./wandb-client.js";
 import { defaultBaseUrl, findApiKey } from "./wandb-login.js";
@@ -157,7 +158,9 @@ export class WandbTracker implements Tracker {
     if (flat.size === 0 || this.mode === "disabled") return;
     if (axis !== undefined) {
       await this.#define(axis, flat.keys());
-      await this.#writeRow(Math.max(0, this.#step), new Map<string, FlatValue>([...flat, [axis, step], ...this.#times(wallTime)]));
+      // Steps are the user's: such values go to the row of the last one, and one that comes later takes the place of an earlier one.
+      this.#row ??= { step: this.#step + 1, values: new Map() };
+      for (const [key, value] of [...flat, [axis, step], ...this.#times(wallTime)] as const) this.#row.values.set(key, value);
       return;
     }
     if (step < this.#step) this.#context.warn("wandb: steps went back; W&B leaves out values of steps that are lower than one it has");
@@ -177,7 +180,7 @@ export class WandbTracker implements Tracker {
     try {
       if (this.#row) await this.#writeRow(this.#row.step, this.#row.values);
       await this.#write(summary(this.#summary), exit(code, Math.floor(this.#runtime())), final, footer);
-      await writeFile(join(this.directory, "files", "wandb-summary.json"), jsonText(Object.fromEntries(this.#summary)));
+      await writeFile(join(this.directory, "files", "wandb-summary.json"), extendedJson(Object.fromEntries(this.#summary)));
     } finally {
       this.#row = undefined;
       this.#file = undefined;
@@ -247,9 +250,9 @@ export class WandbTracker implements Tracker {
   #internal(): object {
     const metrics: object[] = [];
     for (const [axis, names] of this.#axes) {
-      metrics.push({ "1": axis, "6": [3] });
+      metrics.push({ "1": axis, "6": [3], "7": [] });
       const index = metrics.length;
-      for (const name of names) metrics.push({ "1": name, "5": index, "6": [1, 3] });
+      for (const name of names) metrics.push({ "1": name, "5": index, "6": [1, 3], "7": [] });
     }
     return { cli_version: `accelerate-ts ${version}`, t: { "3": [] }, m: metrics };
   }
@@ -268,7 +271,7 @@ export class WandbTracker implements Tracker {
     const all = new Map<string, FlatValue>([...values, ["_step", step]]);
     for (const [key, value] of all) this.#summary.set(key, value);
     await this.#write(history(step, all));
-    this.#upload?.line("history", jsonText(Object.fromEntries(all)), () => jsonText(Object.fromEntries(this.#summary)));
+    this.#upload?.line("history", extendedJson(Object.fromEntries(all)), () => extendedJson(Object.fromEntries(this.#summary)));
   }
   async #write(...bodies: readonly RecordBody[]): Promise<void> {
     if (!this.#file) throw new TrackingError("ERR_TRACKER_STATE", "the W&B run is not open", { hint: "call start first, and log before finish" });

@@ -1,5 +1,6 @@
 // A reader of W&B's run files, written after the format and not after our writer.
 import assert from "node:assert/strict";
+import { parseExtendedJson } from "../../src/tracking/extended-json.js";
 import { type Fields, fields, message, messages, string } from "./support.js";
 
 /** The records of a run file; LevelDB's log format after a header of 7 bytes. */
@@ -29,6 +30,6 @@ export function records(bytes: Buffer): Fields[] {
   return out;
 }
 export const items = (of: Fields): Record<string, unknown> =>
-  Object.fromEntries(messages(of, 1).map((item) => [string(item, 1), JSON.parse(string(item, 16)) as unknown]));
+  Object.fromEntries(messages(of, 1).map((item) => [string(item, 1), parseExtendedJson(string(item, 16))]));
 /** The rows of the history. */
 export const rowsOf = (all: readonly Fields[]): Record<string, unknown>[] => all.filter((of) => of.has(2)).map((of) => items(message(of, 2)));

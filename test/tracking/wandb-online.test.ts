@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import fc from "fast-check";
 import { wandbSettings } from "../../src/config.js";
+import { extendedJson, parseExtendedJson } from "../../src/tracking/extended-json.js";
 import { Trackers, WandbTracker, type WandbOptions } from "../../src/tracking/index.js";
 import { findApiKey, netrcPassword } from "../../src/tracking/wandb-login.js";
 import { context, temporary } from "./support.js";
@@ -47,16 +49,17 @@ test("a run is made, fed and ended on the server, and kept in a file beside it",
   assert.deepEqual(run.config.layers, { value: [1, 2] });
   assert.ok("t" in (run.config._wandb!.value as object), "so that it can be gone on with");
   assert.deepEqual([run.displayName, run.tags, run.exitcode], ["first", ["bert"], 1]);
-  const rows = run.history.map((line) => JSON.parse(line) as Record<string, unknown>);
+  const rows = run.history.map((line) => parseExtendedJson(line) as Record<string, unknown>);
+  assert.match(run.history[1]!, /"loss":NaN,/);
   assert.deepEqual(
     rows.map(({ _runtime, _timestamp, ...row }) => row),
     [
       { loss: 0.5, evalLoss: 0.7, _step: 1 },
-      { loss: "NaN", _step: 2 },
+      { loss: Number.NaN, _step: 2 },
     ],
     "values of one step are one row",
   );
-  assert.equal((JSON.parse(run.summary) as Record<string, unknown>).evalLoss, 0.7);
+  assert.equal((parseExtendedJson(run.summary) as Record<string, unknown>).evalLoss, 0.7);
   assert.deepEqual(
     run.output.map((line) => line.replace(/^\S+ /, "")),
     ["hello", "world"],
@@ -208,32 +211,58 @@ test("a server that comes late gets everything", async () => {
   assert.equal(run.exitcode, 0);
 });
 
-test("values of a clock of their own are rows of their own, drawn over that clock", async () => {
+test("values of a clock of their own go to the row of the user's last step, and are drawn over that clock", async () => {
   await using server = await WandbServer.start();
   await using made = await trackerOf(server);
+  const beside = (step: number) => made.tracker.log({ "perf/step_ms": step / 10 }, { step, axis: "perf/step" });
   await made.tracker.start();
-  await made.tracker.log({ "perf/step_ms": 5 }, { step: 50, axis: "perf/step" });
+  await beside(50);
   await made.tracker.log({ loss: 1 }, { step: 1 });
-  await made.tracker.log({ "perf/step_ms": 6 }, { step: 100, axis: "perf/step" });
   await made.tracker.log({ loss: 2 }, { step: 2 });
+  await beside(100);
+  await beside(150);
+  await made.tracker.log({ accuracy: 0.5 }, { step: 2 });
+  await made.tracker.log({ loss: 3 }, { step: 3 });
   await made.tracker.finish();
   const run = server.run(made.tracker.id);
   const rows = run.history.map((line) => JSON.parse(line) as Record<string, unknown>);
   assert.deepEqual(
-    rows.map((row) => [row._step, row["perf/step"], row.loss]),
+    rows.map((row) => [row._step, row["perf/step"], row["perf/step_ms"], row.loss, row.accuracy]),
     [
-      [0, 50, undefined],
-      [1, 100, undefined],
-      [1, undefined, 1],
-      [2, undefined, 2],
+      [0, 50, 5, undefined, undefined],
+      [1, undefined, undefined, 1, undefined],
+      [2, 150, 15, 2, 0.5],
+      [3, undefined, undefined, 3, undefined],
     ],
   );
   const { m } = run.config._wandb!.value as { m: object[] };
   assert.deepEqual(m, [
-    { "1": "perf/step", "6": [3] },
-    { "1": "perf/step_ms", "5": 1, "6": [1, 3] },
+    { "1": "perf/step", "6": [3], "7": [] },
+    { "1": "perf/step_ms", "5": 1, "6": [1, 3], "7": [] },
   ]);
   assert.deepEqual(made.warned, [], "the user's steps have not gone back");
+});
+
+test("JSON with bare NaN and infinities comes back as it was", () => {
+  const number = fc.oneof(fc.double(), fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -0));
+  const value = fc.letrec((tie) => ({
+    any: fc.oneof(
+      { depthSize: "small" },
+      number,
+      fc.string(),
+      fc.constantFrom("NaN", "-Infinity", 'a "NaN" b', "\\"),
+      fc.boolean(),
+      fc.array(tie("any")),
+      fc.dictionary(fc.string(), tie("any")),
+    ),
+  })).any;
+  fc.assert(
+    fc.property(fc.dictionary(fc.string(), value), (record) => {
+      const plain = (x: unknown): unknown =>
+        Object.is(x, -0) ? 0 : Array.isArray(x) ? x.map(plain) : typeof x === "object" && x !== null ? Object.entries(x).map(([k, v]) => [k, plain(v)]) : x;
+      assert.deepEqual(plain(parseExtendedJson(extendedJson(record))), plain(record));
+    }),
+  );
 });
 
 test("the mode, the key and the rest come from the variables of W&B's own client", async () => {

@@ -27,6 +27,9 @@ class Refusal extends Error {
 /** What is done to a request instead of an answer. "lost": it is carried out, and the answer does not arrive. */
 export type Trouble = number | "hang" | "cut" | "lost";
 
+/** Lines are JSON that knows NaN and infinities as bare words. */
+const extended = (line: string): Body => JSON.parse(line.replaceAll(/:(NaN|-?Infinity)(?=[,}])/g, ":null")) as Body;
+
 /** Names of the variables that the mutation declares must be those that are given, and used. */
 function checkOperation(query: string, variables: Body): void {
   const [head = ""] = /\(([^)]*)\)/.exec(query) ?? [];
@@ -165,14 +168,14 @@ export class WandbServer implements AsyncDisposable {
       if (content.some((line) => line.length > 10 << 20)) throw new Refusal(400, "line too long");
       if (file === "wandb-summary.json") {
         if (offset !== 0 || content.length !== 1) throw new Refusal(400, "a summary is one line");
-        JSON.parse(content[0]!);
+        extended(content[0]!);
         run.summary = content[0]!;
         continue;
       }
       const lines = file === "wandb-history.jsonl" ? run.history : file === "output.log" ? run.output : undefined;
       if (!lines) throw new Refusal(400, `file ${file}`);
       if (offset > lines.length) throw new Refusal(400, `${file}: a gap before line ${offset}, there are ${lines.length}`);
-      if (lines === run.history) for (const line of content) if (typeof (JSON.parse(line) as Body)._step !== "number") throw new Refusal(400, "_step");
+      if (lines === run.history) for (const line of content) if (typeof extended(line)._step !== "number") throw new Refusal(400, "_step");
       lines.splice(offset, content.length, ...content);
     }
     if (body.complete === true) {

@@ -38,7 +38,7 @@ test("an offline run holds header, run, configuration, history, summary and exit
   assert.deepEqual(run.get(10)!.map(String), ["a", "b"]);
   assert.deepEqual(items(message(all[2]!, 5)), { learningRate: 1e-3, model: { layers: [1, 2] } });
   const { _runtime, ...history } = items(message(all[3]!, 2));
-  assert.deepEqual(history, { "train/loss": 0.5, nan: "NaN", _step: 3, _timestamp: 1.5 });
+  assert.deepEqual(history, { "train/loss": 0.5, nan: Number.NaN, _step: 3, _timestamp: 1.5 });
   assert.equal(typeof _runtime, "number");
   assert.equal(int(message(message(all[3]!, 2), 2), 1), 3);
   assert.equal((items(message(all[4]!, 2)).long as string).length, 100_000);
