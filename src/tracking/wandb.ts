@@ -66,7 +66,7 @@ const stamp = (t: Date): string =>
 
 /**
  * Writes `<dir>/wandb/run-<date>_<time>-<id>/run-<id>.wandb` ("offline-run-..." in the offline mode), the same file that W&B's own client writes, and in the online mode sends the run to the server.
- * `log` never waits for the server. When it is away, its requests are made again; when it refuses, or is still away at the end, the user is told once, and nothing is lost: `wandb sync <directory>` uploads
+ * `log` never waits for the server. When it is away, its requests are made again; when it refuses, or is still away at the end, the user is told once, and nothing is lost: `wandb sync --include-online <directory>` uploads
  * the file, also that of a process that was killed. W&B takes steps in rising order only; values of one step become one row, which is written when the next step comes.
  *
  * @example
@@ -232,7 +232,7 @@ export class WandbTracker implements Tracker {
   #kept(what: string): void {
     if (this.#told) return;
     this.#told = true;
-    this.#context.warn(`wandb: ${what}. The training goes on, and the run is kept whole: wandb sync ${this.directory}`);
+    this.#context.warn(`wandb: ${what}. The training goes on, and the run is kept whole: wandb sync --include-online ${this.directory}`);
   }
 
   /** Values of a clock of their own are drawn over that clock. */
