@@ -30,7 +30,12 @@ export async function askSettings(known: SettingValues, { input, output, termina
   const waiting: string[] = [];
   let heard: ((line: string) => void) | undefined;
   // Lines that come faster than questions are kept.
-  lines.on("line", (line) => (heard ? heard(line) : waiting.push(line)));
+  lines.on("line", (line) => {
+    const take = heard;
+    heard = undefined;
+    if (take) take(line);
+    else waiting.push(line);
+  });
   const ask = (text: string): Promise<string> => {
     lines.setPrompt(text);
     lines.prompt();
@@ -39,9 +44,7 @@ export async function askSettings(known: SettingValues, { input, output, termina
     const line = new Promise<string>((resolve) => {
       heard = resolve;
     });
-    return Promise.race([line, ended]).finally(() => {
-      heard = undefined;
-    });
+    return Promise.race([line, ended]);
   };
   const answers: { [K in SettingName]?: unknown } = {};
   try {

@@ -1,0 +1,249 @@
+// accelerate-ts config and what launches make of its files; the settings that reach programs.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { chmodSync, existsSync, lstatSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import { suite, test, type TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
+import { askSettings, Unanswered } from "../../launcher/config/ask.js";
+import type { ConfigReport } from "../../launcher/config/show.js";
+import { withConfigured } from "../../src/accelerator/configured.js";
+import { configuredProgram } from "../../src/config.js";
+import { folderOf } from "../data/files.js";
+
+const cli = fileURLToPath(new URL("../../launcher/cli.js", import.meta.url));
+
+/** A working folder with a home of its own; nothing of the machine's settings is seen. */
+async function placeOf(t: TestContext, files: Readonly<Record<string, string>> = {}) {
+  const folder = await folderOf(t, files);
+  const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("ACCELERATE_")));
+  const call = (line: string, env: Readonly<Record<string, string>> = {}) => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...line.split(" ")], {
+      cwd: folder,
+      encoding: "utf8",
+      env: { ...clean, HOME: folder, XDG_CACHE_HOME: join(folder, "cache"), ...env },
+    });
+    return { status, stdout, stderr };
+  };
+  return { folder, file: join(folder, "cache", "accelerate-ts", "default_config.yaml"), call };
+}
+
+suite("accelerate-ts config", () => {
+  test("default writes what holds anyway, and never over a file that is there", async (t) => {
+    const { file, call, folder } = await placeOf(t);
+    assert.deepEqual(call("config default"), { status: 0, stdout: "wrote cache/accelerate-ts/default_config.yaml\n", stderr: "" });
+    const written = readFileSync(file, "utf8");
+    assert.match(written, /^num_processes: 1 # workers in all, on all machines$/m);
+    assert.match(written, /^mixed_precision: 'no' /m); // Python reads a bare no as false
+    assert.deepEqual(readdirSync(join(folder, "cache", "accelerate-ts")), ["default_config.yaml"]);
+    writeFileSync(file, "watchdog: 9\n");
+    const again = call("config default");
+    assert.equal(again.status, 2);
+    assert.match(again.stderr, /default_config\.yaml is there: add what is missing with accelerate-ts config update, or write it anew with --force\n$/);
+    assert.equal(readFileSync(file, "utf8"), "watchdog: 9\n");
+    assert.equal(call("config default --force").status, 0);
+    assert.equal(readFileSync(file, "utf8"), written);
+  });
+
+  test("with flags changes these keys alone, in place, and keeps comments, spelling, mode and links", async (t) => {
+    const { folder, call } = await placeOf(t, { "real.yaml": "# my own\nnumProcesses: 2 # both cores\n\n# slow disk\nwatchdog: 90\nuse_cpu: true\n" });
+    chmodSync(join(folder, "real.yaml"), 0o640);
+    symlinkSync("real.yaml", join(folder, "link.yaml"));
+    assert.equal(call("config --config-file link.yaml --num-processes 3 --no-cpu --log-dir logs").stdout, "wrote link.yaml\n");
+    assert.equal(
+      readFileSync(join(folder, "real.yaml"), "utf8"),
+      "# my own\nnumProcesses: 3 # both cores\n\n# slow disk\nwatchdog: 90\nuse_cpu: false\nlog_dir: logs # what worker r writes also goes to D/rank-r.log\n",
+    );
+    assert.equal(statSync(join(folder, "real.yaml")).mode & 0o777, 0o640);
+    assert.ok(lstatSync(join(folder, "link.yaml")).isSymbolicLink());
+    assert.equal(
+      call("config update --config-file link.yaml").stdout,
+      "added to link.yaml: num_machines, mixed_precision, gradient_accumulation_steps, debug\n",
+    );
+    assert.equal(call("config update --config-file link.yaml").stdout, "link.yaml has all keys\n");
+    assert.match(readFileSync(join(folder, "real.yaml"), "utf8"), /^# my own\nnumProcesses: 3 # both cores\n[\s\S]*debug: false/);
+  });
+
+  test("mends a value with a flag, and writes nothing where the rest would be refused", async (t) => {
+    const { folder, call } = await placeOf(t, { "a.yaml": "num_processes: many\n", "b.yaml": "num_proceses: 2\n" });
+    assert.equal(call("config --config-file a.yaml --num-processes 2").status, 0);
+    assert.match(readFileSync(join(folder, "a.yaml"), "utf8"), /^num_processes: 2\n/);
+    const { status, stderr } = call("config --config-file b.yaml --num-processes 2");
+    assert.deepEqual([status, stderr], [2, "b.yaml:1: unknown key num_proceses (did you mean num_processes?)\n"]);
+    assert.equal(readFileSync(join(folder, "b.yaml"), "utf8"), "num_proceses: 2\n");
+    assert.deepEqual(readdirSync(folder).sort(), ["a.yaml", "b.yaml"]);
+  });
+
+  test("asks nobody where there is no terminal, and says which flags answer", async (t) => {
+    const { file, call } = await placeOf(t);
+    const { status, stdout, stderr } = call("config");
+    assert.deepEqual([status, stdout], [2, ""]);
+    assert.match(stderr, /^config asks questions, and there is no terminal: .*\n {2}--num-processes N +workers in all/);
+    assert.ok(!existsSync(file));
+    assert.match(call("config shwo").stderr, /^unknown command config shwo \(did you mean show\?\)\n$/);
+    assert.match(call("config update").stderr, /no such file; write it with accelerate-ts config default\n$/);
+    assert.match(call("config default --config-file x.toml").stderr, /^x\.toml: config writes files that end in \.yaml or \.yml\n$/);
+  });
+
+  test("asks until an answer is one, about several machines only where there are several", async () => {
+    const ask = async (lines: string, known = {}) => {
+      const [input, output] = [new PassThrough(), new PassThrough()];
+      input.end(lines);
+      return { values: await askSettings(known, { input, output, terminal: false }), said: String(output.read()) };
+    };
+    const one = await ask("\nx\n\n2\nmaybe\nyes\n", { numProcesses: 4 });
+    assert.deepEqual({ ...one.values }, { numProcesses: 4, numMachines: 1, gradientAccumulationSteps: 2, debug: true });
+    assert.match(one.said, /How many workers in all\? \[4\] .*x: give a whole number from 1 to 4096\n.*maybe: answer y or n/s);
+    assert.doesNotMatch(one.said, /machine 0/);
+    const two = await ask("8\n2\n\n1\n10.0.0.1\n29500\ntoken\n\n\n");
+    assert.deepEqual(
+      { ...two.values },
+      {
+        numProcesses: 8,
+        numMachines: 2,
+        machineRank: 1,
+        mainProcessIp: "10.0.0.1",
+        mainProcessPort: 29500,
+        tokenFile: "token",
+        gradientAccumulationSteps: 1,
+        debug: false,
+      },
+    );
+    assert.match(two.said, /this is needed: give a whole number/);
+    await assert.rejects(ask("8\n"), Unanswered);
+  });
+
+  test("asks on a terminal, and writes what was answered", { skip: spawnSync("script", ["--version"]).error && "there is no script" }, async (t) => {
+    const { folder, file } = await placeOf(t);
+    const { stdout } = spawnSync("script", ["-qefc", `"${process.execPath}" "${cli}" config`, "/dev/null"], {
+      input: "3\n\n4\n\n",
+      encoding: "utf8",
+      timeout: 20_000,
+      env: { ...process.env, HOME: folder, ACCELERATE_TS_HOME: join(folder, "cache", "accelerate-ts") },
+    });
+    assert.match(stdout, /How many workers in all\? \[1\]/);
+    assert.match(stdout, /wrote /);
+    assert.match(readFileSync(file, "utf8"), /num_processes: 3[\s\S]*gradient_accumulation_steps: 4/);
+  });
+
+  test("show tells every value with its origin, for people and for programs", async (t) => {
+    const { call, folder, file } = await placeOf(t, {
+      "accelerate.config.ts": "enum Size { small = 2 }\nexport const config = { numProcesses: Size.small, watchdog: 30 as number, timeout: undefined };\n",
+      "cache/accelerate-ts/default_config.yaml": "num_processes: 4\nlog_dir: logs\n",
+    });
+    const env = { ACCELERATE_WATCHDOG: "20" };
+    const { settings, files } = JSON.parse(call("config show --json", env).stdout) as ConfigReport;
+    const project = join(folder, "accelerate.config.ts");
+    assert.deepEqual(files, [project, file]);
+    const instead = [{ value: 4, origin: "file", name: "num_processes", file, line: 1 }];
+    assert.deepEqual(settings.numProcesses, { value: 2, origin: "file", name: "numProcesses", file: project, instead });
+    assert.deepEqual([settings.watchdog?.value, settings.watchdog?.name], [20, "ACCELERATE_WATCHDOG"]);
+    assert.deepEqual(settings.cpu, { value: false, origin: "default" });
+    assert.deepEqual(settings.timeout, { origin: "default" });
+    const { stdout } = call("config show", env);
+    assert.match(
+      stdout,
+      /^num-processes +2 +numProcesses \(accelerate\.config\.ts\), instead of 4 by num_processes \(cache\/accelerate-ts\/default_config\.yaml:1\)$/m,
+    );
+    assert.match(stdout, /^timeout +1800 +default$/m);
+    assert.match(stdout, /^read: accelerate\.config\.ts, cache\/accelerate-ts\/default_config\.yaml$/m);
+    assert.match(call("config show --config-file cache/accelerate-ts/default_config.yaml").stdout, /^num-processes +4 /m);
+  });
+
+  test("a file that cannot be used is named with what is wrong with it", async (t) => {
+    const { call } = await placeOf(t, {
+      "throws.ts": "throw new TypeError('not today');",
+      "empty.mjs": "export const other = 1;",
+      "list.json": "[1]",
+      "common.js": "module.exports = { config: { numProcesses: 3 } };",
+      "default.mts": "export default { num_processes: 3 };",
+      "folder.yaml/x": "",
+    });
+    for (const [name, message] of [
+      ["nothing.yaml", /^nothing\.yaml: no such file\n$/],
+      ["folder.yaml", /^folder\.yaml: not a file\n$/],
+      ["settings.toml", /^settings\.toml: settings stand in files that end in \.yaml, /],
+      ["throws.ts", /^throws\.ts does not run: TypeError: not today\n$/],
+      ["empty.mjs", /^empty\.mjs exports no settings: write export const config = /],
+      ["list.json", /^list\.json: no mapping of keys to values/],
+    ] as const) {
+      const { status, stdout, stderr } = call(`config show --config-file ${name}`);
+      assert.deepEqual([status, stdout], [2, ""], name);
+      assert.match(stderr, message);
+    }
+    for (const name of ["common.js", "default.mts"]) assert.match(call(`config show --config-file ${name}`).stdout, /^num-processes +3 /m, name);
+  });
+});
+
+suite("a launch with settings from elsewhere", () => {
+  test("--dry-run starts nothing, and prints a command that is the same without them", async (t) => {
+    const { call, folder } = await placeOf(t, {
+      "train.mjs": "console.log('ran');",
+      "accelerate.config.mjs": "export const config = { numProcesses: 2, numThreadsPerProcess: 1, logDir: 'my logs', cpu: true };",
+    });
+    const { status, stdout, stderr } = call("launch --no-cpu --dry-run train.mjs --epochs 3 $HOME", { ACCELERATE_DEBUG_MODE: "yes" });
+    assert.deepEqual([status, stderr], [0, ""]);
+    assert.match(stdout, /^accelerate-ts \S+ {3}2 workers on cpu, 1 thread each/);
+    assert.match(stdout, /^debug +true +ACCELERATE_DEBUG_MODE$/m);
+    const command = "accelerate-ts launch --num-processes 2 --num-threads-per-process 1 --no-cpu --debug --log-dir 'my logs' train.mjs --epochs 3 '$HOME'";
+    assert.equal(stdout.trimEnd().split("\n").at(-1), command);
+    assert.ok(!existsSync(join(folder, "my logs")));
+  });
+
+  test("starts as many workers as the file says, and hands programs their settings", async (t) => {
+    const { call } = await placeOf(t, {
+      "train.mjs":
+        "const { RANK, ACCELERATE_TS_GRADIENT_ACCUMULATION_STEPS: steps, ACCELERATE_TS_DEBUG_MODE: debug, ACCELERATE_TS_USE_CPU: cpu } = process.env;\nconsole.log(RANK, steps, debug, cpu);",
+      "cache/accelerate-ts/default_config.yaml": "num_processes: 2\ngradient_accumulation_steps: 4\nuse_cpu: false\n",
+    });
+    const { status, stdout, stderr } = call("launch -q --no-debug train.mjs", { ACCELERATE_DEBUG_MODE: "1" });
+    assert.deepEqual([status, stderr], [0, ""]);
+    // A default that a file repeats is not handed on.
+    assert.deepEqual(stdout.trimEnd().split("\n").sort(), ["[0] 0 4 0 undefined", "[1] 1 4 0 undefined"]);
+  });
+
+  test("names the place of what contradicts the command line", async (t) => {
+    const { call } = await placeOf(t, {
+      "train.mjs": "",
+      "accelerate.config.mjs": "export const config = { numProcesses: 3 };",
+      "two.yaml": "\nnum_machines: 2\n",
+    });
+    const { status, stderr } = call("launch --num-local-processes 2 train.mjs");
+    assert.deepEqual([status, stderr], [2, "--num-local-processes 2 and numProcesses 3 (accelerate.config.mjs) contradict each other: leave one out\n"]);
+    assert.match(call("launch --config-file two.yaml train.mjs").stderr, /^num_machines 2 \(two\.yaml:2\) also needs:\n {2}--machine-rank R/);
+    assert.match(call("launch --rdzv_backend c10d train.mjs").stderr, /^no option --rdzv_backend here: machine 0 is the meeting point/);
+    assert.match(
+      call("launch train.mjs", { ACCELERATE_TS_NUM_THREADS: "many" }).stderr,
+      /^ACCELERATE_TS_NUM_THREADS is "many": not a whole number from 1 to 1024\n$/,
+    );
+  });
+
+  test("takes one accelerate.config of a folder, not two", async (t) => {
+    const { call } = await placeOf(t, { "accelerate.config.ts": "", "accelerate.config.js": "" });
+    assert.match(call("config show").stderr, /^accelerate\.config\.ts and accelerate\.config\.js: one folder takes one of them/);
+  });
+});
+
+suite("settings of programs", () => {
+  test("come from ACCELERATE_TS_ variables, then from those of Accelerate", () => {
+    assert.deepEqual(configuredProgram({}), {});
+    const python = { ACCELERATE_MIXED_PRECISION: "bf16", ACCELERATE_GRADIENT_ACCUMULATION_STEPS: "4", ACCELERATE_DEBUG_MODE: "true", ACCELERATE_USE_CPU: "1" };
+    assert.deepEqual(configuredProgram(python), { mixedPrecision: "bf16", gradientAccumulationSteps: 4, debug: true, cpu: true });
+    assert.deepEqual(configuredProgram({ ...python, ACCELERATE_TS_DEBUG_MODE: "0", ACCELERATE_TS_MIXED_PRECISION: "no" }).debug, false);
+    assert.throws(() => configuredProgram({ ACCELERATE_USE_CPU: "perhaps" }), {
+      code: "ERR_ARGUMENT",
+      message: 'ACCELERATE_USE_CPU is "perhaps": set true or false, or unset it',
+    });
+  });
+
+  test("hold where the program says nothing; a program that says otherwise counts, and it is told", () => {
+    const configured = { gradientAccumulationSteps: 4, debug: true };
+    assert.deepEqual(withConfigured({ seed: 1 }, configured), { options: { seed: 1, gradientAccumulationSteps: 4, debug: true }, overruled: [] });
+    const { options, overruled } = withConfigured({ gradientAccumulationSteps: 2, debug: true }, configured);
+    assert.equal(options.gradientAccumulationSteps, 2);
+    assert.deepEqual(overruled, [
+      "gradientAccumulationSteps is 2 in the program and 4 by the launcher (ACCELERATE_TS_GRADIENT_ACCUMULATION_STEPS): the program's counts",
+    ]);
+  });
+});
