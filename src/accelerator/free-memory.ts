@@ -18,12 +18,21 @@ function collector(): () => void {
   return collect;
 }
 
-/** Closes all compiled programs and frees what is unreachable: arenas are unmapped by finalizers, which run in turns of the event loop after a collection. */
-export async function returnMemory(): Promise<void> {
-  await defaultExecutor().clear();
-  // The first collection finds what finalizers of the second let go of.
-  for (let round = 0; round < 3; round++) {
+/** Arenas are unmapped by finalizers, which run in turns of the event loop behind a collection; one collection finds what finalizers of the one before have let go of. */
+const rounds = 3;
+/** The program has let go of what it gave by then. */
+const laterMs = 100;
+
+async function collectGarbage(): Promise<void> {
+  for (let round = 0; round < rounds; round++) {
     collector()();
     await turn();
   }
+}
+
+/** Closes all compiled programs and frees what is unreachable: now, and once more in a moment, when the program has let go of what it gave. */
+export async function returnMemory(): Promise<void> {
+  await defaultExecutor().clear();
+  await collectGarbage();
+  setTimeout(() => void collectGarbage(), laterMs).unref();
 }

@@ -173,6 +173,7 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
   #submit(gradients: CollectedGradients, gradScale: number): Promise<void> {
     const rows = new UpdateRows<GroupState<H>>((group, step, scale) => this.constants(group, step, scale));
     const segments: RowedSegment[] = [];
+    let moved = false;
     for (const group of this.paramGroups) {
       this.check(group);
       const crossesGaps = this.crossesGaps(group);
@@ -183,9 +184,10 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
         this.#steps.set(parameter, step);
         const row = rows.row(group, step, gradScale * gradients.scale(segment));
         segments.push({ segment, row, crossesGaps, contributors: gradients.contributors(segment) });
-        if (this.#homes.get(parameter) !== segment) this.#settle(parameter, segment);
+        if (this.#homes.get(parameter) !== segment) moved = this.#settle(parameter, segment);
       }
     }
+    if (moved) this.#dropUnused();
     const jobs: Promise<void>[] = [];
     const kernels = segments.length > 0 ? kernelsOf(Engine.default()) : undefined;
     for (const [arena, own] of byArena(segments)) {
@@ -279,14 +281,19 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
         this.#steps.set(parameter, steps[i]!);
       }
     }
+    this.#dropUnused();
+  }
+  /** State beside arenas that hold none of the parameters any more. */
+  #dropUnused(): void {
     const used = new Set([...this.#homes.values()].map((s) => s.arena));
     for (const left of this.#states.keys()) if (!used.has(left)) this.#states.delete(left);
   }
-  /** Notes where a parameter lies; state that lay elsewhere comes along. */
-  #settle(parameter: Parameter, segment: ArenaSegment): void {
+  /** Notes where a parameter lies; state that lay elsewhere comes along. Returns whether there was any. */
+  #settle(parameter: Parameter, segment: ArenaSegment): boolean {
     const before = this.#homes.get(parameter);
     this.#homes.set(parameter, segment);
     if (before) for (const i of this.stateNames.keys()) this.#view(segment, i).set(this.#view(before, i));
+    return before !== undefined;
   }
 
   #quiet(what: string): void {
