@@ -217,7 +217,7 @@ export class Accelerator extends TrainingModes implements AsyncDisposable {
       this.run?.exchange.close();
       await this.state.close();
       // The last, because servers may be slow: the other workers do not wait for them.
-      await this.tracking.end();
+      await this.tracking.end({ status: this.#stopping.signal.aborted ? "failed" : "finished" });
     }
   }
 

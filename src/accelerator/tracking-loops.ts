@@ -57,9 +57,13 @@ export class TrainingLoops implements LoopWatcher {
     if (this.#loops.length === 0) this.#timer.pause();
   }
 
+  /** A step is made: the loops that run are no evaluations. */
+  step(): void {
+    for (const loop of this.#loops) loop.trains = true;
+  }
   /** A backward is made for the batch in use. */
   backward(rows: number | undefined): void {
-    for (const loop of this.#loops) loop.trains = true;
+    this.step();
     const innermost = this.#loops.at(-1);
     if (!innermost || innermost.counted || rows === undefined) return;
     innermost.counted = true;

@@ -66,6 +66,7 @@ export class PerformanceWatch {
   /** After every step, on every worker. A collective where a report is due, which is after the same steps everywhere. `step` counts the optimizer's steps of the run. */
   async stepped({ step, group, arenaBytes }: { readonly step: number; readonly group: ProcessGroup; readonly arenaBytes: () => number }): Promise<void> {
     this.#step = step;
+    this.#loops.step();
     if (!this.#warm) {
       // The first step compiles; it says nothing about the others.
       this.#warm = true;

@@ -103,7 +103,7 @@ export class StepTimer {
   step(work: StepWork = {}): StepReport | undefined {
     this.resume();
     const now = this.#now();
-    const milliseconds = now - this.#began;
+    const milliseconds = Math.max(0, now - this.#began);
     this.#began = now;
     this.#times[this.#steps++ % kept] = milliseconds;
     this.#totalMs += milliseconds;

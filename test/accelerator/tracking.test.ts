@@ -4,9 +4,10 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { tokensIn } from "../../src/accelerator/tracking-loops.js";
+import { TrainingLoops, tokensIn } from "../../src/accelerator/tracking-loops.js";
+import type { RankLoader } from "../../src/data/rank-loader.js";
 import { Accelerator, type Batch, tensor } from "../../src/index.js";
-import type { Tracker } from "../../src/tracking/index.js";
+import { StepTimer, type Tracker } from "../../src/tracking/index.js";
 import { parseCsv } from "../../src/tracking/csv-text.js";
 import { launch, startLaunch } from "../support/launch.js";
 import { temporary } from "../tracking/support.js";
@@ -176,6 +177,84 @@ describe("trackers of an Accelerator", () => {
   });
   it("refuse options that make no sense", () => {
     assert.throws(() => new Accelerator({ logWith: "jsonl", trackPerformance: { everySteps: 0.5 } }), { code: "ERR_ARGUMENT", message: /everySteps is 0.5/ });
+  });
+});
+
+describe("a checkpoint of a tracked training", () => {
+  it("keeps the step, and a run that goes on counts from there", async () => {
+    await using directory = await temporary();
+    const steps: unknown[] = [];
+    const mine: Tracker = {
+      name: "mine",
+      requiresLoggingDirectory: false,
+      runId: "r1",
+      start: async () => {},
+      storeInitConfiguration: async () => {},
+      log: async (_, { step }) => void steps.push(step),
+      finish: async () => {},
+    };
+    {
+      await using accelerator = new Accelerator({ logWith: mine, projectDir: directory.path });
+      await accelerator.initTrackers("p");
+      await accelerator.log({ loss: 1 }, { step: 41 });
+      await accelerator.saveState();
+    }
+    await using accelerator = new Accelerator({ logWith: mine, projectDir: directory.path });
+    await accelerator.initTrackers("p");
+    assert.ok(await accelerator.loadState());
+    await accelerator.log({ loss: 0.5 });
+    assert.deepEqual(steps, [41, 42]);
+  });
+});
+
+describe("time of steps", () => {
+  const loader = (): RankLoader<unknown> => ({}) as RankLoader<unknown>;
+  const made = () => {
+    const clock = { now: 0 };
+    const timer = new StepTimer({ interval: 1000, now: () => clock.now, memory: () => 0 });
+    return { clock, timer, loops: new TrainingLoops(timer) };
+  };
+  it("is that of loops that train: evaluations within or between them, and what lies between loops, are left out", () => {
+    const { clock, timer, loops } = made();
+    const [train, evaluate] = [loader(), loader()];
+    for (let epoch = 0; epoch < 2; epoch++) {
+      loops.begin(train);
+      for (let step = 0; step < 3; step++) {
+        clock.now += 2;
+        loops.batch(train, {}, 2);
+        loops.backward(8);
+        loops.backward(8);
+        clock.now += 8;
+        timer.step();
+        loops.step();
+        if (step === 1) {
+          loops.begin(evaluate);
+          loops.batch(evaluate, {}, 50);
+          clock.now += 100;
+          loops.end(evaluate);
+        }
+      }
+      loops.end(train);
+      clock.now += 1000;
+      loops.begin(evaluate);
+      clock.now += 100;
+      loops.end(evaluate);
+      clock.now += 1000;
+    }
+    const { totalMs, slowestMs, steps, samples, phases } = timer.flush()!;
+    assert.deepEqual([totalMs, slowestMs, steps, samples, phases.data], [60, 10, 6, 48, 12]);
+  });
+  it("is also that of loops whose backward is the tensor's own", () => {
+    const { clock, timer, loops } = made();
+    const train = loader();
+    loops.begin(train);
+    clock.now += 10;
+    timer.step();
+    loops.step();
+    loops.end(train);
+    clock.now += 5;
+    timer.step();
+    assert.equal(timer.flush()!.totalMs, 10);
   });
 });
 
