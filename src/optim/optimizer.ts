@@ -184,7 +184,7 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
         this.#steps.set(parameter, step);
         const row = rows.row(group, step, gradScale * gradients.scale(segment));
         segments.push({ segment, row, crossesGaps, contributors: gradients.contributors(segment) });
-        if (this.#homes.get(parameter) !== segment) moved = this.#settle(parameter, segment);
+        if (this.#homes.get(parameter) !== segment) moved = this.#settle(parameter, segment) || moved;
       }
     }
     if (moved) this.#dropUnused();
