@@ -1,5 +1,5 @@
 // One checkpoint on its way: every worker writes what is its own, the first of them (of each host, where hosts share no files) the rest and the manifest.
-import { basename, dirname, join } from "node:path";
+import { basename, dirname } from "node:path";
 import {
   beginCheckpoint,
   bytesOf,
@@ -10,7 +10,7 @@ import {
   type ManifestFile,
   prune,
   sweep,
-  writeHashed,
+  writeAllHashed,
   type WriteOptions,
 } from "../checkpoint/index.js";
 import { Bar } from "../progress/bar.js";
@@ -66,13 +66,11 @@ export async function writeNow(directory: string, files: readonly FileContent[],
   const description = `saving ${basename(directory).replace(/\.tmp-.*$/, "")}`;
   const bar = new Bar(processTerminal(), Math.ceil(megabytes), { description, unit: "MB", delay: 1000, enabled: options.shows });
   try {
-    const written: ManifestFile[] = [];
     const onBytes = (bytes: number): void => {
       options.onBytes?.(bytes);
       bar.update(bytes / 1e6);
     };
-    for (const file of files) written.push(await writeHashed(join(directory, file.path), file, { ...options, onBytes }));
-    return written;
+    return await writeAllHashed(directory, files, { ...options, onBytes });
   } finally {
     bar.close();
   }

@@ -1,8 +1,7 @@
 // The thread that writes checkpoints while the program goes on.
-import { join } from "node:path";
 import { parentPort } from "node:worker_threads";
 import { AccelerateError } from "../errors.js";
-import { type WritePoint, writeHashed } from "./files.js";
+import { writeAllHashed, type WritePoint } from "./files.js";
 import type { ManifestFile } from "./manifest.js";
 
 export interface BackgroundFile {
@@ -23,28 +22,21 @@ export type BackgroundNews =
 const port = parentPort!;
 const tell = (news: BackgroundNews, transfer: readonly ArrayBuffer[] = []): void => port.postMessage(news, transfer);
 let stop = new AbortController();
-let goOn = (): void => {};
+/** Moments that were told of and are waited for, the oldest first. */
+const waiting: (() => void)[] = [];
 
 async function write({ directory, files, tellsPoints }: Extract<BackgroundTask, { kind: "write" }>): Promise<void> {
   stop = new AbortController();
   const buffers = files.map((f) => f.buffer);
   const onPoint = (point: WritePoint, path: string): Promise<void> =>
     new Promise((resolve) => {
-      goOn = resolve;
+      waiting.push(resolve);
       tell({ kind: "point", point, path });
     });
   try {
-    const written: ManifestFile[] = [];
-    for (const { path, buffer, bytes } of files) {
-      const content = { path, parts: [new Uint8Array(buffer, 0, bytes)] };
-      written.push(
-        await writeHashed(join(directory, path), content, {
-          signal: stop.signal,
-          onPoint: tellsPoints ? onPoint : undefined,
-          onBytes: (n) => tell({ kind: "bytes", bytes: n }),
-        }),
-      );
-    }
+    const contents = files.map(({ path, buffer, bytes }) => ({ path, parts: [new Uint8Array(buffer, 0, bytes)] }));
+    const options = { signal: stop.signal, onPoint: tellsPoints ? onPoint : undefined, onBytes: (bytes: number) => tell({ kind: "bytes", bytes }) };
+    const written = await writeAllHashed(directory, contents, options);
     tell({ kind: "written", files: written, buffers }, buffers);
   } catch (error) {
     const code = error instanceof AccelerateError ? error.code : "ERR_CHECKPOINT_WRITE";
@@ -55,6 +47,6 @@ async function write({ directory, files, tellsPoints }: Extract<BackgroundTask, 
 const handlers: { readonly [K in BackgroundTask["kind"]]: (task: Extract<BackgroundTask, { kind: K }>) => void } = {
   write: (task) => void write(task),
   abort: () => stop.abort(),
-  "go-on": () => goOn(),
+  "go-on": () => waiting.shift()?.(),
 };
 port.on("message", (task: BackgroundTask) => (handlers[task.kind] as (task: BackgroundTask) => void)(task));

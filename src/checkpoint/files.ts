@@ -1,10 +1,12 @@
 // Files of a checkpoint on their way to the disk and back: hashed while they are written, forced to disk, read again.
 import { createHash } from "node:crypto";
 import { type FileHandle, lstat, open } from "node:fs/promises";
+import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { CheckpointError } from "./errors.js";
 import type { ManifestFile } from "./manifest.js";
 
-/** Bytes that are hashed here while the system writes them: short enough for a loop that shares the thread. */
+/** Bytes that are written, and hashed, in one go: short enough for a loop that shares the thread. */
 const chunkBytes = 4 << 20;
 /** Buffers of one system call at most. */
 const maxParts = 512;
@@ -88,43 +90,82 @@ export function writeFault(error: unknown, file: string): CheckpointError {
 export const stopped = (directory: string, signal: AbortSignal): CheckpointError =>
   new CheckpointError("ERR_CHECKPOINT_STOPPED", `saving ${directory} was stopped by its signal`, { cause: signal.reason });
 
+/** Hashes parts on this thread, a chunk at a time, so that what else it has to do comes in between. */
+async function hashed(parts: readonly Uint8Array[], signal: AbortSignal): Promise<string> {
+  const hash = createHash("sha256");
+  for (const chunk of chunks(parts)) {
+    if (signal.aborted) break;
+    for (const piece of chunk) hash.update(piece);
+    await setImmediate();
+  }
+  return hash.digest("hex");
+}
+
+async function write(file: string, { path, parts }: FileContent, { signal, onPoint, onBytes }: WriteOptions): Promise<void> {
+  const bytes = bytesOf({ parts });
+  const handle = await open(file, "wx");
+  try {
+    await onPoint?.("file-begun", path);
+    let [done, half] = [0, false];
+    for (const chunk of chunks(parts)) {
+      if (signal?.aborted) throw stopped(file, signal);
+      await writeAll(handle, chunk);
+      const size = chunk.reduce((sum, piece) => sum + piece.byteLength, 0);
+      done += size;
+      onBytes?.(size);
+      if (!half && done >= bytes / 2) {
+        half = true;
+        await onPoint?.("file-half", path);
+      }
+    }
+    await onPoint?.("file-written", path);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
 /**
- * Writes a new file and forces it to disk. Hashing goes on beside writing.
+ * Writes a new file and forces it to disk. Hashing goes on beside: the system writes on another thread, and the slower of both does not hold up the other.
  * @throws CheckpointError ERR_CHECKPOINT_WRITE, ERR_CHECKPOINT_DISK_FULL, ERR_CHECKPOINT_STOPPED
  */
-export async function writeHashed(file: string, { path, parts }: FileContent, { signal, onPoint, onBytes }: WriteOptions = {}): Promise<ManifestFile> {
-  const hash = createHash("sha256");
-  const bytes = bytesOf({ parts });
+export async function writeHashed(file: string, content: FileContent, options: WriteOptions = {}): Promise<ManifestFile> {
+  const { path, parts } = content;
+  const unwanted = new AbortController();
+  const hashing = hashed(parts, unwanted.signal);
   try {
-    const handle = await open(file, "wx");
-    try {
-      await onPoint?.("file-begun", path);
-      let [done, half] = [0, false];
-      for (const chunk of chunks(parts)) {
-        if (signal?.aborted) throw stopped(file, signal);
-        const written = writeAll(handle, chunk);
-        // It may fail while this thread hashes.
-        written.catch(() => {});
-        for (const piece of chunk) hash.update(piece);
-        await written;
-        const size = chunk.reduce((sum, piece) => sum + piece.byteLength, 0);
-        done += size;
-        onBytes?.(size);
-        if (!half && done >= bytes / 2) {
-          half = true;
-          await onPoint?.("file-half", path);
-        }
-      }
-      await onPoint?.("file-written", path);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
+    await write(file, content, options);
   } catch (error) {
+    unwanted.abort();
+    await hashing;
     throw writeFault(error, file);
   }
-  await onPoint?.("file-synced", path);
-  return { path, bytes, sha256: hash.digest("hex") };
+  const sha256 = await hashing;
+  await options.onPoint?.("file-synced", path);
+  return { path, bytes: bytesOf(content), sha256 };
+}
+
+/** Writes files, two at a time: one is forced to disk while the next is written. Results in the order of the files. */
+export async function writeAllHashed(directory: string, files: readonly FileContent[], options: WriteOptions = {}): Promise<ManifestFile[]> {
+  const written: ManifestFile[] = [];
+  const left = files.entries();
+  let failed = false;
+  const lane = async (): Promise<void> => {
+    for (const [i, file] of left) {
+      if (failed) return;
+      written[i] = await writeHashed(join(directory, file.path), file, options);
+    }
+  };
+  const lanes = await Promise.allSettled(
+    [0, 1].map(() =>
+      lane().catch((error: unknown) => {
+        failed = true;
+        throw error;
+      }),
+    ),
+  );
+  for (const end of lanes) if (end.status === "rejected") throw end.reason;
+  return written;
 }
 
 /** Size and hash of a file that lies in a checkpoint. @throws CheckpointError ERR_CHECKPOINT_DAMAGED when it is not there or is no plain file. */
