@@ -6,6 +6,8 @@ import { isOutOfMemory } from "./memory-errors.js";
 import type { WorkerState } from "./worker-state.js";
 
 const shownLength = 200;
+/** ONNX Runtime says at the end how much was wanted. */
+const shortened = (text: string): string => (text.length <= shownLength ? text : `${text.slice(0, shownLength / 2)} ... ${text.slice(-shownLength / 2)}`);
 
 export interface MemoryTrialOptions {
   readonly state: WorkerState;
@@ -51,7 +53,7 @@ export class MemoryTrial implements Trial {
     if (!isOutOfMemory(error)) return undefined;
     const { name, message } = error as Error;
     if (Number.isInteger(tryIn(error))) return message; // of the worker that had no memory
-    const reason = `rank ${state.rank} ran out of memory in try ${this.#number}, at batch size ${batchSize}: ${name}: ${message.slice(0, shownLength)}`;
+    const reason = `rank ${state.rank} ran out of memory in try ${this.#number}, at batch size ${batchSize}: ${name}: ${shortened(message)}`;
     if (state.size > 1) state.abort({ code: "ERR_COLLECTIVE_ABORTED", message: reason, ranks: [state.rank] });
     return reason;
   }
