@@ -7,6 +7,10 @@ import { loadGloo } from "../src/distributed/gloo/native-gloo.js";
 import { loadNative, nativePath } from "../src/native/binding.js";
 import { Engine, usableCores, usableMemory } from "../src/runtime/index.js";
 import { libraryPath } from "../src/runtime/library.js";
+import { configReport, type ConfigReport } from "./config/show.js";
+import { findNccl, type Gpu, readGpus } from "./gpus.js";
+import { type LoadedSettings, loadSettings } from "./options/load-settings.js";
+import { UsageError } from "./usage.js";
 import { packageVersion } from "./version.js";
 
 export interface EnvironmentReport {
@@ -28,6 +32,12 @@ export interface EnvironmentReport {
   };
   /** Bytes. */
   readonly memory: { readonly machine: number; readonly usable: number; readonly free: number; readonly shm?: number };
+  /** Those that the driver shows; training does not use them yet. */
+  readonly gpus: readonly Gpu[];
+  /** NVIDIA's collectives; not used yet. */
+  readonly nccl: { readonly library?: string };
+  /** Files of settings and where each value comes from; absent: they cannot be read, which is one of the problems. */
+  readonly config?: ConfigReport;
   readonly problems: readonly { readonly what: string; readonly cure: string }[];
 }
 
@@ -86,8 +96,13 @@ function readGloo(): EnvironmentReport["gloo"] {
   }
 }
 
+export interface Environment {
+  readonly report: EnvironmentReport;
+  readonly settings: LoadedSettings | undefined;
+}
+
 /** Asks the machine; opens ONNX Runtime to see whether it works. */
-export function readEnvironment(): EnvironmentReport {
+export async function readEnvironment(env: Readonly<Record<string, string | undefined>>, cwd: string): Promise<Environment> {
   const problems: { what: string; cure: string }[] = [];
   /** The value, or undefined and a problem. */
   const attempt = <T>(work: () => T): T | undefined => {
@@ -107,7 +122,15 @@ export function readEnvironment(): EnvironmentReport {
   const threads = attempt(() => configuredThreads()) ?? usableCores();
   const version = loads && library ? attempt(() => Engine.open({ library, threads, spin: false }).version) : undefined;
   const shm = shmBytes();
-  return {
+  let settings: LoadedSettings | undefined;
+  try {
+    settings = await loadSettings({ flags: {}, env, cwd });
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    problems.push({ what: `settings that can be used: ${error.message}`, cure: "mend this, or see accelerate-ts launch --help" });
+  }
+  const nccl = findNccl(env);
+  const report = {
     accelerateTs: packageVersion(),
     node: process.version,
     platform: process.platform,
@@ -117,6 +140,10 @@ export function readEnvironment(): EnvironmentReport {
     gloo: readGloo(),
     cpu: { model: cpus()[0]?.model.trim() ?? "unknown", instructions: instructions(), cores: { machine: cpus().length, usable: usableCores() }, threads },
     memory: { machine: totalmem(), usable: usableMemory(), free: freemem(), ...(shm !== undefined && { shm }) },
+    gpus: await readGpus(env),
+    nccl: { ...(nccl && { library: nccl }) },
+    ...(settings && { config: configReport(settings) }),
     problems,
   };
+  return { report, settings };
 }

@@ -3,7 +3,7 @@ import type { CliCommand } from "../command.js";
 
 export const env: CliCommand = {
   name: "env",
-  summary: "show versions, processor, memory and what is missing",
+  summary: "show versions, processor, memory, GPUs, settings with their origin, and what is missing",
   options: [{ flags: "--json", description: "one JSON object on stdout, for programs" }],
   examples: [
     ["accelerate-ts env", "for a bug report"],
@@ -12,8 +12,8 @@ export const env: CliCommand = {
   run: async (options, { stdout }) => {
     const { readEnvironment } = await import("../environment.js");
     const { environmentText } = await import("../environment-text.js");
-    const report = readEnvironment();
-    stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : environmentText(report, stdout.isTTY === true));
+    const environment = await readEnvironment(process.env, process.cwd());
+    stdout.write(options.json ? `${JSON.stringify(environment.report, null, 2)}\n` : environmentText(environment, stdout.isTTY === true, process.env));
     return 0;
   },
 };
