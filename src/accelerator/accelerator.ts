@@ -22,7 +22,7 @@ import { WorkerDealer } from "./worker-dealer.js";
 import { TrainingModes } from "./training-modes.js";
 import { TrainingRun } from "./training-run.js";
 import { type BackwardOptions, weightedBackward } from "./weighted-backward.js";
-import type { RunParts } from "./run-state.js";
+import { type RunParts, savedHook } from "./run-state.js";
 
 /**
  * Runs a training loop on all workers that `accelerate-ts launch` has started, or on this process alone.
@@ -244,7 +244,7 @@ export class Accelerator extends TrainingModes implements AsyncDisposable {
         this.#steps = steps;
       },
       parts: { scaler: this.#scaler, scaling: exchange?.scaling, tracking: this.tracking },
-      ownParts: { accumulation: this.#accumulation },
+      ownParts: { accumulation: this.#accumulation, commHook: savedHook(this.commHook) },
       arenas: placement?.arenas.map(({ arena }) => arena) ?? [],
       waiting: exchange?.waiting ?? [],
       memory: { writesStates, writesParameters: writesStates || this.#options.shareParameters === false },
@@ -296,7 +296,6 @@ export class Accelerator extends TrainingModes implements AsyncDisposable {
     this.run = undefined;
     this.objects.clear();
     this.#context = undefined;
-    this.objects.clear();
   }
   #stepped(made: boolean): number {
     if (made) this.state.progress(++this.#steps);

@@ -10,7 +10,7 @@ import { Hooks, type LoadStateHookContext, type SaveStateHookContext } from "./c
 import { choose } from "./choose-checkpoint.js";
 import type { Project } from "./project-config.js";
 import { type ResumePoint, restore } from "./restore.js";
-import type { RunState } from "./run-state.js";
+import { requireOneState, type RunState } from "./run-state.js";
 import { begin, finish, orDiscard, type SavingWorker, writeNow } from "./save-state.js";
 import type { WorkerState } from "./worker-state.js";
 
@@ -50,11 +50,14 @@ export class Checkpointing {
     const call = calls.options("saveState");
     const world = await calls.idle(call);
     const tell = overGroup(world.group, call);
-    await agree(tell, () => this.settled());
+    const run = this.#options.run();
+    await agree(tell, async () => {
+      await this.settled();
+      requireOneState(run, "saveState");
+    });
     const worker = await this.#worker(world);
     const writing: WriteOptions = { signal, onPoint: this.onPoint };
     const checkpoint = await begin(worker, tell, () => project.target(directory), writing);
-    const run = this.#options.run();
     const about = this.#about(run, worker);
     const finishing = { ...writing, about, totalLimit: project.totalLimit };
     // What was begun before is in memory then.
@@ -92,11 +95,14 @@ export class Checkpointing {
     const call = calls.options("loadState");
     const world = await calls.idle(call);
     const tell = overGroup(world.group, call);
-    await agree(tell, () => this.settled());
+    const run = this.#options.run();
+    await agree(tell, async () => {
+      await this.settled();
+      requireOneState(run, "loadState");
+    });
     const worker = await this.#worker(world);
     const chosen = await choose(worker, tell, { directory, project });
     if (!chosen) return undefined;
-    const run = this.#options.run();
     const models = [...run.objects.models];
     await this.beforeLoad.run({ models, directory: chosen.directory });
     const kept = run.objects.models.map((m) => (models.includes(m) ? m : undefined));

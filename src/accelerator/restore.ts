@@ -2,6 +2,7 @@
 import type { Manifest } from "../checkpoint/index.js";
 import type { ProcessGroup } from "../distributed/index.js";
 import type { ModuleBase } from "../nn/index.js";
+import type { Optimizer, OptimizerState } from "../optim/index.js";
 import { defaultGenerator } from "../tensor/index.js";
 import { agree, type Tell } from "./agreement.js";
 import { fileNames, type SavedOwnState, type SavedState } from "./checkpoint-files.js";
@@ -48,12 +49,30 @@ export async function restore(directory: string, manifest: Manifest, { run, grou
   // An object of the program may refuse its state: ours are as they were then.
   await agree(tell, () => run.registered.load(custom));
   // The memory that workers share is written while nobody else reads it.
-  await agree(tell, () => readTensors(saved, run, models));
+  const tellsSchedules = group.rank === 0 && manifest.worldSize === group.size;
+  await agree(tell, () => readTensors(saved, run, { models, tellsSchedules }));
   await agree(tell, () => applyState(saved, state!, { run, group }));
   return resumePoint(state!, run, directory);
 }
 
-async function readTensors(saved: SavedRun, run: RunState, models: readonly (ModuleBase | undefined)[]): Promise<void> {
+interface Reading {
+  readonly models: readonly (ModuleBase | undefined)[];
+  /** Say where schedules have other rates here: with another number of workers they are meant to. */
+  readonly tellsSchedules: boolean;
+}
+
+/** A schedule's function is not saved: one that gives another rate in the same place is another one, or goes on for longer. */
+function tellOtherRates(optimizer: Optimizer, { param_groups }: OptimizerState, i: number): void {
+  for (const [g, { lr }] of optimizer.paramGroups.entries()) {
+    const then = param_groups[g]!.lr as number;
+    if (Math.abs(lr - then) <= 1e-9 * Math.abs(then)) continue;
+    console.warn(
+      `accelerate-ts: the learning rate of optimizer ${i}, group ${g}, was ${then} when the run was saved and is ${lr} now: its schedule is another one`,
+    );
+  }
+}
+
+async function readTensors(saved: SavedRun, run: RunState, { models, tellsSchedules }: Reading): Promise<void> {
   const { writesParameters, writesStates } = run.memory;
   for (const [i, model] of models.entries()) {
     if (!model) continue;
@@ -65,7 +84,9 @@ async function readTensors(saved: SavedRun, run: RunState, models: readonly (Mod
     }
   }
   for (const [i, optimizer] of run.objects.optimizers.entries()) {
-    optimizer.restore(await optimizerState(saved, i), { writes: writesStates });
+    const state = await optimizerState(saved, i);
+    optimizer.restore(state, { writes: writesStates });
+    if (tellsSchedules) tellOtherRates(optimizer, state, i);
     if (!writesStates) continue;
     await using file = await saved.tensors(fileNames.optimizerTensors(i));
     for (const [path, into] of optimizerArrays(optimizer)) await file.readFloat32(path, into);
@@ -109,7 +130,8 @@ async function applyState(saved: SavedRun, state: SavedState, { run, group }: Pl
 
 /** An open window goes on with as many micro-batches as there were; what those of all workers weighed together is the first one's. */
 async function partsInAnotherWorld(saved: SavedRun, first: SavedOwnState, rank: number): Promise<Readonly<Record<string, unknown>>> {
-  const parts: Record<string, unknown> = { ...first.parts };
+  // What a host has kept back of its gradients is no other host's.
+  const { commHook: _, ...parts }: Record<string, unknown> = first.parts;
   const { accumulation } = parts as { accumulation?: { window?: WindowState } };
   if (!accumulation?.window) return parts;
   let weight = 0;

@@ -33,7 +33,7 @@ export abstract class ResumableWorkers extends TrackedWorkers {
 
   /**
    * Saves the whole run: models, optimizers with their schedulers, positions of loaders, random numbers, an open accumulation window with its gradients, trackers, registered objects. Without a
-   * directory into `<projectDir>/checkpoints/checkpoint_<number>`. The directory is there when it is whole, or not at all. Returns it.
+   * directory into `<projectDir>/checkpoints/checkpoint_<number>`. The directory is there when it is whole, or not at all. Returns it. To be called between bodies of `accumulate`, not inside one.
    *
    * @throws CheckpointError ERR_CHECKPOINT_EXISTS, ERR_CHECKPOINT_DISK_FULL and others, on every worker; what was saved before is as it was.
    * @example

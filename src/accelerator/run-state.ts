@@ -1,6 +1,8 @@
 // A run as a checkpoint sees it: its objects, its counters, and whoever else has a state.
+import { CheckpointError } from "../checkpoint/index.js";
 import type { ArenaSegment, ParameterArena } from "../tensor/index.js";
 import type { ActiveLoaders } from "./active-loaders.js";
+import type { CommHook } from "./comm-hooks/index.js";
 import type { PreparedObjects } from "./prepared-objects.js";
 import type { RegisteredObjects } from "./saved-objects.js";
 
@@ -54,4 +56,22 @@ export function* namedSegments({ objects, arenas }: RunState): Generator<readonl
   }
   let others = 0;
   for (const { segments } of arenas) for (const s of segments) if (!seen.has(s)) yield [`other_${others++}:${s.parameter.name}`, s];
+}
+
+/** The part of a communication hook that has a state. */
+export function savedHook(hook: CommHook | undefined): Stateful | undefined {
+  if (!hook?.stateDict || !hook.loadStateDict) return undefined;
+  return { stateDict: () => hook.stateDict?.(), loadStateDict: (state: unknown) => hook.loadStateDict?.(state) };
+}
+
+/** @throws CheckpointError while workers train copies of their own (localSgd): there is no one state of the run. */
+export function requireOneState({ objects, arenas }: RunState, what: string): void {
+  const known = new Set(arenas);
+  for (const model of objects.models) {
+    for (const [name, p] of model.namedParameters()) {
+      const segment = p.segment();
+      if (!segment || known.has(segment.arena)) continue;
+      throw new CheckpointError("ERR_CHECKPOINT_OBJECT", `${what}: ${name} is a copy of each worker's own`, { hint: "end localSgd first, or save after it" });
+    }
+  }
 }
