@@ -118,12 +118,12 @@ export async function notebookLauncher<V = unknown>(fn: ModuleRef, args: readonl
   const folder = await mkdtemp(join(tmpdir(), "accelerate-ts-call-"));
   try {
     await writeFile(join(folder, callFile), call, { mode: 0o600 });
-    const flags = [
-      ...(numProcesses === undefined ? [] : ["--num-processes", String(numProcesses)]),
-      ...(cpu ? ["--cpu"] : []),
-      "--stop-grace",
-      String(graceSeconds),
-    ];
+    // Workers of this call, on this machine: what a file of settings says of other launches does not count.
+    const settings = join(folder, "settings.json");
+    await writeFile(settings, "{}");
+    const flags = ["--config-file", settings, "--num-machines", "1", "--stop-grace", String(graceSeconds)];
+    if (numProcesses !== undefined) flags.push("--num-processes", String(numProcesses));
+    if (cpu) flags.push("--cpu");
     const ended = await runCli([...flags, program, folder], options);
     signal?.throwIfAborted();
     const outcomes = await outcomesIn(folder);

@@ -78,6 +78,21 @@ describe("notebookLauncher", () => {
     assert.deepEqual(await notebookLauncher<number>({ filename: module, name: "double" }, [4], { ...quiet, numProcesses: 1, cpu: true }), [8]);
   });
 
+  it("takes no settings of other launches from files", async () => {
+    const made = await folder();
+    await writeFile(join(made, "default_config.yaml"), "num_machines: 2\nnum_processes: 4\n");
+    process.env.ACCELERATE_TS_HOME = made;
+    try {
+      const values = await notebookLauncher<{ sum: number }>({ filename, name: "sum" }, [1], quiet);
+      assert.deepEqual(
+        values.map(({ sum }) => sum),
+        [1],
+      );
+    } finally {
+      delete process.env.ACCELERATE_TS_HOME;
+    }
+  });
+
   it("says what cannot travel, and what is not there", async () => {
     const refuse = (given: Promise<unknown>, message: RegExp) => assert.rejects(given, message);
     await Promise.all([

@@ -56,7 +56,7 @@ await assert.rejects(
   }),
   rank === 0 ? /^RangeError: no cache$/ : /rank 0 failed where the others waited for it \(RangeError: no cache\)/,
 );
-assert.ok(performance.now() - started < 2000);
+assert.ok(performance.now() - started < 10_000);
 // One of another process is its own: the main process has gone on.
 const later = accelerator.mainProcessFirst(() => {
   if (rank === world - 1 && world > 1) throw new Error("only here");
