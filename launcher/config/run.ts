@@ -48,7 +48,7 @@ export async function runConfig(options: RawOptions, { stdin, stdout, stderr }: 
       );
     stderr.write(`${file.exists ? "" : "new: "}${file.name}; Enter takes what is in brackets, Ctrl-C leaves everything as it is\n`);
     try {
-      values = await askSettings(file.values, { input: stdin, output: stderr, terminal: true });
+      values = await askSettings(file.values, { input: stdin, output: stderr, terminal: process.env.TERM !== "dumb" });
     } catch (error) {
       if (!(error instanceof Unanswered)) throw error;
       stderr.write("\nnothing was written\n");

@@ -89,7 +89,9 @@ What launches and the programs they start are told. A value may come from severa
 
 \`\`\`ts
 // accelerate.config.ts
-export const config = { numProcesses: 4, logDir: "logs", watchdog: 120 };
+import { defineConfig } from "accelerate-ts/config";
+
+export const config = defineConfig({ numProcesses: 4, logDir: "logs", watchdog: 120 });
 \`\`\`
 
 The settings under "Training" reach programs as variables, and are what an \`Accelerator\` takes where the program's own options say nothing. Options that the program gives count; where the launcher was told otherwise, the main process

@@ -102,11 +102,5 @@ export const settingNames = Object.keys(settings) as readonly SettingName[];
 /** The entry of a setting, of whatever type. */
 export const settingOf = (name: SettingName): Setting<unknown> => settings[name] as Setting<unknown>;
 
-/**
- * What `accelerate.config.ts` may export as `config`; every key also with underscores, as Python spells it.
- *
- * @example
- * import type { LaunchConfig } from "accelerate-ts/config";
- * export const config: LaunchConfig = { numProcesses: 4, logDir: "logs" };
- */
+/** What `accelerate.config.ts` may export as `config`; every key also with underscores, as Python spells it. */
 export type LaunchConfig = { readonly [K in Exclude<SettingName, "configFile">]?: ValueOf<(typeof settings)[K]> };

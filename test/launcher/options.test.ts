@@ -1,6 +1,8 @@
 // Settings: which value counts, what is refused wherever it comes from, and what files may say.
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { suite, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { commands } from "../../launcher/commands/index.js";
 import type { ConfigFile } from "../../launcher/options/config-entries.js";
@@ -10,6 +12,7 @@ import { resolveSettings } from "../../launcher/options/resolve.js";
 import { settingNames, settingOf } from "../../launcher/options/settings.js";
 import { distance, similar } from "../../launcher/options/similar.js";
 
+const cli = fileURLToPath(new URL("../../launcher/cli.js", import.meta.url));
 const yaml = (text: string, name = "file.yaml"): ConfigFile => ({ name, path: `/${name}`, entries: entriesOfYaml(text, name) });
 const valuesOf = (text: string) => resolveSettings({ files: [yaml(text)] }).values;
 
@@ -162,6 +165,23 @@ use_cpu: false
     ] as const)
       assert.throws(() => valuesOf(text), { code: "ERR_USAGE", message }, text);
   });
+});
+
+test("help loads commander and the tables, and nothing that takes time", () => {
+  const watch = `data:text/javascript,${encodeURIComponent(`import { register } from "node:module"; register("data:text/javascript,${encodeURIComponent("export const load = (url, context, next) => { process._rawDebug(url); return next(url, context); };")}");`)}`;
+  for (const args of [["--help"], ["launch", "--help"], ["config", "show", "--help"]]) {
+    const { stderr, stdout, status } = spawnSync(process.execPath, ["--import", watch, cli, ...args], { encoding: "utf8" });
+    assert.deepEqual([status, stdout.startsWith("Usage: accelerate-ts")], [0, true]);
+    const loaded = stderr.split("\n").filter((line) => line.startsWith("file:"));
+    assert.ok(loaded.length > 0);
+    const allowed =
+      /\/node_modules\/commander\/|\/launcher\/(cli|program|usage|version)\.js$|\/launcher\/(commands|options)\/|\/src\/(settings|errors|package-root)\.js$/;
+    assert.deepEqual(
+      loaded.filter((url) => !allowed.test(url)),
+      [],
+    );
+    assert.ok(!loaded.some((url) => /read-|load-|page|resolve/.test(url)), loaded.join("\n"));
+  }
 });
 
 suite("names", () => {
