@@ -116,6 +116,7 @@ export class WorkerExchange implements GradientExchange {
         if (this.distributed) await publish(world, placement, view, { ...options, purpose: "new parameters of optimizer.step" });
       } else if (collected.factor === 0) this.#options.onWarning?.("a step was skipped: the weights of all its micro-batches, on all workers, are 0");
       for (const s of segmentsOf(parameters)) this.#treatment.use(s);
+      this.overHosts.stepped();
       await onStep?.({ made });
       return made;
     });

@@ -39,7 +39,7 @@ function bucketOf(gradients: readonly { readonly shape: readonly number[]; reado
     at += place(numbers.length);
     return { key: `0/${i}`, name: `p${i}`, shape, data: part };
   });
-  return { index: 0, isLast: true, data, gradients: own };
+  return { index: 0, data, gradients: own };
 }
 
 /** A reproducible stream of numbers from -1 to 1. */
@@ -61,6 +61,7 @@ const apart = (a: Float32Array, b: Float32Array): number => norm(a.map((v, i) =>
 async function reduceOn(hooks: readonly CommHook[], buckets: readonly GradientBucket[]): Promise<number> {
   const { links, sent } = linksOf(hooks.length);
   await Promise.all(hooks.map((hook, host) => hook.reduce(buckets[host]!, links[host]!)));
+  for (const hook of hooks) hook.stepped!();
   for (const bucket of buckets.slice(1)) assert.deepEqual(bucket.data, buckets[0]!.data, "all hosts hold the same bits");
   return sent.floats;
 }

@@ -13,10 +13,8 @@ export interface BucketGradient {
 
 /** Gradients that lie side by side in memory. */
 export interface GradientBucket {
-  /** Its number in this reduction, from 0. */
+  /** Its number among those that are added up at once, from 0. */
   readonly index: number;
-  /** The last one of this reduction. */
-  readonly isLast: boolean;
   /**
    * What this host brings: the gradients of its workers, already weighted so that the sum over the hosts is the mean of the job. A hook puts that sum in its place, the same bits on every host.
    * Between gradients lie zeros.
@@ -48,8 +46,10 @@ export interface HostLink {
 export interface CommHook {
   /** Must be the same on every worker. */
   readonly name: string;
-  /** Puts the sum over the hosts into `bucket.data`. Buckets come one after the other. */
+  /** Puts the sum over the hosts into `bucket.data`. Buckets come one after the other, each gradient once, when it is first needed: by a step, or before it by clipping or a read. */
   reduce(bucket: GradientBucket, link: HostLink): Promise<void>;
+  /** An optimizer has made a step, on every host. */
+  stepped?(): void;
   /** What a resumed run needs; of this host. Structured cloning must be able to carry it. */
   stateDict?(): unknown;
   loadStateDict?(state: unknown): void;

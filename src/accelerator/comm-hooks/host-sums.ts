@@ -87,6 +87,10 @@ export class HostSums {
     return this.#link?.bytes ?? 0;
   }
 
+  /** An optimizer has made a step. */
+  stepped(): void {
+    if (this.#link) this.hook?.stepped?.();
+  }
   /** A collective of the hosts' speakers. Afterwards `data` holds the sums, where there are segments. */
   async reduce(parts: readonly HostPart[], options: CollectiveOptions): Promise<void> {
     if (!this.#link) return;
@@ -129,6 +133,6 @@ export function bucketsOf(parts: readonly HostPart[], capBytes: number): Gradien
       }),
     );
     const [first, last] = [segments[0]!, segments.at(-1)!];
-    return { index, isLast: index === buckets.length - 1, data: data.subarray(first.offset, last.offset + last.length), gradients };
+    return { index, data: data.subarray(first.offset, last.offset + last.length), gradients };
   });
 }

@@ -9,7 +9,7 @@ import { drawVector, orthonormalize, vectorsOf } from "./orthonormal.js";
 export interface PowerSgdOptions {
   /** Vectors per matrix; more are closer to the gradient and send more. Default 1. */
   readonly matrixApproximationRank?: number;
-  /** Reductions before the first compressed one: early gradients change too fast to be approximated. Default 1000. */
+  /** Optimizer steps before gradients are compressed: early gradients change too fast to be approximated. Default 1000. */
   readonly startPowerSgdIter?: number;
   /** What was lost in a step is added to the next one's gradient. Costs memory like the gradients. Default true. */
   readonly useErrorFeedback?: boolean;
@@ -77,7 +77,7 @@ export class LowRank {
   readonly options: Required<PowerSgdOptions>;
   readonly #states = new Map<string, MatrixState>();
   #draws = 0;
-  /** Reductions that have ended. */
+  /** Optimizer steps so far. */
   iteration = 0;
 
   constructor(options: PowerSgdOptions = {}) {

@@ -2,7 +2,10 @@
 import type { CommHook, GradientBucket, HostLink } from "./hook.js";
 import { LowRank, type LowRankMatrix, type LowRankState, type PowerSgdOptions } from "./low-rank.js";
 
-const keeper = (lowRank: LowRank): Pick<Required<CommHook>, "stateDict" | "loadStateDict"> => ({
+const keeper = (lowRank: LowRank): Omit<Required<CommHook>, "name" | "reduce"> => ({
+  stepped: () => {
+    lowRank.iteration++;
+  },
   stateDict: () => lowRank.stateDict(),
   loadStateDict: (state) => lowRank.loadStateDict(state as LowRankState),
 });
@@ -29,7 +32,6 @@ export function powerSgd(options: PowerSgdOptions = {}): CommHook {
           link,
         );
       } else await link.sum(bucket.data);
-      if (bucket.isLast) lowRank.iteration++;
     },
     ...keeper(lowRank),
   };
@@ -58,7 +60,6 @@ export function batchedPowerSgd(options: PowerSgdOptions = {}): CommHook {
         }
         error?.fill(0, end);
       } else await link.sum(bucket.data);
-      if (bucket.isLast) lowRank.iteration++;
     },
     ...keeper(lowRank),
   };
