@@ -4,8 +4,9 @@ import { buildNative } from "./build-native.js";
 import { completion } from "./completion.js";
 import { config } from "./config.js";
 import { env } from "./env.js";
+import { estimateMemory } from "./estimate-memory.js";
 import { launch } from "./launch.js";
 import { mergeWeights } from "./merge-weights.js";
 import { test } from "./test.js";
 
-export const commands: readonly CliCommand[] = [launch, config, env, test, mergeWeights, completion, buildNative];
+export const commands: readonly CliCommand[] = [launch, config, env, test, estimateMemory, mergeWeights, completion, buildNative];

@@ -12,7 +12,7 @@ import { type SelfTestReport, summary } from "./report.js";
 /** Where neither a flag nor a variable nor a file says how many. */
 const workers = "2";
 /** What the checks count on, whatever the user's programs are run with. */
-const fixed: RawOptions = { mixedPrecision: "no", gradientAccumulationSteps: "2" };
+const fixed: RawOptions = { mixedPrecision: "no", gradientAccumulationSteps: "1" };
 const script = fileURLToPath(new URL("./main.js", import.meta.url));
 
 /** Resolves with the exit code: 0 when all checks have passed, that of the launch when it failed, else 1. */

@@ -103,6 +103,7 @@ const accumulation: Check = {
   run: (context) =>
     sameTraining(context, async (net, optimizer, prepared) => {
       const { accelerator, rank, world } = context;
+      accelerator.gradientAccumulationSteps = WINDOW;
       for (let step = 0; step < 2; step++) {
         for (let micro = 0; micro < WINDOW; micro++) {
           // All micro-batches of a window, one behind the other, are one step of one worker.
@@ -119,6 +120,7 @@ const accumulation: Check = {
           }
         }
       }
+      accelerator.gradientAccumulationSteps = 1;
     }),
 };
 
@@ -143,6 +145,4 @@ const saving: Check = {
   },
 };
 
-/** For an Accelerator that accumulates this many micro-batches. */
-export const accumulationSteps = WINDOW;
 export const trainingChecks: readonly Check[] = [gradients, steps, clipping, accumulation, random, saving];

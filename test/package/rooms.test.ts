@@ -50,6 +50,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     "src/native",
     "src/data",
     "src/graph",
+    "src/autograd",
     "src/tensor",
     "src/safetensors",
     "src/nn",

@@ -1,0 +1,169 @@
+// The numbers of an estimate. All sizes are bytes.
+import { liveRun } from "../../src/graph/live-ranges.js";
+import { ArenaModel } from "./arena-model.js";
+import type { Layer, StepMode, StepSizes, Subject } from "./subject.js";
+
+/** States as large as the weights that an optimizer keeps. */
+export const optimizers = { adamw: 2, adam: 2, sgd: 0, "sgd-momentum": 1 } as const;
+export type OptimizerName = keyof typeof optimizers;
+
+interface Precision {
+  /** Bytes of a weight where weights are all there is. */
+  readonly width: number;
+  /** Bytes per weight while training: weights, gradients, and each state. Undefined: nobody trains in it. */
+  readonly training: { readonly weights: number; readonly gradients: number; readonly state: number } | undefined;
+  /** Bytes of an activation of 4 bytes in float32. */
+  readonly activation: number | undefined;
+  /** What the library computes in; of the others these are rules. */
+  readonly exact: boolean;
+}
+/** Half precision as it is done everywhere: weights, gradients and states stay float32, steps compute with a copy of the weights in half. */
+const half: Precision = { width: 2, training: { weights: 6, gradients: 4, state: 4 }, activation: 2, exact: false };
+export const precisions = {
+  float32: { width: 4, training: { weights: 4, gradients: 4, state: 4 }, activation: 4, exact: true },
+  bfloat16: half,
+  float16: half,
+  int8: { width: 1, training: undefined, activation: undefined, exact: false },
+  int4: { width: 0.5, training: undefined, activation: undefined, exact: false },
+} as const satisfies Record<string, Precision>;
+export type PrecisionName = keyof typeof precisions;
+const precisionOf = (name: PrecisionName): Precision => precisions[name];
+
+/** What a process takes before it has a model: Node, this library and ONNX Runtime with its code and compiled graph (measured on Linux x64). */
+export const processBytes = 150_000_000;
+
+export interface EstimateOptions {
+  readonly dtypes: readonly PrecisionName[];
+  readonly batchSizes: readonly number[];
+  readonly sequenceLengths: readonly number[];
+  readonly optimizer: OptimizerName;
+  /** Workers of one machine. */
+  readonly numProcesses: number;
+  readonly zero: 0 | 1;
+  readonly mode: StepMode;
+  readonly gradientAccumulationSteps: number;
+}
+
+export interface PrecisionReport {
+  readonly dtype: PrecisionName;
+  /** false: by rule, the library does not compute in it yet. */
+  readonly exact: boolean;
+  readonly largestLayer: number;
+  readonly weights: number;
+  /** Of one worker alone; undefined where nobody trains. */
+  readonly training: { readonly weights: number; readonly gradients: number; readonly optimizer: number; readonly total: number } | undefined;
+}
+export interface StepReport extends StepSizes {
+  readonly dtype: PrecisionName;
+  readonly exact: boolean;
+  /** Greatest sum of the values that are alive at one time, of one worker. */
+  readonly live: number;
+  /** What they take in ONNX Runtime's arena, of one worker. */
+  readonly activations: number;
+  /** On one machine, all workers together. */
+  readonly machine: {
+    readonly weights: number;
+    readonly gradients: number;
+    readonly optimizer: number;
+    readonly activations: number;
+    readonly processes: number;
+    readonly total: number;
+  };
+}
+export interface EstimateReport {
+  readonly model: { readonly name: string; readonly source: string; readonly parameters: number; readonly tensors: number; readonly largestLayer: string };
+  readonly settings: EstimateOptions;
+  readonly loss: string | undefined;
+  readonly dtypes: readonly PrecisionReport[];
+  readonly steps: readonly StepReport[];
+  /** Why there are no steps. */
+  readonly noSteps: string | undefined;
+  /** What `accelerate estimate-memory` says of the same model in float32: with the buffers of Python's modules. */
+  readonly accelerate: { readonly largestLayer: number; readonly total: number; readonly training: number };
+}
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
+
+function precisionReport(name: PrecisionName, elements: number, layer: Layer, { optimizer }: EstimateOptions): PrecisionReport {
+  const { width, training, exact } = precisionOf(name);
+  const trained = training && {
+    weights: elements * training.weights,
+    gradients: elements * training.gradients,
+    optimizer: elements * training.state * optimizers[optimizer],
+  };
+  return {
+    dtype: name,
+    exact,
+    largestLayer: Math.ceil((layer.bytes / 4) * width),
+    weights: Math.ceil(elements * width),
+    training: trained && { ...trained, total: trained.weights + trained.gradients + trained.optimizer },
+  };
+}
+
+/** A machine with N workers. ZeRO 1 is what this library does: weights and optimizer state lie once, each worker updates its part. */
+function machineOf(elements: number, activations: number, precision: Precision, options: EstimateOptions): StepReport["machine"] {
+  const { numProcesses: n, zero, optimizer, mode, gradientAccumulationSteps } = options;
+  const once = zero === 1 ? 1 : n;
+  const training = mode === "training" ? precision.training : undefined;
+  const weights = once * elements * (training?.weights ?? precision.width);
+  // Beside each worker's own: what is added to them in an accumulation window, and between workers their mean (once per machine, when it is clipped or read).
+  const kept = n * (gradientAccumulationSteps > 1 ? 2 : 1) + (n > 1 ? (zero === 1 ? 1 : n) : 0);
+  const gradients = training ? kept * elements * training.gradients : 0;
+  const states = training ? once * elements * training.state * optimizers[optimizer] : 0;
+  const parts = { weights, gradients, optimizer: states, activations: n * activations, processes: n * processBytes };
+  return { ...parts, total: sum(Object.values(parts)) };
+}
+
+/** The float32 numbers of a step: what lives together, and what the arena makes of it in the second and later steps. */
+function measureStep(subject: Subject, sizes: StepSizes, mode: StepMode): { readonly live: number; readonly arena: number } {
+  const { graph, bytes } = subject.step(sizes, mode);
+  const memory = new ArenaModel();
+  const { bytes: live } = liveRun(graph, { bytes, memory });
+  liveRun(graph, { bytes, memory });
+  return { live, arena: memory.touchedBytes };
+}
+
+function stepReports(subject: Subject, elements: number, options: EstimateOptions): StepReport[] {
+  const reports: StepReport[] = [];
+  for (const sequenceLength of options.sequenceLengths) {
+    for (const batchSize of options.batchSizes) {
+      const { live, arena } = measureStep(subject, { batchSize, sequenceLength }, options.mode);
+      for (const dtype of options.dtypes) {
+        const precision = precisionOf(dtype);
+        if (precision.activation === undefined) continue;
+        const scale = precision.activation / 4;
+        const activations = Math.ceil(arena * scale);
+        const machine = machineOf(elements, activations, precision, options);
+        reports.push({ dtype, exact: precision.exact, batchSize, sequenceLength, live: Math.ceil(live * scale), activations, machine });
+      }
+    }
+  }
+  return reports;
+}
+
+/** @throws whatever the subject does for sizes that it cannot have */
+export function estimate(subject: Subject, options: EstimateOptions): EstimateReport {
+  const { weights, layers } = subject;
+  const elements = sum(weights.map((weight) => weight.elements));
+  const largest = layers.reduce((a, b) => (b.bytes > a.bytes ? b : a), { name: "", bytes: 0 });
+  const total = elements * 4 + sum(layers.map(({ pythonBuffers = 0 }) => pythonBuffers));
+  let steps: StepReport[] = [];
+  let noSteps: string | undefined;
+  try {
+    steps = stepReports(subject, elements, options);
+  } catch (error) {
+    if (!(error instanceof Error) || !("code" in error) || !noGraph.has(String(error.code))) throw error;
+    noSteps = error.message;
+  }
+  return {
+    model: { name: subject.name, source: subject.source, parameters: elements, tensors: weights.length, largestLayer: largest.name },
+    settings: options,
+    loss: options.mode === "training" && steps.length > 0 ? subject.loss : undefined,
+    dtypes: options.dtypes.map((dtype) => precisionReport(dtype, elements, largest, options)),
+    steps,
+    noSteps,
+    accelerate: { largestLayer: Math.max(0, ...layers.map(({ bytes, pythonBuffers = 0 }) => bytes + pythonBuffers)), total, training: 4 * total },
+  };
+}
+/** Sizes are there, a step is not: the estimate goes on without. */
+const noGraph: ReadonlySet<string> = new Set(["ERR_NO_GRAPH", "ERR_AUTOGRAD_NO_RULE", "ERR_AUTOGRAD_UNSUPPORTED", "ERR_AUTOGRAD_LOSS"]);

@@ -1,0 +1,264 @@
+// accelerate-ts estimate-memory: the figures of Accelerate's own tool, what a step takes, and what it says of models that it cannot read.
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Writable } from "node:stream";
+import { after, describe, it } from "node:test";
+import fc from "fast-check";
+import { ArenaModel } from "../../launcher/estimate/arena-model.js";
+import { findSubject } from "../../launcher/estimate/find.js";
+import { type EstimateReport, optimizers } from "../../launcher/estimate/report.js";
+import { sizeText } from "../../launcher/estimate/text.js";
+import { runCli } from "../../launcher/program.js";
+import { Graph } from "../../src/graph/graph.js";
+import { toOnnx } from "../../src/graph/onnx/write.js";
+import { BertForSequenceClassification } from "../../src/models/bert-for-sequence-classification.js";
+import { Linear } from "../../src/nn/index.js";
+import { Adam, AdamW, SGD } from "../../src/optim/index.js";
+import { saveSafetensors } from "../../src/safetensors/index.js";
+
+const root = mkdtempSync(join(tmpdir(), "estimate-"));
+after(() => rmSync(root, { recursive: true }));
+
+class Text extends Writable {
+  text = "";
+  override _write(chunk: Buffer, _: string, done: () => void): void {
+    this.text += chunk;
+    done();
+  }
+}
+async function call(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  const [stdout, stderr] = [new Text(), new Text()];
+  const code = await runCli(["estimate-memory", ...args], { stdout, stderr });
+  return { code, stdout: stdout.text, stderr: stderr.text };
+}
+async function json(...args: string[]): Promise<EstimateReport> {
+  const { code, stdout, stderr } = await call(...args, "--json");
+  assert.equal(code, 0, stderr);
+  return JSON.parse(stdout) as EstimateReport;
+}
+function folder(name: string, config: object): string {
+  const path = join(root, name);
+  mkdirSync(path);
+  writeFileSync(join(path, "config.json"), JSON.stringify(config));
+  return path;
+}
+
+const bertBase = folder("bert-base-cased", {
+  architectures: ["BertForMaskedLM"],
+  model_type: "bert",
+  hidden_size: 768,
+  intermediate_size: 3072,
+  max_position_embeddings: 512,
+  num_attention_heads: 12,
+  num_hidden_layers: 12,
+  vocab_size: 28996,
+});
+const tiny = { hidden_size: 32, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 64, vocab_size: 100, max_position_embeddings: 64 };
+const classifier = folder("classifier", { architectures: ["BertForSequenceClassification"], model_type: "bert", ...tiny });
+
+describe("a model folder", () => {
+  it("of bert-base-cased has the figures of Accelerate's tool, from its config alone", async () => {
+    const report = await json(bertBase, "--batch-size", "1");
+    assert.deepEqual(report.accelerate, { largestLayer: 90_669_056, total: 433_249_280, training: 4 * 433_249_280 });
+    assert.deepEqual(report.model, { name: "BertModel", source: bertBase, parameters: 108_310_272, tensors: 199, largestLayer: "embeddings" });
+    // What this library has: without Python's two buffers of positions, 8,192 bytes.
+    const [float32, , float16, int8, int4] = report.dtypes;
+    assert.equal(float32!.weights, 433_249_280 - 8192);
+    assert.equal(float32!.largestLayer, 90_669_056 - 8192);
+    assert.equal(float32!.training!.total, 4 * float32!.weights);
+    assert.deepEqual([float16!.weights, int8!.weights, int4!.weights], [float32!.weights / 2, float32!.weights / 4, float32!.weights / 8]);
+    assert.equal(int8!.training, undefined);
+    assert.deepEqual(
+      report.dtypes.map(({ exact }) => exact),
+      [true, false, false, false, false],
+    );
+  });
+
+  it("counts the parameters of the model's own class", async () => {
+    const report = await json(classifier, "--batch-size", "2", "--sequence-length", "8");
+    const model = new BertForSequenceClassification(tiny);
+    const elements = [...model.parameters()].reduce((sum, p) => sum + p.values().length, 0);
+    assert.deepEqual([report.model.name, report.model.parameters, report.loss], ["BertForSequenceClassification", elements, "its own"]);
+  });
+
+  it("takes more for activations with more rows and longer ones, and less for inference", async () => {
+    const flags = ["--batch-size", "4,16", "--sequence-length", "16,64", "--dtypes", "float32"];
+    const [training, inference] = [await json(classifier, ...flags), await json(classifier, ...flags, "--inference")];
+    const sizes = training.steps.map(({ batchSize, sequenceLength, live }) => [batchSize, sequenceLength, live] as const);
+    assert.deepEqual(
+      sizes.map(([b, s]) => [b, s]),
+      [
+        [4, 16],
+        [16, 16],
+        [4, 64],
+        [16, 64],
+      ],
+    );
+    const live = sizes.map(([, , bytes]) => bytes);
+    assert.ok(Math.abs(live[1]! / live[0]! - 4) < 0.2, `rows count in proportion: ${live}`);
+    assert.ok(live[2]! > 4 * live[0]! && live[3]! > live[2]!, `attention grows with the square: ${live}`);
+    for (const [i, step] of training.steps.entries()) {
+      assert.ok(step.activations >= step.live, "an arena holds at least what lives");
+      assert.ok(inference.steps[i]!.live < step.live / 2);
+      assert.deepEqual([inference.steps[i]!.machine.gradients, inference.steps[i]!.machine.optimizer], [0, 0]);
+    }
+  });
+
+  it("on N workers holds weights and state once, gradients N times and once as their mean", async () => {
+    const flags = ["--batch-size", "4", "--sequence-length", "16", "--dtypes", "float32"];
+    const [one, four, apart] = await Promise.all([
+      json(classifier, ...flags),
+      json(classifier, ...flags, "-n", "4"),
+      json(classifier, ...flags, "-n", "4", "--zero", "0"),
+    ]);
+    const weights = one.dtypes[0]!.weights;
+    const { machine } = four.steps[0]!;
+    const alone = one.steps[0]!.machine;
+    assert.deepEqual([alone.weights, alone.gradients, alone.optimizer], [weights, weights, 2 * weights]);
+    assert.deepEqual([machine.weights, machine.gradients, machine.optimizer], [weights, 5 * weights, 2 * weights]);
+    assert.deepEqual([machine.activations, machine.processes], [4 * alone.activations, 4 * alone.processes]);
+    assert.equal(machine.total, machine.weights + machine.gradients + machine.optimizer + machine.activations + machine.processes);
+    const ddp = apart.steps[0]!.machine;
+    assert.deepEqual([ddp.weights, ddp.gradients, ddp.optimizer], [4 * weights, 8 * weights, 8 * weights]);
+    const window = await json(classifier, ...flags, "--gradient-accumulation-steps", "2", "--optimizer", "sgd");
+    assert.deepEqual([window.steps[0]!.machine.gradients, window.steps[0]!.machine.optimizer], [2 * weights, 0]);
+  });
+
+  it("counts as many states as the optimizers have", () => {
+    const parameters = () => new Linear(2, 2).parameters();
+    const made = {
+      adamw: new AdamW(parameters(), { lr: 1 }),
+      adam: new Adam(parameters(), { lr: 1 }),
+      sgd: new SGD(parameters(), { lr: 1 }),
+      "sgd-momentum": new SGD(parameters(), { lr: 1, momentum: 0.9 }),
+    };
+    for (const [name, optimizer] of Object.entries(made)) assert.equal(optimizer.stateKeys.length, optimizers[name as keyof typeof optimizers], name);
+  });
+
+  it("is told in tables for people", async () => {
+    const { code, stdout } = await call(bertBase, "--batch-size", "8", "--dtypes", "float32,int8");
+    assert.equal(code, 0);
+    const [title, , head, float32, int8, , machine, stepHead, step] = stdout.split("\n");
+    assert.match(title!, /^BertModel .*bert-base-cased: 108,310,272 parameters in 199 tensors, largest layer embeddings$/);
+    assert.match(head!, /largest layer +weights +to train: weights +gradients +AdamW state +sum$/);
+    assert.match(float32!, /^float32 +86\.5 MiB +413 MiB +413 MiB +413 MiB +826 MiB +1\.61 GiB$/);
+    assert.match(int8!, /^int8 +21\.6 MiB +103 MiB +- +- +- +-$/);
+    assert.equal(machine, "one worker, training");
+    assert.match(stepHead!, /^batch x length +activations +weights +gradients +optimizer +processes +all$/);
+    assert.match(step!, /^float32, 8 x 128 +\d+ MiB +413 MiB +413 MiB +826 MiB +143 MiB +2\.\d+ GiB$/);
+  });
+
+  it("says what it cannot be estimated for", async () => {
+    const other = folder("other", { model_type: "llama" });
+    const empty = join(root, "empty");
+    mkdirSync(empty);
+    const cases: readonly (readonly [args: readonly string[], code: number, stderr: RegExp])[] = [
+      [[classifier, "--sequence-length", "65"], 2, /^--sequence-length 65: the model has 64 positions/],
+      [[classifier, "--batch-size", "8,none"], 2, /^--batch-size none: not a whole number from 1/],
+      [[classifier, "--dtypes", "float33"], 2, /^--dtypes float33: one of float32, bfloat16/],
+      [[classifier, "--zero", "2"], 2, /2 is invalid\. Allowed choices are 0, 1/],
+      [[classifier, "--train", "--inference"], 2, /contradict each other/],
+      [[other], 1, /the library has no model of model_type "llama": there is one for bert/],
+      [[empty], 2, /no model folder/],
+      [[join(root, "nowhere")], 2, /nowhere: no such file or folder\n$/],
+      [["some-org/some-model"], 2, /not among the downloads in .*\n {2}hf download some-org\/some-model config\.json --local-dir some-model\n$/],
+      [[], 2, /^missing required argument model/],
+    ];
+    for (const [args, code, stderr] of cases) {
+      const found = await call(...args);
+      assert.match(found.stderr, stderr);
+      assert.deepEqual([found.code, found.stdout], [code, ""], found.stderr);
+    }
+  });
+});
+
+describe("other models", () => {
+  it("of the hub are found where Python has put them", async () => {
+    const cache = join(root, "cache");
+    const snapshot = join(cache, "models--org--tiny", "snapshots", "abc");
+    mkdirSync(snapshot, { recursive: true });
+    mkdirSync(join(cache, "models--org--tiny", "refs"));
+    writeFileSync(join(cache, "models--org--tiny", "refs", "main"), "abc");
+    writeFileSync(join(snapshot, "config.json"), JSON.stringify({ model_type: "bert", ...tiny }));
+    assert.equal((await findSubject("org/tiny", { HF_HUB_CACHE: cache })).source, snapshot);
+    await assert.rejects(findSubject("org/tiny", { HF_HOME: join(root, "elsewhere") }), /not among the downloads in .*elsewhere/);
+  });
+
+  it("that are weights alone have sizes and no activations", async () => {
+    const file = join(root, "weights.safetensors");
+    await saveSafetensors(file, [
+      ["a.weight", { dtype: "float32", shape: [10, 10], data: new Float32Array(100) }],
+      ["a.bias", { dtype: "float32", shape: [10], data: new Float32Array(10) }],
+      ["b.weight", { dtype: "float16", shape: [3], data: new Uint16Array(3) }],
+    ]);
+    const report = await json(file);
+    assert.deepEqual([report.model.parameters, report.model.largestLayer, report.dtypes[0]!.weights, report.dtypes[0]!.largestLayer], [113, "a", 452, 440]);
+    assert.match(report.noSteps!, /holds weights alone: activations need a model/);
+    assert.deepEqual(report.steps, []);
+    assert.match((await call(file)).stdout, /no activations: .*holds weights alone/);
+  });
+
+  it("that are graphs are differentiated, or say why not", async () => {
+    const graph = (op: string): Uint8Array => {
+      const g = new Graph();
+      const x = g.input("x", "float32", ["batch", 32]);
+      const weight = g.constant({ dtype: "float32", shape: [32, 16], data: new Float32Array(512) }, "weight");
+      g.output(g.add(op, [g.add("MatMul", [x, weight])[0]!])[0]!, "y");
+      return toOnnx(g);
+    };
+    const good = join(root, "good.onnx");
+    writeFileSync(good, graph("Tanh"));
+    const report = await json(good, "--batch-size", "8", "--dtypes", "float32");
+    assert.deepEqual([report.model.parameters, report.dtypes[0]!.weights], [512, 2048]);
+    // What tanh and the loss leave: at least tanh's [8, 16].
+    assert.ok(report.steps[0]!.live >= 8 * 16 * 4);
+    const inference = await json(good, "--batch-size", "8", "--dtypes", "float32", "--inference");
+    assert.equal(inference.steps[0]!.live, 8 * 16 * 4);
+    writeFileSync(join(root, "cut.onnx"), graph("Tanh").subarray(0, 40));
+    const cut = await call(join(root, "cut.onnx"));
+    assert.deepEqual([cut.code, cut.stdout], [1, ""]);
+  });
+});
+
+describe("the model of the arena", () => {
+  it("never touches less than what lives, and uses again what was given back", () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.boolean(), fc.nat(3_000_000), fc.nat(20)), { maxLength: 60 }), (steps) => {
+        const arena = new ArenaModel();
+        const held: { piece: ReturnType<ArenaModel["allocate"]>; bytes: number }[] = [];
+        let most = 0;
+        const once = (): void => {
+          for (const [gives, bytes, pick] of steps) {
+            if (gives || held.length === 0) held.push({ piece: arena.allocate(bytes), bytes });
+            else arena.free(held.splice(pick % held.length, 1)[0]!.piece);
+            most = Math.max(
+              most,
+              held.reduce((sum, { bytes }) => sum + bytes, 0),
+            );
+          }
+          for (const { piece } of held.splice(0)) arena.free(piece);
+        };
+        once();
+        assert.ok(arena.touchedBytes >= most);
+        // All is given back: one piece as big as the greatest region is there without a new one.
+        const before = arena.touchedBytes;
+        arena.free(arena.allocate(256));
+        assert.ok(arena.touchedBytes <= before + 4096);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it("grows by regions of which each is twice the one before", () => {
+    const arena = new ArenaModel();
+    const pieces = Array.from({ length: 7 }, () => arena.allocate(2 ** 20));
+    assert.equal(arena.touchedBytes, 7 * 2 ** 20);
+    assert.equal(new Set(pieces.map((piece) => piece!.region)).size, 3);
+  });
+});
+
+it("sizes are told in three digits", () => {
+  assert.deepEqual([0, 1023, 1536, 433_249_280, 5e9, 2 ** 50].map(sizeText), ["0 B", "1023 B", "1.50 KiB", "413 MiB", "4.66 GiB", "1024 TiB"]);
+});
