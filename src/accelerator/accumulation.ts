@@ -5,7 +5,7 @@ import { type DivideBy, Window, type WindowState } from "./micro-batches.js";
 export interface GradientAccumulationPlugin {
   /** Bodies of `accumulate` per optimizer step; default 1. */
   readonly numSteps?: number;
-  /** Under `schedulerStepping: "process"`: bodies without a step count towards the total of a schedule that has one, as in Accelerate. Default true. */
+  /** Under `schedulerStepping: "process"`: bodies without a step count towards the total at which a OneCycleScheduler stops. Default false, which is what Accelerate's default comes to. */
   readonly adjustScheduler?: boolean;
   /** The last batch of a loader ends a window; default true. */
   readonly syncWithDataloader?: boolean;
@@ -61,7 +61,7 @@ export class Accumulation {
 
   constructor({
     numSteps = 1,
-    adjustScheduler = true,
+    adjustScheduler = false,
     syncWithDataloader = true,
     syncEachBatch = false,
     divideBy = "window",
