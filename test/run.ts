@@ -24,7 +24,8 @@ if (files.length === 0) {
 const child = spawn(
   process.execPath,
   ["--test", "--test-reporter=spec", "--enable-source-maps", ...files.map((file) => join(compiled, file.replace(/\.ts$/, ".js")))],
-  { stdio: "inherit" },
+  // No settings of the user's own (accelerate-ts config) reach the launches under test.
+  { stdio: "inherit", env: { ...process.env, ACCELERATE_TS_HOME: join(compiled, "no-home") } },
 );
 child.on("exit", (code, signal) => {
   process.exitCode = code ?? (signal ? 1 : 0);

@@ -16,7 +16,7 @@ export interface ConfiguredOptions {
 export function withConfigured(options: AcceleratorOptions, configured: ProgramDefaults = configuredProgram()): ConfiguredOptions {
   const own: { readonly [K in keyof ProgramDefaults]: ProgramDefaults[K] | undefined } = {
     mixedPrecision: options.mixedPrecision,
-    gradientAccumulationSteps: options.gradientAccumulationSteps,
+    gradientAccumulationSteps: options.gradientAccumulationSteps ?? options.gradientAccumulationPlugin?.numSteps,
     debug: options.debug,
     cpu: options.cpu,
   };

@@ -24,7 +24,7 @@ suite("accelerate-ts", () => {
   test("--help names every command and shows examples, on stdout", () => {
     const { status, stdout, stderr } = call(["--help"]);
     assert.deepEqual([status, stderr], [0, ""]);
-    for (const text of ["launch", "build-native", "env", "Examples:", "accelerate-ts env"]) assert.ok(stdout.includes(text), text);
+    for (const text of ["launch", "config", "completion", "build-native", "env", "Examples:", "accelerate-ts env"]) assert.ok(stdout.includes(text), text);
     const command = call(["build-native", "--help"]);
     assert.equal(command.status, 0);
     assert.match(command.stdout, /--sanitize <kind>[\s\S]*address[\s\S]*Examples:/);

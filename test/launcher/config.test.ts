@@ -226,6 +226,24 @@ suite("a launch with settings from elsewhere", () => {
 });
 
 suite("settings of programs", () => {
+  test("reach an Accelerator through the launcher; what the program itself says counts, and the main process tells it once", async (t) => {
+    const library = new URL("../../src/index.js", import.meta.url).href;
+    const { call } = await placeOf(t, {
+      "train.mjs": `import { Accelerator } from "${library}";
+const own = JSON.parse(process.argv[2]);
+await using accelerator = new Accelerator(own);
+accelerator.print("steps", accelerator.gradientAccumulationSteps);
+await accelerator.gatherObject([1]);`,
+      "accelerate.config.ts": "export const config = { numProcesses: 2, gradientAccumulationSteps: 4, quiet: true };",
+    });
+    assert.deepEqual(call("launch train.mjs {}"), { status: 0, stdout: "[0] steps 4\n", stderr: "" });
+    const told = "[0] gradientAccumulationSteps is 2 in the program and 4 by the launcher (ACCELERATE_TS_GRADIENT_ACCUMULATION_STEPS): the program's counts\n";
+    assert.deepEqual(call('launch train.mjs {"gradientAccumulationSteps":2}'), { status: 0, stdout: "[0] steps 2\n", stderr: told });
+    const refused = call("launch --num-processes 1 --mixed-precision bf16 train.mjs {}");
+    assert.equal(refused.status, 1);
+    assert.match(refused.stderr, /mixedPrecision bf16 is not there yet/);
+  });
+
   test("come from ACCELERATE_TS_ variables, then from those of Accelerate", () => {
     assert.deepEqual(configuredProgram({}), {});
     const python = { ACCELERATE_MIXED_PRECISION: "bf16", ACCELERATE_GRADIENT_ACCUMULATION_STEPS: "4", ACCELERATE_DEBUG_MODE: "true", ACCELERATE_USE_CPU: "1" };
