@@ -120,7 +120,7 @@ export class Accelerator extends TrainingModes implements AsyncDisposable {
    */
   async prepare<T extends readonly Preparable[]>(...objects: T): Promise<{ [K in keyof T]: Prepared<T[K]> }> {
     const options = this.calls.options("prepare");
-    return this.calls.inOrder(async () => (await prepareAll(objects, await this.#prepared(), options)) as { [K in keyof T]: Prepared<T[K]> });
+    return this.calls.inOrder(async () => (await prepareAll(objects, await this.#prepared(), options)) as { [K in keyof T]: Prepared<T[K]> }, options);
   }
 
   /**
@@ -196,7 +196,7 @@ export class Accelerator extends TrainingModes implements AsyncDisposable {
   async saveModel(model: ModuleBase, directory: string, saving: SaveModelOptions = {}): Promise<void> {
     const options = this.calls.options("saveModel");
     checkSaveModel(saving);
-    const { group } = await this.calls.idle();
+    const { group } = await this.calls.idle(options);
     await firstThenOthers(group, 0, () => (this.isMainProcess ? saveWeights(model, directory, saving) : undefined), options);
   }
 

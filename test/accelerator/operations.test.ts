@@ -20,6 +20,11 @@ describe("what an Accelerator offers without a model", () => {
       assert.equal(stdout.match(/ok/g)?.length, 1);
     });
   }
+  it("on 3 workers in debug mode, which finds nothing to say of what is right", async () => {
+    const { code, stdout, stderr } = await launch({ options: [...workers(3), "--debug"], script: program("operations") });
+    assert.equal(code, 0, stdout + stderr);
+    assert.match(stdout, /ok/);
+  });
   it("in a process of its own", async () => {
     const { stdout } = await promisify(execFile)(process.execPath, [fileURLToPath(program("operations"))]);
     assert.match(stdout, /ok/);
