@@ -57,7 +57,7 @@ export class Checkpointing {
     });
     const worker = await this.#worker(world);
     const writing: WriteOptions = { signal, onPoint: this.onPoint };
-    const checkpoint = await begin(worker, tell, () => project.target(directory), writing);
+    const checkpoint = await begin(worker, tell, { project, directory }, writing);
     const about = this.#about(run, worker);
     const finishing = { ...writing, about, totalLimit: project.totalLimit };
     // What was begun before is in memory then.

@@ -1,6 +1,6 @@
 // Which checkpoint is loaded: the one named, or the newest that is whole; the same on all workers.
-import { dirname, resolve } from "node:path";
-import { CheckpointError, type Manifest, numberedCheckpoints, readManifest, sweep, verifyCheckpoint } from "../checkpoint/index.js";
+import { resolve } from "node:path";
+import { CheckpointError, type Manifest, numberedCheckpoints, numberedDirectory, readManifest, sweep, verifyCheckpoint } from "../checkpoint/index.js";
 import { agree, type Tell } from "./agreement.js";
 import type { Project } from "./project-config.js";
 import type { SavingWorker } from "./save-state.js";
@@ -22,19 +22,20 @@ export interface Choice {
 export async function choose(worker: SavingWorker, tell: Tell, { directory, project }: Choice): Promise<ChosenCheckpoint | undefined> {
   const leads = worker.rank === worker.leader;
   if (directory !== undefined) {
-    const named = (await agree(tell, () => resolve(directory)))[0]!;
+    const named = (await agree(tell, () => resolve(directory)))[worker.leader]!;
     await agree(tell, async () => void (leads && (await verifyCheckpoint(named))));
     return open(tell, named);
   }
-  const lists = await agree(tell, async () => {
+  const places = await agree(tell, async () => {
     const parent = project.requireCheckpoints("loadState");
-    const found = numberedCheckpoints(parent).map((c) => c.directory);
     if (leads) await sweep(parent, worker.host);
-    return found;
+    return { parent, numbers: worker.rank === 0 ? numberedCheckpoints(parent).map((c) => c.number) : [] };
   });
-  const candidates = lists[0]!;
+  const { numbers } = places[0]!;
+  const { parent } = places[worker.leader]!;
   const reasons: string[] = [];
-  for (const candidate of candidates) {
+  for (const number of numbers) {
+    const candidate = numberedDirectory(parent, number);
     // Each host looks at its own files, where they are its own.
     const found = await tell(leads ? await verdict(candidate) : "");
     const reason = found.find((text) => text !== "");
@@ -42,14 +43,10 @@ export async function choose(worker: SavingWorker, tell: Tell, { directory, proj
     reasons.push(reason);
     if (worker.rank === 0) console.error(`accelerate-ts: ${candidate} was passed over: ${reason}`);
   }
-  if (candidates.length === 0) return undefined;
-  throw new CheckpointError(
-    "ERR_CHECKPOINT_DAMAGED",
-    `none of the ${candidates.length} checkpoints in ${dirname(candidates[0]!)} can be loaded: ${reasons[0]}`,
-    {
-      hint: "move them away to begin anew",
-    },
-  );
+  if (numbers.length === 0) return undefined;
+  throw new CheckpointError("ERR_CHECKPOINT_DAMAGED", `none of the ${numbers.length} checkpoints in ${parent} can be loaded: ${reasons[0]}`, {
+    hint: "move them away to begin anew",
+  });
 }
 
 /** Empty when a checkpoint is whole. */

@@ -71,9 +71,14 @@ export class Project {
     this.#iteration = count("iteration", value, 0);
   }
 
-  /** The directory that is to be written: the one named, or the next number. */
-  target(directory: string | undefined): string {
-    return directory === undefined ? numberedDirectory(this.requireCheckpoints("saveState"), this.iteration) : resolve(directory);
+  /** What is to be written: the directory that is named, or the next number. @throws CheckpointError ERR_CHECKPOINT_DIRECTORY */
+  next(directory: string | undefined): { readonly number: number | undefined } {
+    if (directory === undefined) this.requireCheckpoints("saveState");
+    return { number: directory === undefined ? this.iteration : undefined };
+  }
+  /** Where that lies here. */
+  target(directory: string | undefined, number: number | undefined): string {
+    return number === undefined ? resolve(directory ?? "") : numberedDirectory(this.requireCheckpoints("saveState"), number);
   }
   /** A numbered checkpoint was written: the next number follows those that are there. */
   written(): void {

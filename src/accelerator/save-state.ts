@@ -17,6 +17,7 @@ import { Bar } from "../progress/bar.js";
 import { processTerminal } from "../progress/terminal.js";
 import { version } from "../version.js";
 import { agree, type Tell } from "./agreement.js";
+import type { Project } from "./project-config.js";
 
 /** The place of a worker among those that save. */
 export interface SavingWorker {
@@ -35,30 +36,37 @@ export interface NewCheckpoint {
   readonly staging: string;
   /** The same on all workers, and of no other checkpoint. */
   readonly id: string;
+  readonly numbered: boolean;
 }
 
 const leads = ({ rank, leader }: SavingWorker): boolean => rank === leader;
 
-/** Rank 0 says where, leaders make the directories. @throws CheckpointError ERR_CHECKPOINT_EXISTS, ERR_CHECKPOINT_DIRECTORY, ERR_CHECKPOINT_WRITE */
-export async function begin(worker: SavingWorker, tell: Tell, target: () => string, options: WriteOptions): Promise<NewCheckpoint> {
-  const targets = await agree(tell, () => (worker.rank === 0 ? target() : ""));
-  const chosen = targets[0]!;
+/** Where a checkpoint goes. */
+export interface Destination {
+  readonly project: Project;
+  /** As the program named it. */
+  readonly directory: string | undefined;
+}
+
+/** Rank 0 says which number, leaders make the directories. @throws CheckpointError ERR_CHECKPOINT_EXISTS, ERR_CHECKPOINT_DIRECTORY, ERR_CHECKPOINT_WRITE */
+export async function begin(worker: SavingWorker, tell: Tell, { project, directory }: Destination, options: WriteOptions): Promise<NewCheckpoint> {
+  const [first] = await agree(tell, () => project.next(directory));
+  const number = first!.number;
   let own = "";
   try {
-    const stagings = await agree(tell, async () => {
-      if (!leads(worker)) return "";
-      own = await beginCheckpoint(chosen, worker.host, options);
-      await sweep(dirname(chosen), worker.host, sweeping(chosen));
-      return own;
+    const places = await agree(tell, async () => {
+      if (!leads(worker)) return undefined;
+      const target = project.target(directory, number);
+      own = await beginCheckpoint(target, worker.host, options);
+      await sweep(dirname(target), worker.host, number === undefined ? { target: basename(target) } : {});
+      return { target, staging: own };
     });
-    return { target: chosen, staging: stagings[worker.leader]!, id: basename(stagings[0]!) };
+    return { ...places[worker.leader]!, id: basename(places[0]!.staging), numbered: number !== undefined };
   } catch (error) {
     if (own) await discard(own);
     throw error;
   }
 }
-/** Among numbered checkpoints all that is left over goes; beside a named one what was to become that. */
-const sweeping = (target: string): { readonly target?: string } => (/^checkpoint_\d+$/.test(basename(target)) ? {} : { target: basename(target) });
 
 /** Writes files while the program waits. A line tells how far it is where it takes longer than a second. */
 export async function writeNow(directory: string, files: readonly FileContent[], options: WriteOptions & { readonly shows: boolean }): Promise<ManifestFile[]> {
@@ -89,7 +97,7 @@ export interface FinishOptions extends WriteOptions {
 export async function finish(
   worker: SavingWorker,
   tell: Tell,
-  { target, staging }: NewCheckpoint,
+  { target, staging, numbered }: NewCheckpoint,
   write: () => Promise<readonly ManifestFile[]>,
   { about, totalLimit, ...options }: FinishOptions,
 ): Promise<void> {
@@ -99,8 +107,7 @@ export async function finish(
     const files = worker.members.flatMap((rank) => parts[rank]!);
     const manifest = { library: version, created: new Date().toISOString(), worldSize: worker.size, ranks: worker.members, about, files };
     await commitCheckpoint(staging, target, manifest, options);
-    if (totalLimit !== undefined && sweeping(target).target === undefined)
-      await prune(dirname(target), target, { limit: totalLimit, host: worker.host, ...options });
+    if (totalLimit !== undefined && numbered) await prune(dirname(target), target, { limit: totalLimit, host: worker.host, ...options });
   });
 }
 

@@ -1,13 +1,15 @@
 // A job of several workers that is killed and goes on: bit for bit on as many workers, in the same order on others.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { cp, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
+import type { WritePoint } from "../../src/checkpoint/index.js";
 import { launch } from "../support/launch.js";
+import { glooMissing, launchOnTwoHosts } from "../support/two-hosts.js";
 import type { ResumedResult, ResumedSettings } from "./programs/resumed.js";
 
 const program = new URL("./programs/resumed.js", import.meta.url);
@@ -34,7 +36,7 @@ describe("a job that is killed", () => {
     return read(settings);
   }
   /** Runs to `hangAt` and kills launcher and workers there. */
-  async function killed(workers: number, given: Given): Promise<ResumedResult> {
+  async function killed(workers: number, given: Given): Promise<ResumedResult | undefined> {
     const settings = complete(given);
     const child = spawn(process.execPath, [cli, "launch", "--num-processes", String(workers), fileURLToPath(program), JSON.stringify(settings)], {
       detached: true,
@@ -45,7 +47,8 @@ describe("a job that is killed", () => {
       stderr += chunk;
     });
     const closed = new Promise((resolve) => child.on("close", resolve));
-    const marks = Array.from({ length: workers }, (_, rank) => `${settings.out}.hangs-${rank}`);
+    const hanging = settings.dieAt ? [settings.dieAt.rank] : Array.from({ length: workers }, (_, rank) => rank);
+    const marks = hanging.map((rank) => `${settings.out}.hangs-${rank}`);
     const deadline = Date.now() + 60_000;
     while (!marks.every(existsSync)) {
       assert.ok(child.exitCode === null && Date.now() < deadline, stderr);
@@ -53,7 +56,7 @@ describe("a job that is killed", () => {
     }
     process.kill(-child.pid!, "SIGKILL");
     await closed;
-    return read(settings);
+    return settings.dieAt ? undefined : read(settings);
   }
   const project = (name: string): string => join(folder, name);
 
@@ -81,7 +84,7 @@ describe("a job that is killed", () => {
     // Behind the 16th micro-batch: 5 of the second epoch, 2 of a window of 3.
     const first = await killed(2, { projectDir, saveAt: [9, 16], hangAt: 18 });
     const second = await run(2, { projectDir, resume: true, saveAt: [20] });
-    assertGoesOn(whole, first, second, 16);
+    assertGoesOn(whole, first!, second, 16);
     const { directory, ...point } = second.point!;
     assert.deepEqual(point, { epoch: 1, stepInEpoch: 5, step: 16 });
     assert.equal(directory, join(projectDir, "checkpoints", "checkpoint_1"));
@@ -103,7 +106,7 @@ describe("a job that is killed", () => {
     const projectDir = project("beside");
     const first = await killed(2, { ...given, projectDir, asyncSave: true, saveAt: [3, 4, 9], hangAt: 10 });
     const second = await run(2, { ...given, projectDir, resume: true, asyncSave: true, saveAt: [12] });
-    assertGoesOn(whole, first, second, 9);
+    assertGoesOn(whole, first!, second, 9);
     assert.equal(second.next, 4);
   });
 
@@ -141,5 +144,50 @@ describe("a job that is killed", () => {
     };
     await check(2, [1, 3]);
     await check(1, [2]);
+  });
+
+  it("while a worker writes goes on from the checkpoint before, or from the new one once that has its name; what was left over goes", async () => {
+    const given = { rows: 16, epochs: 1, accumulation: 1 };
+    const whole = await never(2, given);
+    const moments: readonly (readonly [rank: number, point: WritePoint, asyncSave: boolean, resumesAt: number])[] = [
+      [1, "file-written", false, 1],
+      [0, "file-half", true, 1],
+      [0, "manifest-written", false, 1],
+      [0, "renamed", false, 2],
+    ];
+    for (const [rank, point, asyncSave, resumesAt] of moments) {
+      const projectDir = project(`${point}-${rank}`);
+      const checkpoints = (): string[] => readdirSync(join(projectDir, "checkpoints")).sort();
+      await killed(2, { ...given, projectDir, asyncSave, saveAt: [1, 2], dieAt: { rank, point } });
+      assert.equal(checkpoints().length, 2, checkpoints().join());
+      const second = await run(2, { ...given, projectDir, resume: true });
+      assert.equal(second.point!.step, resumesAt, point);
+      assert.deepEqual([second.parameters, second.optimizer], [whole.parameters, whole.optimizer], point);
+      assert.deepEqual(checkpoints(), ["checkpoint_0", "checkpoint_1"].slice(0, resumesAt), point);
+    }
+  });
+
+  it("on hosts without a common file system keeps a whole checkpoint on each of them", { skip: glooMissing() }, async () => {
+    const given = { rows: 16, epochs: 1, accumulation: 1, hostDirs: true };
+    const projectDir = project("hosts");
+    const twice = async (more: Partial<ResumedSettings>): Promise<ResumedResult> => {
+      const settings = complete({ ...given, projectDir, ...more });
+      for (const { code, stderr } of await launchOnTwoHosts({ workers: [1, 1], folder, script: program, args: [JSON.stringify(settings)] }))
+        assert.equal(code, 0, stderr);
+      return read(settings);
+    };
+    const first = await twice({ saveAt: [2, 3], endAt: 3 });
+    for (const host of [0, 1]) {
+      const files = readdirSync(join(`${projectDir}-${host}`, "checkpoints", "checkpoint_1"));
+      assert.ok(
+        files.includes("model.safetensors") && files.includes(`random_states_${host}.json`) && !files.includes(`random_states_${1 - host}.json`),
+        files.join(),
+      );
+    }
+    // Damaged on one host it is passed over on both.
+    rmSync(join(`${projectDir}-1`, "checkpoints", "checkpoint_1", "model.safetensors"));
+    const second = await twice({ resume: true });
+    assert.equal(second.point!.step, 2);
+    assert.equal(second.losses[0], first.losses[2]);
   });
 });

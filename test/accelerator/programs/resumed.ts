@@ -4,6 +4,8 @@ import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { Accelerator, AdamW, DataLoader, getScheduler, type ResumePoint, type Tensor, tensor } from "accelerate-ts";
+import type { Checkpointing } from "../../../src/accelerator/checkpointing.js";
+import type { WritePoint } from "../../../src/checkpoint/index.js";
 import { crossEntropy, dropout, Linear, Module } from "accelerate-ts/nn";
 
 export interface ResumedSettings {
@@ -27,6 +29,10 @@ export interface ResumedSettings {
   readonly resume?: boolean;
   readonly shareParameters?: boolean;
   readonly scaler?: boolean;
+  /** Wait to be killed when this rank comes to this moment of the second checkpoint. */
+  readonly dieAt?: { readonly rank: number; readonly point: WritePoint };
+  /** A projectDir of this worker's host. */
+  readonly hostDirs?: boolean;
 }
 export interface ResumedResult {
   readonly point: ResumePoint | null;
@@ -62,8 +68,8 @@ const settings = JSON.parse(process.argv[2]!) as ResumedSettings;
 const { out, projectDir, batch, epochs, accumulation, saveAt = [], asyncSave = false, hangAt, endAt, p = 0.2 } = settings;
 await using accelerator = new Accelerator({
   seed: 11,
-  projectDir,
-  projectConfig: { asyncSave },
+  projectDir: settings.hostDirs ? `${projectDir}-${process.env.GROUP_RANK}` : projectDir,
+  projectConfig: { asyncSave, saveOnEachNode: settings.hostDirs ?? false },
   gradientAccumulationSteps: accumulation,
   shareParameters: settings.shareParameters ?? true,
   logWith: "jsonl",
@@ -124,6 +130,14 @@ async function report(): Promise<void> {
   };
   if (accelerator.isMainProcess) writeFileSync(out, JSON.stringify(result));
 }
+function hangAtPoint({ rank, point }: NonNullable<ResumedSettings["dieAt"]>): void {
+  const { checkpoints } = accelerator as unknown as { readonly checkpoints: Checkpointing };
+  checkpoints.onPoint = async (now) => {
+    if (now !== point || rank !== accelerator.processIndex) return;
+    await writeFile(`${out}.hangs-${rank}`, "");
+    await new Promise((resolve) => setTimeout(resolve, 120_000));
+  };
+}
 training: for (; epoch < epochs; epoch++) {
   model.train();
   for await (const given of loader) {
@@ -141,7 +155,10 @@ training: for (; epoch < epochs; epoch++) {
     counter.count++;
     step++;
     await accelerator.log({ loss: losses.at(-1)! });
-    if (saveAt.includes(step)) await accelerator.saveState();
+    if (saveAt.includes(step)) {
+      await accelerator.saveState();
+      if (settings.dieAt) hangAtPoint(settings.dieAt);
+    }
     if (step === hangAt) {
       await accelerator.waitForSave();
       await report();
