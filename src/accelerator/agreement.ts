@@ -55,7 +55,7 @@ export async function agree<T>(tell: Tell, body: () => Promise<T> | T): Promise<
     mine = { ok: true, value: await body() };
   } catch (error) {
     cause = error;
-    const code = error instanceof AccelerateError ? error.code : "ERR_CHECKPOINT_WRITE";
+    const code = error instanceof AccelerateError ? error.code : "ERR_PEER_FAILED";
     mine = { ok: false, code, message: error instanceof Error ? error.message : String(error) };
   }
   const all = await tell(mine);

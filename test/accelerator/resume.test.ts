@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import type { WritePoint } from "../../src/checkpoint/index.js";
 import { launch } from "../support/launch.js";
 import { glooMissing, launchOnTwoHosts } from "../support/two-hosts.js";
+import type { CheckpointErrors } from "./programs/checkpoint-errors.js";
 import type { ResumedResult, ResumedSettings } from "./programs/resumed.js";
 
 const program = new URL("./programs/resumed.js", import.meta.url);
@@ -190,4 +191,48 @@ describe("a job that is killed", () => {
     assert.equal(second.point!.step, 2);
     assert.equal(second.losses[0], first.losses[2]);
   });
+
+  it("in the middle of a window hands the sum of its gradients to other workers, with the weight that it has", async () => {
+    // The same rows in windows of one worker: micro-batches of 2 rows lie one behind the other.
+    const given = { rows: 48, epochs: 1, p: 0 };
+    const projectDir = project("sums");
+    await run(2, { ...given, accumulation: 4, projectDir, saveAt: [2], endAt: 2 });
+    for (const to of [1, 3]) {
+      const copy = join(projectDir, String(to));
+      await cp(join(projectDir, "checkpoints"), join(copy, "checkpoints"), { recursive: true });
+      const { norms } = await run(to, { ...given, accumulation: 4, projectDir: copy, resume: true, endAt: 4 });
+      // Two bodies of two workers, and two of `to`.
+      const bodies = 4 + 2 * to;
+      const one = await run(1, { ...given, accumulation: bodies, projectDir: join(projectDir, `whole-${to}`), endAt: bodies });
+      assert.ok(Math.abs(norms[0]! / one.norms[0]! - 1) < 1e-5, `on ${to}: ${norms[0]} and ${one.norms[0]}`);
+    }
+  });
+});
+
+it("what fails on one of two workers fails on both with the same words, and they go on", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "errors-"));
+  try {
+    const script = new URL("./programs/checkpoint-errors.js", import.meta.url);
+    const { code, stderr } = await launch({ script, options: ["--num-processes", "2"], args: [folder] });
+    assert.equal(code, 0, stderr);
+    const { errors, checkpoints } = JSON.parse(readFileSync(join(folder, "errors.json"), "utf8")) as { errors: CheckpointErrors; checkpoints: string[] };
+    const wanted: Readonly<Record<string, readonly [code: string, message: RegExp]>> = {
+      exists: ["ERR_CHECKPOINT_EXISTS", /^rank 0: .*checkpoint_0 is there already/],
+      missing: ["ERR_CHECKPOINT_NOT_FOUND", /there is no checkpoint .*none/],
+      refused: ["ERR_CHECKPOINT_OBJECT", /^rank 1: .*registered object 0 \(Object\) failed \(not here\)/],
+      stopped: ["ERR_CHECKPOINT_STOPPED", /^rank 1: /],
+      "stopped beside": ["ERR_CHECKPOINT_STOPPED", /^rank 1: /],
+      hook: ["ERR_PEER_FAILED", /^rank 1: a hook that fails/],
+      loaded: ["none", /^$/],
+    };
+    for (const [scenario, [wantedCode, message]] of Object.entries(wanted)) {
+      const [one, other] = errors[scenario]!;
+      assert.deepEqual(one, other, scenario);
+      assert.equal(one![0], wantedCode, `${scenario}: ${one![1]}`);
+      assert.match(one![1], message, scenario);
+    }
+    assert.deepEqual(checkpoints, ["checkpoint_0", "checkpoint_1"]);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 });
