@@ -16,7 +16,7 @@ export const estimateMemory: CliCommand = {
       description: "1: state once per machine, as this library keeps it (default); 0: each worker all of it, to compare",
       choices: ["0", "1"],
     },
-    { flags: "--gradient-accumulation-steps <K>", description: "more than 1 takes a second set of gradients (default: 1)" },
+    { flags: "--gradient-accumulation-steps <steps>", description: "more than 1 takes a second set of gradients (default: 1)" },
     { flags: "--train", description: "steps of training (default)" },
     { flags: "--inference", description: "forward alone" },
     { flags: "--json", description: "one JSON object on stdout, for programs; all sizes in bytes" },

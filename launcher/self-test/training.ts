@@ -1,5 +1,6 @@
 // Checks of training: several workers do what one would do with all rows.
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { Dropout, Linear, Module, mseLoss } from "../../src/nn/index.js";
 import { AdamW, clipGradNorm, type Optimizer } from "../../src/optim/index.js";
 import { loadSafetensors } from "../../src/safetensors/index.js";
@@ -145,4 +146,30 @@ const saving: Check = {
   },
 };
 
-export const trainingChecks: readonly Check[] = [gradients, steps, clipping, accumulation, random, saving];
+const checkpoint: Check = {
+  name: "checkpoint",
+  run: async ({ accelerator, rank, folder, expect }) => {
+    // Workers of several machines have no folder in common here.
+    if (new Set(await accelerator.gatherObject([folder])).size > 1) return;
+    const [net] = pair();
+    const optimizer = optimizerOf(net);
+    await accelerator.prepare(net, optimizer);
+    const step = async (number: number): Promise<void> => {
+      await accelerator.backward(lossOf(net, rows(number, rank * ROWS, ROWS)));
+      await optimizer.step();
+      optimizer.zeroGrad();
+    };
+    const draw = async (): Promise<unknown> => new Dropout(0.5)(ones([16])).toArray();
+    await step(0);
+    const saved = await accelerator.saveState(join(folder, "checkpoint"));
+    await step(1);
+    const [weights, drawn] = [numbersOf(net), await draw()];
+    await step(2);
+    await accelerator.loadState(saved);
+    await step(1);
+    expect.equal("weights after the same step from the checkpoint are the same bits", isDeepStrictEqual(numbersOf(net), weights), true);
+    expect.equal("random numbers after it", await draw(), drawn);
+  },
+};
+
+export const trainingChecks: readonly Check[] = [gradients, steps, clipping, accumulation, random, saving, checkpoint];
