@@ -2,10 +2,10 @@
 import { type DataLoader, skipFirstBatches } from "../data/index.js";
 import { ArgumentError } from "../errors.js";
 import type { ModuleBase } from "../nn/index.js";
-import { clipGradNorm, clipGradValue, type GradScaler, type Optimizer, type Pace } from "../optim/index.js";
+import type { GradScaler, Pace } from "../optim/index.js";
 import { createProgress, type progress } from "../progress.js";
 import { cpu, type Device } from "../runtime/index.js";
-import { defaultExecutor, defaultGenerator, type Parameter, setSeed, type Tensor } from "../tensor/index.js";
+import { defaultExecutor, defaultGenerator, setSeed, type Tensor } from "../tensor/index.js";
 import { Accumulation, accumulationOf } from "./accumulation.js";
 import { withConfigured } from "./configured.js";
 import { HostSums } from "./comm-hooks/index.js";
@@ -15,12 +15,13 @@ import type { AcceleratorOptions } from "./options.js";
 import { type Preparable, type PrepareContext, type Prepared, prepareAll } from "./prepare.js";
 import { firstThenOthers } from "./processes.js";
 import { checkSaveModel, type SaveModelOptions, saveWeights } from "./save-model.js";
+import { ScheduleWatch } from "./schedule-watch.js";
 import { paceOf } from "./scheduler-pace.js";
 import { stateDictOf } from "./state-dict.js";
 import { Stopping } from "./stopping.js";
 import { WorkerDealer } from "./worker-dealer.js";
-import { TrainingModes } from "./training-modes.js";
 import { TrainingRun } from "./training-run.js";
+import { TrainingWindows } from "./training-windows.js";
 import { type BackwardOptions, weightedBackward } from "./weighted-backward.js";
 import { type RunParts, savedHook } from "./run-state.js";
 
@@ -39,13 +40,15 @@ import { type RunParts, savedHook } from "./run-state.js";
  *   optimizer.zeroGrad();
  * }
  */
-export class Accelerator extends TrainingModes implements AsyncDisposable {
+export class Accelerator extends TrainingWindows implements AsyncDisposable {
   readonly device: Device = cpu;
   /** Like `progress`, drawn by the main process only. */
   readonly progress: typeof progress;
-  readonly #accumulation: Accumulation;
-  readonly #scaler: GradScaler | undefined;
+  protected readonly accumulation: Accumulation;
+  readonly scaler: GradScaler | undefined;
   readonly #pace: Pace;
+  /** On the main process. */
+  readonly #watch: ScheduleWatch | undefined;
   /** How prepared loaders deal their rows, defaults filled in. */
   readonly dataloaderConfig: CompleteDataloaderConfig;
   readonly #stopping = new Stopping();
@@ -62,13 +65,21 @@ export class Accelerator extends TrainingModes implements AsyncDisposable {
     if (mixedPrecision !== "no")
       throw new ArgumentError(`mixedPrecision ${mixedPrecision} is not there yet`, { hint: 'give "no", or leave it out, here and for the launcher' });
     this.#options = options;
-    this.#accumulation = new Accumulation(accumulationOf(own, options));
-    this.#scaler = scalerOf(options.gradScaler);
+    this.accumulation = new Accumulation(accumulationOf(own, options));
+    this.scaler = scalerOf(options.gradScaler);
     this.#pace = paceOf(options, {
-      accumulation: this.#accumulation,
+      accumulation: this.accumulation,
       numProcesses: this.numProcesses,
       splitBatches: options.dataloaderConfig?.splitBatches ?? false,
     });
+    if (this.isMainProcess)
+      this.#watch = new ScheduleWatch({
+        numProcesses: this.numProcesses,
+        pace: this.#pace,
+        steps: () => this.accumulation.steps,
+        tell: (line) => console.error(line),
+        warn: (line) => console.warn(line),
+      });
     this.calls.debug = options.debug ?? false;
     this.dataloaderConfig = completeDataloaderConfig(options.dataloaderConfig);
     this.progress = createProgress({ enabled: this.isMainProcess, numProcesses: this.numProcesses });
@@ -81,31 +92,9 @@ export class Accelerator extends TrainingModes implements AsyncDisposable {
     link?.then((open) => open.on("stop", (reason) => this.#stopping.request(reason))).catch(() => {});
   }
 
-  /** Whether the last micro-batch (the one that runs, inside `accumulate`) completes a step: false within a window and inside `noSync`. What is set holds until the next `accumulate`. */
-  get syncGradients(): boolean {
-    return this.#accumulation.syncs;
-  }
-  set syncGradients(value: boolean) {
-    this.#accumulation.syncs = value;
-  }
   /** The type that steps compute in: "no" means float32. */
   get mixedPrecision(): "no" | "fp16" | "bf16" {
     return this.#options.mixedPrecision ?? "no";
-  }
-  /** Bodies of `accumulate` per optimizer step; set it on every worker alike. */
-  get gradientAccumulationSteps(): number {
-    return this.#accumulation.steps;
-  }
-  set gradientAccumulationSteps(steps: number) {
-    this.#accumulation.steps = steps;
-  }
-  /** The scale of the losses; undefined without the option `gradScaler`. */
-  get scaler(): GradScaler | undefined {
-    return this.#scaler;
-  }
-  /** Whether the last step of a prepared optimizer was skipped, on all workers: a gradient had overflowed. */
-  get optimizerStepWasSkipped(): boolean {
-    return this.run?.placement.optimizers.some((o) => o.stepWasSkipped) ?? false;
   }
   /** Aborted when the run was asked to stop (Ctrl-C), on all workers after the same step. The next `backward` throws ERR_STOPPED. */
   get signal(): AbortSignal {
@@ -134,43 +123,8 @@ export class Accelerator extends TrainingModes implements AsyncDisposable {
     this.#stopping.check();
     if (this.numProcesses > 1 && !this.run?.placement.arenas.length) this.#warnUnprepared();
     this.loaders.noteBackward();
-    const work = weightedBackward(loss, weight, { accumulation: this.#accumulation, exchange: this.localExchange ?? this.exchange });
+    const work = weightedBackward(loss, weight, { accumulation: this.accumulation, exchange: this.localExchange ?? this.exchange });
     await (this.tracking.performance?.backward(work) ?? work);
-  }
-
-  /**
-   * Runs one micro-batch of an accumulation window. Until the window is full (or the loader at its last batch) the optimizer neither steps nor forgets gradients, and nothing is communicated. A short
-   * last window divides by its real size.
-   *
-   * @example
-   * await accelerator.accumulate(model, async () => {
-   *   await accelerator.backward(model(batch).loss);
-   *   await optimizer.step();
-   *   optimizer.zeroGrad();
-   * });
-   */
-  accumulate<V>(_models: ModuleBase | readonly ModuleBase[], body: () => Promise<V>): Promise<V> {
-    return this.#accumulation.run(body, { endOfLoader: this.loaders.endOfLoader, loader: this.loaders.innermost });
-  }
-  /** Runs a body whose gradients stay with this worker: `parameter.grad` is its own, and a step is an error. The next backward outside of it brings all together. */
-  noSync<V>(_models: ModuleBase | readonly ModuleBase[], body: () => V | Promise<V>): Promise<V> {
-    return this.#accumulation.withoutSync(body);
-  }
-  /** Inside `noSync`, or a window: the gradients of the next backward, and those before it, are brought together all the same, and the optimizer may step. */
-  triggerSyncInBackward(_model?: ModuleBase): void {
-    this.#accumulation.trigger();
-  }
-
-  /** Nothing is left to do: gradients are read, clipped and used unscaled. For loops written for Accelerate. */
-  async unscaleGradients(_optimizer?: Optimizer | readonly Optimizer[]): Promise<void> {}
-
-  /** Clips the norm of the mean gradient of all workers. Returns the norm before; inside an accumulation window nothing is done and it is 0. */
-  clipGradNorm(parameters: Iterable<Parameter>, maxNorm: number, options: { readonly normType?: number } = {}): Promise<number> {
-    return clipGradNorm(parameters, maxNorm, options);
-  }
-  /** Limits every element of the mean gradient. */
-  clipGradValue(parameters: Iterable<Parameter>, clipValue: number): Promise<void> {
-    return clipGradValue(parameters, clipValue);
   }
 
   /** A loader without the first batches (of this worker) of its epochs: see `skipFirstBatches`. */
@@ -211,6 +165,7 @@ export class Accelerator extends TrainingModes implements AsyncDisposable {
   async #leave(settle: () => Promise<void>): Promise<void> {
     if (this.calls.closed) return;
     this.calls.closed = true;
+    if (!this.signal.aborted) this.#watch?.ended(this.objects.optimizers, this.loaders.training);
     try {
       await settle();
     } finally {
@@ -243,8 +198,8 @@ export class Accelerator extends TrainingModes implements AsyncDisposable {
       setSteps: (steps) => {
         this.#steps = steps;
       },
-      parts: { scaler: this.#scaler, scaling: exchange?.scaling, tracking: this.tracking },
-      ownParts: { accumulation: this.#accumulation, commHook: savedHook(this.commHook) },
+      parts: { scaler: this.scaler, scaling: exchange?.scaling, tracking: this.tracking },
+      ownParts: { accumulation: this.accumulation, commHook: savedHook(this.commHook) },
       arenas: placement?.arenas.map(({ arena }) => arena) ?? [],
       waiting: exchange?.waiting ?? [],
       memory: { writesStates, writesParameters: writesStates || this.#options.shareParameters === false },
@@ -264,8 +219,8 @@ export class Accelerator extends TrainingModes implements AsyncDisposable {
       world,
       localRanks: await this.state.localRanks(),
       shareParameters,
-      accumulation: this.#accumulation,
-      scaler: this.#scaler,
+      accumulation: this.accumulation,
+      scaler: this.scaler,
       ddp,
       joining: this.joining,
       stopping: this.#stopping,
@@ -284,7 +239,15 @@ export class Accelerator extends TrainingModes implements AsyncDisposable {
       prepared: new WeakSet(),
       objects: this.objects,
       pace: this.#pace,
-      settings: { gradientAccumulationSteps, pace: { ...this.#pace }, dataloader, shareParameters, performanceEvery: performance?.every, ddp: HostSums.describe(ddp) },
+      watch: this.#watch,
+      settings: {
+        gradientAccumulationSteps,
+        pace: { ...this.#pace },
+        dataloader,
+        shareParameters,
+        performanceEvery: performance?.every,
+        ddp: HostSums.describe(ddp),
+      },
     };
   }
   protected async trained(): Promise<TrainingRun> {
@@ -298,7 +261,10 @@ export class Accelerator extends TrainingModes implements AsyncDisposable {
     this.#context = undefined;
   }
   #stepped(made: boolean): number {
-    if (made) this.state.progress(++this.#steps);
+    if (made) {
+      this.state.progress(++this.#steps);
+      this.#watch?.stepped(this.objects.optimizers, this.loaders.innermost);
+    }
     if (this.#stopping.settle(this.#steps)) this.state.tell({ kind: "stopping", step: this.#steps });
     return this.#steps;
   }

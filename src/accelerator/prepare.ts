@@ -13,6 +13,7 @@ import type { ActiveLoaders } from "./active-loaders.js";
 import { compareLines } from "./compare.js";
 import type { CompleteDataloaderConfig } from "./dataloader-config.js";
 import type { ParameterSource, Placement } from "./placement.js";
+import type { ScheduleWatch } from "./schedule-watch.js";
 import type { PreparedObjects } from "./prepared-objects.js";
 
 /** What `prepare` takes. */
@@ -95,6 +96,8 @@ export interface PrepareContext {
   readonly dealer: Dealer;
   /** How schedulers follow their optimizers. */
   readonly pace: Pace;
+  /** Holds schedules against the run. */
+  readonly watch: ScheduleWatch | undefined;
   /** Options of the Accelerator that all workers must have in common. */
   readonly settings: object;
   /** Objects that were prepared before: they stay as they are. */
@@ -130,6 +133,7 @@ export async function prepareAll(objects: readonly unknown[], context: PrepareCo
   ];
   await placement.add(sources, optimizers, options);
   for (const optimizer of optimizers) optimizer.pace = context.pace;
+  context.watch?.prepared(placement.optimizers, { loader: found.some(([kind]) => kind === "loader" || kind === "batches") });
   for (const model of models) for (const [, buffer] of model.namedBuffers()) await takeFirst(buffer, world, options);
 
   const { splitBatches, dispatchBatches, evenBatches, ignoreDuplicates, dataSeed } = context.dataloader;
