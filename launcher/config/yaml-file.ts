@@ -1,7 +1,7 @@
 // The YAML file that `config` writes: settings are changed in place, comments and the order of keys stay.
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
 import { dirname, extname } from "node:path";
-import { Document, isMap, isScalar, type Pair, parseDocument, Scalar } from "yaml";
+import { Document, isMap, isScalar, type Pair, parseDocument, Scalar, visit } from "yaml";
 import { readSwitch } from "../../src/settings.js";
 import { settingOfKey, snakeCase } from "../options/names.js";
 import { shownPath } from "../options/locations.js";
@@ -30,6 +30,8 @@ export class YamlFile {
     const text = this.exists ? readFileSync(path, "utf8") : "";
     entriesOfYaml(text, this.name);
     this.#document = parseDocument(text);
+    // A value that others refer to may be changed: each gets its own.
+    visit(this.#document, { Alias: (_, alias) => this.#document.createNode(alias.resolve(this.#document)?.toJS(this.#document)) });
     if (!isMap(this.#document.contents)) this.clear();
   }
 

@@ -6,8 +6,10 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { suite, test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
+import fc from "fast-check";
 import { askSettings, Unanswered } from "../../launcher/config/ask.js";
 import type { ConfigReport } from "../../launcher/config/show.js";
+import { YamlFile } from "../../launcher/config/yaml-file.js";
 import { withConfigured } from "../../src/accelerator/configured.js";
 import { configuredProgram } from "../../src/config.js";
 import { folderOf } from "../data/files.js";
@@ -63,6 +65,35 @@ suite("accelerate-ts config", () => {
     );
     assert.equal(call("config update --config-file link.yaml").stdout, "link.yaml has all keys\n");
     assert.match(readFileSync(join(folder, "real.yaml"), "utf8"), /^# my own\nnumProcesses: 3 # both cores\n[\s\S]*debug: false/);
+  });
+
+  test("what is written is read back, whatever stood there", async (t) => {
+    const folder = await folderOf(t, {});
+    const path = join(folder, "any.yaml");
+    const text = fc
+      .oneof(
+        fc.constantFrom("no", "null", "1e3", "0x10", "~", "a: b", "- x", "# y", "'", '"', "*a", "&a", "a\nb", " x "),
+        fc.string({ maxLength: 20, unit: "binary" }),
+      )
+      .filter((value) => value.trim() !== "");
+    const before = fc.constantFrom(
+      "",
+      "# words\n",
+      "log_dir: |\n  old\n  text\n# end\n",
+      "{ log_dir: x, debug: true }\n",
+      "logDir: &a x\ntls_key: *a\n",
+      "log_dir:\ndebug: true # why\n",
+    );
+    fc.assert(
+      fc.property(text, fc.integer({ min: 1, max: 4096 }), fc.boolean(), before, (logDir, numProcesses, debug, old) => {
+        writeFileSync(path, old);
+        const file = new YamlFile(path);
+        for (const [name, value] of Object.entries({ logDir, numProcesses, debug })) file.set(name as "logDir", value);
+        file.save();
+        const { values } = new YamlFile(path);
+        assert.deepEqual([values.logDir, values.numProcesses, values.debug], [logDir, numProcesses, debug]);
+      }),
+    );
   });
 
   test("mends a value with a flag, and writes nothing where the rest would be refused", async (t) => {

@@ -167,6 +167,42 @@ use_cpu: false
   });
 });
 
+test("any text is settings or a usage error, never another failure", () => {
+  const line = fc.oneof(
+    fc.constantFrom(
+      "num_processes: 2",
+      "use_cpu: &a yes",
+      "debug: *a",
+      "- x",
+      "? [a]",
+      "{",
+      "}",
+      "log_dir: |",
+      "  x: 1",
+      "<<: *a",
+      "%YAML 1.2",
+      "---",
+      "...",
+      "!!js x",
+      "&b log_dir: *b",
+      "1: 2",
+      "? ",
+      "\t",
+    ),
+    fc.string({ maxLength: 12 }),
+  );
+  fc.assert(
+    fc.property(fc.array(line, { maxLength: 5 }), (lines) => {
+      try {
+        valuesOf(lines.join("\n"));
+      } catch (error) {
+        assert.equal((error as { code?: unknown }).code, "ERR_USAGE", (error as Error).stack);
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
 test("help loads commander and the tables, and nothing that takes time", () => {
   const watch = `data:text/javascript,${encodeURIComponent(`import { register } from "node:module"; register("data:text/javascript,${encodeURIComponent("export const load = (url, context, next) => { process._rawDebug(url); return next(url, context); };")}");`)}`;
   for (const args of [["--help"], ["launch", "--help"], ["config", "show", "--help"]]) {
