@@ -28,10 +28,13 @@ export function overStore({ store, name, rank, size, timeoutMs }: OverStore): Te
   let round = 0;
   const bytes = (x: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(x));
   const parse = <T>(x: Uint8Array): T => JSON.parse(new TextDecoder().decode(x)) as T;
+  let before: string | undefined;
   return async <T>(mine: T) => {
     const key = (who: number | "all"): string => `${name}/${round}/${who}`;
     const [own, all] = [key(rank), key("all")];
     const others = Array.from({ length: size }, (_, r) => key(r));
+    const read = before;
+    before = all;
     round++;
     if (rank > 0) {
       await store.set(own, bytes(mine));
@@ -39,7 +42,8 @@ export function overStore({ store, name, rank, size, timeoutMs }: OverStore): Te
     }
     const values = [mine, ...(await Promise.all(others.slice(1).map(async (k) => parse<T>(await store.get(k, { timeoutMs })))))];
     await store.set(all, bytes(values));
-    for (const k of others.slice(1)) await store.delete(k);
+    // Whoever speaks in this round has read what was said in the one before.
+    for (const k of [...others.slice(1), ...(read === undefined ? [] : [read])]) await store.delete(k);
     return values;
   };
 }

@@ -50,18 +50,12 @@ export class Checkpointing {
     const call = calls.options("saveState");
     const world = await calls.idle(call);
     const tell = overGroup(world.group, call);
-    const run = this.#options.run();
-    await agree(tell, async () => {
-      await this.settled();
-      requireOneState(run, "saveState");
-    });
+    await this.#ready(tell, "saveState");
     const worker = await this.#worker(world);
     const writing: WriteOptions = { signal, onPoint: this.onPoint };
     const checkpoint = await begin(worker, tell, { project, directory }, writing);
-    const about = this.#about(run, worker);
-    const finishing = { ...writing, about, totalLimit: project.totalLimit };
-    // What was begun before is in memory then.
-    await defaultExecutor().exclusive(async () => {});
+    const quiet = beside ? await this.#beside(world, `checkpoint/${checkpoint.id}`) : tell;
+    const run = this.#options.run();
     const gradients = (await tell(pendingGradients(run).size)).flatMap((n, rank) => (n > 0 ? [rank] : []));
     const files = async (): Promise<FileContent[]> => {
       const weights = await weightsOf(run);
@@ -69,6 +63,7 @@ export class Checkpointing {
       const common = worker.rank === worker.leader ? await captureCommon(run, { weights, gradients }) : [];
       return [...common, ...(await captureOwn(run, worker.rank))];
     };
+    const finishing = { ...writing, about: aboutRun(run), totalLimit: project.totalLimit };
     if (!beside) {
       const shows = worker.rank === 0;
       await finish(worker, tell, checkpoint, async () => writeNow(checkpoint.staging, await files(), { ...writing, shows }), finishing);
@@ -76,7 +71,6 @@ export class Checkpointing {
       return checkpoint.target;
     }
     let copies: CopiedFile[] = [];
-    const quiet = await this.#beside(world, `checkpoint/${checkpoint.id}`);
     await orDiscard(worker, checkpoint, () =>
       agree(tell, async () => {
         copies = (await files()).map((file) => this.#writer.copy(file));
@@ -95,18 +89,24 @@ export class Checkpointing {
     const call = calls.options("loadState");
     const world = await calls.idle(call);
     const tell = overGroup(world.group, call);
-    const run = this.#options.run();
-    await agree(tell, async () => {
-      await this.settled();
-      requireOneState(run, "loadState");
-    });
+    await this.#ready(tell, "loadState");
     const worker = await this.#worker(world);
     const chosen = await choose(worker, tell, { directory, project });
     if (!chosen) return undefined;
+    const run = this.#options.run();
     const models = [...run.objects.models];
-    await this.beforeLoad.run({ models, directory: chosen.directory });
+    await agree(tell, () => this.beforeLoad.run({ models, directory: chosen.directory }));
     const kept = run.objects.models.map((m) => (models.includes(m) ? m : undefined));
     return restore(chosen.directory, chosen.manifest, { run, group: world.group, tell, models: kept });
+  }
+
+  /** Nothing else is under way: no other checkpoint, and no run that was begun before. */
+  async #ready(tell: Tell, what: string): Promise<void> {
+    await agree(tell, async () => {
+      await this.settled();
+      await defaultExecutor().exclusive(async () => {});
+      requireOneState(this.#options.run(), what);
+    });
   }
 
   /** Waits for a checkpoint that is being written. Throws what went wrong with it, once. */
@@ -158,10 +158,12 @@ export class Checkpointing {
     const members = project.saveOnEachNode ? await state.localRanks() : all;
     return { rank: group.rank, size: group.size, leader: members[0]!, members, host: { host: hostId() } };
   }
-  #about(run: RunState, { size }: SavingWorker): Record<string, unknown> {
-    const loaders = run.objects.loaders.map((loader) => ({ ...loader.state(), seed: loader.seed ?? null }));
-    return { optimizerSteps: run.steps, worldSize: size, loaders, random: defaultGenerator().state };
-  }
+}
+
+/** For readers of the manifest. */
+function aboutRun(run: RunState): Record<string, unknown> {
+  const loaders = run.objects.loaders.map((loader) => ({ ...loader.state(), seed: loader.seed ?? null }));
+  return { optimizerSteps: run.steps, loaders, random: defaultGenerator().state };
 }
 
 function tellAtEnd(error: unknown): void {
