@@ -175,6 +175,10 @@ export class Accumulation {
     this.#current.weigh(weight);
   }
 
+  /** The next body, or backward, opens a window. */
+  restart(): void {
+    this.loadStateDict({ window: new Window("bodies").state() });
+  }
   stateDict(): AccumulationState {
     return { window: this.#loaded ?? this.#current.state() };
   }

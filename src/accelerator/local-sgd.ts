@@ -2,9 +2,9 @@
 import { type CollectiveOptions, singleWorld, type World } from "../distributed/index.js";
 import { AccelerateError, ArgumentError } from "../errors.js";
 import type { ModuleBase } from "../nn/index.js";
-import type { Optimizer } from "../optim/index.js";
+import type { GradScaler, Optimizer } from "../optim/index.js";
 import { type ArenaSegment, defaultExecutor, type GradientExchange, type Parameter, type ParameterArena } from "../tensor/index.js";
-import { Placement } from "./placement.js";
+import { type ParameterSource, Placement } from "./placement.js";
 
 export interface LocalSgdOptions {
   readonly model: ModuleBase;
@@ -24,6 +24,8 @@ export interface LocalSgdContext {
   readonly exchangeOf: (world: World, placement: Placement) => GradientExchange;
   /** Wishes of this worker go to the others, and what any worker wishes comes back. */
   readonly wishes: { mine(): number; agreed(all: number): void };
+  /** Each worker's own follows its own overflows meanwhile. */
+  readonly scaler: GradScaler | undefined;
   readonly call: (purpose: string) => CollectiveOptions;
   readonly onEnd: () => void;
 }
@@ -45,6 +47,7 @@ export class LocalSGD implements AsyncDisposable {
   enabled: boolean;
   readonly #context: LocalSgdContext;
   readonly #every: number;
+  readonly #source: ParameterSource;
   /** Where the parameters lay. */
   readonly #homes: readonly ArenaSegment[];
   readonly #optimizers: readonly Optimizer[];
@@ -54,10 +57,11 @@ export class LocalSGD implements AsyncDisposable {
   private constructor(
     context: LocalSgdContext,
     every: number,
-    moved: { readonly homes: readonly ArenaSegment[]; readonly optimizers: readonly Optimizer[]; readonly own: Placement },
+    moved: { readonly source: ParameterSource; readonly homes: readonly ArenaSegment[]; readonly optimizers: readonly Optimizer[]; readonly own: Placement },
   ) {
     this.#context = context;
     this.#every = every;
+    this.#source = moved.source;
     this.#homes = moved.homes;
     this.#optimizers = moved.optimizers;
     this.#own = moved.own;
@@ -71,7 +75,8 @@ export class LocalSGD implements AsyncDisposable {
     const options = context.call("localSgd");
     const { world, placement } = context;
     const own = new Placement({ world: singleWorld(), localRanks: [world.group.rank], sharesParameters: true });
-    const unmoved = { homes: [], optimizers: [], own };
+    const source = (): Iterable<Parameter> => model.parameters();
+    const unmoved = { source, homes: [], optimizers: [], own };
     if (!enabled || world.group.size === 1) return new LocalSGD(context, localSgdSteps, unmoved);
     const parameters = [...new Set(model.parameters())];
     const homes = parameters.map((p) => homeOf(p, placement));
@@ -79,11 +84,11 @@ export class LocalSGD implements AsyncDisposable {
     return defaultExecutor().exclusive(async () => {
       await meet(world, { what: `starts localSgd of ${parameters.length} parameters with localSgdSteps ${localSgdSteps}`, steps: 0 }, context, options);
       own.connect(context.exchangeOf(singleWorld(), own));
-      placement.lend(parameters);
-      await own.add([() => model.parameters()], optimizers, options);
+      placement.lend(source);
+      await own.add([source], optimizers, options);
       for (const home of homes) home.hasGrad = false;
       for (const { arena } of own.arenas) for (const optimizer of optimizers) optimizer.takeOver(arena, optimizer.stepsIn(arena), { copies: true });
-      return new LocalSGD(context, localSgdSteps, { homes, optimizers, own });
+      return new LocalSGD(context, localSgdSteps, { source, homes, optimizers, own });
     });
   }
 
@@ -124,7 +129,8 @@ export class LocalSGD implements AsyncDisposable {
 
   /** One worker of each host writes what all hold alike. */
   async #return(options: CollectiveOptions): Promise<void> {
-    const { world, placement } = this.#context;
+    const { world, placement, scaler } = this.#context;
+    scaler?.loadStateDict(await world.group.broadcastObject(scaler.stateDict(), 0, options));
     const first = world.local.rank === 0;
     const arenas = new Map<ParameterArena, boolean>(this.#homes.map(({ arena }) => [arena, placement.of(arena)?.published === undefined]));
     const steps = await this.#together([...arenas.keys()], options);
@@ -147,7 +153,7 @@ export class LocalSGD implements AsyncDisposable {
       home.parameter.moveTo(home);
       home.parameter.changed();
     }
-    placement.takeBack(this.#homes.map((home) => home.parameter));
+    placement.takeBack(this.#source);
     this.#context.onEnd();
   }
 

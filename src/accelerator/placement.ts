@@ -40,7 +40,7 @@ export class Placement {
   readonly #optimizers: Optimizer[] = [];
   readonly #byArena = new Map<ParameterArena, PlacedArena>();
   readonly #states = new Map<ParameterArena, Map<object, readonly Float32Array[]>>();
-  readonly #lent = new Set<Parameter>();
+  readonly #lent = new Set<ParameterSource>();
   #seen = -1;
   #fresh: readonly Parameter[] = [];
   #exchange: GradientExchange | undefined;
@@ -67,12 +67,13 @@ export class Placement {
     return this.#states.get(arena)?.get(owner);
   }
 
-  /** Parameters lie elsewhere until they are taken back; their places here stay. */
-  lend(parameters: Iterable<Parameter>): void {
-    for (const p of parameters) this.#lent.add(p);
+  /** Parameters, also those that are yet to come, lie elsewhere until they are taken back; places that they have here stay. */
+  lend(source: ParameterSource): void {
+    this.#lent.add(source);
+    this.#seen = -1;
   }
-  takeBack(parameters: Iterable<Parameter>): void {
-    for (const p of parameters) this.#lent.delete(p);
+  takeBack(source: ParameterSource): void {
+    this.#lent.delete(source);
     this.#seen = -1;
   }
   /** Lets go of all memory and of who uses it. Parameters stay where they are until they are placed again. */
@@ -101,7 +102,8 @@ export class Placement {
     if (made !== this.#seen) {
       const all = new Set<Parameter>();
       for (const source of this.#sources) for (const p of source()) all.add(p);
-      this.#fresh = [...all].filter((p) => !this.#lent.has(p) && !this.#byArena.has(p.segment()?.arena as ParameterArena));
+      for (const source of this.#lent) for (const p of source()) all.delete(p);
+      this.#fresh = [...all].filter((p) => !this.#byArena.has(p.segment()?.arena as ParameterArena));
       this.#seen = made;
     }
     return this.#fresh.length > 0;

@@ -89,6 +89,7 @@ export abstract class TrainingModes extends ResumableWorkers {
       placement: run.placement,
       holds: () => run.holds,
       wishes: run.stopping,
+      scaler: run.scaler,
       call: (purpose) => this.calls.options(purpose),
       exchangeOf: (world, placement) => {
         this.localExchange = run.exchangeOf({ world, placement });

@@ -66,11 +66,15 @@ export class TrainingRun {
   get holds(): boolean {
     return this.#options.accumulation.holds;
   }
+  get scaler(): GradScaler | undefined {
+    return this.#options.scaler;
+  }
   get stopping(): Stopping {
     return this.#options.stopping;
   }
   /** Knows nothing of any parameter any more. */
   release(): void {
+    this.#options.accumulation.restart();
     this.placement.clear();
     this.exchange.release();
   }

@@ -1,8 +1,8 @@
 // LocalSGD on several workers against a simulation of all of them in this process, and against Accelerate's own. Every worker asserts it; ends with "ok" from the main process.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { Accelerator, AdamW, type Optimizer, SGD, tensor } from "accelerate-ts";
-import { Linear, type Parameter } from "accelerate-ts/nn";
+import { Accelerator, AdamW, type Optimizer, SGD, type Tensor, tensor } from "accelerate-ts";
+import { Linear, Module, type Parameter } from "accelerate-ts/nn";
 
 interface Settings {
   readonly shareParameters?: boolean;
@@ -209,5 +209,60 @@ if (!astray) {
   // Workers are alike before the first step, and after steps 2 and 4.
   assert.deepEqual(seen, world === 1 ? seen : [true, false, false, true, true, false, false, true]);
   await localSgd.end();
+}
+// A layer that comes in the middle, beside a model that is trained together.
+if (!astray) {
+  class Growing extends Module {
+    readonly layers: Linear[] = [new Linear(3, 3)];
+    forward(x: Tensor): Tensor {
+      return this.layers.reduce<Tensor>((y, layer) => layer(y), x).sum();
+    }
+  }
+  const all = (model: Module) => [...model.parameters()].flatMap((p: Parameter) => [...p.values()]);
+  const [model, other] = [new Growing(), make()];
+  const [optimizer, second] = [new AdamW(model.parameters(), { lr: 0.01 }), new SGD(other.parameters(), { lr: 0.01 })];
+  await accelerator.prepare(model, optimizer, other, second);
+  const localSgd = await accelerator.localSgd({ model, localSgdSteps: 2 });
+  for (let step = 0; step < 6; step++) {
+    if (step === 3) model.layers.push(new Linear(3, 3));
+    await accelerator.backward(model(input(rank, step)));
+    await optimizer.step();
+    optimizer.zeroGrad();
+    await localSgd.step();
+    assert.equal(await alike(all(model)), world === 1 || step % 2 === 1, `step ${step}`);
+    await accelerator.backward(lossOf(other, rank, step));
+    await second.step();
+    second.zeroGrad();
+    assert.ok(await alike(all(other)));
+  }
+  await localSgd.end();
+  for (let step = 6; step < 9; step++) {
+    await accelerator.backward(model(input(rank, step)));
+    await optimizer.step();
+    optimizer.zeroGrad();
+    assert.ok(await alike(all(model)));
+  }
+  assert.ok(await alike(optimizer.stateDict()));
+}
+
+// An overflow on one worker is its own; behind the block all have one scale.
+if (!astray) {
+  await using scaled = new Accelerator({ gradScaler: { initScale: 1024, growthInterval: 2 }, shareParameters });
+  const model = make();
+  const optimizer = new SGD(model.parameters(), { lr: 0.1 });
+  await scaled.prepare(model, optimizer);
+  const localSgd = await scaled.localSgd({ model, localSgdSteps: 2 });
+  for (let step = 0; step < 4; step++) {
+    const overflows = step === 1 && rank === world - 1;
+    await scaled.backward(lossOf(model, rank, step).mul(overflows ? Number.POSITIVE_INFINITY : 1));
+    await optimizer.step();
+    optimizer.zeroGrad();
+    await localSgd.step();
+    assert.equal(optimizer.stepWasSkipped, overflows);
+  }
+  if (world > 1) assert.ok(!(await alike(scaled.scaler!.scale)));
+  await localSgd.end();
+  assert.ok(await alike([scaled.scaler!.stateDict(), numbers(model)]));
+  assert.ok(numbers(model).every(Number.isFinite));
 }
 accelerator.print("ok");
