@@ -9,6 +9,8 @@ const biggestStep = 2 ** 30;
 /** A piece that is bigger than asked for is cut where at least as much, or this much, is left over. */
 const maxDead = 128 * 2 ** 20;
 const page = 4096;
+/** Regions of more pages than this are looked at in bigger steps. */
+const maxPages = 2 ** 16;
 
 /** Part of a region: in use, or free and in a bin. */
 interface Piece {
@@ -21,6 +23,8 @@ interface Piece {
 }
 interface Region {
   readonly number: number;
+  /** Bytes of one of its pages. */
+  readonly page: number;
   /** Pages that were ever written to: only those take memory. */
   readonly pages: Uint8Array;
 }
@@ -45,9 +49,9 @@ export class ArenaModel implements ValueMemory<Piece | undefined> {
     if (bytes === 0) return undefined;
     const size = Math.ceil(bytes / grain) * grain;
     const piece = this.#take(size) ?? this.#extend(size);
-    const { pages } = piece.region;
-    for (let at = Math.floor(piece.offset / page); at < Math.ceil((piece.offset + bytes) / page); at++) {
-      if (pages[at] === 0) this.#touched += page;
+    const { pages, page: step } = piece.region;
+    for (let at = Math.floor(piece.offset / step); at < Math.ceil((piece.offset + bytes) / step); at++) {
+      if (pages[at] === 0) this.#touched += step;
       pages[at] = 1;
     }
     return piece;
@@ -96,7 +100,8 @@ export class ArenaModel implements ValueMemory<Piece | undefined> {
     const bytes = this.#step;
     // A region that had to be bigger than its turn is followed by one of the same size.
     if (enough) this.#step = Math.min(this.#step * 2, biggestStep);
-    const region = { number: this.#regions++, pages: new Uint8Array(Math.ceil(bytes / page)) };
+    const step = Math.max(page, bytes / maxPages);
+    const region = { number: this.#regions++, page: step, pages: new Uint8Array(Math.ceil(bytes / step)) };
     this.#put({ region, offset: 0, size: bytes, free: true, before: undefined, after: undefined });
     return this.#take(size)!;
   }

@@ -7,7 +7,8 @@ import { estimateText } from "./text.js";
 
 type Options = Parameters<CliCommand["run"]>[0];
 
-const limit = 2 ** 31;
+/** Beyond this nobody has a machine. */
+const limit = 2 ** 16;
 
 function whole(flag: string, text: string, min: number, max: number): number {
   const value = Number(text);

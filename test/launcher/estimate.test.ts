@@ -76,6 +76,26 @@ describe("a model folder", () => {
     );
   });
 
+  it("has the figures of Accelerate's tool where a layer is larger than the embeddings, too", async () => {
+    // Made with accelerate.utils.calculate_maximum_sizes(AutoModel.from_config(...)).
+    const wide = folder("wide", {
+      model_type: "bert",
+      hidden_size: 256,
+      num_hidden_layers: 3,
+      num_attention_heads: 4,
+      intermediate_size: 1024,
+      vocab_size: 1000,
+    });
+    const { accelerate, model } = await json(wide, "--batch-size", "1", "--sequence-length", "4");
+    assert.deepEqual([accelerate.total, accelerate.largestLayer, model.largestLayer], [11_300_864, 3_159_040, "encoder.layer.0"]);
+  });
+
+  it("is estimated for sizes that no machine has", async () => {
+    const { steps } = await json(classifier, "--batch-size", "65536", "--sequence-length", "64", "--dtypes", "float32");
+    assert.ok(steps[0]!.machine.total > 2 ** 37);
+    assert.ok(steps[0]!.activations >= steps[0]!.live);
+  });
+
   it("counts the parameters of the model's own class", async () => {
     const report = await json(classifier, "--batch-size", "2", "--sequence-length", "8");
     const model = new BertForSequenceClassification(tiny);
