@@ -92,7 +92,7 @@ describe("a model folder", () => {
 
   it("is estimated for sizes that no machine has", async () => {
     const { steps } = await json(classifier, "--batch-size", "65536", "--sequence-length", "64", "--dtypes", "float32");
-    assert.ok(steps[0]!.machine.total > 2 ** 37);
+    assert.ok(steps[0]!.machine.total > 2 ** 34);
     assert.ok(steps[0]!.activations >= steps[0]!.live);
   });
 
