@@ -64,6 +64,8 @@ export class WorkerExchange implements GradientExchange {
   readonly #reduction: Reduction | undefined;
   #closed = false;
   #presence: Presence | undefined;
+  /** Writes of gradients up to the last backward that was told. */
+  #told = 0;
 
   constructor(options: ExchangeOptions) {
     const { world, placement, overHosts = new HostSums(world.cross), scaling = new LossScaling() } = options;
@@ -94,6 +96,13 @@ export class WorkerExchange implements GradientExchange {
   /** Gradients of this worker that wait for a step: of an open window, for a checkpoint. */
   get waiting(): ArenaSegment[] {
     return this.#options.placement.arenas.flatMap(({ arena }) => arena.segments.filter((s) => this.#treatment.pending(s)));
+  }
+  /** A backward was made with the scale. */
+  told(): void {
+    if (this.scaling.enabled) this.#told = this.#writes;
+  }
+  get #writes(): number {
+    return this.#options.placement.arenas.reduce((sum, { arena }) => arena.segments.reduce((own, s) => own + s.writes, sum), 0);
   }
   /** There are such. */
   get pending(): boolean {
@@ -233,7 +242,17 @@ export class WorkerExchange implements GradientExchange {
    * all decide that alike, whatever else one of them has done meanwhile.
    */
   async #collect(options: CollectiveOptions): Promise<Collected> {
+    if (this.scaling.enabled && this.#writes !== this.#told)
+      throw new AccelerateError(
+        "ERR_UNSCALED",
+        "loss.backward() was called where losses are scaled: its gradients would be divided by a scale that they never had",
+        {
+          hint: "call accelerator.backward(loss)",
+        },
+      );
     const { presence, weight, scale } = this.distributed ? await this.#tell(options) : await this.#look(options);
+    // New parameters may have brought gradients along.
+    this.told();
     return { ...presence, factor: weight > 0 ? 1 / (weight * (scale || 1)) : 0 };
   }
   async #tell(options: CollectiveOptions): Promise<Found> {

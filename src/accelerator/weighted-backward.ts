@@ -23,4 +23,5 @@ export async function weightedBackward(
   const plain = weight === undefined && !exchange?.scaling.enabled;
   await backward(loss, plain ? {} : { seed: (weight ?? 1) * scale });
   accumulation.count(weight);
+  exchange?.told();
 }

@@ -175,5 +175,10 @@ for (const at of [0, 1, 2]) {
   await accelerator.clipGradNorm([...model.parameters(), ...critic.parameters()], 1);
   await other.step();
   assert.deepEqual([other.stepWasSkipped, critic.weight.values()[0]], [true, -3]);
+  // What was not scaled is not taken for scaled.
+  await model(tensor([[1]]))
+    .sum()
+    .backward();
+  await assert.rejects(optimizer.step(), { code: "ERR_UNSCALED" });
   accelerator.print("ok");
 }
