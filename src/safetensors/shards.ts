@@ -65,6 +65,8 @@ const shardName = (i: number, count: number): string => {
   return `model-${digits(i + 1)}-of-${digits(count)}.safetensors`;
 };
 const isShard = (name: string): boolean => /^model-\d{5}-of-\d{5}\.safetensors$/.test(name);
+/** What a save that was killed has left: see stageFile. */
+const isUnfinished = (name: string): boolean => /^model(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?\.tmp-[0-9a-f-]{36}$/.test(name);
 
 export interface SaveShardsOptions extends SaveSafetensorsOptions {
   /** Greatest size of a file: bytes, or a text such as "5MB" (decimal units); default "10GB". */
@@ -73,7 +75,9 @@ export interface SaveShardsOptions extends SaveSafetensorsOptions {
 
 /** Removes what an earlier save has left that is no part of this one; the index goes before what it names. */
 async function removeStale(directory: string, kept: ReadonlySet<string>): Promise<void> {
-  const stale = (await readdir(directory)).filter((name) => !kept.has(name) && (name === indexName || name === weightsName || isShard(name)));
+  const stale = (await readdir(directory)).filter(
+    (name) => !kept.has(name) && (name === indexName || name === weightsName || isShard(name) || isUnfinished(name)),
+  );
   stale.sort((a, b) => Number(b === indexName) - Number(a === indexName));
   for (const name of stale) await rm(join(directory, name), { force: true });
   if (stale.length > 0) await syncFolder(directory);

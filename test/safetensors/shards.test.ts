@@ -1,11 +1,15 @@
 // Weights in several files: how tensors are dealt, what an index says, what is left of an earlier save.
 import assert from "node:assert/strict";
+import { fork } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
+import { setTimeout } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import fc from "fast-check";
-import { ArgumentError } from "../../src/errors.js";
+import { type AccelerateError, ArgumentError } from "../../src/errors.js";
 import type { TensorData } from "../../src/graph/dtype.js";
 import { Checkpoint } from "../../src/models/checkpoint.js";
 import { loadSafetensors, parseSize, planShards, saveShards } from "../../src/safetensors/index.js";
@@ -169,5 +173,37 @@ describe("saving in shards", () => {
       (error) => error instanceof ArgumentError && /is a file, a model is saved into a folder/.test(error.message),
     );
     await assert.rejects(saveShards(join(file, "below"), tensors), /is a file/);
+  });
+});
+
+describe("a save that is killed", () => {
+  const program = fileURLToPath(new URL("./programs/save-shards.js", import.meta.url));
+
+  it("leaves the earlier weights, the new ones, or none that load; never some of both", async () => {
+    const folder = fresh();
+    let loaded = 0;
+    for (let kill = 0; kill < 12; kill++) {
+      const child = fork(program, [folder], { stdio: "ignore" });
+      await once(child, "message");
+      await setTimeout(3 + ((kill * 7.3) % 40));
+      child.kill("SIGKILL");
+      await once(child, "exit");
+      let checkpoint: Checkpoint;
+      try {
+        checkpoint = await Checkpoint.open(folder);
+      } catch (error) {
+        assert.equal((error as AccelerateError).code, "ERR_WEIGHTS_NOT_FOUND");
+        continue;
+      }
+      const values = new Set<number>();
+      for (const name of checkpoint.tensors.keys()) for (const value of await checkpoint.readFloat32(name)) values.add(value);
+      assert.deepEqual([checkpoint.tensors.size, values.size], [6, 1], `kill ${kill}: values ${[...values]}`);
+      await checkpoint.close();
+      loaded++;
+    }
+    assert.ok(loaded > 0);
+    // The next save removes what those have left.
+    await saveShards(folder, [["x", floats(1)]]);
+    assert.deepEqual(readdirSync(folder), ["model.safetensors"]);
   });
 });
