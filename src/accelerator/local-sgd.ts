@@ -87,7 +87,8 @@ export class LocalSGD implements AsyncDisposable {
       placement.lend(source);
       await own.add([source], optimizers, options);
       for (const home of homes) home.hasGrad = false;
-      for (const { arena } of own.arenas) for (const optimizer of optimizers) optimizer.takeOver(arena, optimizer.stepsIn(arena), { copies: true });
+      for (const { arena } of own.arenas)
+        for (const optimizer of optimizers) optimizer.places.takeOver(arena, optimizer.places.stepsIn(arena), { copies: true });
       return new LocalSGD(context, localSgdSteps, { source, homes, optimizers, own });
     });
   }
@@ -136,7 +137,7 @@ export class LocalSGD implements AsyncDisposable {
     const steps = await this.#together([...arenas.keys()], options);
     for (const optimizer of this.#optimizers)
       for (const { arena } of this.#own.arenas)
-        for (const data of optimizer.stateIn(arena)) await world.group.allReduce({ dtype: "float32", data }, "mean", options);
+        for (const data of optimizer.places.in(arena)) await world.group.allReduce({ dtype: "float32", data }, "mean", options);
     for (const home of this.#homes) {
       const { parameter } = home;
       const now = parameter.segment()!;
@@ -146,7 +147,7 @@ export class LocalSGD implements AsyncDisposable {
       home.writes++;
     }
     for (const [a, arena] of [...arenas.keys()].entries())
-      for (const [o, optimizer] of this.#optimizers.entries()) optimizer.takeOver(arena, steps[o]![a]!, { copies: first });
+      for (const [o, optimizer] of this.#optimizers.entries()) optimizer.places.takeOver(arena, steps[o]![a]!, { copies: first });
     // Nobody reads values or state before they are there.
     await world.local.barrier(options);
     for (const home of this.#homes) {
@@ -159,7 +160,7 @@ export class LocalSGD implements AsyncDisposable {
 
   /** How many steps each optimizer has made with each parameter of each arena; where workers differ, the most. */
   async #together(arenas: readonly ParameterArena[], options: CollectiveOptions): Promise<readonly (readonly (readonly number[])[])[]> {
-    const own = this.#optimizers.map((optimizer) => arenas.map((arena) => optimizer.stepsIn(arena)));
+    const own = this.#optimizers.map((optimizer) => arenas.map((arena) => optimizer.places.stepsIn(arena)));
     const all = await this.#context.world.group.allGatherObject(own, options);
     return own.map((_, o) => arenas.map(({ segments }, a) => segments.map((__, s) => Math.max(...all.map((theirs) => theirs[o]![a]![s]!)))));
   }

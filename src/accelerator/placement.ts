@@ -166,7 +166,7 @@ export class Placement {
     this.#states.set(arena, states);
     for (const optimizer of optimizers) {
       const arrays: Float32Array[] = [];
-      for (const _ of optimizer.stateKeys) arrays.push(floats(await this.#world.local.allocate(arena.values.byteLength, { ...options, reserve: false })));
+      for (const _ of optimizer.places.names) arrays.push(floats(await this.#world.local.allocate(arena.values.byteLength, { ...options, reserve: false })));
       states.set(optimizer, arrays);
       await this.#takeState(arena, optimizer, arrays, options);
     }
@@ -176,8 +176,8 @@ export class Placement {
   async #takeState(arena: ParameterArena, optimizer: Optimizer, arrays: readonly Float32Array[], options: CollectiveOptions): Promise<void> {
     const { group, local, cross } = this.#world;
     const first = group.rank === 0;
-    const steps = await group.broadcastObject(first ? optimizer.stepsIn(arena) : undefined, 0, options);
-    optimizer.takeOver(arena, steps, { copies: first });
+    const steps = await group.broadcastObject(first ? optimizer.places.stepsIn(arena) : undefined, 0, options);
+    optimizer.places.takeOver(arena, steps, { copies: first });
     if (steps.every((n) => n === 0)) return;
     if (cross) for (const data of arrays) await cross.broadcast({ dtype: "float32", data }, 0, options);
     await local.barrier(options);

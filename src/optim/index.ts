@@ -5,7 +5,8 @@ export { clipGradNorm, type ClipGradNormOptions, clipGradValue } from "./clip.js
 export { GradScaler, type GradScalerOptions, type GradScalerState } from "./grad-scaler.js";
 export type { GroupState, Hyperparameters, ParamGroup, Params } from "./groups.js";
 export type { FollowingScheduler } from "./followers.js";
-export { Optimizer, type StepDecision, type StepHook } from "./optimizer.js";
+export { Optimizer } from "./optimizer.js";
+export type { StepDecision, StepHook } from "./step-hook.js";
 export { kernelsOf, maxSources, normKinds, type OptimizerKernels } from "./kernels.js";
 export { decayedNames, type NamedModules, parameterGroups } from "./parameter-groups.js";
 export { type PlateauOptions, PlateauScheduler } from "./plateau.js";

@@ -1,14 +1,15 @@
 // The base of all optimizers: which parameters are updated, where their state lies, how it is saved, and who may skip a step.
 import { ArgumentError } from "../errors.js";
-import { Arena } from "../runtime/arena.js";
 import { Engine } from "../runtime/engine.js";
-import { type ArenaSegment, type CollectedGradients, type GradientExchange, type GradientSources, type Parameter, ParameterArena } from "../tensor/index.js";
+import { type CollectedGradients, type GradientExchange, type GradientSources, type Parameter, ParameterArena } from "../tensor/index.js";
 import { refuseInBackward } from "./checks.js";
 import { Followers, type FollowingScheduler } from "./followers.js";
 import { type GroupState, Groups, type Hyperparameters, type Params } from "./groups.js";
 import { kernelsOf, type OptimizerKernels } from "./kernels.js";
 import { ownPace, type Pace } from "./pace.js";
 import { byArena, mergedRanges, type RowedSegment } from "./ranges.js";
+import { StatePlaces } from "./state-places.js";
+import { askHooks, type StepHook } from "./step-hook.js";
 import { UpdateRows } from "./update-rows.js";
 import {
   applyGroup,
@@ -20,15 +21,6 @@ import {
   savedGroup,
   type StepSettings,
 } from "./state.js";
-
-/** What a hook says about the step that is about to be made. */
-export interface StepDecision {
-  /** Make no step: parameters, state and schedulers stay as they are. */
-  readonly skip?: boolean;
-  /** Multiplies all gradients on their way into the update (unscaling, clipping), at no cost. */
-  readonly gradScale?: number;
-}
-export type StepHook = () => StepDecision | Promise<StepDecision>;
 
 /** What the update of one arena gets. */
 export interface ArenaUpdate {
@@ -62,11 +54,10 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
   stepCount = 0;
   /** @internal How its schedulers follow its steps; an Accelerator says so. */
   pace: Pace = ownPace;
+  /** @internal Where its state lies. */
+  readonly places: StatePlaces = new StatePlaces(this, () => this.stateNames);
   #skipped = false;
   readonly #groups: Groups<H>;
-  readonly #steps = new Map<Parameter, number>();
-  readonly #states = new Map<ParameterArena, readonly Float32Array[]>();
-  readonly #homes = new Map<Parameter, ArenaSegment>();
   readonly #hooks = new Set<StepHook>();
   readonly #followers = new Followers();
   #inFlight = 0;
@@ -117,16 +108,9 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
   }
 
   async #hookedStep(submit: (gradScale: number) => Promise<void>): Promise<void> {
-    let gradScale = 1;
-    for (const hook of this.#hooks) {
-      const decision = await hook();
-      if (decision.skip) {
-        this.#skipped = true;
-        return;
-      }
-      gradScale *= decision.gradScale ?? 1;
-    }
-    await submit(gradScale);
+    const gradScale = await askHooks(this.#hooks);
+    if (gradScale === undefined) this.#skipped = true;
+    else await submit(gradScale);
   }
 
   /** Whether the last `step` left everything as it was: a gradient had overflowed under a loss scale, all weights were 0, or a hook said so. Steps inside an accumulation window are none. */
@@ -173,28 +157,24 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
   #submit(gradients: CollectedGradients, gradScale: number): Promise<void> {
     const rows = new UpdateRows<GroupState<H>>((group, step, scale) => this.constants(group, step, scale));
     const segments: RowedSegment[] = [];
-    let moved = false;
     for (const group of this.paramGroups) {
       this.check(group);
       const crossesGaps = this.crossesGaps(group);
       for (const parameter of group.params) {
         const segment = parameter.segment();
         if (!segment || !gradients.has(segment)) continue;
-        const step = (this.#steps.get(parameter) ?? 0) + 1;
-        this.#steps.set(parameter, step);
-        const row = rows.row(group, step, gradScale * gradients.scale(segment));
+        const row = rows.row(group, this.places.advance(segment), gradScale * gradients.scale(segment));
         segments.push({ segment, row, crossesGaps, contributors: gradients.contributors(segment) });
-        if (this.#homes.get(parameter) !== segment) moved = this.#settle(parameter, segment) || moved;
       }
     }
-    if (moved) this.#dropUnused();
+    this.places.dropUnused();
     const jobs: Promise<void>[] = [];
     const kernels = segments.length > 0 ? kernelsOf(Engine.default()) : undefined;
     for (const [arena, own] of byArena(segments)) {
       const { gradients: grads, begin, end } = gradients.share(arena);
       const ranges = mergedRanges(own, { begin, end });
       if (ranges.length > 0)
-        jobs.push(this.update({ kernels: kernels!, values: arena.values, grads, states: this.#statesOf(arena), ranges, rows: rows.numbers }));
+        jobs.push(this.update({ kernels: kernels!, values: arena.values, grads, states: this.places.in(arena), ranges, rows: rows.numbers }));
       for (const { segment } of own) segment.parameter.changed();
     }
     this.stepCount++;
@@ -243,59 +223,6 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
     this.#followers.add(scheduler);
   }
 
-  /** State memory for an arena's parameters: of this process, or shared by those who share the arena. */
-  #statesOf(arena: ParameterArena): readonly Float32Array[] {
-    let states = this.#states.get(arena);
-    if (!states) {
-      const layout = arena.segments.map((s) => ({ name: s.parameter.name, length: s.length }));
-      states = arena.exchange?.state(arena, this) ?? this.stateNames.map(() => Arena.allocate(layout).data);
-      this.#states.set(arena, states);
-    }
-    return states;
-  }
-  #view(segment: ArenaSegment, state: number): Float32Array {
-    return this.#statesOf(segment.arena)[state]!.subarray(segment.offset, segment.offset + segment.length);
-  }
-  /** @internal Names of the per-element state: an exchange keeps the memory. */
-  get stateKeys(): readonly string[] {
-    return this.stateNames;
-  }
-  /** @internal The state of an arena's parameters, live: one array per name, laid out as they are. */
-  stateIn(arena: ParameterArena): readonly Float32Array[] {
-    return this.#statesOf(arena);
-  }
-  /** @internal How many steps the parameters of an arena have made here, in their order; 0: none, and no state. */
-  stepsIn(arena: ParameterArena): readonly number[] {
-    return arena.segments.map((s) => (this.#homes.has(s.parameter) ? (this.#steps.get(s.parameter) ?? 0) : 0));
-  }
-  /** @internal Parameters were moved into an arena that several workers share: one of them copies their state there, the others find it; all count on from `steps`. */
-  takeOver(arena: ParameterArena, steps: readonly number[], options: { readonly copies: boolean }): void {
-    for (const [i, segment] of arena.segments.entries()) {
-      const { parameter } = segment;
-      if (steps[i] === 0) {
-        this.#steps.delete(parameter);
-        this.#homes.delete(parameter);
-      } else {
-        if (options.copies) this.#settle(parameter, segment);
-        this.#homes.set(parameter, segment);
-        this.#steps.set(parameter, steps[i]!);
-      }
-    }
-    this.#dropUnused();
-  }
-  /** State beside arenas that hold none of the parameters any more. */
-  #dropUnused(): void {
-    const used = new Set([...this.#homes.values()].map((s) => s.arena));
-    for (const left of this.#states.keys()) if (!used.has(left)) this.#states.delete(left);
-  }
-  /** Notes where a parameter lies; state that lay elsewhere comes along. Returns whether there was any. */
-  #settle(parameter: Parameter, segment: ArenaSegment): boolean {
-    const before = this.#homes.get(parameter);
-    this.#homes.set(parameter, segment);
-    if (before) for (const i of this.stateNames.keys()) this.#view(segment, i).set(this.#view(before, i));
-    return before !== undefined;
-  }
-
   #quiet(what: string): void {
     if (this.#inFlight > 0) throw new ArgumentError(`${what} during a step`, { code: "ERR_OPTIMIZER_BUSY", hint: "await optimizer.step() first" });
   }
@@ -321,10 +248,9 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
     this.#groups.refresh({ always: true });
     const state: Record<string, ParameterState> = {};
     for (const [name, parameter] of this.#groups.named()) {
-      const step = this.#steps.get(parameter);
-      const segment = this.#homes.get(parameter);
-      if (step === undefined || !segment) continue;
-      const arrays = this.stateNames.map((key, i) => [key, take(this.#view(segment, i))] as const);
+      const step = this.places.stepOf(parameter);
+      if (step === undefined) continue;
+      const arrays = this.places.arraysOf(parameter).map((view, i) => [this.stateNames[i]!, take(view)] as const);
       state[name] = { step, ...Object.fromEntries(arrays) };
     }
     return { state, ...this.progress() };
@@ -338,7 +264,7 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
     const named = this.checkState(saved);
     this.#restore(saved, named);
     for (const [name, own] of Object.entries(saved.state))
-      for (const [i, key] of this.stateNames.entries()) this.#view(named.get(name)!.segment()!, i).set(own[key] as ArrayLike<number>);
+      for (const [i, view] of this.places.arraysOf(named.get(name)!).entries()) view.set(own[this.stateNames[i]!] as ArrayLike<number>);
     this.#clearOthers(saved, named);
   }
   /** @internal Throws what `loadStateDict` would; of the arrays only their lengths are looked at. Gives the parameters by name. */
@@ -360,20 +286,12 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
   #restore(saved: OptimizerState, named: ReadonlyMap<string, Parameter>): void {
     this.#takeGroups(saved.param_groups);
     ParameterArena.adopt(Object.keys(saved.state).map((name) => named.get(name)!));
-    this.#steps.clear();
-    for (const [name, { step }] of Object.entries(saved.state)) {
-      const parameter = named.get(name)!;
-      this.#steps.set(parameter, step);
-      this.#homes.set(parameter, parameter.segment()!);
-    }
+    this.places.restore(Object.entries(saved.state).map(([name, { step }]) => [named.get(name)!, step] as const));
     this.stepCount = saved.step_count;
     this.#followers.load(saved.schedulers);
   }
   /** Parameters that have no state in the save start from zero, also where they had some. */
   #clearOthers(saved: OptimizerState, named: ReadonlyMap<string, Parameter>): void {
-    for (const [name, parameter] of named) {
-      const segment = this.#homes.get(parameter);
-      if (segment && !(name in saved.state)) for (const i of this.stateNames.keys()) this.#view(segment, i).fill(0);
-    }
+    for (const [name, parameter] of named) if (!(name in saved.state)) for (const view of this.places.arraysOf(parameter)) view.fill(0);
   }
 }

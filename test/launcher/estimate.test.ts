@@ -154,7 +154,7 @@ describe("a model folder", () => {
       sgd: new SGD(parameters(), { lr: 1 }),
       "sgd-momentum": new SGD(parameters(), { lr: 1, momentum: 0.9 }),
     };
-    for (const [name, optimizer] of Object.entries(made)) assert.equal(optimizer.stateKeys.length, optimizers[name as keyof typeof optimizers], name);
+    for (const [name, optimizer] of Object.entries(made)) assert.equal(optimizer.places.names.length, optimizers[name as keyof typeof optimizers], name);
   });
 
   it("is told in tables for people", async () => {
