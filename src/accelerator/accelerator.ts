@@ -109,7 +109,11 @@ export class Accelerator extends TrainingWindows implements AsyncDisposable {
    */
   async prepare<T extends readonly Preparable[]>(...objects: T): Promise<{ [K in keyof T]: Prepared<T[K]> }> {
     const options = this.calls.options("prepare");
-    return this.calls.inOrder(async () => (await prepareAll(objects, await this.#prepared(), options)) as { [K in keyof T]: Prepared<T[K]> }, options);
+    return this.calls.inOrder(async () => {
+      const prepared = (await prepareAll(objects, await this.#prepared(), options)) as { [K in keyof T]: Prepared<T[K]> };
+      await this.checkpoints.reserve();
+      return prepared;
+    }, options);
   }
 
   /**

@@ -4,7 +4,7 @@ import type { RankLoader } from "../data/rank-loader.js";
 import type { TensorData } from "../graph/dtype.js";
 import { moduleTensors } from "../nn/module-file.js";
 import type { Optimizer } from "../optim/index.js";
-import { defaultGenerator } from "../tensor/index.js";
+import { defaultGenerator, type Parameter } from "../tensor/index.js";
 import {
   fileNames,
   type LoaderDescription,
@@ -111,4 +111,15 @@ export function pendingGradients(run: RunState): Map<string, TensorData> {
     for (const [name, s] of namedSegments(run))
       if (s.hasGrad && waiting.has(s)) gradients.set(name, { dtype: "float32", shape: s.parameter.shape, data: s.grad });
   return gradients;
+}
+
+/** Room for headers. */
+const spare = (bytes: number): number => Math.ceil(bytes * 1.02) + (1 << 16);
+
+/** About how many bytes the files of models and optimizers will have. */
+export function largeFiles({ objects }: Pick<RunState, "objects">): number[] {
+  const sizeOf = (parameters: Iterable<Parameter>): number => [...parameters].reduce((sum, p) => sum + p.values().byteLength, 0);
+  const models = objects.models.map((m) => sizeOf(m.parameters()));
+  const optimizers = objects.optimizers.map((o) => sizeOf(o.paramGroups.flatMap((g) => g.params)) * o.stateKeys.length);
+  return [...models, ...optimizers].map(spare);
 }

@@ -5,7 +5,7 @@ import type { World } from "../distributed/index.js";
 import { defaultExecutor, defaultGenerator } from "../tensor/index.js";
 import { agree, overGroup, overStore, type Tell } from "./agreement.js";
 import type { Calls } from "./calls.js";
-import { captureCommon, captureOwn, pendingGradients, weightsOf } from "./capture.js";
+import { captureCommon, captureOwn, largeFiles, pendingGradients, weightsOf } from "./capture.js";
 import { Hooks, type LoadStateHookContext, type SaveStateHookContext } from "./checkpoint-hooks.js";
 import { choose } from "./choose-checkpoint.js";
 import type { Project } from "./project-config.js";
@@ -37,6 +37,7 @@ export class Checkpointing {
   onPoint: WriteOptions["onPoint"];
   readonly #options: CheckpointingOptions;
   readonly #writer = new BackgroundWriter();
+  readonly #reserved: number[] = [];
   /** Never rejects: what went wrong is kept. */
   #inFlight: Promise<void> | undefined;
   #failure: { readonly error: unknown } | undefined;
@@ -98,6 +99,17 @@ export class Checkpointing {
     await agree(tell, () => this.beforeLoad.run({ models, directory: chosen.directory }));
     const kept = run.objects.models.map((m) => (models.includes(m) ? m : undefined));
     return restore(chosen.directory, chosen.manifest, { run, group: world.group, tell, models: kept });
+  }
+
+  /** Makes the memory that saving beside the program will need, where that was asked for. */
+  async reserve(): Promise<void> {
+    const { project, state } = this.#options;
+    if (!project.asyncSave) return;
+    const leader = project.saveOnEachNode ? (await state.localRanks())[0] : 0;
+    if (state.rank !== leader) return;
+    const sizes = largeFiles(this.#options.run()).filter((size) => !this.#reserved.includes(size));
+    this.#reserved.push(...sizes);
+    if (sizes.length > 0) this.#writer.reserve(sizes);
   }
 
   /** Nothing else is under way: no other checkpoint, and no run that was begun before. */

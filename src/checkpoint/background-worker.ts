@@ -11,11 +11,13 @@ export interface BackgroundFile {
 }
 export type BackgroundTask =
   | { readonly kind: "write"; readonly directory: string; readonly files: readonly BackgroundFile[]; readonly tellsPoints: boolean }
+  | { readonly kind: "reserve"; readonly sizes: readonly number[] }
   | { readonly kind: "abort" }
   | { readonly kind: "go-on" };
 export type BackgroundNews =
   | { readonly kind: "point"; readonly point: WritePoint; readonly path: string }
   | { readonly kind: "bytes"; readonly bytes: number }
+  | { readonly kind: "reserved"; readonly buffers: readonly ArrayBuffer[] }
   | { readonly kind: "written"; readonly files: readonly ManifestFile[]; readonly buffers: readonly ArrayBuffer[] }
   | { readonly kind: "failed"; readonly code: string; readonly message: string; readonly buffers: readonly ArrayBuffer[] };
 
@@ -44,8 +46,16 @@ async function write({ directory, files, tellsPoints }: Extract<BackgroundTask, 
   }
 }
 
+/** Memory whose pages are there: the first copy into it takes no longer than any other. */
+function reserve(sizes: readonly number[]): void {
+  const buffers = sizes.map((size) => new ArrayBuffer(size));
+  for (const buffer of buffers) new Uint8Array(buffer).fill(1);
+  tell({ kind: "reserved", buffers }, buffers);
+}
+
 const handlers: { readonly [K in BackgroundTask["kind"]]: (task: Extract<BackgroundTask, { kind: K }>) => void } = {
   write: (task) => void write(task),
+  reserve: ({ sizes }) => reserve(sizes),
   abort: () => stop.abort(),
   "go-on": () => waiting.shift()?.(),
 };

@@ -18,6 +18,11 @@ export class BackgroundWriter {
   readonly buffers: HostBuffers = new HostBuffers();
   #worker: Worker | undefined;
 
+  /** Makes memory for files of such sizes on the thread, before it is needed. Does not wait for it. */
+  reserve(sizes: readonly number[]): void {
+    this.#start().postMessage({ kind: "reserve", sizes } satisfies BackgroundTask);
+  }
+
   /** Copies the parts of a file into memory of our own, one behind the other. */
   copy({ path, parts }: { readonly path: string; readonly parts: readonly Uint8Array[] }): CopiedFile {
     const bytes = parts.reduce((sum, part) => sum + part.byteLength, 0);
@@ -48,6 +53,8 @@ export class BackgroundWriter {
         const handlers: { readonly [K in BackgroundNews["kind"]]: (news: Extract<BackgroundNews, { kind: K }>) => void } = {
           point: ({ point, path }) => void Promise.resolve(onPoint?.(point, path)).then(() => send({ kind: "go-on" }), reject),
           bytes: ({ bytes }) => onBytes?.(bytes),
+          // Taken where the thread is started, whenever it comes.
+          reserved: () => {},
           written: (news) => {
             this.buffers.give(news.buffers);
             this.buffers.trim(files.length);
@@ -103,6 +110,9 @@ export class BackgroundWriter {
       if (this.#worker === worker) this.#worker = undefined;
     });
     worker.on("error", () => {});
+    worker.on("message", (news: BackgroundNews) => {
+      if (news.kind === "reserved") this.buffers.give(news.buffers);
+    });
     worker.unref();
     this.#worker = worker;
     return worker;
