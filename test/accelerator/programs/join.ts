@@ -182,6 +182,26 @@ if (!fault) {
   assert.equal(new Set(all).size, 1);
 }
 
+// A worker that has no batch at all; an overflow where others are done is skipped by all, and all keep one loss scale.
+if (!fault) {
+  await using scaled = new Accelerator({ gradScaler: { initScale: 1024, growthInterval: 2 }, shareParameters });
+  const model = make();
+  const optimizer = sgd(model);
+  await scaled.prepare(model, optimizer);
+  const mine = rank === 0 ? [0, 1, 2, 3, 4] : [];
+  await scaled.joinUnevenInputs([optimizer], async () => {
+    for (const n of mine) {
+      await scaled.backward(lossOf(model, n).mul(n === 2 ? Number.POSITIVE_INFINITY : 1));
+      await optimizer.step();
+      optimizer.zeroGrad();
+    }
+  });
+  near(numbers(model), (await reference(sgd, [[0], [1], [3], [4]])).values);
+  const all = await scaled.gatherObject([JSON.stringify([numbers(model), optimizer.stepCount, scaled.scaler!.stateDict()])]);
+  assert.equal(new Set(all).size, 1);
+  assert.equal(optimizer.stepCount, 4);
+}
+
 // A collective that all still make is no fault; no loader, nothing prepared is needed for it.
 if (!fault) {
   const values = await accelerator.joinUnevenInputs([], async () => accelerator.gatherObject([rank]));
