@@ -22,7 +22,7 @@ import { Stopping } from "./stopping.js";
 import { WorkerDealer } from "./worker-dealer.js";
 import { TrainingRun } from "./training-run.js";
 import { TrainingWindows } from "./training-windows.js";
-import { type BackwardOptions, weightedBackward } from "./weighted-backward.js";
+import { type BackwardOptions, weightedBackward, weightOf } from "./weighted-backward.js";
 import { type RunParts, savedHook } from "./run-state.js";
 
 /**
@@ -123,11 +123,14 @@ export class Accelerator extends TrainingWindows implements AsyncDisposable {
    * @example
    * await accelerator.backward(loss, { weight: batch.numTokens });
    */
-  async backward(loss: Tensor, { weight = this.loaders.current?.weight }: BackwardOptions = {}): Promise<void> {
+  async backward(loss: Tensor, options: BackwardOptions = {}): Promise<void> {
     this.#stopping.check();
     if (this.numProcesses > 1 && !this.run?.placement.arenas.length) this.#warnUnprepared();
     this.loaders.noteBackward();
-    const work = weightedBackward(loss, weight, { accumulation: this.accumulation, exchange: this.localExchange ?? this.exchange });
+    const work = weightedBackward(loss, weightOf(options, this.loaders.current), {
+      accumulation: this.accumulation,
+      exchange: this.localExchange ?? this.exchange,
+    });
     await (this.tracking.performance?.backward(work) ?? work);
   }
 

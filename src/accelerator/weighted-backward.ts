@@ -8,8 +8,12 @@ export interface BackwardOptions {
    * What this micro-batch counts among those of all workers and of the window: the number of tokens, or rows, that the loss is the mean of. The gradient of a step is sum(weight * gradient) /
    * sum(weight). With 0 it counts nothing at all, also where the loss is not finite. Default: 1, or what the loader says (`dataloaderConfig.ignoreDuplicates`).
    */
-  readonly weight?: number;
+  readonly weight?: number | undefined;
 }
+
+/** What the program says, or its loader; a batch that only keeps this worker's calls going counts nothing, whatever is said of it. */
+export const weightOf = ({ weight }: BackwardOptions, batch: { readonly weight: number | undefined } | undefined): number | undefined =>
+  batch?.weight === 0 ? 0 : (weight ?? batch?.weight);
 
 /** Adds weight * scale * gradient to what lies here. Before anything is prepared (no exchange) nobody would divide by the scale again. */
 export async function weightedBackward(

@@ -1,11 +1,15 @@
 // Accumulation under real launches: windows, weights, noSync, loops inside loops; and the same global batches for any number of workers.
 import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import { launch } from "../support/launch.js";
+import { glooMissing, launchOnTwoHosts } from "../support/two-hosts.js";
 
 const program = (name: string): URL => new URL(`./programs/${name}.js`, import.meta.url);
-const run = async (workers: number, name: string, args: readonly string[] = []) => {
-  const { code, stdout, stderr } = await launch({ options: ["--num-processes", String(workers)], script: program(name), args });
+const run = async (workers: number, name: string) => {
+  const { code, stdout, stderr } = await launch({ options: ["--num-processes", String(workers)], script: program(name) });
   assert.equal(code, 0, stdout + stderr);
   return { stdout, stderr };
 };
@@ -20,18 +24,29 @@ describe("windows, weights, noSync, loops inside loops", () => {
   }
 });
 
-describe("with ignoreDuplicates a global batch trains the same for any number of workers", () => {
-  const weights = async (workers: number, kind: string): Promise<number[]> => {
-    const { stdout } = await run(workers, "invariance", [kind]);
-    return JSON.parse(stdout.slice(stdout.indexOf("{"))).weights as number[];
+it("the same over two hosts", { skip: glooMissing() }, async () => {
+  const folder = await mkdtemp(join(tmpdir(), "accumulation-"));
+  try {
+    for (const name of ["accumulation", "scaler"]) {
+      const ends = await launchOnTwoHosts({ workers: [2, 2], folder, script: program(name) });
+      for (const { code, stdout, stderr } of ends) assert.equal(code, 0, stdout + stderr);
+      assert.match(ends[0].stdout, /ok/);
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
+it("with ignoreDuplicates a global batch trains the same for any number of workers", async () => {
+  const weights = async (workers: number): Promise<Record<string, number[]>> => {
+    const { stdout } = await run(workers, "invariance");
+    return JSON.parse(stdout.slice(stdout.indexOf("{"))) as Record<string, number[]>;
   };
-  for (const kind of ["split", "accumulate", "clip"]) {
-    it(kind, async () => {
-      const one = await weights(1, kind);
-      for (const workers of [2, 3]) {
-        const many = await weights(workers, kind);
-        for (const [i, w] of one.entries()) assert.ok(Math.abs(w - many[i]!) <= 1e-6, `${workers} workers: ${many} instead of ${one}`);
-      }
-    });
+  const one = await weights(1);
+  for (const workers of [2, 3]) {
+    const many = await weights(workers);
+    for (const [way, expected] of Object.entries(one))
+      for (const [i, w] of expected.entries())
+        assert.ok(Math.abs(w - many[way]![i]!) <= 1e-6, `${way}, ${workers} workers: ${many[way]} instead of ${expected}`);
   }
 });
