@@ -1,4 +1,5 @@
 // Saving and loading a run: what an Accelerator keeps for it between calls.
+import { existsSync } from "node:fs";
 import { BackgroundWriter, CheckpointError, type CopiedFile, type FileContent, type WriteOptions } from "../checkpoint/index.js";
 import { hostId } from "../control/host-id.js";
 import type { World } from "../distributed/index.js";
@@ -7,7 +8,7 @@ import { agree, overGroup, overStore, type Tell } from "./agreement.js";
 import type { Calls } from "./calls.js";
 import { captureCommon, captureOwn, largeFiles, pendingGradients, weightsOf } from "./capture.js";
 import { Hooks, type LoadStateHookContext, type SaveStateHookContext } from "./checkpoint-hooks.js";
-import { choose } from "./choose-checkpoint.js";
+import { choose, unseen } from "./choose-checkpoint.js";
 import type { Project } from "./project-config.js";
 import { type ResumePoint, restore } from "./restore.js";
 import { requireOneState, type RunState } from "./run-state.js";
@@ -59,6 +60,7 @@ export class Checkpointing {
     const run = this.#options.run();
     const gradients = (await tell(pendingGradients(run).size)).flatMap((n, rank) => (n > 0 ? [rank] : []));
     const files = async (): Promise<FileContent[]> => {
+      if (!existsSync(checkpoint.staging)) throw unseen(checkpoint.staging);
       const weights = await weightsOf(run);
       await this.beforeSave.run({ models: [...run.objects.models], weights, directory: checkpoint.staging });
       const common = worker.rank === worker.leader ? await captureCommon(run, { weights, gradients }) : [];

@@ -1,4 +1,6 @@
 // Which checkpoint is loaded: the one named, or the newest that is whole; the same on all workers.
+import { existsSync } from "node:fs";
+import { hostname } from "node:os";
 import { resolve } from "node:path";
 import { CheckpointError, type Manifest, numberedCheckpoints, numberedDirectory, readManifest, sweep, verifyCheckpoint } from "../checkpoint/index.js";
 import { agree, type Tell } from "./agreement.js";
@@ -63,7 +65,14 @@ async function verdict(directory: string): Promise<string> {
 async function open(tell: Tell, directory: string): Promise<ChosenCheckpoint> {
   let manifest: Manifest | undefined;
   await agree(tell, async () => {
+    if (!existsSync(directory)) throw unseen(directory);
     manifest = await readManifest(directory);
   });
   return { directory, manifest: manifest! };
 }
+
+/** What a worker says whose host has other files. */
+export const unseen = (directory: string): CheckpointError =>
+  new CheckpointError("ERR_CHECKPOINT_NOT_FOUND", `${directory} is not there on ${hostname()}`, {
+    hint: "all hosts need a file system in common; without one set projectConfig.saveOnEachNode",
+  });
