@@ -18,6 +18,8 @@ export interface GradientAccumulationPlugin {
 /** What a checkpoint keeps of an open window, of each worker. */
 export interface AccumulationState {
   readonly window: WindowState;
+  /** `syncGradients`. */
+  readonly syncs?: boolean;
 }
 
 const wholeSteps = (steps: number): number => {
@@ -163,7 +165,7 @@ export class Accumulation {
   check(weight: number | undefined, { pending }: { readonly pending: boolean }): void {
     // Outside of a body a loop counts for itself: from the first backward after a step on.
     if (this.#running.length === 0 && (this.#current.counts === "bodies" || !pending || this.#loaded)) {
-      if (this.#current.counts === "bodies" && !this.#chosen) this.#syncs = true;
+      if (!this.#chosen) this.#syncs = true;
       this.#current = new Window("backwards", this.#loaded);
       this.#loaded = undefined;
     }
@@ -180,12 +182,13 @@ export class Accumulation {
     this.loadStateDict({ window: new Window("bodies").state() });
   }
   stateDict(): AccumulationState {
-    return { window: this.#loaded ?? this.#current.state() };
+    return { window: this.#loaded ?? this.#current.state(), syncs: this.#syncs };
   }
   /** The next body, or backward, goes on with the window that was saved. */
-  loadStateDict({ window }: AccumulationState): void {
+  loadStateDict({ window, syncs = true }: AccumulationState): void {
     this.#loaded = window;
     this.#current = new Window("backwards");
-    this.#syncs = true;
+    this.#syncs = syncs;
+    this.#chosen = false;
   }
 }

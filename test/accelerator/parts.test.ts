@@ -197,6 +197,7 @@ describe("accumulation windows", () => {
     const other = new Accumulation({ numSteps: 3 });
     other.loadStateDict(saved);
     assert.deepEqual(other.stateDict(), saved);
+    assert.equal(other.syncs, false);
     await other.run(async () => micro(other, 2), { endOfLoader: false });
     assert.deepEqual([other.syncs, other.weight], [false, 7]);
     await other.run(async () => micro(other, 3), { endOfLoader: false });
@@ -205,7 +206,7 @@ describe("accumulation windows", () => {
     const loop = new Accumulation({ numSteps: 3 });
     loop.loadStateDict(saved);
     micro(loop, 4);
-    assert.equal(loop.weight, 9);
+    assert.deepEqual([loop.weight, loop.syncs], [9, true]);
   });
   it("noSync holds nothing, refuses steps, and lasts until a backward outside of it", async () => {
     const window = new Accumulation();
