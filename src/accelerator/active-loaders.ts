@@ -39,6 +39,10 @@ export class ActiveLoaders {
   get followed(): readonly RankLoader<unknown>[] {
     return this.#followed;
   }
+  /** Those that are not being iterated. */
+  get idle(): readonly RankLoader<unknown>[] {
+    return this.#followed.filter((loader) => !this.#stack.includes(loader));
+  }
   /** The loader of the innermost loop. */
   get innermost(): RankLoader<unknown> | undefined {
     return this.#stack.at(-1);

@@ -1,5 +1,6 @@
 // joinUnevenInputs: a block in which workers may run out of batches at different times.
 import type { RankLoader } from "../data/rank-loader.js";
+import type { ShardOptions } from "../data/shard.js";
 import type { World } from "../distributed/index.js";
 import { AccelerateError, ArgumentError } from "../errors.js";
 import { ModuleBase } from "../nn/index.js";
@@ -35,12 +36,17 @@ export function checkJoinables(joinables: readonly Joinable[]): void {
 
 /** Runs the body with loaders dealing as asked for, and sets them back, however it ends. */
 export async function withEvenBatches<V>(loaders: readonly RankLoader<unknown>[], evenBatches: boolean | undefined, body: () => V | Promise<V>): Promise<V> {
-  const before = loaders.map((loader) => loader.shardOptions);
-  if (evenBatches !== undefined) for (const [i, loader] of loaders.entries()) if (before[i]) loader.shard({ ...before[i], evenBatches });
+  const changed: (readonly [loader: RankLoader<unknown>, before: ShardOptions])[] = [];
   try {
+    for (const loader of evenBatches === undefined ? [] : loaders) {
+      const before = loader.shardOptions;
+      if (!before) continue;
+      loader.shard({ ...before, evenBatches: evenBatches! });
+      changed.push([loader, before]);
+    }
     return await body();
   } finally {
-    if (evenBatches !== undefined) for (const [i, loader] of loaders.entries()) if (before[i]) loader.shard(before[i]);
+    for (const [loader, before] of changed) loader.shard(before);
   }
 }
 

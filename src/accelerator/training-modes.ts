@@ -50,11 +50,11 @@ export abstract class TrainingModes extends ResumableWorkers {
   async joinUnevenInputs<V>(joinables: readonly Joinable[], body: () => V | Promise<V>, { evenBatches }: JoinOptions = {}): Promise<V> {
     const options = this.calls.options("joinUnevenInputs");
     checkJoinables(joinables);
-    const loaders = this.loaders.followed;
+    const loaders = this.loaders.idle;
     if (this.numProcesses === 1) return withEvenBatches(loaders, evenBatches, body);
     const { joining } = this;
     const { world, placement, exchange, stopping } = await this.trained();
-    await this.calls.idle();
+    await this.calls.idle(options);
     this.calls.guard = (call) => joining.announce(() => ({ op: "call", purpose: call?.purpose ?? "another worker", site: call?.site }));
     try {
       return await withEvenBatches(loaders, evenBatches, () =>

@@ -8,7 +8,12 @@ import { CrossLink, type HalfFormat, rounded } from "./host-link.js";
 import type { PowerSgdOptions } from "./low-rank.js";
 import { batchedPowerSgd, powerSgd } from "./power-sgd.js";
 
-/** How gradients travel between hosts. Names and defaults are Accelerate's. */
+/**
+ * How gradients travel between hosts. Names and defaults are Accelerate's.
+ *
+ * @example
+ * new Accelerator({ ddp: { commHook: "powerSgd", commWrapper: "fp16", commStateOption: { matrixApproximationRank: 2 } } });
+ */
 export interface DdpOptions {
   /**
    * What happens to gradients on their way to other hosts; default "no". "fp16" and "bf16" round them to 16 bits; "powerSgd" and "batchedPowerSgd" send low-rank approximations; or a hook of your own.

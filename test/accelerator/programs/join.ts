@@ -116,6 +116,23 @@ if (!fault) {
   assert.equal(after, Math.ceil(3 / world));
 }
 
+// Inside of another loop, whose loader goes on as it was.
+if (!fault) {
+  const [outer, inner] = [loaderOf(2 * world), loaderOf(world + 1)];
+  const model = make();
+  const optimizer = sgd(model);
+  await accelerator.prepare(model, optimizer, outer, inner);
+  let [rounds, batches] = [0, 0];
+  for await (const _ of outer) {
+    rounds++;
+    const body = async () => {
+      for await (const __ of inner) batches++;
+    };
+    await accelerator.joinUnevenInputs([model], body, { evenBatches: false });
+  }
+  assert.deepEqual([rounds, batches], [2, world === 1 ? 4 : rank === 0 ? 4 : 2]);
+}
+
 // Longer: clipping, a schedule, reading gradients, AdamW; the order of zeroGrad that leaves gradients behind.
 if (!fault) {
   const count = 3 * world + 1;
