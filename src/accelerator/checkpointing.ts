@@ -80,7 +80,8 @@ export class Checkpointing {
       }),
     );
     const write = () => this.#writer.write(checkpoint.staging, copies, writing);
-    this.#inFlight = finish(worker, quiet, checkpoint, write, finishing).then(
+    const verify = (written: string) => this.#writer.verify(written);
+    this.#inFlight = finish(worker, quiet, checkpoint, write, { ...finishing, verify }).then(
       () => project.written(),
       (error: unknown) => this.#failed(error),
     );

@@ -88,6 +88,8 @@ export interface FinishOptions extends WriteOptions {
   readonly about: Readonly<Record<string, unknown>>;
   /** Numbered checkpoints that are kept. */
   readonly totalLimit: number | undefined;
+  /** How a checkpoint is read again before others go; default here and now. */
+  readonly verify?: (directory: string) => Promise<unknown>;
 }
 
 /**
@@ -99,7 +101,7 @@ export async function finish(
   tell: Tell,
   { target, staging, numbered }: NewCheckpoint,
   write: () => Promise<readonly ManifestFile[]>,
-  { about, totalLimit, ...options }: FinishOptions,
+  { about, totalLimit, verify, ...options }: FinishOptions,
 ): Promise<void> {
   const parts = await orDiscard(worker, { staging }, () => agree(tell, write));
   await agree(tell, async () => {
@@ -107,7 +109,7 @@ export async function finish(
     const files = worker.members.flatMap((rank) => parts[rank]!);
     const manifest = { library: version, created: new Date().toISOString(), worldSize: worker.size, ranks: worker.members, about, files };
     await commitCheckpoint(staging, target, manifest, options);
-    if (totalLimit !== undefined && numbered) await prune(dirname(target), target, { limit: totalLimit, host: worker.host, ...options });
+    if (totalLimit !== undefined && numbered) await prune(dirname(target), target, { limit: totalLimit, host: worker.host, verify, ...options });
   });
 }
 

@@ -3,6 +3,7 @@ import { parentPort } from "node:worker_threads";
 import { AccelerateError } from "../errors.js";
 import { writeAllHashed, type WritePoint } from "./files.js";
 import type { ManifestFile } from "./manifest.js";
+import { verifyCheckpoint } from "./verify.js";
 
 export interface BackgroundFile {
   readonly path: string;
@@ -11,6 +12,7 @@ export interface BackgroundFile {
 }
 export type BackgroundTask =
   | { readonly kind: "write"; readonly directory: string; readonly files: readonly BackgroundFile[]; readonly tellsPoints: boolean }
+  | { readonly kind: "verify"; readonly directory: string }
   | { readonly kind: "reserve"; readonly sizes: readonly number[] }
   | { readonly kind: "abort" }
   | { readonly kind: "go-on" };
@@ -19,6 +21,7 @@ export type BackgroundNews =
   | { readonly kind: "bytes"; readonly bytes: number }
   | { readonly kind: "reserved"; readonly buffers: readonly ArrayBuffer[] }
   | { readonly kind: "written"; readonly files: readonly ManifestFile[]; readonly buffers: readonly ArrayBuffer[] }
+  | { readonly kind: "verified" }
   | { readonly kind: "failed"; readonly code: string; readonly message: string; readonly buffers: readonly ArrayBuffer[] };
 
 const port = parentPort!;
@@ -41,8 +44,21 @@ async function write({ directory, files, tellsPoints }: Extract<BackgroundTask, 
     const written = await writeAllHashed(directory, contents, options);
     tell({ kind: "written", files: written, buffers }, buffers);
   } catch (error) {
-    const code = error instanceof AccelerateError ? error.code : "ERR_CHECKPOINT_WRITE";
-    tell({ kind: "failed", code, message: error instanceof Error ? error.message : String(error), buffers }, buffers);
+    tellFailure(error, buffers);
+  }
+}
+
+function tellFailure(error: unknown, buffers: readonly ArrayBuffer[]): void {
+  const code = error instanceof AccelerateError ? error.code : "ERR_CHECKPOINT_WRITE";
+  tell({ kind: "failed", code, message: error instanceof Error ? error.message : String(error), buffers }, buffers);
+}
+
+async function verify({ directory }: Extract<BackgroundTask, { kind: "verify" }>): Promise<void> {
+  try {
+    await verifyCheckpoint(directory);
+    tell({ kind: "verified" });
+  } catch (error) {
+    tellFailure(error, []);
   }
 }
 
@@ -55,6 +71,7 @@ function reserve(sizes: readonly number[]): void {
 
 const handlers: { readonly [K in BackgroundTask["kind"]]: (task: Extract<BackgroundTask, { kind: K }>) => void } = {
   write: (task) => void write(task),
+  verify: (task) => void verify(task),
   reserve: ({ sizes }) => reserve(sizes),
   abort: () => stop.abort(),
   "go-on": () => waiting.shift()?.(),

@@ -40,54 +40,65 @@ export class BackgroundWriter {
    * Writes and forces to disk; the memory comes back to `buffers`.
    * @throws CheckpointError as `writeHashed`
    */
-  async write(directory: string, files: readonly CopiedFile[], { signal, onPoint, onBytes }: WriteOptions = {}): Promise<readonly ManifestFile[]> {
+  async write(directory: string, files: readonly CopiedFile[], options: WriteOptions = {}): Promise<readonly ManifestFile[]> {
+    const lent: BackgroundFile[] = files.map(({ path, buffer, bytes }) => ({ path, buffer, bytes }));
+    const task = { kind: "write", directory, files: lent, tellsPoints: options.onPoint !== undefined } as const;
+    const buffers = files.map((f) => f.buffer);
+    const { files: written } = (await this.#ask(task, buffers, options)) as Extract<BackgroundNews, { kind: "written" }>;
+    this.buffers.trim(files.length);
+    return written;
+  }
+  /** `verifyCheckpoint` on the thread. */
+  async verify(directory: string): Promise<void> {
+    await this.#ask({ kind: "verify", directory }, [], {});
+  }
+
+  /** Resolves with the news that a task is done. */
+  async #ask(
+    task: Extract<BackgroundTask, { directory: string }>,
+    buffers: readonly ArrayBuffer[],
+    { signal, onPoint, onBytes }: WriteOptions,
+  ): Promise<BackgroundNews> {
     const worker = this.#start();
     worker.ref();
-    const send = (task: BackgroundTask, transfer: readonly ArrayBuffer[] = []): void => worker.postMessage(task, transfer);
+    const send = (message: BackgroundTask, transfer: readonly ArrayBuffer[] = []): void => worker.postMessage(message, transfer);
     const abort = (): void => send({ kind: "abort" });
-    let listener: (news: BackgroundNews) => void = () => {};
-    let exited: (code: number) => void = () => {};
-    let failed: (error: Error) => void = () => {};
+    const listeners = new AbortController();
     try {
-      return await new Promise<readonly ManifestFile[]>((resolve, reject) => {
+      return await new Promise<BackgroundNews>((resolve, reject) => {
         const handlers: { readonly [K in BackgroundNews["kind"]]: (news: Extract<BackgroundNews, { kind: K }>) => void } = {
           point: ({ point, path }) => void Promise.resolve(onPoint?.(point, path)).then(() => send({ kind: "go-on" }), reject),
           bytes: ({ bytes }) => onBytes?.(bytes),
           // Taken where the thread is started, whenever it comes.
           reserved: () => {},
+          verified: resolve,
           written: (news) => {
             this.buffers.give(news.buffers);
-            this.buffers.trim(files.length);
-            resolve(news.files);
+            resolve(news);
           },
           failed: (news) => {
             this.buffers.give(news.buffers);
             reject(new CheckpointError(news.code as CheckpointErrorCode, news.message));
           },
         };
-        listener = (news) => (handlers[news.kind] as (news: BackgroundNews) => void)(news);
         const gone = (why: string, cause?: unknown): void => {
           this.#worker = undefined;
-          reject(new CheckpointError("ERR_CHECKPOINT_WRITE", `the thread that wrote ${directory} ended: ${why}`, { cause }));
+          reject(new CheckpointError("ERR_CHECKPOINT_WRITE", `the thread that worked on ${task.directory} ended: ${why}`, { cause }));
         };
-        exited = (code) => gone(`exit code ${code}`);
-        failed = (error) => gone(error.message, error);
-        worker.on("message", listener);
-        worker.on("exit", exited);
-        worker.on("error", failed);
-        const lent: BackgroundFile[] = files.map(({ path, buffer, bytes }) => ({ path, buffer, bytes }));
-        send(
-          { kind: "write", directory, files: lent, tellsPoints: onPoint !== undefined },
-          files.map((f) => f.buffer),
-        );
+        const listen = <A>(event: "message" | "exit" | "error", listener: (argument: A) => void): void => {
+          worker.on(event, listener);
+          listeners.signal.addEventListener("abort", () => worker.off(event, listener));
+        };
+        listen("message", (news: BackgroundNews) => (handlers[news.kind] as (news: BackgroundNews) => void)(news));
+        listen("exit", (code: number) => gone(`exit code ${code}`));
+        listen("error", (error: Error) => gone(error.message, error));
+        send(task, buffers);
         if (signal?.aborted) abort();
         else signal?.addEventListener("abort", abort);
       });
     } finally {
       signal?.removeEventListener("abort", abort);
-      worker.off("message", listener);
-      worker.off("exit", exited);
-      worker.off("error", failed);
+      listeners.abort();
       worker.unref();
     }
   }

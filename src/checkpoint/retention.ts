@@ -34,17 +34,24 @@ export function numberedCheckpoints(parent: string): NumberedCheckpoint[] {
 /** The number after the highest that is there. */
 export const nextNumber = (parent: string): number => (numberedCheckpoints(parent)[0]?.number ?? -1) + 1;
 
+export interface PruneOptions extends WriteOptions {
+  readonly limit: number;
+  readonly host: HostName;
+  /** Rejects for a checkpoint that is not whole; default `verifyCheckpoint`. */
+  readonly verify?: ((directory: string) => Promise<unknown>) | undefined;
+}
+
 /**
  * Deletes the oldest so that `limit` are left; the one just written must verify before any goes. Returns those that went.
  * @throws CheckpointError ERR_CHECKPOINT_DAMAGED, and nothing was deleted
  */
-export async function prune(parent: string, written: string, options: { readonly limit: number; readonly host: HostName } & WriteOptions): Promise<string[]> {
-  const { limit, host, onPoint } = options;
+export async function prune(parent: string, written: string, options: PruneOptions): Promise<string[]> {
+  const { limit, host, verify = verifyCheckpoint, onPoint } = options;
   // The new one stays also where its number is not the highest.
   const others = numberedCheckpoints(parent).filter(({ directory }) => directory !== written);
   const doomed = others.slice(Math.max(0, limit - 1)).reverse();
   if (doomed.length === 0) return [];
-  await verifyCheckpoint(written);
+  await verify(written);
   for (const { directory } of doomed) {
     await removeCheckpoint(directory, host);
     await onPoint?.("pruned", directory);

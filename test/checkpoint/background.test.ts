@@ -68,6 +68,19 @@ describe("a background writer", () => {
     }));
 });
 
+it("a checkpoint is verified on the thread", () =>
+  inFolder(async (folder) => {
+    const writer = new BackgroundWriter();
+    try {
+      await write(join(folder, "one"));
+      await writer.verify(join(folder, "one"));
+      await writeFile(join(folder, "one", "state.json"), "{}");
+      await assert.rejects(writer.verify(join(folder, "one")), { name: CheckpointError.name, code: "ERR_CHECKPOINT_DAMAGED", message: /state\.json/ });
+    } finally {
+      await writer.close();
+    }
+  }));
+
 describe("a full disk", { skip: tmpfsMissing() }, () => {
   it("is told as such, in the foreground and beside the program; earlier checkpoints stay, and nothing is left of the new one", () =>
     inTmpfs(16, async (folder) => {
