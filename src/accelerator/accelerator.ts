@@ -250,6 +250,8 @@ export class Accelerator extends TrainingWindows implements AsyncDisposable {
       settings: {
         gradientAccumulationSteps,
         pace: { ...this.#pace },
+        accumulation: this.accumulation.settings,
+        scaler: this.scaler?.stateDict(),
         dataloader,
         shareParameters,
         performanceEvery: performance?.every,
@@ -265,6 +267,7 @@ export class Accelerator extends TrainingWindows implements AsyncDisposable {
     this.run?.release();
     this.run = undefined;
     this.objects.clear();
+    this.loaders.clear();
     this.#context = undefined;
   }
   #stepped(made: boolean): number {

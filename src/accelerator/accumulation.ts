@@ -77,6 +77,10 @@ export class Accumulation {
     this.#divideBy = divideBy;
   }
 
+  /** What all workers must have in common. */
+  get settings(): object {
+    return { divideBy: this.#divideBy, syncWithDataloader: this.#withLoader, syncEachBatch: this.#eachBatch, adjustScheduler: this.adjustsScheduler };
+  }
   /** Bodies per optimizer step. */
   get steps(): number {
     return this.#steps;
