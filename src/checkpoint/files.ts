@@ -6,8 +6,10 @@ import { setImmediate } from "node:timers/promises";
 import { CheckpointError } from "./errors.js";
 import type { ManifestFile } from "./manifest.js";
 
-/** Bytes that are written, and hashed, in one go: short enough for a loop that shares the thread. */
+/** Bytes that are hashed, or read, in one go: short enough for a loop that shares the thread. */
 const chunkBytes = 4 << 20;
+/** Bytes of one system call: long enough that the system's thread does not wait for this one, which hashes meanwhile. */
+const writeBytes = 64 << 20;
 /** Buffers of one system call at most. */
 const maxParts = 512;
 
@@ -41,17 +43,17 @@ export interface FileContent {
 
 export const bytesOf = ({ parts }: Pick<FileContent, "parts">): number => parts.reduce((sum, part) => sum + part.byteLength, 0);
 
-/** Lists of pieces that make about a chunk each. */
-function* chunks(parts: readonly Uint8Array[]): Generator<Uint8Array[]> {
+/** Lists of pieces that make about so many bytes each. */
+function* chunks(parts: readonly Uint8Array[], most: number): Generator<Uint8Array[]> {
   let chunk: Uint8Array[] = [];
   let size = 0;
   for (const part of parts) {
     for (let begin = 0; begin < part.byteLength; ) {
-      const end = Math.min(part.byteLength, begin + chunkBytes - size);
+      const end = Math.min(part.byteLength, begin + most - size);
       chunk.push(part.subarray(begin, end));
       size += end - begin;
       begin = end;
-      if (size < chunkBytes && chunk.length < maxParts) continue;
+      if (size < most && chunk.length < maxParts) continue;
       yield chunk;
       chunk = [];
       size = 0;
@@ -93,7 +95,7 @@ export const stopped = (directory: string, signal: AbortSignal): CheckpointError
 /** Hashes parts on this thread, a chunk at a time, so that what else it has to do comes in between. */
 async function hashed(parts: readonly Uint8Array[], signal: AbortSignal): Promise<string> {
   const hash = createHash("sha256");
-  for (const chunk of chunks(parts)) {
+  for (const chunk of chunks(parts, chunkBytes)) {
     if (signal.aborted) break;
     for (const piece of chunk) hash.update(piece);
     await setImmediate();
@@ -107,7 +109,7 @@ async function write(file: string, { path, parts }: FileContent, { signal, onPoi
   try {
     await onPoint?.("file-begun", path);
     let [done, half] = [0, false];
-    for (const chunk of chunks(parts)) {
+    for (const chunk of chunks(parts, Math.min(writeBytes, Math.ceil(bytes / 2) || 1))) {
       if (signal?.aborted) throw stopped(file, signal);
       await writeAll(handle, chunk);
       const size = chunk.reduce((sum, piece) => sum + piece.byteLength, 0);
