@@ -120,6 +120,6 @@ const spare = (bytes: number): number => Math.ceil(bytes * 1.02) + (1 << 16);
 export function largeFiles({ objects }: Pick<RunState, "objects">): number[] {
   const sizeOf = (parameters: Iterable<Parameter>): number => [...parameters].reduce((sum, p) => sum + p.values().byteLength, 0);
   const models = objects.models.map((m) => sizeOf(m.parameters()));
-  const optimizers = objects.optimizers.map((o) => sizeOf(o.paramGroups.flatMap((g) => g.params)) * o.stateKeys.length);
+  const optimizers = objects.optimizers.map((o) => sizeOf(o.paramGroups.flatMap((g) => g.params)) * o.places.names.length);
   return [...models, ...optimizers].map(spare);
 }
