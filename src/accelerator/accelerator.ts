@@ -1,8 +1,8 @@
 // The Accelerator: one object that makes a training loop run on several workers. A facade; its parts lie beside it.
-import { type DataLoader, skipFirstBatches } from "../data/index.js";
+import type { DataLoader } from "../data/index.js";
 import { ArgumentError } from "../errors.js";
 import type { ModuleBase } from "../nn/index.js";
-import type { GradScaler, Pace } from "../optim/index.js";
+import type { GradScaler, Optimizer, Pace, Scheduler } from "../optim/index.js";
 import { createProgress, type progress } from "../progress.js";
 import { cpu, type Device } from "../runtime/index.js";
 import { defaultExecutor, defaultGenerator, setSeed, type Tensor } from "../tensor/index.js";
@@ -10,7 +10,6 @@ import { Accumulation, accumulationOf } from "./accumulation.js";
 import { withConfigured } from "./configured.js";
 import { HostSums } from "./comm-hooks/index.js";
 import { scalerOf } from "./loss-scaling.js";
-import { type CompleteDataloaderConfig, completeDataloaderConfig } from "./dataloader-config.js";
 import type { AcceleratorOptions } from "./options.js";
 import { type Preparable, type PrepareContext, type Prepared, prepareAll } from "./prepare.js";
 import { firstThenOthers } from "./processes.js";
@@ -21,7 +20,7 @@ import { stateDictOf } from "./state-dict.js";
 import { Stopping } from "./stopping.js";
 import { WorkerDealer } from "./worker-dealer.js";
 import { TrainingRun } from "./training-run.js";
-import { TrainingWindows } from "./training-windows.js";
+import { TrainingData } from "./training-data.js";
 import { type BackwardOptions, weightedBackward, weightOf } from "./weighted-backward.js";
 import { type RunParts, savedHook } from "./run-state.js";
 
@@ -40,7 +39,7 @@ import { type RunParts, savedHook } from "./run-state.js";
  *   optimizer.zeroGrad();
  * }
  */
-export class Accelerator extends TrainingWindows implements AsyncDisposable {
+export class Accelerator extends TrainingData implements AsyncDisposable {
   readonly device: Device = cpu;
   /** Like `progress`, drawn by the main process only. */
   readonly progress: typeof progress;
@@ -49,8 +48,6 @@ export class Accelerator extends TrainingWindows implements AsyncDisposable {
   readonly #pace: Pace;
   /** On the main process. */
   readonly #watch: ScheduleWatch | undefined;
-  /** How prepared loaders deal their rows, defaults filled in. */
-  readonly dataloaderConfig: CompleteDataloaderConfig;
   readonly #stopping = new Stopping();
   readonly #options: AcceleratorOptions;
   #context: Promise<PrepareContext> | undefined;
@@ -81,7 +78,6 @@ export class Accelerator extends TrainingWindows implements AsyncDisposable {
         warn: (line) => console.warn(line),
       });
     this.calls.debug = options.debug ?? false;
-    this.dataloaderConfig = completeDataloaderConfig(options.dataloaderConfig);
     this.progress = createProgress({ enabled: this.isMainProcess, numProcesses: this.numProcesses });
     if (seed !== undefined) setSeed(seed);
     const generator = defaultGenerator();
@@ -115,6 +111,25 @@ export class Accelerator extends TrainingWindows implements AsyncDisposable {
       return prepared;
     }, options);
   }
+  /** `prepare` of one model. */
+  async prepareModel<T extends ModuleBase>(model: T): Promise<T> {
+    await this.prepare(model);
+    return model;
+  }
+  /** `prepare` of one optimizer. */
+  async prepareOptimizer<T extends Optimizer>(optimizer: T): Promise<T> {
+    await this.prepare(optimizer);
+    return optimizer;
+  }
+  /** `prepare` of one scheduler. */
+  async prepareScheduler<T extends Scheduler>(scheduler: T): Promise<T> {
+    await this.prepare(scheduler);
+    return scheduler;
+  }
+  /** `prepare` of one loader. */
+  async prepareDataLoader<B>(loader: DataLoader<B> | AsyncIterable<B> | Iterable<B>): Promise<DataLoader<B>> {
+    return (await this.prepare(loader))[0] as DataLoader<B>;
+  }
 
   /**
    * Adds to the gradients of every parameter that this scalar depends on. They are averaged over workers and micro-batches when the optimizer steps; by weight, where losses are means over
@@ -134,11 +149,6 @@ export class Accelerator extends TrainingWindows implements AsyncDisposable {
     await (this.tracking.performance?.backward(work) ?? work);
   }
 
-  /** A loader without the first batches (of this worker) of its epochs: see `skipFirstBatches`. */
-  skipFirstBatches<B>(loader: DataLoader<B>, batches: number): DataLoader<B> {
-    return skipFirstBatches(loader, batches);
-  }
-
   /** The model itself: `prepare` wraps nothing. */
   unwrapModel<T extends ModuleBase>(model: T): T {
     return model;
@@ -146,6 +156,10 @@ export class Accelerator extends TrainingWindows implements AsyncDisposable {
   /** Copies of a model's parameters and persistent buffers, by name: each worker has all of them. */
   getStateDict(model: ModuleBase): Promise<Record<string, Tensor>> {
     return stateDictOf(model);
+  }
+  /** Whether this process is the one that writes in `saveModel`. */
+  get shouldSaveModel(): boolean {
+    return this.isMainProcess;
   }
   /**
    * Weights and config, written by the main process into a directory that Python's transformers loads; returns when they are there. Weights of more than `maxShardSize` ("10GB") become several files

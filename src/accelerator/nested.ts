@@ -32,7 +32,7 @@ export function tensorsIn(value: unknown, what: string, path = ""): (readonly [p
   throw new ArgumentError(
     `${what}: ${path || "the value"} is ${value === null ? "null" : typeof value === "object" ? value.constructor?.name : typeof value}, not a tensor`,
     {
-      hint: "give tensors, or arrays and plain objects of them; other values travel with gatherObject",
+      hint: "give tensors, or arrays and plain objects of them; other values travel by themselves, in a list",
     },
   );
 }

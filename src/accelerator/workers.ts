@@ -9,6 +9,7 @@ import { Calls } from "./calls.js";
 import { gatherRealRows, gatherTensors, type PadOptions, padTensors, reduceTensors } from "./exchange-tensors.js";
 import { MemoryTrial } from "./memory-trial.js";
 import type { Gathered, Same, Tensors } from "./nested.js";
+import { carried, gatherRealObjects, isListOfObjects } from "./objects.js";
 import { firstThenOthers } from "./processes.js";
 import { saveObject } from "./save-object.js";
 import { followGenerator } from "./seed.js";
@@ -58,6 +59,11 @@ export abstract class Workers {
     return this.numProcesses > 1;
   }
 
+  /** The same; Accelerate leaves runs on CPUs out. */
+  get multiDevice(): boolean {
+    return this.useDistributed;
+  }
+
   /** Prints on one worker of each host. */
   print(...values: readonly unknown[]): void {
     if (this.isLocalMainProcess) console.log(...values);
@@ -72,12 +78,19 @@ export abstract class Workers {
   /**
    * `gather`, without the rows that were filled in to make the last batches even: over an epoch exactly the dataset's rows, in its order. A scalar (a mean per worker) comes once per row that it stands
    * for, so that the mean over an epoch weighs every row alike; where rows were filled in it is exact only with `dataloaderConfig.ignoreDuplicates`. Tensors whose first dim is not the batch's rows are
-   * kept whole.
+   * kept whole. A list of other values (texts, say), one per row, is gathered likewise.
    */
-  gatherForMetrics<const T extends Tensors>(value: T): Promise<Gathered<T>> {
+  gatherForMetrics<const T extends Tensors>(value: T): Promise<Gathered<T>>;
+  gatherForMetrics<T>(values: readonly T[]): Promise<T[]>;
+  gatherForMetrics(value: Tensors | readonly unknown[]): Promise<unknown> {
     const batch = this.loaders.current;
     const rows = batch && { rows: batch.rows, realRows: batch.realRows };
-    return this.calls.onTensors<Gathered<T>>(
+    if (isListOfObjects(value)) {
+      const options = this.calls.options("gatherForMetrics");
+      const own = [...value];
+      return this.calls.inOrder(({ group }) => gatherRealObjects(group, own, rows, options), options, { settings: "a list of values" });
+    }
+    return this.calls.onTensors(
       "gatherForMetrics",
       value,
       async (group, values, options) => {
@@ -109,19 +122,19 @@ export abstract class Workers {
   async gatherObject<T>(values: readonly T[]): Promise<T[]> {
     if (!Array.isArray(values)) throw new ArgumentError("gatherObject takes a list", { hint: "write gatherObject([value])" });
     const options = this.calls.options("gatherObject");
-    const own = [...values] as T[];
+    const own = carried([...values] as T[]);
     return this.calls.inOrder(async ({ group }) => (await group.allGatherObject(own, options)).flat() as T[], options);
   }
   /** One worker's value, on all of them. */
   broadcastObject<T>(value: T | undefined, fromProcess: number = 0): Promise<T> {
-    return this.#fromOne("broadcastObject", fromProcess, (group, root, options) => group.broadcastObject(value, root, options));
+    return this.#fromOne("broadcastObject", fromProcess, (group, root, options) => group.broadcastObject(carried(value), root, options));
   }
   /** One worker's list, on all of them, as a new one. */
   broadcastObjectList<T>(values: readonly T[] | undefined, fromProcess: number = 0): Promise<T[]> {
     return this.#fromOne("broadcastObjectList", fromProcess, (group, root, options) => {
       if (this.processIndex === root && !Array.isArray(values))
         throw new ArgumentError("broadcastObjectList takes a list", { hint: "one value is sent by broadcastObject(value)" });
-      return group.broadcastObject<T[]>(values && [...values], root, options);
+      return group.broadcastObject<T[]>(values && carried([...values]), root, options);
     });
   }
 

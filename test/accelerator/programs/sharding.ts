@@ -71,6 +71,12 @@ async function passes(
     for await (const x of loader) {
       const { rows, mean } = await accelerator.gatherForMetrics({ rows: x.reshape([-1, 1]), mean: x.to("float32").mean() });
       const list = ((await rows.toArray()) as number[][]).flat();
+      const texts = await accelerator.gatherForMetrics(((await x.toArray()) as number[]).map((row) => `row ${row}`));
+      assert.deepEqual(
+        texts,
+        list.map((row) => `row ${row}`),
+        about,
+      );
       if (epoch === 0) sizes.push(list.length);
       seen.push(...list);
       means.push(...((await mean.toArray()) as number[]));

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Accelerator, Dataset, defaultGenerator, setSeed, tensor } from "accelerate-ts";
+import { Accelerator, DataLoader, Dataset, defaultGenerator, LambdaScheduler, SGD, setSeed, tensor } from "accelerate-ts";
 import { Linear } from "accelerate-ts/nn";
 
 await using accelerator = new Accelerator({ seed: 5 });
@@ -47,6 +47,26 @@ for (const [value, message] of [
 ] as const)
   await assert.rejects(accelerator.save(value, join(folder, "none")), message);
 assert.equal(existsSync(join(folder, "none")), false);
+
+// One object is prepared as by prepare; what is set holds for the loaders that follow.
+assert.equal(await accelerator.prepareModel(model), model);
+const optimizer = new SGD(model.parameters(), { lr: 1 });
+assert.equal(await accelerator.prepareOptimizer(optimizer), optimizer);
+const scheduler = new LambdaScheduler(optimizer, () => 1);
+assert.equal(await accelerator.prepareScheduler(scheduler), scheduler);
+const rows = Array.from({ length: world + 1 }, (_, i) => i);
+const lengthWith = async (evenBatches: boolean) => {
+  accelerator.evenBatches = evenBatches;
+  return (await accelerator.prepareDataLoader(new DataLoader(rows))).length;
+};
+assert.deepEqual([await lengthWith(true), await lengthWith(false)], world > 1 ? [2, rank === 0 ? 2 : 1] : [2, 2]);
+const { splitBatches, dispatchBatches, multiDevice, shouldSaveModel } = accelerator;
+assert.deepEqual([splitBatches, dispatchBatches, multiDevice, shouldSaveModel], [false, false, world > 1, rank === 0]);
+
+// A tensor is not cloned without its numbers: refused on all workers, also where only one gives it.
+const holds = /the value of rank 0 cannot travel: (\[0\]\.a|the value) is a tensor/;
+await assert.rejects(accelerator.gatherObject([{ a: rank === 0 ? tensor([1]) : 1 }]), holds);
+await assert.rejects(accelerator.broadcastObject(tensor([1])), holds);
 
 // An error of the main process reaches those that wait for it at once.
 const started = performance.now();
