@@ -113,7 +113,6 @@ export abstract class TrainingModes extends ResumableWorkers {
       throw new ArgumentError("freeMemory while a model is trained in joinUnevenInputs or localSgd", { code: "ERR_BUSY", hint: "call it behind the block" });
     await this.calls.idle();
     this.forget();
-    this.loaders.clear();
     const none = objects.map(() => undefined);
     // What is given must not be held from here.
     (objects as unknown as unknown[]).length = 0;
