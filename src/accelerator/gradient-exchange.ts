@@ -161,6 +161,8 @@ export class WorkerExchange implements GradientExchange {
       // Others may still be reading what is written here.
       if (this.distributed) await this.#options.world.local.barrier(options);
       await view.clamp(limit);
+      // Clipped, by nothing more on the way into the update.
+      for (const s of view.segments) this.#treatment.scale(s, 1);
     });
   }
 
@@ -277,6 +279,7 @@ export class WorkerExchange implements GradientExchange {
     const { placement, accumulation, wishes } = this.#options;
     if (placement.grown) await placement.place({ late: true }, options);
     wishes?.agreed(wishes.mine());
+    this.#treatment.settleAlone(this.#writes);
     return { presence: alone, weight: accumulation.weight, scale: this.scaling.used };
   }
 }

@@ -27,18 +27,26 @@ class Notes<T> {
 export class Treatment {
   /** Their mean lies in the reduced arena. */
   readonly reduced = new Set<ArenaSegment>();
-  readonly #means = new Notes<number>();
+  readonly #means = new Notes<{ readonly factor: number; readonly at: number }>();
   readonly #clips = new Notes<number>();
   readonly #finite = new Notes<boolean>();
   readonly #used = new Notes<true>();
   readonly #seen = new Map<ParameterArena, number[]>();
+  /** How often gradients, whichever, had been written when they were last told. */
+  #written = 0;
 
-  /** What the sum of a gradient is multiplied by for the mean: it was settled when the gradient was first used. */
+  /** What the sum of a gradient is multiplied by for the mean: it is settled when the gradient is used. */
   mean(segment: ArenaSegment): number | undefined {
-    return this.#means.get(segment);
+    return this.#means.get(segment)?.factor;
   }
+  /** Settles means. One that was settled before stays where it was clipped, or nothing was written since: a window may have begun meanwhile that has nothing to do with it. */
   average(segments: Iterable<ArenaSegment>, factor: number): void {
-    for (const s of segments) if (this.mean(s) === undefined) this.#means.set(s, factor);
+    for (const s of segments) {
+      const before = this.#means.get(s);
+      if (before && (before.factor === factor || before.at === this.#written || this.#clips.get(s) !== undefined)) continue;
+      this.reduced.delete(s);
+      this.#means.set(s, { factor, at: this.#written });
+    }
   }
 
   /** What clipping multiplies a gradient by. */
@@ -73,6 +81,10 @@ export class Treatment {
   seen(arena: ParameterArena): readonly number[] {
     return this.#seen.get(arena) ?? [];
   }
+  /** One worker has nobody to tell. `written`: how often its gradients have been written. */
+  settleAlone(written: number): void {
+    this.#written = written;
+  }
   /** All gradients of an arena have been told. `written`: not 0 for those that some worker has written since the last time. */
   settle(arena: ParameterArena, written: ArrayLike<number>): void {
     this.#seen.set(
@@ -81,6 +93,7 @@ export class Treatment {
     );
     for (const s of arena.segments) {
       if (written[s.index] === 0) continue;
+      this.#written++;
       this.#means.delete(s);
       this.#clips.delete(s);
       this.#finite.delete(s);

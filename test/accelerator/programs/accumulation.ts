@@ -243,6 +243,33 @@ for (const [divideBy, expected] of [
   assert.equal(critic.weight.values()[0], -7);
 }
 
+// A part of the model that the second micro-batch does not reach has the window's mean all the same, also when it was read before.
+{
+  const { accelerator, model, loss, grad, finish } = await ones({ gradientAccumulationPlugin: { numSteps: 2, syncEachBatch: true } });
+  await using _ = accelerator;
+  const branch = new Linear(1, 1, { bias: false });
+  branch.weight.set(Float32Array.of(0));
+  const other = new SGD(branch.parameters(), { lr: 1 });
+  await accelerator.prepare(branch, other);
+  const of = (x: number) => branch(tensor([[x]])).sum();
+  const mean = (accelerator.numProcesses + 1) / 2;
+  for (const clips of [false, true]) {
+    await accelerator.accumulate([model, branch], async () => {
+      await accelerator.backward(loss(4).add(of(2 * (accelerator.processIndex + 1))));
+      assert.deepEqual([await grad(), (await branch.weight.grad!.data())[0]], [4, 2 * mean]);
+    });
+    await accelerator.accumulate([model, branch], async () => {
+      await accelerator.backward(loss(6));
+      assert.deepEqual([await grad(), (await branch.weight.grad!.data())[0]], [5, mean]);
+      if (clips) await accelerator.clipGradValue([...model.parameters(), ...branch.parameters()], 0.5);
+      assert.equal(await finish(), clips ? 0.5 : 5);
+      await other.step();
+      other.zeroGrad();
+    });
+    assert.equal(branch.weight.values()[0], clips ? -mean - 0.5 : -mean);
+  }
+}
+
 // x = 1..8, y = 2x: 4 micro-batches of 2 are one batch of 8, by accumulate and by weights.
 for (const weighted of [false, true]) {
   await using accelerator = new Accelerator({ gradientAccumulationSteps: 4 });
