@@ -97,16 +97,20 @@ export class WorkerExchange implements GradientExchange {
   get waiting(): ArenaSegment[] {
     return this.#options.placement.arenas.flatMap(({ arena }) => arena.segments.filter((s) => this.#treatment.pending(s)));
   }
+  /** There are such. */
+  get pending(): boolean {
+    return this.#options.placement.arenas.some(({ arena }) => arena.segments.some((s) => this.#treatment.pending(s)));
+  }
+  /** Whether there are parameters whose gradients it divides by weights and scale. */
+  get divides(): boolean {
+    return this.#options.placement.arenas.length > 0;
+  }
   /** A backward was made with the scale. */
   told(): void {
     if (this.scaling.enabled) this.#told = this.#writes;
   }
   get #writes(): number {
     return this.#options.placement.arenas.reduce((sum, { arena }) => arena.segments.reduce((own, s) => own + s.writes, sum), 0);
-  }
-  /** There are such. */
-  get pending(): boolean {
-    return this.#options.placement.arenas.some(({ arena }) => arena.segments.some((s) => this.#treatment.pending(s)));
   }
 
   async step(parameters: readonly Parameter[], update: (gradients: CollectedGradients) => Promise<void>, settings: () => StepSettings): Promise<boolean> {

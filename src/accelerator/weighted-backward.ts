@@ -15,7 +15,7 @@ export interface BackwardOptions {
 export const weightOf = ({ weight }: BackwardOptions, batch: { readonly weight: number | undefined } | undefined): number | undefined =>
   batch?.weight === 0 ? 0 : (weight ?? batch?.weight);
 
-/** Adds weight * scale * gradient to what lies here. Before anything is prepared (no exchange) nobody would divide by the scale again. */
+/** Adds weight * scale * gradient to what lies here; what was not prepared is not divided by them again, and gets the gradient itself. */
 export async function weightedBackward(
   loss: Tensor,
   weight: number | undefined,
@@ -23,9 +23,11 @@ export async function weightedBackward(
 ): Promise<void> {
   const pending = exchange?.pending ?? false;
   accumulation.check(weight, { pending });
-  const scale = exchange?.scaling.latch({ pending }) ?? 1;
-  const plain = weight === undefined && !exchange?.scaling.enabled;
-  await backward(loss, plain ? {} : { seed: (weight ?? 1) * scale });
+  if (exchange?.divides) {
+    const scale = exchange.scaling.latch({ pending });
+    const plain = weight === undefined && !exchange.scaling.enabled;
+    await backward(loss, plain ? {} : { seed: (weight ?? 1) * scale });
+  } else await backward(loss, weight === 0 ? { seed: 0 } : {});
   accumulation.count(weight);
   exchange?.told();
 }

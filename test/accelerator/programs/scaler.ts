@@ -182,3 +182,10 @@ for (const at of [0, 1, 2]) {
   await assert.rejects(optimizer.step(), { code: "ERR_UNSCALED" });
   accelerator.print("ok");
 }
+// What was not prepared is neither scaled nor weighted.
+if (process.env.WORLD_SIZE === "1" || process.env.WORLD_SIZE === undefined) {
+  await using accelerator = new Accelerator({ gradScaler: {} });
+  const model = new Linear(1, 1, { bias: false });
+  await accelerator.backward(model(tensor([[3]])).sum(), { weight: 5 });
+  assert.equal((await model.weight.grad!.data())[0], 3);
+}
