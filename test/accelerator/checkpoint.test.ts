@@ -157,6 +157,28 @@ describe("a run", () => {
       assert.deepEqual(last.state(), end);
     }));
 
+  it("that is loaded in the middle of a window, in the process that saved it, goes on as it did then", () =>
+    inFolder(async (folder) => {
+      const run = await start({ gradientAccumulationSteps: 3, gradScaler: { initScale: 8, growthInterval: 1 }, rows: 30 });
+      await run.epoch(4);
+      const target = await run.accelerator.saveState(join(folder, "window"));
+      assert.ok(existsSync(join(target, "gradients_0.safetensors")));
+      await run.accelerator.loadState(target);
+      const losses = await run.epoch();
+      assert.equal(losses.length, 6);
+      const end = run.state();
+      await run.epoch(2);
+      await run.accelerator.loadState(target);
+      await run.accelerator.saveState(join(folder, "again"));
+      await run.accelerator.loadState(join(folder, "again"));
+      assert.deepEqual(await run.epoch(), losses);
+      assert.deepEqual(run.state(), end);
+      const other = await start({ gradientAccumulationSteps: 3, gradScaler: { initScale: 8, growthInterval: 1 }, rows: 30 });
+      await other.accelerator.loadState(join(folder, "again"));
+      assert.deepEqual(await other.epoch(), losses);
+      assert.deepEqual(other.state(), end);
+    }));
+
   it("holds what Accelerate's users look for: weights as Python loads them, state as safetensors and JSON, nothing that runs", () =>
     inFolder(async (folder) => {
       const run = await start({ models: 2, custom: 2, gradientAccumulationSteps: 3 });
