@@ -8,6 +8,7 @@ import { ArgumentError } from "../errors.js";
 import { registerTypeScript } from "../register/register.js";
 import { declaresResources } from "../register/resources.js";
 import { type Call, callFile, type Outcome, outcomePrefix } from "./launched-call.js";
+import { carried } from "./objects.js";
 
 const folder = process.argv[2]!;
 const { rank = 0, worldSize = 1 } = configuredWorker() ?? {};
@@ -30,7 +31,7 @@ async function call({ url, name, args }: Call): Promise<unknown> {
 try {
   const value = await call(deserialize(readFileSync(join(folder, callFile))) as Call);
   try {
-    leave({ rank, worldSize, kind: "returned", value });
+    leave({ rank, worldSize, kind: "returned", value: carried(value) });
   } catch (cause) {
     throw new ArgumentError(`what the function returned on rank ${rank} cannot travel: ${(cause as Error).message}`, {
       cause,

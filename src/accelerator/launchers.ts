@@ -8,6 +8,7 @@ import { deserialize, serialize } from "node:v8";
 import type { ModuleRef } from "../data/index.js";
 import { AccelerateError, ArgumentError } from "../errors.js";
 import { type Call, callFile, type Outcome, outcomePrefix } from "./launched-call.js";
+import { carried } from "./objects.js";
 
 export interface LauncherOptions {
   /** Workers; default: one per GPU, else 1. */
@@ -48,7 +49,7 @@ async function urlOf(ref: ModuleRef): Promise<string> {
 
 function packed(call: Call): Uint8Array {
   try {
-    return serialize(call);
+    return serialize({ ...call, args: carried(call.args) });
   } catch (cause) {
     throw new ArgumentError(`the arguments cannot travel to other processes: ${(cause as Error).message}`, {
       cause,

@@ -25,7 +25,7 @@ export function carried<T>(value: T): T {
   const path = tensorIn(value);
   if (path === undefined) return value;
   const refuse = (): never => {
-    throw new TypeError(`${path} is a tensor: tensors travel with gather and broadcast, their numbers with await x.toArray()`);
+    throw new TypeError(`${path} is a tensor, give its numbers (await x.toArray()) or use calls for tensors`);
   };
   return Object.defineProperty({}, "tensor", { enumerable: true, get: refuse }) as T;
 }

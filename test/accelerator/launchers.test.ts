@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { type AccelerateError, debugLauncher, notebookLauncher } from "../../src/index.js";
+import { type AccelerateError, debugLauncher, notebookLauncher, tensor } from "../../src/index.js";
 
 // A test runner's own variable must not reach the workers.
 delete process.env.NODE_TEST_CONTEXT;
@@ -98,14 +98,16 @@ describe("notebookLauncher", () => {
     await Promise.all([
       refuse(debugLauncher((() => 1) as never), /a function cannot travel to other processes: export it from a module/),
       refuse(debugLauncher({ filename, name: "sum" }, [() => 1]), /the arguments cannot travel to other processes/),
+      refuse(debugLauncher({ filename, name: "sum" }, [{ x: tensor(1) }]), /the arguments cannot travel to other processes: \[0\]\.x is a tensor/),
       refuse(debugLauncher({ filename: fileURLToPath(import.meta.url), name: "x" }), /x lies in the main script/),
       refuse(debugLauncher({ filename, name: "sum" }, [], { numProcesses: 0 }), /numProcesses is 0/),
     ]);
     await refuse(
       notebookLauncher({ filename, name: "nobody" }, [], { ...quiet, numProcesses: 1 }),
-      /exports no function nobody: its functions are fail, functionBack, leave, stay, sum/,
+      /exports no function nobody: its functions are fail, functionBack, leave, stay, sum, tensorBack/,
     );
     await refuse(notebookLauncher({ filename, name: "functionBack" }, [], { ...quiet, numProcesses: 1 }), /what the function returned on rank 0 cannot travel/);
+    await refuse(notebookLauncher({ filename, name: "tensorBack" }, [], { ...quiet, numProcesses: 1 }), /cannot travel: the value is a tensor/);
     await refuse(
       notebookLauncher({ filename, name: "leave" }, [], { ...quiet, numProcesses: 1 }),
       /the workers ended with code 0, without the function's values/,
