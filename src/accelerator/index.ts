@@ -1,9 +1,18 @@
 // Training on several workers.
 export { Accelerator } from "./accelerator.js";
-export { batchedPowerSgd, type BucketGradient, type CommHook, type DdpOptions, type GradientBucket, type HostLink, powerSgd, type PowerSgdOptions } from "./comm-hooks/index.js";
+export { padInputTensors } from "./pad-input.js";
+export {
+  batchedPowerSgd,
+  type BucketGradient,
+  type CommHook,
+  type DdpOptions,
+  type GradientBucket,
+  type HostLink,
+  powerSgd,
+  type PowerSgdOptions,
+} from "./comm-hooks/index.js";
 export type { Joinable, JoinOptions } from "./join-uneven.js";
 export { LocalSGD, type LocalSgdOptions } from "./local-sgd.js";
-export { padInputTensors } from "./pad-input.js";
 export type { GradientAccumulationPlugin } from "./accumulation.js";
 export { debugLauncher, type LauncherOptions, notebookLauncher } from "./launchers.js";
 export type { BatchSizeOptions, Fits } from "./batch-size.js";
