@@ -6,23 +6,23 @@ import type { GradScaler, Optimizer, Pace, Scheduler } from "../optim/index.js";
 import { createProgress, type progress } from "../progress.js";
 import { cpu, type Device } from "../runtime/index.js";
 import { defaultExecutor, defaultGenerator, setSeed, type Tensor } from "../tensor/index.js";
-import { Accumulation, accumulationOf } from "./accumulation.js";
+import { Accumulation, accumulationOf } from "./gradients/accumulation.js";
 import { withConfigured } from "./configured.js";
 import { HostSums } from "./comm-hooks/index.js";
-import { scalerOf } from "./loss-scaling.js";
+import { scalerOf } from "./gradients/loss-scaling.js";
 import type { AcceleratorOptions } from "./options.js";
 import { type Preparable, type PrepareContext, type Prepared, prepareAll } from "./prepare.js";
-import { firstThenOthers } from "./processes.js";
-import { checkSaveModel, type SaveModelOptions, saveWeights } from "./save-model.js";
-import { ScheduleWatch } from "./schedule-watch.js";
-import { paceOf } from "./scheduler-pace.js";
-import { stateDictOf } from "./state-dict.js";
+import { firstThenOthers } from "./collectives/processes.js";
+import { checkSaveModel, type SaveModelOptions, saveWeights } from "./saving/save-model.js";
+import { ScheduleWatch } from "./gradients/schedule-watch.js";
+import { paceOf } from "./gradients/scheduler-pace.js";
+import { stateDictOf } from "./saving/state-dict.js";
 import { Stopping } from "./stopping.js";
-import { WorkerDealer } from "./worker-dealer.js";
+import { WorkerDealer } from "./loaders/worker-dealer.js";
 import { TrainingRun } from "./training-run.js";
-import { TrainingData } from "./training-data.js";
-import { type BackwardOptions, weightedBackward, weightOf } from "./weighted-backward.js";
-import { type RunParts, savedHook } from "./run-state.js";
+import { TrainingData } from "./facade/training-data.js";
+import { type BackwardOptions, weightedBackward, weightOf } from "./gradients/weighted-backward.js";
+import { type RunParts, savedHook } from "./checkpoints/run-state.js";
 
 /**
  * Runs a training loop on all workers that `accelerate-ts launch` has started, or on this process alone.

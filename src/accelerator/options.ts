@@ -1,11 +1,11 @@
 // What an Accelerator is made with.
-import type { DataloaderConfig } from "./dataloader-config.js";
+import type { DataloaderConfig } from "./loaders/dataloader-config.js";
 import type { GradScaler, GradScalerOptions } from "../optim/index.js";
 import type { DdpOptions } from "./comm-hooks/index.js";
-import type { GradientAccumulationPlugin } from "./accumulation.js";
-import type { SchedulerStepping } from "./scheduler-pace.js";
-import type { ProjectConfiguration } from "./project-config.js";
-import type { TrackingOptions } from "./tracking.js";
+import type { GradientAccumulationPlugin } from "./gradients/accumulation.js";
+import type { SchedulerStepping } from "./gradients/scheduler-pace.js";
+import type { ProjectConfiguration } from "./checkpoints/project-config.js";
+import type { TrackingOptions } from "./tracking/tracking.js";
 
 export interface AcceleratorOptions extends TrackingOptions {
   /** Seeds the default generator: the same initial weights and orders on every worker, dropout of its own on each. Default: the generator as it is. */

@@ -9,11 +9,11 @@ import { ArgumentError } from "../errors.js";
 import { ModuleBase } from "../nn/index.js";
 import { Optimizer, type Pace, type Scheduler } from "../optim/index.js";
 import type { Tensor } from "../tensor/index.js";
-import type { ActiveLoaders } from "./active-loaders.js";
-import { compareLines } from "./compare.js";
-import type { CompleteDataloaderConfig } from "./dataloader-config.js";
-import type { ParameterSource, Placement } from "./placement.js";
-import type { ScheduleWatch } from "./schedule-watch.js";
+import type { ActiveLoaders } from "./loaders/active-loaders.js";
+import { compareLines } from "./collectives/compare.js";
+import type { CompleteDataloaderConfig } from "./loaders/dataloader-config.js";
+import type { ParameterSource, Placement } from "./gradients/placement.js";
+import type { ScheduleWatch } from "./gradients/schedule-watch.js";
 import type { PreparedObjects } from "./prepared-objects.js";
 
 /** What `prepare` takes. */

@@ -1,14 +1,14 @@
 // What `prepare` has made, once per run: the places of parameters and the exchange of gradients, and what other ways to train need of them.
 import type { World } from "../distributed/index.js";
 import type { GradScaler } from "../optim/index.js";
-import type { Accumulation } from "./accumulation.js";
+import type { Accumulation } from "./gradients/accumulation.js";
 import { type DdpOptions, HostSums } from "./comm-hooks/index.js";
-import { type ExchangeOptions, WorkerExchange } from "./gradient-exchange.js";
-import type { Joining } from "./joining.js";
-import { LossScaling } from "./loss-scaling.js";
-import { Placement } from "./placement.js";
+import { type ExchangeOptions, WorkerExchange } from "./gradients/gradient-exchange.js";
+import type { Joining } from "./modes/joining.js";
+import { LossScaling } from "./gradients/loss-scaling.js";
+import { Placement } from "./gradients/placement.js";
 import type { Stopping } from "./stopping.js";
-import type { PerformanceWatch } from "./tracking-performance.js";
+import type { PerformanceWatch } from "./tracking/tracking-performance.js";
 
 export interface TrainingRunOptions {
   readonly world: World;

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { SizeSearch } from "../../src/accelerator/batch-size.js";
-import { isOutOfMemory } from "../../src/accelerator/memory-errors.js";
+import { SizeSearch } from "../../src/accelerator/memory/batch-size.js";
+import { isOutOfMemory } from "../../src/accelerator/memory/memory-errors.js";
 import { AccelerateError, Accelerator } from "../../src/index.js";
 import { EngineError } from "../../src/runtime/index.js";
 import { launch } from "../support/launch.js";

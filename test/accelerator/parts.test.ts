@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { Accumulation, accumulationOf } from "../../src/accelerator/accumulation.js";
-import { replaceTensors, tensorsIn } from "../../src/accelerator/nested.js";
-import { combineNorms, scaleNorm } from "../../src/accelerator/norms.js";
-import { shareOf } from "../../src/accelerator/shares.js";
-import { partOf, rowsOf } from "../../src/accelerator/split.js";
+import { Accumulation, accumulationOf } from "../../src/accelerator/gradients/accumulation.js";
+import { replaceTensors, tensorsIn } from "../../src/accelerator/collectives/nested.js";
+import { combineNorms, scaleNorm } from "../../src/accelerator/gradients/norms.js";
+import { shareOf } from "../../src/accelerator/gradients/shares.js";
+import { partOf, rowsOf } from "../../src/accelerator/collectives/split.js";
 import { Stopping } from "../../src/accelerator/stopping.js";
 import { Dataset } from "../../src/data/index.js";
 import { normKinds } from "../../src/optim/index.js";

@@ -1,7 +1,7 @@
 // What is said of schedules and runs that do not fit: when, and above all when not.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { ScheduleWatch } from "../../src/accelerator/schedule-watch.js";
+import { ScheduleWatch } from "../../src/accelerator/gradients/schedule-watch.js";
 import { getScheduler, OneCycleScheduler, type Optimizer, SGD } from "../../src/optim/index.js";
 import { parameterOf } from "../optim/fixtures.js";
 

@@ -4,7 +4,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { TrainingLoops, tokensIn } from "../../src/accelerator/tracking-loops.js";
+import { TrainingLoops, tokensIn } from "../../src/accelerator/tracking/tracking-loops.js";
 import type { RankLoader } from "../../src/data/rank-loader.js";
 import { Accelerator, type Batch, tensor } from "../../src/index.js";
 import { StepTimer, type Tracker } from "../../src/tracking/index.js";

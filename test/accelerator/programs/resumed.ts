@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { Accelerator, AdamW, DataLoader, getScheduler, type ResumePoint, type Tensor, tensor } from "accelerate-ts";
-import type { Checkpointing } from "../../../src/accelerator/checkpointing.js";
+import type { Checkpointing } from "../../../src/accelerator/checkpoints/checkpointing.js";
 import type { WritePoint } from "../../../src/checkpoint/index.js";
 import { crossEntropy, dropout, Linear, Module } from "accelerate-ts/nn";
 

@@ -1,0 +1,111 @@
+// Who has a gradient of which parameter: told to each other before gradients are used.
+import type { CollectiveOptions, World } from "../../distributed/index.js";
+import type { ParameterArena } from "../../tensor/index.js";
+import type { Placement } from "./placement.js";
+import { shareOf } from "./shares.js";
+import type { Treatment } from "./treatment.js";
+
+export interface Presence {
+  /** By arena: bit r says that local rank r has a gradient of the segment. */
+  readonly contributors: ReadonlyMap<ParameterArena, readonly number[]>;
+  /** By arena: whether any worker of the job has one. Of one worker alone, the segments say so themselves. */
+  readonly any: ReadonlyMap<ParameterArena, readonly boolean[]>;
+  /** By arena: the part that this worker adds up and updates. */
+  readonly shares: ReadonlyMap<ParameterArena, { readonly begin: number; readonly end: number }>;
+  /** What it was worked out from: a byte per worker and parameter. */
+  readonly told: Uint8Array;
+}
+/** One worker alone knows it all. */
+export const alone: Presence = { contributors: new Map(), any: new Map(), shares: new Map(), told: new Uint8Array(0) };
+
+/** What goes round beside it. */
+export interface News {
+  /** Bits, or-ed over all workers; see ExchangeOptions. */
+  readonly wishes: number;
+  /** A worker has parameters that have no place yet. */
+  readonly grown: boolean;
+  /** What the sum of the gradients is divided by: of one worker its part, of all their sum. */
+  readonly weight: number;
+  /** By which the gradients were multiplied against underflow; 0 from a worker that had no backward. */
+  readonly scale: number;
+}
+
+export const ranksOf = (size: number): number[] => Array.from({ length: size }, (_, rank) => rank);
+
+/** Bits of a parameter: it has a gradient, which was written since the last time. */
+const [present, fresh] = [1, 2];
+
+/** Weight and scale, behind the bytes. */
+const numbers = 2;
+
+/**
+ * A collective: a byte per parameter and worker, two bytes of news and two float64. When it returns, no worker reads or writes gradients or parameters any more. `before`, what came out the last time, comes
+ * out again when nothing has changed. `written`: by arena, not 0 for what some worker has written since the last time.
+ */
+export async function tellPresence(
+  world: World,
+  placement: Placement,
+  { wishes, grown, weight, scale, treatment, before }: News & { readonly treatment: Treatment; readonly before: Presence | undefined },
+  options: CollectiveOptions,
+): Promise<{ readonly presence: Presence; readonly written: ReadonlyMap<ParameterArena, Uint8Array>; readonly news: News }> {
+  const { arenas } = placement;
+  const count = arenas.reduce((sum, { arena }) => sum + arena.segments.length, 0);
+  const length = count + 2 + 8 * numbers;
+  const own = new Uint8Array(length);
+  let at = 0;
+  for (const { arena } of arenas) {
+    const seen = treatment.seen(arena);
+    for (const s of arena.segments) own[at++] = (s.hasGrad ? present : 0) | (s.writes !== (seen[s.index] ?? 0) ? fresh : 0);
+  }
+  own.set([wishes, Number(grown)], count);
+  own.set(new Uint8Array(Float64Array.of(weight, scale).buffer), count + 2);
+  const all = new Uint8Array(length * world.group.size);
+  await world.group.allGather({ dtype: "uint8", data: own }, { dtype: "uint8", data: all }, options);
+
+  const somewhere = new Uint8Array(length);
+  for (let i = 0; i < all.length; i++) somewhere[i % length]! |= all[i]!;
+  const told = all.filter((_, i) => i % length < count).map((byte) => byte & present);
+  const written = new Map<ParameterArena, Uint8Array>();
+  at = 0;
+  for (const { arena } of arenas) {
+    const bits = somewhere.subarray(at, at + arena.segments.length);
+    written.set(
+      arena,
+      bits.map((b) => b & fresh),
+    );
+    at += arena.segments.length;
+  }
+  const presence = before && Buffer.compare(before.told, told) === 0 ? before : presenceOf(told, count, world, placement);
+  const given = ranksOf(world.group.size).map((rank) => new Float64Array(all.slice(rank * length + count + 2, (rank + 1) * length).buffer));
+  return {
+    presence,
+    written,
+    news: {
+      wishes: somewhere[count]!,
+      grown: somewhere[count + 1] !== 0,
+      // In the order of ranks, so that all get the same bits.
+      weight: given.reduce((sum, [w]) => sum + w!, 0),
+      scale: given.find(([, s]) => s !== 0)?.[1] ?? 0,
+    },
+  };
+}
+
+function presenceOf(told: Uint8Array, count: number, { group, local }: World, { arenas, localRanks }: Placement): Presence {
+  const ranks = ranksOf(group.size);
+  const contributors = new Map<ParameterArena, readonly number[]>();
+  const any = new Map<ParameterArena, readonly boolean[]>();
+  const shares = new Map<ParameterArena, { readonly begin: number; readonly end: number }>();
+  let at = 0;
+  for (const { arena } of arenas) {
+    const says = (rank: number, i: number): number => told[rank * count + at + i]!;
+    const has = arena.segments.map((_, i) => ranks.some((rank) => says(rank, i) !== 0));
+    contributors.set(
+      arena,
+      arena.segments.map((_, i) => localRanks.reduce((sum, rank, r) => sum + says(rank, i) * 2 ** r, 0)),
+    );
+    any.set(arena, has);
+    shares.set(arena, shareOf(arena, has, { rank: local.rank, size: local.size }));
+    at += arena.segments.length;
+  }
+  return { contributors, any, shares, told };
+}

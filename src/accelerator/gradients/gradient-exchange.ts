@@ -1,0 +1,292 @@
+// Brings the gradients of all workers together: what optimizers, clipping and reads ask for, and who tells whom what beforehand.
+import { callSite } from "../../distributed/call-site.js";
+import type { CollectiveOptions, World } from "../../distributed/index.js";
+import { AccelerateError } from "../../errors.js";
+import { normKinds, type StepSettings } from "../../optim/index.js";
+import {
+  type ArenaSegment,
+  type CollectedGradients,
+  defaultExecutor,
+  type GradientExchange,
+  type GradientNorm,
+  type Parameter,
+  type ParameterArena,
+} from "../../tensor/index.js";
+import type { Accumulation } from "./accumulation.js";
+import { alone, type News, type Presence, tellPresence } from "./collected.js";
+import { GradientView, scaledCopy, segmentsOf } from "./gradient-view.js";
+import { LossScaling } from "./loss-scaling.js";
+import { normOfAll } from "./norms.js";
+import type { Placement } from "./placement.js";
+import { HostSums } from "../comm-hooks/index.js";
+import type { Joining } from "../modes/joining.js";
+import { type ExchangeOperation, type Places, placesOf } from "./operations.js";
+import { publish } from "./publish.js";
+import { type Collected, Reduction } from "./reduction.js";
+import { closedError } from "../stopping.js";
+import { Treatment } from "./treatment.js";
+
+export interface ExchangeOptions {
+  readonly world: World;
+  readonly placement: Placement;
+  readonly accumulation: Accumulation;
+  /** By which losses are multiplied; default: 1. */
+  readonly scaling?: LossScaling;
+  /** Asked once per step: a bit mask of wishes of this worker, and told what any worker wished. For a stop that all make after the same step. */
+  readonly wishes?: { mine(): number; agreed(all: number): void };
+  /** How the hosts' sums are added up; default: as they are. */
+  readonly overHosts?: HostSums;
+  /** Workers that end their loops at different times. */
+  readonly joining?: Joining;
+  /** A step was made, or skipped, on every worker. */
+  readonly onStep?: (outcome: { readonly made: boolean }) => Promise<void>;
+  /** Something is wrong that goes on all the same. */
+  readonly onWarning?: (message: string) => void;
+}
+
+interface Found extends Pick<News, "weight" | "scale"> {
+  readonly presence: Presence;
+}
+
+/**
+ * Gradients lie in memory that the workers of a host share. Each worker owns an equal part of what has a gradient, adds it up in rank order (so all hold the same bits), updates it, and the others
+ * read the result: reduce-scatter, update and all-gather without copies, with the optimizer's state split for free (ZeRO stage 1: Rajbhandari et al., 2020). Over several hosts the sums
+ * of the hosts are added up by one worker each, and every host updates for itself.
+ *
+ * Two barriers: gradients are written before owners read them (the exchange of who has what), and owners have finished before anybody reads a new value or writes a gradient.
+ */
+export class WorkerExchange implements GradientExchange {
+  readonly distributed: boolean;
+  readonly scaling: LossScaling;
+  readonly overHosts: HostSums;
+  readonly #options: ExchangeOptions;
+  readonly #treatment = new Treatment();
+  readonly #reduction: Reduction | undefined;
+  #closed = false;
+  #presence: Presence | undefined;
+  /** Writes of gradients up to the last backward that was told. */
+  #told = 0;
+
+  constructor(options: ExchangeOptions) {
+    const { world, placement, overHosts = new HostSums(world.cross), scaling = new LossScaling() } = options;
+    this.#options = options;
+    this.scaling = scaling;
+    this.overHosts = overHosts;
+    this.distributed = world.group.size > 1;
+    this.#reduction = this.distributed ? new Reduction(world, placement, { treatment: this.#treatment, overHosts }) : undefined;
+  }
+
+  get holds(): boolean {
+    return this.#options.accumulation.holds;
+  }
+  get clips(): boolean {
+    return this.#options.accumulation.syncs;
+  }
+  get own(): boolean {
+    return this.#options.accumulation.readsOwn;
+  }
+  loads(segment: ArenaSegment): boolean {
+    if (this.own) return segment.hasGrad && (this.scaling.used || 1) !== 1;
+    if (this.distributed) return true;
+    return (
+      segment.hasGrad &&
+      ((this.#treatment.mean(segment) ?? 1 / (this.#options.accumulation.weight * (this.scaling.used || 1))) !== 1 || this.#treatment.factor(segment) !== 1)
+    );
+  }
+  /** Gradients of this worker that wait for a step: of an open window, for a checkpoint. */
+  get waiting(): ArenaSegment[] {
+    return this.#options.placement.arenas.flatMap(({ arena }) => arena.segments.filter((s) => this.#treatment.pending(s)));
+  }
+  /** There are such. */
+  get pending(): boolean {
+    return this.#options.placement.arenas.some(({ arena }) => arena.segments.some((s) => this.#treatment.pending(s)));
+  }
+  /** Whether there are parameters whose gradients it divides by weights and scale. */
+  get divides(): boolean {
+    return this.#options.placement.arenas.length > 0;
+  }
+  /** A backward was made with the scale. */
+  told(): void {
+    if (this.scaling.enabled) this.#told = this.#writes;
+  }
+  get #writes(): number {
+    return this.#options.placement.arenas.reduce((sum, { arena }) => arena.segments.reduce((own, s) => own + s.writes, sum), 0);
+  }
+
+  async step(parameters: readonly Parameter[], update: (gradients: CollectedGradients) => Promise<void>, settings: () => StepSettings): Promise<boolean> {
+    const { accumulation, world, placement, onStep } = this.#options;
+    accumulation.refuseUnsynced("optimizer.step");
+    const options = this.#call("optimizer.step");
+    const operation = (): ExchangeOperation => ({ op: "step", parameters: this.#places(parameters), settings: settings() });
+    return this.#together(operation, async () => {
+      const collected = await this.#collect(options);
+      const view = this.#view(parameters, collected);
+      view.requirePlaced();
+      const made = collected.factor > 0 && (await this.#finite(view, collected, options));
+      if (made) {
+        await view.reduceIfNeeded(options);
+        await update(view);
+        if (this.distributed) await publish(world, placement, view, { ...options, purpose: "new parameters of optimizer.step" });
+      } else if (collected.factor === 0) this.#options.onWarning?.("a step was skipped: the weights of all its micro-batches, on all workers, are 0");
+      for (const s of segmentsOf(parameters)) this.#treatment.use(s);
+      this.overHosts.stepped();
+      await onStep?.({ made });
+      return made;
+    });
+  }
+
+  norm(parameters: readonly Parameter[], kind: number, exponent: number): Promise<GradientNorm> {
+    const options = this.#call("clipGradNorm");
+    const operation = (): ExchangeOperation => ({ op: "norm", parameters: this.#places(parameters), kind, exponent });
+    return this.#together(operation, async () => {
+      // Collecting gives new parameters their place.
+      const collected = await this.#collect(options);
+      return this.#norm(this.#view(parameters, collected), { kind, exponent }, options);
+    });
+  }
+
+  async scale(parameters: readonly Parameter[], factor: number): Promise<void> {
+    const operation = (): ExchangeOperation => ({ op: "scale", parameters: this.#places(parameters), factor });
+    await this.#together(operation, async () => {
+      // Right behind the norm, which the factor was worked out from: nobody has to be asked again.
+      for (const s of segmentsOf(parameters)) this.#treatment.scale(s, factor);
+    });
+  }
+
+  async clamp(parameters: readonly Parameter[], limit: number): Promise<void> {
+    const options = this.#call("clipGradValue");
+    const operation = (): ExchangeOperation => ({ op: "clamp", parameters: this.#places(parameters), limit });
+    await this.#together(operation, async () => {
+      const collected = await this.#collect(options);
+      const view = this.#view(parameters, collected);
+      // A limited infinity would not be seen any more.
+      if (this.scaling.enabled) await this.#norm(view, looking, options);
+      await view.reduce(options);
+      // Others may still be reading what is written here.
+      if (this.distributed) await this.#options.world.local.barrier(options);
+      await view.clamp(limit);
+      // Clipped, by nothing more on the way into the update.
+      for (const s of view.segments) this.#treatment.scale(s, 1);
+    });
+  }
+
+  async read(parameter: Parameter, { own }: { readonly own: boolean }): Promise<Float32Array> {
+    const segment = parameter.segment()!;
+    if (own) return scaledCopy(segment.grad, 1 / (this.scaling.used || 1));
+    const options = this.#call(`gradient of ${parameter.name || "a parameter"}`);
+    const operation = (): ExchangeOperation => ({ op: "read", parameters: this.#places([parameter]) });
+    return this.#together(operation, async () => {
+      const collected = await this.#collect(options);
+      const view = this.#view([parameter], collected);
+      await view.reduce(options);
+      if (this.distributed) await this.#options.world.local.barrier(options);
+      return view.copy(segment);
+    });
+  }
+
+  state(arena: ParameterArena, owner: object): readonly Float32Array[] | undefined {
+    const state = this.#options.placement.state(arena, owner);
+    if (state || !this.distributed) return state;
+    throw new AccelerateError("ERR_NOT_PREPARED", "the optimizer was not given to accelerator.prepare", {
+      hint: "await accelerator.prepare(model, optimizer, loader) on every worker, then step",
+    });
+  }
+
+  /** Gradients that an optimizer has used count no more, also where the program has not said so yet. */
+  forgetUsed(): void {
+    for (const { arena } of this.#options.placement.arenas) for (const s of arena.segments) if (!this.#treatment.pending(s)) s.hasGrad = false;
+  }
+  /** No more calls that need the other workers. */
+  close(): void {
+    this.#closed = true;
+  }
+  /** Knows nothing of any parameter any more. */
+  release(): void {
+    this.#treatment.clear();
+    this.#presence = undefined;
+  }
+
+  /** What all workers do at once. Inside joinUnevenInputs those that are done hear of it first. */
+  #together<V>(operation: () => ExchangeOperation, body: () => Promise<V>): Promise<V> {
+    return defaultExecutor().exclusive(async () => {
+      await this.#options.joining?.announce(operation);
+      return body();
+    });
+  }
+  #places(parameters: readonly Parameter[]): Places {
+    return placesOf(parameters, this.#options.placement);
+  }
+
+  #call(purpose: string): CollectiveOptions {
+    if (this.#closed && this.distributed) throw closedError(purpose);
+    return this.distributed ? { site: callSite(), purpose } : { purpose };
+  }
+  #view(parameters: readonly Parameter[], collected: Collected): GradientView {
+    const { placement } = this.#options;
+    return new GradientView({ placement, treatment: this.#treatment, reduction: this.#reduction }, parameters, collected);
+  }
+  /** The norm over all workers; what was seen on the way is noted. */
+  async #norm(view: GradientView, { kind, exponent }: { readonly kind: number; readonly exponent: number }, options: CollectiveOptions): Promise<GradientNorm> {
+    await view.reduce(options);
+    const own = await view.norm(kind, exponent);
+    const norm = this.distributed ? await normOfAll(this.#options.world, own, kind, options) : own;
+    if (this.scaling.enabled) this.#treatment.looked(view.segments, norm.nonFinite === 0);
+    return norm;
+  }
+  /** Whether the gradients of a step have not overflowed; the loss scale follows. Without one nobody looks. */
+  async #finite({ segments }: GradientView, collected: Collected, options: CollectiveOptions): Promise<boolean> {
+    if (!this.scaling.enabled) return true;
+    const unseen = segments.filter((s) => this.#treatment.finite(s) === undefined).map((s) => s.parameter);
+    if (unseen.length > 0) await this.#norm(this.#view(unseen, collected), looking, options);
+    const overflow = segments.some((s) => this.#treatment.finite(s) === false);
+    this.scaling.update({ overflow });
+    return !overflow;
+  }
+
+  /**
+   * Tells the others which gradients there are here: the first of the two barriers. What was reduced and clipped before stays until a worker has made another backward into it;
+   * all decide that alike, whatever else one of them has done meanwhile.
+   */
+  async #collect(options: CollectiveOptions): Promise<Collected> {
+    if (this.scaling.enabled && this.#writes !== this.#told)
+      throw new AccelerateError(
+        "ERR_UNSCALED",
+        "loss.backward() was called where losses are scaled: its gradients would be divided by a scale that they never had",
+        {
+          hint: "call accelerator.backward(loss)",
+        },
+      );
+    const { presence, weight, scale } = this.distributed ? await this.#tell(options) : await this.#look(options);
+    // New parameters may have brought gradients along.
+    this.told();
+    return { ...presence, factor: weight > 0 ? 1 / (weight * (scale || 1)) : 0 };
+  }
+  async #tell(options: CollectiveOptions): Promise<Found> {
+    const { world, placement, accumulation, wishes, joining } = this.#options;
+    const tell = () => {
+      const counts = !joining?.done || this.pending;
+      const news = { wishes: wishes?.mine() ?? 0, grown: placement.grown, weight: counts ? accumulation.weight : 0, scale: counts ? this.scaling.used : 0 };
+      return tellPresence(world, placement, { ...news, treatment: this.#treatment, before: this.#presence }, options);
+    };
+    let all = await tell();
+    if (all.news.grown) {
+      await placement.place({ late: true }, options);
+      all = await tell();
+    }
+    wishes?.agreed(all.news.wishes);
+    this.#presence = all.presence;
+    for (const [arena, bits] of all.written) this.#treatment.settle(arena, bits);
+    return { ...all.news, presence: all.presence };
+  }
+  /** One worker has nobody to ask. */
+  async #look(options: CollectiveOptions): Promise<Found> {
+    const { placement, accumulation, wishes } = this.#options;
+    if (placement.grown) await placement.place({ late: true }, options);
+    wishes?.agreed(wishes.mine());
+    this.#treatment.settleAlone(this.#writes);
+    return { presence: alone, weight: accumulation.weight, scale: this.scaling.used };
+  }
+}
+
+/** The cheapest norm: what counts is how many elements are not finite. */
+const looking = { kind: normKinds.maximum, exponent: 0 };

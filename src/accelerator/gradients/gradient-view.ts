@@ -1,0 +1,131 @@
+// The brought together gradients as kernels take them: where they lie, which part is this worker's, what they are still to be multiplied by.
+import type { CollectiveOptions } from "../../distributed/index.js";
+import { AccelerateError } from "../../errors.js";
+import { kernelsOf, mergedRanges } from "../../optim/index.js";
+import { Engine } from "../../runtime/index.js";
+import type { ArenaSegment, ArenaShare, CollectedGradients, GradientNorm, Parameter, ParameterArena } from "../../tensor/index.js";
+import { combineNorms, scaleNorm } from "./norms.js";
+import type { PlacedArena, Placement } from "./placement.js";
+import { rowed } from "./publish.js";
+import type { Collected, Reduction } from "./reduction.js";
+import type { Treatment } from "./treatment.js";
+
+export interface ViewParts {
+  readonly placement: Placement;
+  readonly treatment: Treatment;
+  /** Undefined for one worker alone, whose gradients lie where its backward puts them. */
+  readonly reduction: Reduction | undefined;
+}
+
+export const segmentsOf = (parameters: readonly Parameter[]): ArenaSegment[] => parameters.map((p) => p.segment()).filter((s) => s !== undefined);
+
+/** Those of some parameters, for one use. */
+export class GradientView implements CollectedGradients {
+  /** The parameters that any worker has a gradient of. */
+  readonly segments: readonly ArenaSegment[];
+  readonly #parts: ViewParts;
+  readonly #collected: Collected;
+  /** Those that hold reduced gradients of these parameters. */
+  #arenas: ReadonlySet<ParameterArena> | undefined;
+
+  constructor(parts: ViewParts, parameters: readonly Parameter[], collected: Collected) {
+    this.#parts = parts;
+    this.#collected = collected;
+    this.segments = parameters.map((p) => p.segment()).filter((s) => s !== undefined && this.has(s)) as ArenaSegment[];
+    parts.treatment.average(this.segments, collected.factor);
+  }
+
+  /** @throws AccelerateError ERR_NOT_PREPARED for gradients that nobody brings together. */
+  requirePlaced(): void {
+    if (this.#parts.reduction) for (const { arena } of this.segments) this.#placed(arena);
+  }
+  has(s: ArenaSegment): boolean {
+    return this.#collected.any.get(s.arena)?.[s.index] ?? s.hasGrad;
+  }
+  /** A collective over several hosts: adds up what is not yet. */
+  async reduce(options: CollectiveOptions): Promise<void> {
+    await this.#parts.reduction?.reduce(this.segments, this.#collected, options);
+    this.#arenas = undefined;
+  }
+  /** The same, where an update cannot add up on its way. */
+  async reduceIfNeeded(options: CollectiveOptions): Promise<void> {
+    if (this.#parts.reduction?.needed(this.segments, this.#collected)) await this.reduce(options);
+  }
+  get #reduced(): ReadonlySet<ParameterArena> {
+    this.#arenas ??= this.#parts.reduction?.arenasOf(this.segments) ?? new Set();
+    return this.#arenas;
+  }
+  contributors(s: ArenaSegment): number {
+    return this.#parts.reduction && !this.#reduced.has(s.arena) ? (this.#collected.contributors.get(s.arena)?.[s.index] ?? 0) : 1;
+  }
+  scale(s: ArenaSegment): number {
+    const clip = this.#parts.treatment.factor(s);
+    return this.#parts.reduction ? clip : clip * (this.#parts.treatment.mean(s) ?? this.#collected.factor);
+  }
+  share(arena: ParameterArena): ArenaShare {
+    if (!this.#parts.reduction) return { gradients: arena.grads, begin: 0, end: arena.grads.length };
+    const { peers, reduced } = this.#placed(arena);
+    const gradients = this.#reduced.has(arena) ? reduced : { arrays: peers, factor: this.#collected.factor };
+    return { gradients, ...this.#collected.shares.get(arena)! };
+  }
+  /** Where the gradients of all workers lie once they are reduced; one worker's lie there from the start. */
+  numbers(arena: ParameterArena): Float32Array {
+    return this.#parts.reduction ? this.#placed(arena).reduced : arena.grads;
+  }
+
+  /** The norm's part of this worker's share. The gradients must have been reduced. */
+  async norm(kind: number, exponent: number): Promise<GradientNorm> {
+    const parts: GradientNorm[] = [];
+    for (const [scale, arena, own] of this.#scaled()) {
+      const { begin, end } = this.share(arena);
+      const ranges = own.flatMap((s) => {
+        const from = Math.max(begin, s.offset);
+        const until = Math.min(end, s.offset + s.length);
+        return from < until ? [from, until - from, 0, 1] : [];
+      });
+      if (ranges.length === 0) continue;
+      const part = await kernelsOf(Engine.default()).norm(this.numbers(arena), Float64Array.from(ranges), kind, exponent);
+      parts.push(scaleNorm(part, kind, exponent, scale));
+    }
+    return combineNorms(parts, kind);
+  }
+  /** Limits every element of this worker's share. The gradients must have been reduced. */
+  async clamp(limit: number): Promise<void> {
+    for (const [scale, arena, own] of this.#scaled()) {
+      const ranges = mergedRanges(own.map(rowed), this.share(arena));
+      if (ranges.length > 0 && scale > 0) await kernelsOf(Engine.default()).clamp(this.numbers(arena), ranges, limit / scale);
+    }
+  }
+  /** A copy of a gradient. */
+  copy(segment: ArenaSegment): Float32Array {
+    if (!this.has(segment)) return new Float32Array(segment.length);
+    return scaledCopy(this.numbers(segment.arena).subarray(segment.offset, segment.offset + segment.length), this.scale(segment));
+  }
+
+  /** By what they are still to be multiplied by, and by arena. */
+  #scaled(): (readonly [scale: number, arena: ParameterArena, own: ArenaSegment[]])[] {
+    const groups = new Map<ParameterArena, Map<number, ArenaSegment[]>>();
+    for (const s of this.segments) {
+      const scales = groups.get(s.arena) ?? new Map<number, ArenaSegment[]>();
+      groups.set(s.arena, scales);
+      const scale = this.scale(s);
+      const own = scales.get(scale);
+      if (own) own.push(s);
+      else scales.set(scale, [s]);
+    }
+    return [...groups].flatMap(([arena, scales]) => [...scales].map(([scale, own]) => [scale, arena, own] as const));
+  }
+  #placed(arena: ParameterArena): PlacedArena {
+    const placed = this.#parts.placement.of(arena);
+    if (placed) return placed;
+    throw new AccelerateError("ERR_NOT_PREPARED", `${arena.segments[0]?.parameter.name || "a parameter"} was not given to accelerator.prepare`, {
+      hint: "prepare the model and the optimizer together, on every worker",
+    });
+  }
+}
+
+export function scaledCopy(numbers: Float32Array, scale: number): Float32Array {
+  const copy = numbers.slice();
+  if (scale !== 1) for (let i = 0; i < copy.length; i++) copy[i]! *= scale;
+  return copy;
+}

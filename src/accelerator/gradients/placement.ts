@@ -1,0 +1,185 @@
+// Where the parameters of a run lie: arenas in memory that the workers of a host share, filled with rank 0's values.
+import type { CollectiveOptions, World } from "../../distributed/index.js";
+import { AccelerateError } from "../../errors.js";
+import { maxSources, type Optimizer } from "../../optim/index.js";
+import { Engine } from "../../runtime/index.js";
+import { type GradientExchange, type Parameter, ParameterArena, parameterChanges } from "../../tensor/index.js";
+import { compareParameters } from "../collectives/compare.js";
+
+/** An arena and what the workers of the host share beside it; all as long as the arena. */
+export interface PlacedArena {
+  readonly arena: ParameterArena;
+  /** The gradients of each worker of the host, by local rank. */
+  readonly peers: readonly Float32Array[];
+  /** The mean gradient; each worker writes its part. */
+  readonly reduced: Float32Array;
+  /** Where owners put new values for the others; undefined while all workers of the host read the same parameters. */
+  readonly published: Float32Array | undefined;
+}
+
+export interface PlacementOptions {
+  readonly world: World;
+  /** Job ranks of this host, by local rank. */
+  readonly localRanks: readonly number[];
+  /** One copy of the parameters per host; false: every worker has its own. */
+  readonly sharesParameters: boolean;
+}
+
+/** Anything that has parameters: they may grow (lazy layers). */
+export type ParameterSource = () => Iterable<Parameter>;
+
+const floats = (buffer: ArrayBuffer): Float32Array => new Float32Array(buffer);
+
+/** All arenas of a run, in the order in which their parameters were met; the same on every worker. */
+export class Placement {
+  readonly arenas: PlacedArena[] = [];
+  readonly localRanks: readonly number[];
+  readonly #world: World;
+  readonly #shares: boolean;
+  readonly #sources: ParameterSource[] = [];
+  readonly #optimizers: Optimizer[] = [];
+  readonly #byArena = new Map<ParameterArena, PlacedArena>();
+  readonly #states = new Map<ParameterArena, Map<object, readonly Float32Array[]>>();
+  readonly #lent = new Set<ParameterSource>();
+  #seen = -1;
+  #fresh: readonly Parameter[] = [];
+  #exchange: GradientExchange | undefined;
+
+  constructor({ world, localRanks, sharesParameters }: PlacementOptions) {
+    this.#world = world;
+    this.localRanks = localRanks;
+    this.#shares = sharesParameters;
+  }
+  /** Must be called once, before anything is placed. */
+  connect(exchange: GradientExchange): void {
+    this.#exchange = exchange;
+  }
+
+  /** Those that were prepared, in that order. */
+  get optimizers(): readonly Optimizer[] {
+    return this.#optimizers;
+  }
+
+  of(arena: ParameterArena): PlacedArena | undefined {
+    return this.#byArena.get(arena);
+  }
+  state(arena: ParameterArena, owner: object): readonly Float32Array[] | undefined {
+    return this.#states.get(arena)?.get(owner);
+  }
+
+  /** Parameters, also those that are yet to come, lie elsewhere until they are taken back; places that they have here stay. */
+  lend(source: ParameterSource): void {
+    this.#lent.add(source);
+    this.#seen = -1;
+  }
+  takeBack(source: ParameterSource): void {
+    this.#lent.delete(source);
+    this.#seen = -1;
+  }
+  /** Lets go of all memory and of who uses it. Parameters stay where they are until they are placed again. */
+  clear(): void {
+    this.arenas.length = 0;
+    for (const known of [this.#byArena, this.#states, this.#lent]) known.clear();
+    this.#sources.length = 0;
+    this.#optimizers.length = 0;
+    this.#fresh = [];
+    this.#seen = -1;
+  }
+
+  /** Takes in parameters that are trained, and an optimizer's state. A collective. */
+  async add(sources: readonly ParameterSource[], optimizers: readonly Optimizer[], options: CollectiveOptions): Promise<void> {
+    this.#sources.push(...sources);
+    this.#seen = -1;
+    const fresh = [...new Set(optimizers)].filter((o) => !this.#optimizers.includes(o));
+    for (const { arena } of this.arenas) await this.#allocateStates(arena, fresh, options);
+    this.#optimizers.push(...fresh);
+    await this.place({ late: false }, options);
+  }
+
+  /** Whether there are parameters here that have no place yet: made since the last time (lazy layers). */
+  get grown(): boolean {
+    const made = parameterChanges("made");
+    if (made !== this.#seen) {
+      const all = new Set<Parameter>();
+      for (const source of this.#sources) for (const p of source()) all.add(p);
+      for (const source of this.#lent) for (const p of source()) all.delete(p);
+      this.#fresh = [...all].filter((p) => !this.#byArena.has(p.segment()?.arena as ParameterArena));
+      this.#seen = made;
+    }
+    return this.#fresh.length > 0;
+  }
+
+  /** Places parameters that have no place yet. A collective. @throws AccelerateError ERR_PARAMETERS_DIFFER where they are not the same everywhere. */
+  async place({ late }: { readonly late: boolean }, options: CollectiveOptions): Promise<void> {
+    const { size } = this.#world.group;
+    const fresh = this.grown ? this.#fresh : [];
+    if (size > 1) await compareParameters(this.#world.group, fresh, { late }, options);
+    if (fresh.length === 0) return;
+    const placed = await (size > 1 ? this.#shared(fresh, options) : this.#alone(fresh));
+    this.#fresh = [];
+    this.arenas.push(placed);
+    this.#byArena.set(placed.arena, placed);
+    await this.#allocateStates(placed.arena, this.#optimizers, options);
+  }
+
+  #alone(parameters: readonly Parameter[]): PlacedArena {
+    const memory = Engine.default();
+    const arena = ParameterArena.place(parameters, { values: memory, grads: memory, ...(this.#exchange && { exchange: this.#exchange }) });
+    return { arena, peers: [arena.grads], reduced: arena.grads, published: undefined };
+  }
+
+  async #shared(parameters: readonly Parameter[], options: CollectiveOptions): Promise<PlacedArena> {
+    const { group, local, cross } = this.#world;
+    if (local.size > maxSources)
+      throw new AccelerateError("ERR_TOO_MANY_WORKERS", `${local.size} workers of one host cannot add up their gradients, ${maxSources} can`, {
+        hint: `launch at most ${maxSources} workers per host, with more threads each`,
+      });
+    const bytes = ParameterArena.bytes(parameters);
+    // What is never touched (gradients of frozen parameters) costs nothing.
+    const allocate = (reserve = false) => local.allocate(bytes, { ...options, reserve });
+    const grads: ArrayBuffer[] = [];
+    for (let rank = 0; rank < local.size; rank++) grads.push(await allocate());
+    const reduced = floats(await allocate());
+    const placement = { grads: { allocate: () => grads[local.rank]! }, ...(this.#exchange && { exchange: this.#exchange }) };
+    const peers = grads.map(floats);
+    if (!this.#shares) {
+      const published = floats(await allocate());
+      const arena = ParameterArena.place(parameters, { ...placement, values: Engine.default() });
+      await group.broadcast({ dtype: "float32", data: arena.values }, 0, options);
+      for (const p of parameters) p.changed();
+      return { arena, peers, reduced, published };
+    }
+    const buffer = await allocate(true);
+    const values = { allocate: () => buffer };
+    let arena: ParameterArena | undefined;
+    if (group.rank === 0) arena = ParameterArena.place(parameters, { ...placement, values });
+    if (cross) await cross.broadcast({ dtype: "float32", data: floats(buffer) }, 0, options);
+    await local.barrier(options);
+    arena ??= ParameterArena.place(parameters, { ...placement, values, keepsValues: true });
+    for (const p of parameters) p.changed();
+    return { arena, peers, reduced, published: undefined };
+  }
+
+  async #allocateStates(arena: ParameterArena, optimizers: readonly Optimizer[], options: CollectiveOptions): Promise<void> {
+    if (this.#world.group.size === 1) return; // an optimizer allocates its own
+    const states = this.#states.get(arena) ?? new Map<object, readonly Float32Array[]>();
+    this.#states.set(arena, states);
+    for (const optimizer of optimizers) {
+      const arrays: Float32Array[] = [];
+      for (const _ of optimizer.places.names) arrays.push(floats(await this.#world.local.allocate(arena.values.byteLength, { ...options, reserve: false })));
+      states.set(optimizer, arrays);
+      await this.#takeState(arena, optimizer, arrays, options);
+    }
+  }
+
+  /** An optimizer that has made steps before (or was loaded) brings its state along: rank 0's counts, as its parameters do. */
+  async #takeState(arena: ParameterArena, optimizer: Optimizer, arrays: readonly Float32Array[], options: CollectiveOptions): Promise<void> {
+    const { group, local, cross } = this.#world;
+    const first = group.rank === 0;
+    const steps = await group.broadcastObject(first ? optimizer.places.stepsIn(arena) : undefined, 0, options);
+    optimizer.places.takeOver(arena, steps, { copies: first });
+    if (steps.every((n) => n === 0)) return;
+    if (cross) for (const data of arrays) await cross.broadcast({ dtype: "float32", data }, 0, options);
+    await local.barrier(options);
+  }
+}

@@ -1,0 +1,38 @@
+// Memory that nobody holds any more goes back to the system now, not when the engine gets around to it.
+import { setImmediate as turn } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { defaultExecutor } from "../../tensor/index.js";
+
+let collect: (() => void) | undefined;
+
+/** V8's collector, which programs only see under --expose-gc. */
+function collector(): () => void {
+  if (collect) return collect;
+  if (globalThis.gc) collect = globalThis.gc as () => void;
+  else {
+    setFlagsFromString("--expose-gc");
+    collect = runInNewContext("gc") as () => void;
+    setFlagsFromString("--no-expose-gc");
+  }
+  return collect;
+}
+
+/** Arenas are unmapped by finalizers, which run in turns of the event loop behind a collection; one collection finds what finalizers of the one before have let go of. */
+const rounds = 3;
+/** The program has let go of what it gave by then. */
+const laterMs = 100;
+
+async function collectGarbage(): Promise<void> {
+  for (let round = 0; round < rounds; round++) {
+    collector()();
+    await turn();
+  }
+}
+
+/** Closes all compiled programs and frees what is unreachable: now, and once more in a moment, when the program has let go of what it gave. */
+export async function returnMemory(): Promise<void> {
+  await defaultExecutor().clear();
+  await collectGarbage();
+  setTimeout(() => void collectGarbage(), laterMs).unref();
+}
