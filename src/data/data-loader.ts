@@ -148,6 +148,9 @@ class BatchLoader<B> extends DealtLoader<B> {
     if (said) return lengthOf(said);
     return isMap(this.dataset) ? rowsOf(this.dataset) : lengthOf(this.dataset);
   }
+  protected get source(): object {
+    return this.dataset;
+  }
   override get seed(): number | undefined {
     return this.#seed;
   }

@@ -10,6 +10,9 @@ export const whole = (name: string, value: number, least: number): number => {
   throw new ArgumentError(`DataLoader: ${name} is ${value}`, { code: "ERR_LOADER_OPTIONS", hint: `give a whole number of at least ${least}` });
 };
 
+/** A generator gives nothing a second time. */
+const isUsedUp = (source: object): boolean => "next" in source && typeof source.next === "function";
+
 const start: LoaderState = { epoch: 0, batch: 0, consumed: 0, step: 0 };
 
 /** What is common to all that deal batches themselves. */
@@ -23,6 +26,8 @@ export abstract class DealtLoader<B> extends RankLoader<B> {
   #shard: Shard | undefined;
   #options: ShardOptions | undefined;
   #position: LoaderState = start;
+  /** An iteration has ended. */
+  #ended = false;
   #next: LoaderState = start;
 
   constructor(prefetch: number) {
@@ -36,6 +41,8 @@ export abstract class DealtLoader<B> extends RankLoader<B> {
   protected abstract perRound(shard: Shard): number;
   /** How much there is to consume in an epoch, where that is known. */
   protected abstract get total(): number | undefined;
+  /** What of the program's is iterated anew each epoch. */
+  protected abstract get source(): object;
   /** Refuses a share that this loader cannot deal. */
   protected checkShard(_shard: Shard): void {}
   /** Told of an epoch as soon as it is known, and once more before it begins. */
@@ -123,8 +130,14 @@ export abstract class DealtLoader<B> extends RankLoader<B> {
         yield made;
         asked = performance.now();
       }
+      if (!running.batch && this.#ended && isUsedUp(this.source))
+        throw new ArgumentError("DataLoader: the data can be iterated only once, and were", {
+          code: "ERR_LOADER_DATASET",
+          hint: "give an object whose [Symbol.asyncIterator]() begins anew each epoch, not a generator",
+        });
       this.#position = { ...start, epoch: epoch + 1, step: this.#position.step };
     } finally {
+      this.#ended = true;
       this.#running.splice(this.#running.indexOf(running), 1);
       this.#tell("end");
     }

@@ -31,7 +31,7 @@ function find(value: unknown, rows: (value: object) => number | undefined, depth
 }
 
 class ShardedBatches<B> extends DealtLoader<B> {
-  readonly source: Stream<B>;
+  protected readonly source: Stream<B>;
 
   constructor(source: Stream<B>) {
     super(1);

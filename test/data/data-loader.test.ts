@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import fc from "fast-check";
-import { DataLoader, Dataset, Pcg64 } from "../../src/data/index.js";
+import { DataLoader, Dataset, Pcg64, skipFirstBatches } from "../../src/data/index.js";
 import { setSeed } from "../../src/tensor/index.js";
 import { folderOf } from "./files.js";
 
@@ -153,6 +153,16 @@ test("a stream is cut into batches; it has no length and cannot be shuffled", as
   ]);
   assert.throws(() => new DataLoader(rows(), { collateFn }).length, { code: "ERR_NO_LENGTH" });
   assert.throws(() => new DataLoader(rows(), { shuffle: true, collateFn }), { code: "ERR_SHUFFLE_STREAM" });
+});
+
+test("an epoch that a used up generator leaves empty is an error, for ready batches too", async () => {
+  async function* rows() {
+    for (let i = 0; i < 3; i++) yield i;
+  }
+  for (const loader of [new DataLoader(rows()), skipFirstBatches(rows(), 0)] as DataLoader[]) {
+    assert.equal((await all(loader)).length, 3);
+    await assert.rejects(all(loader), { code: "ERR_LOADER_DATASET", message: /the data can be iterated only once/ });
+  }
 });
 
 test("bad options are refused when the loader is made", () => {
