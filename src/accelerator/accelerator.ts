@@ -10,6 +10,7 @@ import { Accumulation, accumulationOf } from "./gradients/accumulation.js";
 import { withConfigured } from "./configured.js";
 import { HostSums } from "./comm-hooks/index.js";
 import { scalerOf } from "./gradients/loss-scaling.js";
+import { checkOptionNames } from "./known-options.js";
 import type { AcceleratorOptions } from "./options.js";
 import { type Preparable, type PrepareContext, type Prepared, prepareAll } from "./prepare.js";
 import { firstThenOthers } from "./collectives/processes.js";
@@ -55,6 +56,7 @@ export class Accelerator extends TrainingData implements AsyncDisposable {
   readonly #warned = new Set<string>();
 
   constructor(own: AcceleratorOptions = {}) {
+    checkOptionNames(own);
     super(own);
     const { options, overruled } = withConfigured(own);
     if (this.isMainProcess) for (const text of overruled) console.warn(text);

@@ -7,6 +7,7 @@ import { replaceTensors, tensorsIn } from "../../src/accelerator/collectives/nes
 import { combineNorms, scaleNorm } from "../../src/accelerator/gradients/norms.js";
 import { shareOf } from "../../src/accelerator/gradients/shares.js";
 import { partOf, rowsOf } from "../../src/accelerator/collectives/split.js";
+import { checkOptionNames } from "../../src/accelerator/known-options.js";
 import { Stopping } from "../../src/accelerator/stopping.js";
 import { Dataset } from "../../src/data/index.js";
 import { normKinds } from "../../src/optim/index.js";
@@ -294,6 +295,17 @@ describe("structures of tensors", () => {
   it("what is no tensor is named by its path", () => {
     assert.throws(() => tensorsIn({ x: [tensor([1]), 2] }, "gather"), /gather: x\[1\] is number, not a tensor/);
     assert.throws(() => tensorsIn(new Map(), "reduce"), /the value is Map/);
+  });
+});
+
+describe("options", () => {
+  it("that there are not are named, with what was meant", () => {
+    const refused = (options: object, message: RegExp) => assert.throws(() => checkOptionNames(options), { code: "ERR_OPTIONS", message });
+    refused({ splitBatches: true }, /the Accelerator has no option splitBatches: it belongs to dataloaderConfig: \{ splitBatches \}/);
+    refused({ gradient_accumulation_steps: 2 }, /write gradientAccumulationSteps/);
+    refused({ dataloaderConfig: { even_batches: false } }, /dataloaderConfig has no option even_batches: write evenBatches/);
+    refused({ projectConfig: { limit: 3 } }, /projectConfig has no option limit: its options are projectDir, loggingDir/);
+    checkOptionNames({ seed: 1, dataloaderConfig: { splitBatches: true }, gradientAccumulationPlugin: { numSteps: 2 } });
   });
 });
 
