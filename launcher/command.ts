@@ -5,7 +5,7 @@ import type { Readable, Writable } from "node:stream";
 export interface Terminal {
   /** undefined: there is nobody to ask. */
   readonly stdin?: Readable & { readonly isTTY?: boolean };
-  readonly stdout: Writable & { readonly isTTY?: boolean };
+  readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number };
   readonly stderr: Writable & { readonly isTTY?: boolean };
 }
 

@@ -1,12 +1,14 @@
 // The report of `accelerate-ts env` for people.
 import picocolors from "picocolors";
+import { colorful } from "./colors.js";
+import type { Terminal } from "./command.js";
 import { columns, filesText, givenRows } from "./config/show.js";
 import type { Environment } from "./environment.js";
 
 const size = (bytes: number): string => (bytes >= 2 ** 30 ? `${(bytes / 2 ** 30).toFixed(1)} GiB` : `${(bytes / 2 ** 20).toFixed(0)} MiB`);
 
-export function environmentText({ report, settings }: Environment, terminal: boolean, env: Readonly<Record<string, string | undefined>>): string {
-  const { bold, dim, green, red } = picocolors.createColors(terminal && picocolors.isColorSupported);
+export function environmentText({ report, settings }: Environment, stdout: Terminal["stdout"], env: Readonly<Record<string, string | undefined>>): string {
+  const { bold, dim, green, red } = picocolors.createColors(colorful(stdout, env));
   const { cpu, memory, onnxruntime, native, gloo, gpus, nccl } = report;
   const missing = (text: string) => red(text);
   const rows: readonly (readonly [string, string])[] = [

@@ -31,11 +31,17 @@ const plain = (message: string): string =>
       return reason === undefined ? said : `no option --${flag} here: ${reason}`;
     });
 
-const MAX_EXAMPLE = 100;
-const exampleHelp = (examples: CliCommand["examples"]): string => {
-  // A line that is too long to have its purpose beside it has it above.
-  const width = Math.max(...examples.map(([line]) => (line.length > MAX_EXAMPLE ? 0 : line.length)));
-  const text = examples.map(([line, purpose]) => (line.length > MAX_EXAMPLE ? `  # ${purpose}\n  ${line}` : `  ${line.padEnd(width)}  # ${purpose}`));
+const DEFAULT_COLUMNS = 80;
+/** Descriptions are broken into lines of so many columns at least. */
+const MIN_WRAPPED = 20;
+/** Columns that help may take. */
+const helpWidth = ({ stdout }: Terminal): number => Number(process.env.COLUMNS) || (stdout.isTTY && stdout.columns) || DEFAULT_COLUMNS;
+
+/** Purposes stand beside their lines where there is room, else above. */
+const exampleHelp = (examples: CliCommand["examples"], columns: number): string => {
+  const width = Math.max(...examples.map(([line]) => line.length));
+  const beside = examples.map(([line, purpose]) => `  ${line.padEnd(width)}  # ${purpose}`);
+  const text = beside.every((line) => line.length <= columns) ? beside : examples.map(([line, purpose]) => `  # ${purpose}\n  ${line}`);
   return `\nExamples:\n${text.join("\n")}\n`;
 };
 
@@ -50,7 +56,7 @@ function subcommand(command: CliCommand, terminal: Terminal, finish: (code: numb
     parser.addOption(choices ? option.choices(choices) : option);
     if (negatable) parser.addOption(new SpelledOption(`--no-${option.long!.slice(2)}`).hideHelp());
   }
-  parser.addHelpText("after", exampleHelp(command.examples));
+  parser.addHelpText("after", exampleHelp(command.examples, helpWidth(terminal)));
   for (const [syntax, description] of command.operands ?? []) parser.argument(syntax, description);
   // Where words follow without end they are another program's, with options of its own.
   if (command.operands?.some(([syntax]) => syntax.includes("..."))) parser.passThroughOptions();
@@ -81,7 +87,13 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
     .helpOption("-h, --help", "show help for a command")
     .helpCommand(false)
     .enablePositionalOptions()
-    .addHelpText("after", exampleHelp(commands.flatMap(({ examples }) => examples.slice(0, 1))));
+    .addHelpText(
+      "after",
+      exampleHelp(
+        commands.flatMap(({ examples }) => examples.slice(0, 1)),
+        helpWidth(terminal),
+      ),
+    );
   for (const command of commands) {
     program.addCommand(
       subcommand(command, terminal, (ended) => {
@@ -90,7 +102,10 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
     );
   }
   for (const parser of family(program)) {
-    parser.exitOverride().configureOutput({
+    parser.exitOverride().configureHelp({ minWidthToWrap: MIN_WRAPPED });
+    parser.configureOutput({
+      getOutHelpWidth: () => helpWidth(terminal),
+      getErrHelpWidth: () => helpWidth(terminal),
       writeOut: (text) => terminal.stdout.write(text),
       writeErr: (text) => terminal.stderr.write(text),
       outputError: (text, write) => write(plain(text)),

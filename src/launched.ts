@@ -1,5 +1,6 @@
 // Who started this process, read from a set of variables: accelerate-ts launch, torchrun, mpirun or srun. A table with one row per launcher; the first that fits counts.
 import { ArgumentError } from "./errors.js";
+import { TIMEOUT_SECONDS, WATCHDOG_SECONDS } from "./settings.js";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -26,8 +27,6 @@ export interface WorkerSettings {
   readonly timeoutMs: number;
 }
 
-const WATCHDOG_SECONDS = 60;
-const TIMEOUT_SECONDS = 1800;
 const MAX_PORT = 65535;
 
 const wrong = (message: string, hint: string) => new ArgumentError(message, { code: "ERR_LAUNCH_ENVIRONMENT", hint });

@@ -6,6 +6,10 @@ export type Precision = (typeof precisions)[number];
 
 export const MAX_ACCUMULATION = 1_000_000;
 
+/** Seconds after which a worker that keeps the others waiting is reported, and after which the job ends. */
+export const WATCHDOG_SECONDS = 60;
+export const TIMEOUT_SECONDS = 1800;
+
 /** Variables by setting; the first that is set counts. The second ones are those of Python's Accelerate. */
 export const programVariables = {
   mixedPrecision: ["ACCELERATE_TS_MIXED_PRECISION", "ACCELERATE_MIXED_PRECISION"],

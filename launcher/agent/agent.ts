@@ -1,6 +1,7 @@
 // The agent of a host: starts its workers, carries their news to the coordinator and the coordinator's to them, and ends them when the job ends.
 import { type ControlError, type CoordinatorClient, endedKey, type Failure, type Stall, type Verdict } from "../../src/control/index.js";
 import type { CollectiveFault } from "../../src/distributed/errors.js";
+import { WATCHDOG_SECONDS } from "../../src/settings.js";
 import { Deferred } from "./deferred.js";
 import { Guardian } from "./guardian.js";
 import type { LocalWorker } from "./local-worker.js";
@@ -10,8 +11,6 @@ import { Screen } from "./screen.js";
 import { Stalls } from "./stalls.js";
 import { type AgentOptions, type LocalJob, startWorker, writesItself } from "./start-worker.js";
 import { times } from "./times.js";
-
-const DEFAULT_WATCHDOG = 60;
 
 export class Agent {
   readonly #options: AgentOptions;
@@ -42,7 +41,7 @@ export class Agent {
         return (await options.client).where(rank);
       },
       say: (text) => this.say(text),
-      watchdog: options.plan.watchdog ?? DEFAULT_WATCHDOG,
+      watchdog: options.plan.watchdog ?? WATCHDOG_SECONDS,
     });
   }
 

@@ -13,7 +13,7 @@ export const env: CliCommand = {
     const { readEnvironment } = await import("../environment.js");
     const { environmentText } = await import("../environment-text.js");
     const environment = await readEnvironment(process.env, process.cwd());
-    stdout.write(options.json ? `${JSON.stringify(environment.report, null, 2)}\n` : environmentText(environment, stdout.isTTY === true, process.env));
+    stdout.write(options.json ? `${JSON.stringify(environment.report, null, 2)}\n` : environmentText(environment, stdout, process.env));
     return 0;
   },
 };

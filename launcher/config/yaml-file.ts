@@ -2,8 +2,10 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
 import { dirname, extname } from "node:path";
 import { Document, isMap, isScalar, type Pair, parseDocument, Scalar, visit } from "yaml";
+import { AccelerateError } from "../../src/errors.js";
 import { readSwitch } from "../../src/settings.js";
 import { settingOfKey, snakeCase } from "../options/names.js";
+import { unreadable } from "../options/load-settings.js";
 import { shownPath } from "../options/locations.js";
 import { entriesOfYaml } from "../options/read-yaml.js";
 import { resolveSettings } from "../options/resolve.js";
@@ -23,11 +25,16 @@ export class YamlFile {
   constructor(path: string) {
     this.name = shownPath(path);
     if (![".yaml", ".yml"].includes(extname(path))) throw new UsageError(`${this.name}: config writes files that end in .yaml or .yml`);
-    const stat = statSync(path, { throwIfNoEntry: false });
-    if (stat && !stat.isFile()) throw new UsageError(`${this.name}: not a file`);
-    this.exists = stat !== undefined;
-    this.path = this.exists ? realpathSync(path) : path; // a link stays one
-    const text = this.exists ? readFileSync(path, "utf8") : "";
+    let text: string;
+    try {
+      const stat = statSync(path, { throwIfNoEntry: false });
+      if (stat && !stat.isFile()) throw new UsageError(`${this.name}: not a file`);
+      this.exists = stat !== undefined;
+      this.path = this.exists ? realpathSync(path) : path; // a link stays one
+      text = this.exists ? readFileSync(path, "utf8") : "";
+    } catch (error) {
+      throw error instanceof UsageError ? error : unreadable(this.name, error);
+    }
     entriesOfYaml(text, this.name);
     this.#document = parseDocument(text);
     // A value that others refer to may be changed: each gets its own.
@@ -75,7 +82,7 @@ export class YamlFile {
 
   /**
    * All or nothing, also when the machine goes down meanwhile.
-   * @throws UsageError for what a launch would refuse, or where nothing can be written.
+   * @throws UsageError for what a launch would refuse, AccelerateError where nothing can be written.
    */
   save(): void {
     void this.values;
@@ -93,7 +100,7 @@ export class YamlFile {
       renameSync(temporary, this.path);
     } catch (error) {
       rmSync(temporary, { force: true });
-      throw new UsageError(`${this.name} was not written: ${(error as Error).message}`, { cause: error });
+      throw new AccelerateError("ERR_CONFIG_WRITE", `${this.name} was not written: ${(error as Error).message}`, { cause: error });
     }
   }
 }

@@ -1,8 +1,9 @@
 // accelerate-ts launch: from the command line to the exit code.
-import { configuredThreads, terminalSettings } from "../../src/config.js";
+import { configuredThreads } from "../../src/config.js";
 import type { CoordinatorClient, JobPlan } from "../../src/control/index.js";
 import { Agent } from "../agent/agent.js";
 import type { StopSignal } from "../agent/exit-code.js";
+import { colorful } from "../colors.js";
 import type { Terminal } from "../command.js";
 import { loadSettings } from "../options/load-settings.js";
 import type { RawOptions } from "../options/resolve.js";
@@ -76,7 +77,6 @@ class Launch {
 
   #makeAgent(client: Promise<CoordinatorClient>): Agent {
     const { stdout, stderr } = this.#terminal;
-    const { noColor } = terminalSettings();
     return new Agent({
       plan: this.#plan,
       terminal: this.#terminal,
@@ -84,7 +84,7 @@ class Launch {
       cwd: process.cwd(),
       shares: this.#shares,
       client,
-      color: { stdout: stdout.isTTY === true && !noColor, stderr: stderr.isTTY === true && !noColor },
+      color: { stdout: colorful(stdout, process.env), stderr: colorful(stderr, process.env) },
     });
   }
 

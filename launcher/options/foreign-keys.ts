@@ -78,6 +78,10 @@ const flags: Readonly<Record<string, string>> = {
   useMegatronLm: "Megatron-LM belongs to PyTorch",
   dynamoBackend: "training steps are always compiled: leave it out",
   tpu: "there is nothing for TPUs here",
+  useCpu: "it is called --cpu",
+  maxRestarts: "workers are not started again by themselves; a program that saves its state goes on with loadState",
+  monitorInterval: "a worker that fails is noticed at once: leave it out",
+  role: "leave it out",
 };
 /** Flags of Python's launch that are refused by name, with the reason; by name in camelCase. */
 export const foreignFlags: ReadonlyMap<string, string> = new Map(Object.entries(flags));

@@ -21,12 +21,17 @@ export interface LoadedSettings {
   readonly files: readonly ConfigFile[];
 }
 
-const reasons: Readonly<Record<string, string>> = { ENOENT: "no such file", EACCES: "may not be read", ENOTDIR: "no such file" };
+const reasons: Readonly<Record<string, string>> = { ENOENT: "no such file", EACCES: "may not be read", ENOTDIR: "its folder is a file" };
+
+/** A file of settings that the system does not give. */
+export const unreadable = (name: string, error: unknown): UsageError => {
+  const { code = "", message } = error as NodeJS.ErrnoException;
+  return new UsageError(`${name}: ${reasons[code] ?? message}`, { cause: error });
+};
 
 /** @throws UsageError */
 export async function readConfigFile(path: string, cwd: string): Promise<ConfigFile> {
   const name = shownPath(path, cwd);
-  const failed = (error: NodeJS.ErrnoException) => new UsageError(`${name}: ${reasons[error.code ?? ""] ?? error.message}`, { cause: error });
   const ending = extname(path);
   if (!endings.includes(ending)) throw new UsageError(`${name}: settings stand in files that end in ${endings.join(", ")}`);
   try {
@@ -34,7 +39,7 @@ export async function readConfigFile(path: string, cwd: string): Promise<ConfigF
     if (!stat.isFile()) throw new UsageError(`${name}: not a file`);
     if (stat.size > MAX_BYTES) throw new UsageError(`${name}: ${stat.size.toLocaleString("en")} bytes cannot be settings`);
   } catch (error) {
-    throw error instanceof UsageError ? error : failed(error as NodeJS.ErrnoException);
+    throw error instanceof UsageError ? error : unreadable(name, error);
   }
   if ((moduleEndings as readonly string[]).includes(ending)) {
     const { entriesOfModule } = await import("./read-module.js");
@@ -44,7 +49,7 @@ export async function readConfigFile(path: string, cwd: string): Promise<ConfigF
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    throw failed(error as NodeJS.ErrnoException);
+    throw unreadable(name, error);
   }
   const { entriesOfYaml } = await import("./read-yaml.js");
   return { name, path, entries: entriesOfYaml(text, name) };

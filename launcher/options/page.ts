@@ -68,7 +68,7 @@ export const commandLinePage = (commands: readonly CliCommand[]): string => `# C
 <!-- Made from the tables of launcher/ by npm run docs:cli. -->
 
 Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 called wrongly; \`launch\` ends with the code of the worker that failed first. Underscores in flags mean hyphens (\`--num_processes\`).
-\`NO_COLOR\` is honoured.
+\`NO_COLOR\`, \`FORCE_COLOR\` and \`COLUMNS\` are honoured.
 
 ## Commands
 

@@ -7,6 +7,22 @@ const PATIENCE = 20_000;
 
 const messageOf = (error: unknown): string => (error instanceof Error ? `${error.name}: ${error.message}` : String(error));
 
+/** What the file prints is no result of the command, and must not end it unseen. Returns how to undo it. */
+function guard(name: string): () => void {
+  const { stdout, stderr } = process;
+  const write = stdout.write;
+  const onExit = (): void => {
+    stderr.write(`${name} has ended the process: leave that out\n`);
+    process.exitCode = 2;
+  };
+  stdout.write = stderr.write.bind(stderr) as typeof stdout.write;
+  process.once("exit", onExit);
+  return () => {
+    stdout.write = write;
+    process.off("exit", onExit);
+  };
+}
+
 /** @throws UsageError when it does not run, or exports no such object. */
 export async function entriesOfModule(path: string, name: string): Promise<ConfigEntry[]> {
   const { registerTypeScript } = await import("../../src/register/register.js");
@@ -15,6 +31,7 @@ export async function entriesOfModule(path: string, name: string): Promise<Confi
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`not done after ${PATIENCE / 1000} s: does it await something?`)), PATIENCE);
   });
+  const undo = guard(name);
   let exported: { readonly config?: unknown; readonly default?: unknown };
   try {
     exported = await Promise.race([import(pathToFileURL(path).href), late]);
@@ -22,6 +39,7 @@ export async function entriesOfModule(path: string, name: string): Promise<Confi
     throw new UsageError(`${name} does not run: ${messageOf(error)}`, { cause: error });
   } finally {
     clearTimeout(timer);
+    undo();
   }
   const inner = (exported.default as { readonly config?: unknown } | undefined)?.config; // CommonJS
   const config = exported.config ?? inner ?? exported.default;

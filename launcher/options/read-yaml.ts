@@ -10,7 +10,8 @@ export function entriesOfYaml(text: string, name: string): ConfigEntry[] {
   const [error] = document.errors;
   if (error) {
     const { line, col } = lineCounter.linePos(error.pos[0]);
-    throw new UsageError(`${name}:${line}:${col}: ${error.message}`);
+    const what = error.code === "MULTIPLE_DOCS" ? "a second document begins: settings stand in one" : error.message;
+    throw new UsageError(`${name}:${line}:${col}: ${what}`);
   }
   const { contents } = document;
   if (contents === null || (isScalar(contents) && contents.value === null)) return [];

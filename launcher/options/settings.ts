@@ -1,5 +1,5 @@
 // The one table of settings. Flags, help, completion, keys of config files, names of variables, the questions of `config` and docs/command-line.md are made from it.
-import { MAX_ACCUMULATION, type Precision, precisions, programVariables } from "../../src/settings.js";
+import { MAX_ACCUMULATION, type Precision, precisions, programVariables, TIMEOUT_SECONDS, WATCHDOG_SECONDS } from "../../src/settings.js";
 import { type Kind, onOff, oneOf, path, seconds, text, whole } from "./kinds.js";
 
 /** In help and docs, settings of a group stand together. */
@@ -87,8 +87,8 @@ export const settings = {
     question: "Compare calls over the workers (slow, to find a fault)?",
   }),
   logDir: setting("watch", path("D", "folder"), "what worker r writes also goes to D/rank-r.log"),
-  watchdog: setting("watch", seconds, "seconds that a worker may keep the others waiting before it is reported", { otherwise: "60" }),
-  timeout: setting("watch", seconds, "seconds after which that ends the job", { otherwise: "1800" }),
+  watchdog: setting("watch", seconds, "seconds that a worker may keep the others waiting before it is reported", { fallback: WATCHDOG_SECONDS }),
+  timeout: setting("watch", seconds, "seconds after which that ends the job", { fallback: TIMEOUT_SECONDS }),
   stopGrace: setting("watch", seconds, "seconds that workers have to end after Ctrl-C or SIGTERM", { fallback: 30 }),
   quiet: setting("watch", onOff, "no line about what is started; failures are told all the same", { short: "q", fallback: false }),
 };

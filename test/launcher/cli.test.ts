@@ -30,6 +30,20 @@ suite("accelerate-ts", () => {
     assert.match(command.stdout, /--sanitize <kind>[\s\S]*address[\s\S]*Examples:/);
   });
 
+  test("help keeps within 80 columns where there is no terminal, but for examples of one line, and takes as many as COLUMNS says", () => {
+    for (const command of ["", "launch", "config", "config show", "env", "test", "estimate-memory", "merge-weights", "completion", "build-native"]) {
+      const { stdout } = call([...command.split(" "), "--help"].filter(Boolean), { COLUMNS: "" });
+      for (const line of stdout.split("\n")) assert.ok(line.length <= 80 || line.startsWith("  accelerate-ts "), line);
+    }
+    assert.match(call(["--help"], { COLUMNS: "200" }).stdout, /^ {2}accelerate-ts env +# for a bug report$/m);
+    assert.match(call(["--help"], { COLUMNS: "80" }).stdout, /^ {2}# for a bug report\n {2}accelerate-ts env$/m);
+  });
+
+  test("a reader that goes away is no failure", () => {
+    const { stderr } = spawnSync("sh", ["-c", `"${process.execPath}" "${cli}" launch --help | head -n 1`], { encoding: "utf8" });
+    assert.equal(stderr, "");
+  });
+
   test("--help is there within a quarter of a second", () => {
     let best = Number.POSITIVE_INFINITY;
     for (let i = 0; i < 10 && best > 250; i++) {
@@ -77,6 +91,10 @@ suite("accelerate-ts", () => {
       assert.match(stdout, new RegExp(`^${name} `, "m"));
     // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape of a colour
     assert.doesNotMatch(stdout, /\x1b/);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape of a colour
+    assert.match(call(["env"], { FORCE_COLOR: "1", NO_COLOR: "" }).stdout, /^\x1b\[1maccelerate-ts/);
+    const uncoloured: readonly Record<string, string>[] = [{ FORCE_COLOR: "1", NO_COLOR: "1" }, { FORCE_COLOR: "0" }];
+    for (const env of uncoloured) assert.ok(!call(["env"], env).stdout.includes("\x1b"));
   });
 
   test("env names what is missing and the command that mends it", () => {

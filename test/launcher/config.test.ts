@@ -171,7 +171,9 @@ suite("accelerate-ts config", () => {
     assert.deepEqual(settings.numProcesses, { value: 2, origin: "file", name: "numProcesses", file: project, instead });
     assert.deepEqual([settings.watchdog?.value, settings.watchdog?.name], [20, "ACCELERATE_WATCHDOG"]);
     assert.deepEqual(settings.cpu, { value: false, origin: "default" });
-    assert.deepEqual(settings.timeout, { origin: "default" });
+    assert.deepEqual(settings.timeout, { value: 1800, origin: "default" });
+    assert.deepEqual(settings.logDir?.value, "logs");
+    assert.deepEqual(settings.tokenFile, { origin: "default" });
     const { stdout } = call("config show", env);
     assert.match(
       stdout,
@@ -180,6 +182,27 @@ suite("accelerate-ts config", () => {
     assert.match(stdout, /^timeout +1800 +default$/m);
     assert.match(stdout, /^read: accelerate\.config\.ts, cache\/accelerate-ts\/default_config\.yaml$/m);
     assert.match(call("config show --config-file cache/accelerate-ts/default_config.yaml").stdout, /^num-processes +4 /m);
+  });
+
+  test("a file that the system does not give, or does not take, is named in one line", async (t) => {
+    const { call } = await placeOf(t, { file: "", "two.yaml": "cpu: true\n---\ncpu: false\n" });
+    const below = call("config default", { ACCELERATE_TS_HOME: "file" });
+    assert.deepEqual(below, { status: 2, stdout: "", stderr: "file/default_config.yaml: its folder is a file\n" });
+    const full = call("config --cpu --config-file /dev/full/x.yaml");
+    assert.deepEqual([full.status, full.stderr], [2, "/dev/full/x.yaml: its folder is a file\n"]);
+    assert.equal(call("config show --config-file two.yaml").stderr, "two.yaml:2:1: a second document begins: settings stand in one\n");
+    const unwritten = call("config --cpu --config-file /proc/self/x.yaml");
+    assert.equal(unwritten.status, 1);
+    assert.match(unwritten.stderr, /^\/proc\/self\/x\.yaml was not written: E[^\n]*\n$/);
+  });
+
+  test("an accelerate.config.ts may print, which is no result, and may not end the process", async (t) => {
+    const { call, folder } = await placeOf(t, { "accelerate.config.ts": 'console.log("hello");\nexport const config = { numProcesses: 3 };\n' });
+    const { stdout, stderr } = call("config show --json");
+    assert.equal((JSON.parse(stdout) as ConfigReport).settings.numProcesses?.value, 3);
+    assert.equal(stderr, "hello\n");
+    writeFileSync(join(folder, "accelerate.config.ts"), "process.exit(0);\n");
+    assert.deepEqual(call("config show"), { status: 2, stdout: "", stderr: "accelerate.config.ts has ended the process: leave that out\n" });
   });
 
   test("a file that cannot be used is named with what is wrong with it", async (t) => {
