@@ -173,35 +173,34 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
     for (const [arena, own] of byArena(segments)) {
       const { gradients: grads, begin, end } = gradients.share(arena);
       const ranges = mergedRanges(own, { begin, end });
-      if (ranges.length > 0)
-        jobs.push(this.update({ kernels: kernels!, values: arena.values, grads, states: this.places.in(arena), ranges, rows: rows.numbers }));
+      // Of every arena, so that an optimizer without a place is refused on all workers.
+      const states = this.places.in(arena);
+      if (ranges.length > 0) jobs.push(this.update({ kernels: kernels!, values: arena.values, grads, states, ranges, rows: rows.numbers }));
       for (const { segment } of own) segment.parameter.changed();
     }
     this.stepCount++;
     this.#inFlight++;
-    return Promise.all(jobs).then(
-      () => {
+    return Promise.all(jobs)
+      .then(() => {})
+      .finally(() => {
         this.#inFlight--;
-      },
-      (error: unknown) => {
-        this.#inFlight--;
-        throw error;
-      },
-    );
+      });
   }
 
-  /** Forgets all gradients: the next backward starts from zero. Parameters without a gradient are left alone by `step`. */
+  /**
+   * Forgets all gradients: the next backward starts from zero. Parameters without a gradient are left alone by `step`. In an accumulation window gradients that wait for its step stay: it may be
+   * called at the end of the loop's body or at its beginning.
+   */
   zeroGrad(): void {
     refuseInBackward("optimizer.zeroGrad");
     this.#groups.refresh();
     const exchange = this.#exchange();
-    if (exchange?.holds) return;
     if (exchange && this.#inFlight > 0)
       throw new ArgumentError("optimizer.zeroGrad() while a step is being made", { code: "ERR_STEP_IN_FLIGHT", hint: "await optimizer.step() first" });
     for (const group of this.paramGroups) {
       for (const parameter of group.params) {
         const segment = parameter.segment();
-        if (segment) segment.hasGrad = false;
+        if (segment && !exchange?.keeps(segment)) segment.hasGrad = false;
       }
     }
   }

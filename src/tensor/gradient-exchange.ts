@@ -39,11 +39,13 @@ export interface GradientNorm {
 
 /**
  * Gradients accumulate locally until they are forgotten. The first of clipping, a step or a read brings them together; a later backward into one of them makes that void. All calls but
- * `holds`, `clips`, `own`, `loads` and `scale` are collective: every worker makes them in the same order.
+ * `holds`, `keeps`, `clips`, `own`, `loads` and `scale` are collective: every worker makes them in the same order.
  */
 export interface GradientExchange {
   /** Inside an accumulation window: no step, gradients stay. */
   readonly holds: boolean;
+  /** Whether `zeroGrad` leaves a gradient: it waits for the step at the end of its window. */
+  keeps(segment: ArenaSegment): boolean;
   /** Whether clipping does anything: not inside a window, nor where gradients are not brought together. */
   readonly clips: boolean;
   /** Gradients are not brought together now: what is read is this worker's own. */

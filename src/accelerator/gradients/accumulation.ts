@@ -101,6 +101,10 @@ export class Accumulation {
   get holds(): boolean {
     return !this.#syncs;
   }
+  /** zeroGrad leaves gradients that wait for a step: within a window, and at the beginning of the body that completes it, for loops that call it first. */
+  get keeps(): boolean {
+    return this.holds || this.#current.continues;
+  }
   /** Gradients that are read are those of this worker alone. */
   get readsOwn(): boolean {
     return (!this.#syncs && !this.#eachBatch) || this.#noSyncs > 0 || this.#unsynced;

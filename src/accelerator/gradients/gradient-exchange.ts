@@ -79,6 +79,9 @@ export class WorkerExchange implements GradientExchange {
   get holds(): boolean {
     return this.#options.accumulation.holds;
   }
+  keeps(segment: ArenaSegment): boolean {
+    return this.#options.accumulation.keeps && this.#treatment.pending(segment);
+  }
   get clips(): boolean {
     return this.#options.accumulation.syncs;
   }

@@ -41,6 +41,10 @@ export class Window {
   get bodies(): number {
     return this.#bodies;
   }
+  /** A micro-batch behind the first is open, and had no backward yet. */
+  get continues(): boolean {
+    return this.#open && this.#bodies > 1 && this.#said === undefined;
+  }
   /** The next micro-batch begins: it weighs 1 until a backward says otherwise. */
   begin(): void {
     this.end();

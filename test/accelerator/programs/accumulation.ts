@@ -196,6 +196,40 @@ for (const [divideBy, expected] of [
   assert.equal(whole, 1);
 }
 
+// zeroGrad at the beginning, inside the body or before it, forgets what was stepped and nothing that waits for the step of its window.
+for (const inside of [true, false]) {
+  const { accelerator, model, optimizer, loss, value } = await ones({ gradientAccumulationSteps: 3 });
+  await using _ = accelerator;
+  const values: number[] = [];
+  for (const x of [1, 2, 3, 4, 5, 6]) {
+    if (!inside) optimizer.zeroGrad();
+    await accelerator.accumulate(model, async () => {
+      if (inside) optimizer.zeroGrad();
+      await accelerator.backward(loss(x));
+      await optimizer.step();
+    });
+    values.push(value());
+  }
+  assert.deepEqual(values, [0, 0, -2, -2, -2, -7]);
+  // What a program drops at the end of a window, instead of a step, is gone.
+  for (const x of [100, 100, 100, 1, 2, 3])
+    await accelerator.accumulate(model, async () => {
+      await accelerator.backward(loss(x));
+      if (x < 100) await optimizer.step();
+      optimizer.zeroGrad();
+    });
+  assert.equal(value(), -9);
+}
+// An optimizer that was not prepared is refused on every worker, also on those that have no part in its only parameter.
+{
+  const { accelerator, model, loss } = await ones();
+  await using _ = accelerator;
+  const stranger = new SGD(model.parameters(), { lr: 1 });
+  await accelerator.backward(loss(1));
+  if (accelerator.numProcesses > 1) await assert.rejects(stranger.step(), { code: "ERR_NOT_PREPARED" });
+  await accelerator.waitForEveryone();
+}
+
 // An evaluation inside a body, in the middle of a window and at its end, and a training loop of another model: the outer window does not notice.
 {
   const { accelerator, model, loss, finish, grad } = await ones({ gradientAccumulationSteps: 3 });
