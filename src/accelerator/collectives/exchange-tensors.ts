@@ -105,24 +105,34 @@ export async function gatherTensors(group: ProcessGroup, values: readonly Known[
 
 /**
  * As `gatherTensors`, of the rows of the batch in use only those that count, which are the first ones of every rank. A scalar, which stands for the rank's whole batch, is given once per row that
- * counts. `inexact`: a scalar stands for a batch of which some rows count and others do not.
+ * counts. `inexact` says what of it stands for rows that do not count.
  */
 export async function gatherRealRows(
   group: ProcessGroup,
   values: readonly Known[],
   batch: RowsInUse,
   options: CollectiveOptions,
-): Promise<{ readonly tensors: Tensor[]; readonly inexact: boolean }> {
+): Promise<{ readonly tensors: Tensor[]; readonly inexact: string | undefined }> {
   const { shapes, batches } = await tellShapes(group, values, options, batch);
   const looping = batches.every((b) => b !== undefined);
+  const mixed = batches.some((b) => b !== undefined && b.realRows > 0 && b.realRows < b.rows);
+  let inexact = mixed && values.some((v) => v.shape.length === 0) ? inexactMean : undefined;
   const tensors: Tensor[] = [];
   for (const [i, value] of values.entries()) {
     const sizes = shapes[i]!.map((s) => s[0] ?? 1);
     const byRows = looping && shapes[i]!.every((s, rank) => s.length === 0 || s[0] === batches[rank]!.rows);
+    if (!byRows) inexact ??= inexactRows(`a tensor${value.path && ` ${value.path}`}`, batches);
     tensors.push(await concatenated(group, value, shapes[i]!, byRows ? batches.map((b) => b!.realRows) : sizes, options));
   }
-  const mixed = batches.some((b) => b !== undefined && b.realRows > 0 && b.realRows < b.rows);
-  return { tensors, inexact: mixed && values.some((v) => v.shape.length === 0) };
+  return { tensors, inexact };
+}
+
+const inexactMean =
+  "a mean over a batch to which rows were added to make the workers' batches even counts those, too. Gather the rows' own values, or make the Accelerator with dataloaderConfig: { ignoreDuplicates: true }";
+/** What is not as long as its batch is kept whole, also where rows of the batch do not count: a warning then. */
+export function inexactRows(what: string, batches: readonly RowsInUse[]): string | undefined {
+  if (batches.includes(undefined) || batches.every((b) => b!.realRows === b!.rows)) return undefined;
+  return `${what} is kept whole, with what stands for rows that were added to make the workers' batches even. Give one value for each row of the batch`;
 }
 
 const reductions: readonly (ReduceOp | "none")[] = ["sum", "mean", "max", "none"];

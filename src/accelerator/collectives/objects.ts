@@ -2,7 +2,7 @@
 import type { CollectiveOptions, ProcessGroup } from "../../distributed/index.js";
 import { ShapeError } from "../../errors.js";
 import { Tensor } from "../../tensor/index.js";
-import type { RowsInUse } from "./exchange-tensors.js";
+import { inexactRows, type RowsInUse } from "./exchange-tensors.js";
 
 /** The path of a tensor in a value, if there is one. */
 function tensorIn(value: unknown, path = "", within: ReadonlySet<unknown> = new Set()): string | undefined {
@@ -40,12 +40,23 @@ interface Told {
   readonly batch: RowsInUse;
 }
 
-/** Lists of all ranks, one behind the other. Where they are as long as the batches in use, only what belongs to rows that count. */
-export async function gatherRealObjects(group: ProcessGroup, objects: readonly unknown[], batch: RowsInUse, options: CollectiveOptions): Promise<unknown[]> {
+/** Lists of all ranks, one behind the other. Where they are as long as the batches in use, only what belongs to rows that count; `inexact` says so where they are not. */
+export async function gatherRealObjects(
+  group: ProcessGroup,
+  objects: readonly unknown[],
+  batch: RowsInUse,
+  options: CollectiveOptions,
+): Promise<{ readonly values: unknown[]; readonly inexact: string | undefined }> {
   const all = await group.allGatherObject<Told>({ objects, values: [], batch }, options);
   const other = all.findIndex((told) => told.objects === undefined);
   if (other >= 0)
     throw new ShapeError(`rank ${other} gave tensors, rank ${group.rank} gave a list of other values`, { hint: "every worker must give the same structure" });
   const byRows = all.every((told) => told.batch?.rows === told.objects!.length);
-  return all.flatMap((told) => (byRows ? told.objects!.slice(0, told.batch!.realRows) : told.objects!));
+  const inexact = byRows
+    ? undefined
+    : inexactRows(
+        "a list",
+        all.map((told) => told.batch),
+      );
+  return { values: all.flatMap((told) => (byRows ? told.objects!.slice(0, told.batch!.realRows) : told.objects!)), inexact };
 }

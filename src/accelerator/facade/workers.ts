@@ -27,7 +27,7 @@ export abstract class Workers {
   protected readonly calls = new Calls(this.state);
   protected readonly loaders = new ActiveLoaders();
   #trigger = false;
-  #warned = false;
+  readonly #warned = new Set<string>();
 
   /** Rank of this worker, from 0. */
   get processIndex(): number {
@@ -78,7 +78,7 @@ export abstract class Workers {
   /**
    * `gather`, without the rows that were filled in to make the last batches even: over an epoch exactly the dataset's rows, in its order. A scalar (a mean per worker) comes once per row that it stands
    * for, so that the mean over an epoch weighs every row alike; where rows were filled in it is exact only with `dataloaderConfig.ignoreDuplicates`. Tensors whose first dim is not the batch's rows are
-   * kept whole. A list of other values (texts, say), one per row, is gathered likewise.
+   * kept whole, and told of where rows were filled in. A list of other values (texts, say), one per row, is gathered likewise.
    */
   gatherForMetrics<const T extends Tensors>(value: T): Promise<Gathered<T>>;
   gatherForMetrics<T>(values: readonly T[]): Promise<T[]>;
@@ -88,14 +88,18 @@ export abstract class Workers {
     if (isListOfObjects(value)) {
       const options = this.calls.options("gatherForMetrics");
       const own = [...value];
-      return this.calls.inOrder(({ group }) => gatherRealObjects(group, own, rows, options), options, { settings: "a list of values" });
+      const gathered = this.calls.inOrder(({ group }) => gatherRealObjects(group, own, rows, options), options, { settings: "a list of values" });
+      return gathered.then(({ values, inexact }) => {
+        this.#warnOnce(inexact);
+        return values;
+      });
     }
     return this.calls.onTensors(
       "gatherForMetrics",
       value,
       async (group, values, options) => {
         const { tensors, inexact } = await gatherRealRows(group, values, rows, options);
-        if (inexact) this.#warnInexact();
+        this.#warnOnce(inexact);
         return tensors;
       },
       { mayDiffer: (dim) => dim === 0 },
@@ -250,12 +254,10 @@ export abstract class Workers {
     const root = this.#rank(from, purpose);
     return this.calls.inOrder(({ group }) => work(group, root, options), options, { settings: `from process ${root}` });
   }
-  #warnInexact(): void {
-    if (this.#warned || !this.isMainProcess) return;
-    this.#warned = true;
-    console.warn(
-      "gatherForMetrics: a mean over a batch to which rows were added to make the workers' batches even counts those, too. Gather the rows' own values, or make the Accelerator with dataloaderConfig: { ignoreDuplicates: true }",
-    );
+  #warnOnce(text: string | undefined): void {
+    if (text === undefined || this.#warned.has(text) || !this.isMainProcess) return;
+    this.#warned.add(text);
+    console.warn(`gatherForMetrics: ${text}`);
   }
   #rank(rank: number, what: string): number {
     if (Number.isInteger(rank) && rank >= 0 && rank < this.numProcesses) return rank;

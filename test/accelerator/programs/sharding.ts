@@ -132,6 +132,20 @@ assert.ok(combinations > 200, `${combinations} combinations`);
   );
   for (const text of warnings) assert.match(text, /^gatherForMetrics: a mean over a batch .* ignoreDuplicates: true/);
   warnings.length = 0;
+
+  // So are values that are not as long as the batch: what of them stands for rows that were filled in is not known.
+  const loader = await accelerator.prepareDataLoader(new DataLoader(numbers(2 * world + 1), { batchSize: 2 }));
+  for await (const _ of loader) {
+    const { flat } = await accelerator.gatherForMetrics({ flat: tensor([1, 2, 3]) });
+    assert.deepEqual(flat.shape, [3 * world]);
+    assert.equal((await accelerator.gatherForMetrics(["one"])).length, world);
+  }
+  const told = ["a tensor flat", "a list"].map((what) => `gatherForMetrics: ${what} is kept whole`);
+  assert.deepEqual(
+    warnings.map((text) => text.split(",")[0]),
+    world > 1 && accelerator.isMainProcess ? told : [],
+  );
+  warnings.length = 0;
 }
 
 // T11 and T14.
