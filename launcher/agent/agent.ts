@@ -22,6 +22,7 @@ export class Agent {
   readonly #over = new Deferred<number>();
   readonly #guardian = new Guardian();
   #worldSize = 1;
+  #unheard = false;
   #reported: Promise<void> = Promise.resolve();
   #first: Failure | undefined;
   #stop: StopSignal | undefined;
@@ -47,7 +48,7 @@ export class Agent {
 
   /** A line of the launcher's own. */
   say(text: string): void {
-    this.#screen.say(text);
+    if (!this.#unheard) this.#screen.say(text); // that workers end is no news then
   }
 
   /** Listens to the job. Call it before the client joins. */
@@ -108,11 +109,10 @@ export class Agent {
   }
 
   async #onEnd(worker: LocalWorker): Promise<void> {
-    const { rank, link } = worker;
     const { code, signal } = await worker.ended;
     this.#guard();
     const at = worker.endedAt ?? performance.now();
-    const { fault, failure } = worker;
+    const { rank, link, fault, failure } = worker;
     // A worker whose collectives ended by another's fault and that then ends with an exit code of its own is no cause.
     if (fault && !failure && code !== 0)
       this.#tell((client) =>
@@ -226,12 +226,11 @@ export class Agent {
 
   #place(): ReportPlace {
     const { plan, cwd } = this.#options;
-    const worldSize = this.#worldSize;
     return {
-      worldSize,
+      worldSize: this.#worldSize,
       hosts: plan.hosts,
       cwd,
-      shown: writesItself(worldSize, plan),
+      shown: writesItself(this.#worldSize, plan),
       logOf: (rank) => this.#workers.find((worker) => worker.rank === rank)?.output.logPath,
     };
   }
@@ -285,6 +284,7 @@ export class Agent {
   /** Nobody reads what the workers write: as of any program in a pipe, the job's end. */
   async unheard(): Promise<void> {
     if (this.#stop !== undefined) return; // it is ending in order
+    this.#unheard = true;
     await this.kill();
     this.#over.resolve(exitCodeOfSignal("SIGPIPE"));
   }

@@ -179,10 +179,15 @@ console.log(JSON.stringify([rows.at(0), rows.at(2)]));`,
 
   test("a reader that goes away ends the job", async (t) => {
     const script = await scriptOf(t, "setInterval(() => console.log('x'.repeat(1000)), 1);");
-    const child = spawn(process.execPath, [cli, "launch", "-n", "2", script], { stdio: ["ignore", "pipe", "ignore"] });
+    const child = spawn(process.execPath, [cli, "launch", "-n", "2", script], { stdio: ["ignore", "pipe", "pipe"] });
     child.stdout.once("data", () => child.stdout.destroy());
-    const code = await new Promise((resolve) => child.once("exit", resolve));
+    let said = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      said += text;
+    });
+    const code = await new Promise((resolve) => child.once("close", resolve));
     assert.equal(code, 141);
+    assert.match(said, /^accelerate-ts .* 2 workers.*\n$/, "no worker is said to have failed");
   });
 
   test("two workers that only meet are done within a second", async (t) => {
