@@ -1,4 +1,5 @@
-// The Accelerator: one object that makes a training loop run on several workers. A facade; its parts lie beside it.
+// The Accelerator: one object that makes a training loop run on several workers. Here: options, prepare, backward, saving models, the end. The rest of its methods come by subject from the classes
+// in facade/, each extending the next: TrainingData, TrainingWindows, TrainingModes, ResumableWorkers, TrackedWorkers, Workers. None of them does the work itself: that lies in the other folders.
 import type { DataLoader } from "../data/index.js";
 import { ArgumentError } from "../errors.js";
 import type { ModuleBase } from "../nn/index.js";
