@@ -1,6 +1,8 @@
 // accelerate-ts test: whether training on several workers works here, with the settings that programs would run with.
-import type { CliCommand } from "../command.js";
-import { settingOptions } from "../options/flags.js";
+import type { CliCommand, CommandOption } from "../command.js";
+import { optionOf, settingOptions } from "../options/flags.js";
+
+const workers: CommandOption = { ...optionOf("numProcesses"), description: "workers in all, on all machines (default: as many as the settings say, else 2)" };
 
 export const test: CliCommand = {
   name: "test",
@@ -8,7 +10,7 @@ export const test: CliCommand = {
   options: [
     { flags: "--json", description: "one JSON object on stdout, for programs" },
     // The checks have a precision and windows of their own.
-    ...settingOptions(["mixedPrecision", "gradientAccumulationSteps"]),
+    ...settingOptions(["mixedPrecision", "gradientAccumulationSteps"]).map((option) => (option.flags === workers.flags ? workers : option)),
   ],
   examples: [
     ["accelerate-ts test", "two workers on this machine, or as many as the settings say"],

@@ -7,6 +7,7 @@ import { AccelerateError } from "../../src/errors.js";
 import { Builder } from "../../src/graph/builder.js";
 import { dtypes, isFloat, sizeOf } from "../../src/graph/dtype.js";
 import type { Value } from "../../src/graph/graph.js";
+import { OnnxError, type OnnxErrorCode } from "../../src/graph/onnx/errors.js";
 import { fromOnnx, type ImportedModel } from "../../src/graph/onnx/read.js";
 import { layersByName } from "./weight-files.js";
 import type { StepGraph, StepMode, StepSizes, Subject } from "./subject.js";
@@ -37,8 +38,20 @@ function readBeside(file: string, path: string): Uint8Array {
   }
 }
 
-const readModel = (encoded: Uint8Array, external: (location: string) => Uint8Array): ImportedModel =>
-  fromOnnx(encoded, { parameter: (_, { dtype, data }) => isFloat(dtype) && data.length > 1, externalData: external });
+const broken: readonly OnnxErrorCode[] = ["ERR_ONNX_MALFORMED", "ERR_ONNX_TRUNCATED"];
+
+/** @throws AccelerateError that names the file */
+function readModel(file: string, encoded: Uint8Array, external: (location: string) => Uint8Array): ImportedModel {
+  try {
+    return fromOnnx(encoded, { parameter: (_, { dtype, data }) => isFloat(dtype) && data.length > 1, externalData: external });
+  } catch (cause) {
+    if (!(cause instanceof OnnxError)) throw cause;
+    throw new AccelerateError(cause.code, `${file}: ${cause.message}`, {
+      cause,
+      ...(broken.includes(cause.code) && { hint: "no ONNX model, or a damaged one; download it again" }),
+    });
+  }
+}
 
 /** A symbol of the inputs: the first dim of an input is the batch, or one that says so; all others are lengths. */
 const isBatch = (symbol: string, at: number): boolean => /batch/i.test(symbol) || (at === 0 && !/seq|len|time/i.test(symbol));
@@ -71,7 +84,7 @@ function stepOf({ graph, parameters }: ImportedModel, file: string, { batchSize,
 export async function onnxSubject(file: string): Promise<Subject> {
   const encoded = await readFile(file);
   const external = besides(file);
-  const model = readModel(encoded, external);
+  const model = readModel(file, encoded, external);
   const weights = model.parameters.map(({ name, data: { shape, dtype } }) => ({
     name,
     shape,
@@ -86,6 +99,6 @@ export async function onnxSubject(file: string): Promise<Subject> {
     layers: layersByName(weights),
     loss: "the mean of the first output",
     // A graph that was differentiated is another one: each step reads the file's anew.
-    step: (sizes, mode) => stepOf(readModel(encoded, external), file, sizes, mode),
+    step: (sizes, mode) => stepOf(readModel(file, encoded, external), file, sizes, mode),
   };
 }

@@ -1,5 +1,8 @@
 // accelerate-ts estimate-memory, from the command line to the exit code.
 import type { CliCommand, Terminal } from "../command.js";
+import { colorful } from "../colors.js";
+import { didYouMean } from "../options/similar.js";
+import { valueText } from "../options/value-text.js";
 import { UsageError } from "../usage.js";
 import { findSubject } from "./find.js";
 import { type EstimateOptions, estimate, optimizers, precisions } from "./report.js";
@@ -13,14 +16,14 @@ const limit = 2 ** 16;
 function whole(flag: string, text: string, min: number, max: number): number {
   const value = Number(text);
   if (/^\d+$/.test(text) && value >= min && value <= max) return value;
-  throw new UsageError(`${flag} ${text}: not a whole number from ${min} to ${max}`);
+  throw new UsageError(`${flag} ${valueText(text)}: not a whole number from ${min} to ${max}`);
 }
 /** "8,16": several, by commas. */
 const list = (text: string): string[] => text.split(",").map((part) => part.trim());
 
 function among<T extends string>(flag: string, text: string, names: readonly T[]): T {
   const found = names.find((name) => name === text);
-  if (found === undefined) throw new UsageError(`${flag} ${text}: one of ${names.join(", ")}`);
+  if (found === undefined) throw new UsageError(`${flag} ${valueText(text)}: not one of ${names.join(", ")}${didYouMean(text, names)}`);
   return found;
 }
 const keys = <T extends string>(of: Readonly<Record<T, unknown>>): T[] => Object.keys(of) as T[];
@@ -51,6 +54,6 @@ export async function runEstimate(options: Options, operands: readonly string[],
   if (model === undefined || rest.length > 0) throw new UsageError("give one model: accelerate-ts estimate-memory <model>");
   const settings = estimateOptions(options);
   const report = estimate(await findSubject(model, process.env), settings);
-  stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : estimateText(report, stdout.isTTY === true));
+  stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : estimateText(report, colorful(stdout, process.env)));
   return 0;
 }

@@ -57,8 +57,8 @@ function machineTitle({ settings }: EstimateReport): string {
   return `${n} workers on one machine, ${mode}${window}${mode === "training" ? ` (${level})` : ""}`;
 }
 
-export function estimateText(report: EstimateReport, terminal: boolean): string {
-  const { bold, dim } = picocolors.createColors(terminal && picocolors.isColorSupported);
+export function estimateText(report: EstimateReport, color: boolean): string {
+  const { bold, dim } = picocolors.createColors(color);
   const { name, source, parameters, tensors, largestLayer } = report.model;
   const rules = report.dtypes.some(({ exact, training }) => !exact && training !== undefined) && report.settings.mode === "training";
   const lines = [

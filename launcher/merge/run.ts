@@ -1,5 +1,5 @@
 // accelerate-ts merge-weights, from the command line to the exit code.
-import { existsSync, mkdirSync, realpathSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, realpathSync, rmdirSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { AccelerateError } from "../../src/errors.js";
 import { mergeShards, weightsName } from "../../src/safetensors/index.js";
@@ -26,6 +26,18 @@ function checkPaths(folder: string, file: string, force: boolean): void {
   if (!force) throw new UsageError(`${file} is there already: --force writes over it`);
 }
 
+/** Takes away folders from the innermost to the outermost that were made here, as far as nothing has come into them. */
+function removeEmpty(inner: string, outer: string): void {
+  try {
+    for (let folder = inner; ; folder = dirname(folder)) {
+      rmdirSync(folder);
+      if (folder === outer) return;
+    }
+  } catch {
+    // somebody uses them
+  }
+}
+
 /** What the system says when a file cannot be written, as one line. */
 const systemErrors: Readonly<Record<string, string>> = { ENOSPC: "the disk is full", EACCES: "you may not write there", EROFS: "the disk is read-only" };
 
@@ -40,8 +52,9 @@ export async function runMergeWeights(options: Parameters<CliCommand["run"]>[0],
   let drawn = 0;
   const clear = (): void => void (moving && drawn > 0 && stderr.write("\r\u001b[K"));
   const warnings: string[] = [];
+  let made: string | undefined;
   try {
-    mkdirSync(dirname(file), { recursive: true });
+    made = mkdirSync(dirname(file), { recursive: true });
     const merged = await mergeShards(folder, file, {
       onWarning: (text) => {
         warnings.push(text);
@@ -63,6 +76,7 @@ export async function runMergeWeights(options: Parameters<CliCommand["run"]>[0],
     return 0;
   } catch (error) {
     clear();
+    if (made !== undefined) removeEmpty(dirname(file), made);
     const { code, message } = error as NodeJS.ErrnoException;
     if (error instanceof AccelerateError || code === undefined) throw error;
     throw new AccelerateError("ERR_MERGE", `${file} cannot be written: ${systemErrors[code] ?? message}; nothing is left of it`, { cause: error });

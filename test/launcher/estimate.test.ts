@@ -177,7 +177,8 @@ describe("a model folder", () => {
     const cases: readonly (readonly [args: readonly string[], code: number, stderr: RegExp])[] = [
       [[classifier, "--sequence-length", "65"], 2, /^--sequence-length 65: the model has 64 positions/],
       [[classifier, "--batch-size", "8,none"], 2, /^--batch-size none: not a whole number from 1/],
-      [[classifier, "--dtypes", "float33"], 2, /^--dtypes float33: one of float32, bfloat16/],
+      [[classifier, "--dtypes", "float33"], 2, /^--dtypes float33: not one of float32, bfloat16, .* \(did you mean float32\?\)\n$/],
+      [[classifier, "--batch-size", "1,,2"], 2, /^--batch-size "": not a whole number from 1/],
       [[classifier, "--zero", "2"], 2, /2 is invalid\. Allowed choices are 0, 1/],
       [[classifier, "--train", "--inference"], 2, /contradict each other/],
       [[other], 1, /the library has no model of model_type "llama": there is one for bert/],
@@ -239,6 +240,7 @@ describe("other models", () => {
     writeFileSync(join(root, "cut.onnx"), graph("Tanh").subarray(0, 40));
     const cut = await call(join(root, "cut.onnx"));
     assert.deepEqual([cut.code, cut.stdout], [1, ""]);
+    assert.match(cut.stderr, /cut\.onnx: .*\(at byte \d+\): no ONNX model, or a damaged one; download it again\n$/);
   });
 });
 
