@@ -179,6 +179,38 @@ describe("a run", () => {
       assert.deepEqual(other.state(), end);
     }));
 
+  it("behind a step begins anew: saved inside the body that made it, behind the body, or in a loop that counts for itself", () =>
+    inFolder(async (folder) => {
+      for (const saves of ["inside", "behind", "alone"] as const) {
+        const train = async (batches: number, place?: string): Promise<number> => {
+          await using accelerator = new Accelerator({ gradientAccumulationSteps: saves === "alone" ? 1 : 2 });
+          const model = new Linear(1, 1, { bias: false });
+          model.weight.set(Float32Array.of(0));
+          const optimizer = new SGD(model.parameters(), { lr: 1 });
+          const loader = new DataLoader([1, 2, 3, 4, 5, 6, 7, 8], { batchSize: 1, collateFn: ([x]) => x! });
+          await accelerator.prepare(model, optimizer, loader);
+          let step = place && batches === 8 ? (await accelerator.loadState(place)).step : 0;
+          for await (const x of loader) {
+            step++;
+            const save = async () => void (place && step === 4 && batches === 4 && (await accelerator.saveState(place)));
+            const body = async () => {
+              await accelerator.backward(model(tensor([[x]])).sum(), { weight: x });
+              await optimizer.step();
+              optimizer.zeroGrad();
+              if (saves === "inside") await save();
+            };
+            await (saves === "alone" ? body() : accelerator.accumulate(model, body));
+            if (saves !== "inside") await save();
+            if (step === batches) break;
+          }
+          return model.weight.values()[0]!;
+        };
+        const whole = await train(8);
+        await train(4, join(folder, saves));
+        assert.equal(await train(8, join(folder, saves)), whole, saves);
+      }
+    }));
+
   it("holds what Accelerate's users look for: weights as Python loads them, state as safetensors and JSON, nothing that runs", () =>
     inFolder(async (folder) => {
       const run = await start({ models: 2, custom: 2, gradientAccumulationSteps: 3 });

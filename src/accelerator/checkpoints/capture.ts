@@ -16,15 +16,15 @@ import {
   valueContent,
 } from "./checkpoint-files.js";
 import type { SavedScheduler } from "../prepared-objects.js";
-import { namedSegments, type RunState, type Stateful } from "./run-state.js";
+import { namedSegments, type RunState, type SavedMoment, type Stateful } from "./run-state.js";
 import { savedValue } from "./saved-objects.js";
 
 /** Weights of a model by name, as they will be written. */
 export type Weights = Map<string, TensorData>;
 
-const statesOf = async (parts: Readonly<Record<string, Stateful | undefined>>): Promise<Record<string, unknown>> => {
+const statesOf = async (parts: Readonly<Record<string, Stateful | undefined>>, moment: SavedMoment): Promise<Record<string, unknown>> => {
   const states: Record<string, unknown> = {};
-  for (const [name, part] of Object.entries(parts)) if (part) states[name] = await part.stateDict();
+  for (const [name, part] of Object.entries(parts)) if (part) states[name] = await part.stateDict(moment);
   return states;
 };
 
@@ -77,7 +77,7 @@ export async function captureCommon(run: RunState, { weights, gradients }: Commo
     training: loader < 0 ? null : loader,
     optimizerSteps: run.steps,
     custom: custom.length,
-    parts: await statesOf(run.parts),
+    parts: await statesOf(run.parts, { gradientsWait: gradients.length > 0 }),
     gradients,
   };
   const optimizers = await Promise.all(objects.optimizers.map(optimizerContents));
@@ -94,8 +94,8 @@ export async function captureCommon(run: RunState, { weights, gradients }: Commo
 }
 
 /** Files of what is this worker's own: its random numbers, its window, its gradients. */
-export async function captureOwn(run: RunState, rank: number): Promise<FileContent[]> {
-  const own: Record<keyof SavedOwnState, unknown> = { generator: defaultGenerator().state, parts: await statesOf(run.ownParts) };
+export async function captureOwn(run: RunState, rank: number, moment: SavedMoment): Promise<FileContent[]> {
+  const own: Record<keyof SavedOwnState, unknown> = { generator: defaultGenerator().state, parts: await statesOf(run.ownParts, moment) };
   const gradients = pendingGradients(run);
   return [
     ...valueContent(fileNames.own(rank), await savedValue(own, `the state of rank ${rank}`)),

@@ -64,7 +64,7 @@ export class Checkpointing {
       const weights = await weightsOf(run);
       await this.beforeSave.run({ models: [...run.objects.models], weights, directory: checkpoint.staging });
       const common = worker.rank === worker.leader ? await captureCommon(run, { weights, gradients }) : [];
-      return [...common, ...(await captureOwn(run, worker.rank))];
+      return [...common, ...(await captureOwn(run, worker.rank, { gradientsWait: gradients.length > 0 }))];
     };
     const finishing = { ...writing, about: aboutRun(run), totalLimit: project.totalLimit };
     if (!beside) {

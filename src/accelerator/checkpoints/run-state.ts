@@ -6,9 +6,14 @@ import type { CommHook } from "../comm-hooks/index.js";
 import type { PreparedObjects } from "../prepared-objects.js";
 import type { RegisteredObjects } from "./saved-objects.js";
 
+/** When a run is saved. */
+export interface SavedMoment {
+  /** Gradients wait for their step, on some worker. */
+  readonly gradientsWait: boolean;
+}
 /** A part of the Accelerator with a state of its own. */
 export interface Stateful {
-  stateDict(): unknown;
+  stateDict(moment: SavedMoment): unknown;
   loadStateDict(state: never): void | Promise<void>;
 }
 

@@ -189,8 +189,10 @@ export class Accumulation {
   restart(): void {
     this.loadStateDict({ window: new Window("bodies").state() });
   }
-  stateDict(): AccumulationState {
-    return { window: this.#loaded ?? this.#current.state(), syncs: this.#syncs };
+  /** A window whose step was made is over, also where its body still runs or a loop counts for itself. */
+  stateDict({ gradientsWait = true }: { readonly gradientsWait?: boolean } = {}): AccumulationState {
+    const over = !this.holds && !gradientsWait;
+    return { window: this.#loaded ?? (over ? new Window("bodies") : this.#current).state(), syncs: this.#syncs };
   }
   /** The next body, or backward, goes on with the window that was saved. */
   loadStateDict({ window, syncs = true }: AccumulationState): void {
