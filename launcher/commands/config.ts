@@ -18,8 +18,11 @@ export const config: CliCommand = {
     {
       name: "default",
       summary: "write a file with the defaults",
-      options: [target, { flags: "--force", description: "also over a file that is there" }],
-      examples: [["accelerate-ts config default", "then edit the file"]],
+      options: [target, { flags: "--force", description: "also over a file that is there" }, ...settingOptions(["configFile"])],
+      examples: [
+        ["accelerate-ts config default", "then edit the file"],
+        ["accelerate-ts config default --num-processes 4", "the defaults but for what is said"],
+      ],
       run: async (options, terminal) => (await import("../config/run.js")).runConfigDefault(options, terminal),
     },
     {

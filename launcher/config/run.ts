@@ -60,13 +60,14 @@ export async function runConfig(options: RawOptions, { stdin, stdout, stderr }: 
   return 0;
 }
 
-/** A new file with what holds by default. */
-export async function runConfigDefault(options: RawOptions, { stdout }: Terminal): Promise<number> {
+/** A new file with what holds by default, but for the settings that are given. */
+export async function runConfigDefault({ force, ...options }: RawOptions, { stdout }: Terminal): Promise<number> {
+  const { configFile: _, ...flags } = options;
+  const { values } = resolveSettings({ flags });
   const file = targetOf(options);
-  if (file.exists && !options.force)
-    throw new UsageError(`${file.name} is there: add what is missing with accelerate-ts config update, or write it anew with --force`);
+  if (file.exists && !force) throw new UsageError(`${file.name} is there: add what is missing with accelerate-ts config update, or write it anew with --force`);
   file.clear();
-  write(file, Object.fromEntries(basics().map((name) => [name, settingOf(name).fallback])));
+  write(file, { ...Object.fromEntries(basics().map((name) => [name, settingOf(name).fallback])), ...values });
   stdout.write(`wrote ${file.name}\n`);
   return 0;
 }

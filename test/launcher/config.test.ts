@@ -46,6 +46,9 @@ suite("accelerate-ts config", () => {
     assert.equal(readFileSync(file, "utf8"), "watchdog: 9\n");
     assert.equal(call("config default --force").status, 0);
     assert.equal(readFileSync(file, "utf8"), written);
+    assert.equal(call("config default --force --num_processes 4 --log-dir logs").status, 0);
+    const lines = written.replace("num_processes: 1", "num_processes: 4");
+    assert.equal(readFileSync(file, "utf8"), `${lines}log_dir: logs # what worker r writes also goes to D/rank-r.log\n`);
   });
 
   test("with flags changes these keys alone, in place, and keeps comments, spelling, mode and links", async (t) => {
