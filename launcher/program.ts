@@ -4,7 +4,7 @@ import { AccelerateError } from "../src/errors.js";
 import type { CliCommand, Terminal } from "./command.js";
 import { commands } from "./commands/index.js";
 import { foreignFlags } from "./options/foreign-keys.js";
-import { camelCase } from "./options/names.js";
+import { camelCase, flagOf } from "./options/names.js";
 import { didYouMean } from "./options/similar.js";
 import { UsageError } from "./usage.js";
 import { packageVersion } from "./version.js";
@@ -63,6 +63,8 @@ function subcommand(command: CliCommand, terminal: Terminal, finish: (code: numb
   if (command.commands) parser.enablePositionalOptions();
   for (const inner of command.commands ?? []) parser.addCommand(subcommand(inner, terminal, finish));
   return parser.action(async () => {
+    const [before] = Object.keys(parser.parent?.opts() ?? {});
+    if (before !== undefined) throw new UsageError(`${flagOf(before)} stands before ${command.name} and would not count: put it after ${command.name}`);
     const [unknown] = parser.args;
     if (command.commands && unknown !== undefined)
       throw new UsageError(

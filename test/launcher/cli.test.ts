@@ -60,6 +60,7 @@ suite("accelerate-ts", () => {
       [["evn"], /^unknown command evn \(did you mean env\?\)\n$/],
       [["env", "--jsno"], /^unknown option --jsno \(did you mean --json\?\)\n$/],
       [["--verison"], /^unknown option --verison \(did you mean --version\?\)\n$/],
+      [["config", "--num-processes", "3", "show"], /^--num-processes stands before show and would not count: put it after show\n$/],
       [["env", "now"], /^too many arguments for env/],
       [["build-native", "--sanitize", "dirt"], /dirt is invalid\. Allowed choices are address, thread, undefined/],
     ] as const) {
