@@ -1,38 +1,19 @@
 // The Tensor: symbolic inside forward, lazy when it was recorded, concrete when its numbers are known.
 import { inspect } from "node:util";
-import { AccelerateError, ArgumentError, ShapeError } from "../errors.js";
-import { type DType, type DTypeArrays, sizeOf, type TypedArray } from "../graph/dtype.js";
+import { AccelerateError, ShapeError } from "../errors.js";
+import { type DType, type DTypeArrays, sizeOf } from "../graph/dtype.js";
 import { apply, applyScalar, scalarFor } from "./apply.js";
-import { bfloat16ToNumber, float16ToNumber } from "../graph/half.js";
 import { axisOf, noAttributes, type OpAttributes } from "./ops.js";
 import { backward } from "./backward.js";
 import { compute } from "./compute.js";
+import { nest, numbersOf } from "./numbers.js";
 import { publicDim } from "./size.js";
 import type { TensorState } from "./state.js";
-import type { Dec, Dim, Inc, Index, KeepDim, MatMulFlags, Nested, NestedNumbers } from "./types.js";
+import type { Dec, Dim, Inc, Index, KeepDim, MatMulFlags, Nested } from "./types.js";
 
 export interface WaitOptions {
   /** Stops the run between two nodes; the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal;
-}
-
-const decoders: { readonly [D in DType]?: (bits: number) => number } = { float16: float16ToNumber, bfloat16: bfloat16ToNumber };
-const maxSafe = BigInt(Number.MAX_SAFE_INTEGER);
-
-/** Plain numbers of a typed array; an int64 beyond 2^53 is an error. */
-function* numbersOf(dtype: DType, data: TypedArray): Generator<number> {
-  const decode = decoders[dtype];
-  for (const [i, v] of data.entries()) {
-    if (typeof v !== "bigint") yield decode ? decode(v) : v;
-    else if (v > maxSafe || v < -maxSafe)
-      throw new ArgumentError(`int64 ${v} at position ${i} is beyond 2^53 and no plain number`, { code: "ERR_INT64_RANGE", hint: "read it with data()" });
-    else yield Number(v);
-  }
-}
-
-function nest(numbers: Iterator<number>, shape: readonly number[], dim = 0): NestedNumbers {
-  if (dim === shape.length) return numbers.next().value as number;
-  return Array.from({ length: shape[dim]! }, () => nest(numbers, shape, dim + 1));
 }
 
 /**
