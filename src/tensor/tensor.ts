@@ -3,6 +3,7 @@ import { inspect } from "node:util";
 import { AccelerateError, ShapeError } from "../errors.js";
 import { type DType, type DTypeArrays, sizeOf } from "../graph/dtype.js";
 import { apply, applyScalar, scalarFor } from "./apply.js";
+import { at } from "./at.js";
 import { axisOf, noAttributes, type OpAttributes } from "./ops.js";
 import { backward } from "./backward.js";
 import { compute } from "./compute.js";
@@ -228,22 +229,7 @@ export class Tensor<out R extends number = number, out D extends DType = DType> 
   }
   /** Positions (`0`, `-1`), ranges (`":"`, `"1:"`, `":-1"`, `"2:5"`) and new dims (`null`), dim by dim. */
   at(...index: readonly Index[]): Tensor<number, D> {
-    const named = index.filter((i) => i !== null).length;
-    if (named > this.rank) throw new ShapeError(`at(${index.join(", ")}) names ${named} dims of a tensor of rank ${this.rank}`);
-    let x: Tensor<number, D> = this;
-    let dim = 0;
-    for (const i of index) {
-      if (i === null) x = x.unsqueeze(dim++);
-      else if (typeof i === "number") x = apply("position", [x], { dim, index: i }) as Tensor<number, D>;
-      else {
-        const match = /^(-?\d*):(-?\d*)$/.exec(i);
-        if (!match) throw new ArgumentError(`at: "${i}" is no range`, { hint: 'write ":", "1:", ":-1" or "2:5"' });
-        const [, from, to] = match;
-        if (from || to) x = apply("range", [x], { dim, start: Number(from || 0), end: to ? Number(to) : undefined }) as Tensor<number, D>;
-        dim++;
-      }
-    }
-    return x;
+    return at(this, index) as Tensor<number, D>;
   }
 
   // ---- reductions: over everything, or one dim
