@@ -197,11 +197,11 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
     const exchange = this.#exchange();
     if (exchange && this.#inFlight > 0)
       throw new ArgumentError("optimizer.zeroGrad() while a step is being made", { code: "ERR_STEP_IN_FLIGHT", hint: "await optimizer.step() first" });
-    for (const group of this.paramGroups) {
-      for (const parameter of group.params) {
-        const segment = parameter.segment();
-        if (segment && !exchange?.keeps(segment)) segment.hasGrad = false;
-      }
+    const parameters = this.paramGroups.flatMap((group) => group.params);
+    const kept = exchange?.keeps(parameters);
+    for (const parameter of parameters) {
+      const segment = parameter.segment();
+      if (segment && !kept?.has(segment)) segment.hasGrad = false;
     }
   }
 

@@ -44,8 +44,8 @@ export interface GradientNorm {
 export interface GradientExchange {
   /** Inside an accumulation window: no step, gradients stay. */
   readonly holds: boolean;
-  /** Whether `zeroGrad` leaves a gradient: it waits for the step at the end of its window. */
-  keeps(segment: ArenaSegment): boolean;
+  /** Which gradients of an optimizer `zeroGrad` leaves: those that wait for the step at the end of their window. */
+  keeps(parameters: readonly Parameter[]): ReadonlySet<ArenaSegment>;
   /** Whether clipping does anything: not inside a window, nor where gradients are not brought together. */
   readonly clips: boolean;
   /** Gradients are not brought together now: what is read is this worker's own. */

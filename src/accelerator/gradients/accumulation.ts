@@ -101,9 +101,17 @@ export class Accumulation {
   get holds(): boolean {
     return !this.#syncs;
   }
-  /** zeroGrad leaves gradients that wait for a step: within a window, and at the beginning of the body that completes it, for loops that call it first. */
+  /** A body that is not the first of its window runs. */
+  get continues(): boolean {
+    return this.#current.continues;
+  }
+  /** It has had no backward yet. */
+  get begins(): boolean {
+    return this.continues && !this.#current.begun;
+  }
+  /** zeroGrad leaves what waits for a step: within a window, and at the beginning of the body that completes it, for loops that call it first. */
   get keeps(): boolean {
-    return this.holds || this.#current.continues;
+    return this.holds || this.begins;
   }
   /** Gradients that are read are those of this worker alone. */
   get readsOwn(): boolean {

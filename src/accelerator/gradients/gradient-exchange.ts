@@ -79,9 +79,12 @@ export class WorkerExchange implements GradientExchange {
   get holds(): boolean {
     return this.#options.accumulation.holds;
   }
-  keeps(segment: ArenaSegment): boolean {
-    return this.#options.accumulation.keeps && this.#treatment.pending(segment);
+  keeps(parameters: readonly Parameter[]): ReadonlySet<ArenaSegment> {
+    const [segments, { keeps, continues }] = [segmentsOf(parameters), this.#options.accumulation];
+    return new Set(keeps || (continues && this.#treatment.untouched(segments)) ? segments.filter((s) => this.#treatment.pending(s)) : []);
   }
+  /** A body that is not the first of its window makes its first backward. */
+  readonly goesOn = (): void => this.#treatment.mark(this.#options.placement.arenas.map(({ arena }) => arena));
   get clips(): boolean {
     return this.#options.accumulation.syncs;
   }

@@ -41,9 +41,13 @@ export class Window {
   get bodies(): number {
     return this.#bodies;
   }
-  /** A micro-batch behind the first is open, and had no backward yet. */
+  /** A micro-batch behind the first is open. */
   get continues(): boolean {
-    return this.#open && this.#bodies > 1 && this.#said === undefined;
+    return this.#counts === "bodies" && this.#open && this.#bodies > 1;
+  }
+  /** The open one had a backward. */
+  get begun(): boolean {
+    return this.#said !== undefined;
   }
   /** The next micro-batch begins: it weighs 1 until a backward says otherwise. */
   begin(): void {

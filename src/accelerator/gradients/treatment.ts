@@ -32,6 +32,7 @@ export class Treatment {
   readonly #finite = new Notes<boolean>();
   readonly #used = new Notes<true>();
   readonly #seen = new Map<ParameterArena, number[]>();
+  #marked = new Map<ArenaSegment, number>();
   /** How often gradients, whichever, had been written when they were last told. */
   #written = 0;
 
@@ -73,8 +74,17 @@ export class Treatment {
     this.#used.set(segment, true);
   }
 
+  /** Notes what is written from now on: a body begins. */
+  mark(arenas: readonly ParameterArena[]): void {
+    this.#marked = new Map(arenas.flatMap((arena) => arena.segments.map((s) => [s, s.writes])));
+  }
+  /** Whether none of them was written in the body that runs: `zeroGrad` before its backward belongs to the window, as one behind it belongs to the step. */
+  untouched(segments: readonly ArenaSegment[]): boolean {
+    return segments.every((s) => s.writes === (this.#marked.get(s) ?? s.writes));
+  }
+
   clear(): void {
-    for (const known of [this.reduced, this.#means, this.#clips, this.#finite, this.#used, this.#seen]) known.clear();
+    for (const known of [this.reduced, this.#means, this.#clips, this.#finite, this.#used, this.#seen, this.#marked]) known.clear();
   }
 
   /** By segment: how many backward passes had written it when it was last told. */

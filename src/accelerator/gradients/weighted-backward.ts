@@ -23,6 +23,7 @@ export async function weightedBackward(
 ): Promise<void> {
   const pending = exchange?.pending ?? false;
   accumulation.check(weight, { pending });
+  if (accumulation.begins) exchange?.goesOn();
   if (exchange?.divides) {
     const scale = exchange.scaling.latch({ pending });
     const plain = weight === undefined && !exchange.scaling.enabled;

@@ -220,6 +220,25 @@ for (const inside of [true, false]) {
     });
   assert.equal(value(), -9);
 }
+// Two optimizers in turn, each of which calls it before its own backward.
+{
+  const { accelerator, model, optimizer, loss, value } = await ones({ gradientAccumulationSteps: 2 });
+  await using _ = accelerator;
+  const critic = new Linear(1, 1, { bias: false });
+  critic.weight.set(Float32Array.of(0));
+  const other = new SGD(critic.parameters(), { lr: 1 });
+  await accelerator.prepare(critic, other);
+  for (const x of [1, 3, 5, 7])
+    await accelerator.accumulate([model, critic], async () => {
+      other.zeroGrad();
+      await accelerator.backward(critic(tensor([[x]])).sum());
+      await other.step();
+      optimizer.zeroGrad();
+      await accelerator.backward(loss(10 * x));
+      await optimizer.step();
+    });
+  assert.deepEqual([critic.weight.values()[0], value()], [-8, -80]);
+}
 // An optimizer that was not prepared is refused on every worker, also on those that have no part in its only parameter.
 {
   const { accelerator, model, loss } = await ones();
