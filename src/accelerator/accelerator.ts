@@ -142,6 +142,7 @@ export class Accelerator extends TrainingData implements AsyncDisposable {
    * await accelerator.backward(loss, { weight: batch.numTokens });
    */
   async backward(loss: Tensor, options: BackwardOptions = {}): Promise<void> {
+    if (this.signal.aborted) this.loaders.unread();
     this.#stopping.check();
     if (this.numProcesses > 1 && !this.run?.placement.arenas.length) this.#warnUnprepared();
     this.loaders.noteBackward();

@@ -26,6 +26,8 @@ export abstract class DealtLoader<B> extends RankLoader<B> {
   #shard: Shard | undefined;
   #options: ShardOptions | undefined;
   #position: LoaderState = start;
+  /** Where it was before the last batch. */
+  #before: LoaderState = start;
   /** An iteration has ended. */
   #ended = false;
   #next: LoaderState = start;
@@ -93,6 +95,9 @@ export abstract class DealtLoader<B> extends RankLoader<B> {
   state(): LoaderState {
     return this.#position;
   }
+  unread(): void {
+    if (this.#running.at(-1)?.batch) this.#position = this.#before;
+  }
   loadState({ epoch, batch, consumed, step }: LoaderState): void {
     const given = { epoch, batch, consumed, step };
     for (const [name, value] of Object.entries(given)) {
@@ -124,6 +129,7 @@ export abstract class DealtLoader<B> extends RankLoader<B> {
       const ahead = this.share.dealer ? 0 : this.ahead;
       let asked = performance.now();
       for await (const { batch: made, consumed: used, ...use } of prefetch(this.epochOf(epoch, consumed, this.share), ahead)) {
+        this.#before = this.#position;
         this.#position = { epoch, batch: ++batch, consumed: used, step: this.#position.step + 1 };
         running.batch = use;
         for (const listener of this.#batchListeners) listener(made, performance.now() - asked);

@@ -48,6 +48,8 @@ export abstract class RankLoader<B> implements DataLoader<B> {
   abstract onBatch(listener: BatchListener): () => void;
   abstract setEpoch(epoch: number): void;
   abstract state(): LoaderState;
+  /** The batch in use was not used after all: the position is the one before it. */
+  abstract unread(): void;
   abstract loadState(state: LoaderState): void;
   /** An epoch without its first `skip` batches of this rank. */
   abstract iterate(skip: number): AsyncGenerator<B, void, undefined>;

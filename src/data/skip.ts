@@ -52,6 +52,9 @@ class Rest<B> extends RankLoader<B> {
   state(): LoaderState {
     return this.#loader.state();
   }
+  unread(): void {
+    this.#loader.unread();
+  }
   loadState(state: LoaderState): void {
     this.#loader.loadState(state);
   }

@@ -1,5 +1,6 @@
 // Gradient accumulation: which backward passes belong to one optimizer step, and which are not brought together at all.
 import { AccelerateError, ArgumentError } from "../../errors.js";
+import { StoppedError } from "../stopping.js";
 import { type DivideBy, Window, type WindowState } from "./micro-batches.js";
 
 export interface GradientAccumulationPlugin {
@@ -137,6 +138,10 @@ export class Accumulation {
     this.#running.push(loader);
     try {
       return await body();
+    } catch (error) {
+      // The body was stopped before it had done anything: a checkpoint that is saved now goes on with its batch.
+      if (error instanceof StoppedError && !window.begun) window.takeBack();
+      throw error;
     } finally {
       window.end();
       window.complete = this.#syncs;

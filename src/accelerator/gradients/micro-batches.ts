@@ -55,6 +55,11 @@ export class Window {
     this.#bodies++;
     this.#open = true;
   }
+  /** The open one was none. */
+  takeBack(): void {
+    if (this.#open) this.#bodies--;
+    this.#open = false;
+  }
   end(): void {
     if (this.#open) this.#done += this.#said ?? 1;
     this.#open = false;

@@ -15,6 +15,8 @@ export class ActiveLoaders {
   readonly #followed: RankLoader<unknown>[] = [];
   readonly #unfollow: (() => void)[] = [];
   #training: RankLoader<unknown> | undefined;
+  /** The batch of the last backward. */
+  #used: BatchInUse | undefined;
   /** Set before loaders are followed. */
   watcher: LoopWatcher | undefined;
 
@@ -55,8 +57,13 @@ export class ActiveLoaders {
   get endOfLoader(): boolean {
     return this.current?.last ?? false;
   }
+  /** The innermost loop ends without a backward of its batch: a checkpoint that is saved now goes on with it. */
+  unread(): void {
+    if (this.current !== this.#used) this.#stack.at(-1)?.unread();
+  }
   /** A backward is made: the loader of the innermost loop is the one that trains. Outside of loops it stays the one that it was. */
   noteBackward(): void {
+    this.#used = this.current;
     this.#training = this.#stack.at(-1) ?? this.#training;
   }
   /** The loader whose loop made the last backward; before that the first one that was prepared. */
