@@ -15,7 +15,11 @@ defineConfig({ numProceses: 4 });
 // @ts-expect-error no such precision
 defineConfig({ mixedPrecision: "fp8" });
 
-await using accelerator = new Accelerator({ gradientAccumulationSteps: 2, logWith: ["jsonl"], projectConfig: { projectDir: "run", automaticCheckpointNaming: true } });
+await using accelerator = new Accelerator({
+  gradientAccumulationSteps: 2,
+  logWith: ["jsonl"],
+  projectConfig: { projectDir: "run", automaticCheckpointNaming: true },
+});
 const model = new nn.Linear(4, 2);
 const optimizer = new AdamW(model.parameters(), { lr: 1e-3 });
 const loader = new data.DataLoader(data.Dataset.fromRows([{ x: [1, 2, 3, 4], y: 1 }]), { batchSize: 1 });
