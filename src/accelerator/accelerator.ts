@@ -288,6 +288,13 @@ export class Accelerator extends TrainingData implements AsyncDisposable {
     this.loaders.clear();
     this.#context = undefined;
   }
+  protected override attempt(): () => void {
+    const steps = this.#steps;
+    return () => {
+      this.forget();
+      this.#steps = steps;
+    };
+  }
   #stepped(made: boolean): number {
     if (made) {
       this.state.progress(++this.#steps);

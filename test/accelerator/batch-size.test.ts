@@ -1,11 +1,15 @@
 // findExecutableBatchSize: which sizes are tried, what counts as too little memory, and that workers agree although memory runs out on one of them in the middle of a step.
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { SizeSearch } from "../../src/accelerator/memory/batch-size.js";
 import { isOutOfMemory } from "../../src/accelerator/memory/memory-errors.js";
-import { AccelerateError, Accelerator } from "../../src/index.js";
+import { AccelerateError, Accelerator, SGD, tensor } from "../../src/index.js";
+import { Linear } from "../../src/nn/index.js";
 import { EngineError } from "../../src/runtime/index.js";
+import { inFolder } from "../checkpoint/fixtures.js";
 import { launch } from "../support/launch.js";
 
 /** What V8 throws when an array does not fit. */
@@ -119,6 +123,37 @@ describe("the sizes that are tried", () => {
   });
 });
 
+describe("a search that is over", () => {
+  it("counts the optimizer steps of the last try, and none of those that failed or made room for a larger size", () =>
+    inFolder(async (folder) => {
+      await using accelerator = new Accelerator();
+      const train = async (steps: number, fits = async (): Promise<void> => {}): Promise<void> => {
+        const model = new Linear(1, 1);
+        const optimizer = new SGD(model.parameters(), { lr: 0.1 });
+        await accelerator.prepare(model, optimizer);
+        for (let step = 0; step < steps; step++) {
+          await accelerator.backward(model(tensor([[1]])).mean());
+          await optimizer.step();
+          optimizer.zeroGrad();
+          await fits();
+        }
+      };
+      await train(2);
+      const tried: number[] = [];
+      await accelerator.findExecutableBatchSize(
+        async (n, fits) => {
+          tried.push(n);
+          if (n > 5) await train(4).then(allocate);
+          await train(3, fits);
+        },
+        { ...quiet, startingBatchSize: 8 },
+      );
+      assert.deepEqual(tried, [8, 4, 6, 5]);
+      await accelerator.saveState(join(folder, "saved"));
+      assert.equal(JSON.parse(await readFile(join(folder, "saved", "state.json"), "utf8")).optimizerSteps, 2 + 3);
+    }));
+});
+
 describe("too little memory", () => {
   it("is what V8, the system, the addon and ONNX Runtime say of it, also as a cause", () => {
     const caught = (work: () => unknown): unknown => {
@@ -153,4 +188,10 @@ describe("workers agree on a batch size", () => {
       assert.equal(code, 0, stdout + stderr);
       assert.match(stdout, /ok/);
     });
+  it("and where none fits go on without it: what ends the run later has its own cause, and no try's", async () => {
+    const { code, stdout, stderr } = await launch({ options: ["--num-processes", "2"], script: new URL("./programs/no-batch-size.js", import.meta.url) });
+    assert.equal(code, 7, stdout + stderr);
+    assert.match(stdout, /went on/);
+    assert.doesNotMatch(stderr, /in try/);
+  });
 });

@@ -2,6 +2,7 @@
 import { configuredWorker, type WorkerSettings } from "../../config.js";
 import { endedKey, openWorkerLink, type WorkerEvent, type WorkerLink } from "../../control/index.js";
 import { CollectiveError, type CollectiveFault, createWorld, singleWorld, type World } from "../../distributed/index.js";
+import { tryIn } from "../memory/memory-errors.js";
 
 /** A process's place in a run. Outside of a launcher it is the only one. */
 export class WorkerState {
@@ -78,7 +79,8 @@ export class WorkerState {
         timeoutMs: settings.timeoutMs,
         reportAfterMs: settings.watchdogMs,
         onStall: (event) => link.send(event),
-        onFault: (fault) => link.send({ kind: "fault", fault }),
+        // A try without enough memory is no failure of the run: told of, it would be the cause of whatever ends this process later.
+        onFault: (fault) => Number.isInteger(tryIn(fault.message)) || link.send({ kind: "fault", fault }),
       }),
     );
     this.#open = { link, world };

@@ -217,7 +217,7 @@ export abstract class Workers {
     const { startingBatchSize = 128, reduce, onTry = (line) => console.error(line) } = options;
     const call = this.calls.options("findExecutableBatchSize");
     const starts = await this.calls.inOrder(({ group }) => group.allGatherObject(startingBatchSize, call), call);
-    const trial = new MemoryTrial({ state: this.state, calls: this.calls, call, forget: () => this.forget() });
+    const trial = new MemoryTrial({ state: this.state, calls: this.calls, call, attempt: () => this.attempt() });
     await trial.agree();
     return searchBatchSize(body, new SizeSearch(Math.min(...starts), reduce), trial, (line) => this.isMainProcess && onTry(line));
   }
@@ -248,6 +248,10 @@ export abstract class Workers {
 
   /** Lets go of what was prepared. */
   protected forget(): void {}
+  /** Gives what forgets all that was prepared and counted since. */
+  protected attempt(): () => void {
+    return () => this.forget();
+  }
 
   async #fromOne<R>(purpose: string, from: number, work: (group: ProcessGroup, root: number, options: CollectiveOptions) => Promise<R>): Promise<R> {
     const options = this.calls.options(purpose);

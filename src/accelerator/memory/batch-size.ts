@@ -114,12 +114,11 @@ export async function searchBatchSize<V>(
     } catch (error) {
       const reason = trial.lack(error, size);
       if (reason === undefined && !left) throw error;
-      if (reason === undefined) search.larger();
-      else {
-        tell(`batch size ${size} does not fit (${reason})`);
-        search.smaller();
-      }
+      if (reason !== undefined) tell(`batch size ${size} does not fit (${reason})`);
+      // First, so that also a search that ends here leaves groups that can be used.
       await trial.reset(reason !== undefined);
+      if (reason === undefined) search.larger();
+      else search.smaller();
       if (search.size === 0) throw new AccelerateError("ERR_NO_BATCH_SIZE", "No executable batch size found, reached zero.", { cause: error });
     }
     await returnMemory();

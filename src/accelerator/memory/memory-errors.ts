@@ -11,6 +11,9 @@ const messages: readonly RegExp[] = [
 ];
 const maxDepth = 8;
 
+/** The number of the try of findExecutableBatchSize in which memory has run out, in the message of the fault that calls the other workers back; NaN: it is another fault's. */
+export const tryIn = (message: string): number => Number(/ran out of memory in try (\d+),/.exec(message)?.[1]);
+
 /**
  * Whether the error, or one that caused it, says that memory has run out: V8's RangeErrors of array buffers, the allocations of our addon (ERR_ARENA_MEMORY, shared memory), ONNX Runtime's
  * std::bad_alloc, a GPU's "out of memory". What the system kills (SIGKILL, a full JavaScript heap) leaves no error to look at.

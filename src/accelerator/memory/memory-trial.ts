@@ -2,7 +2,7 @@
 import { CollectiveError, type CollectiveOptions } from "../../distributed/index.js";
 import type { Trial } from "./batch-size.js";
 import type { Calls } from "../collectives/calls.js";
-import { isOutOfMemory } from "./memory-errors.js";
+import { isOutOfMemory, tryIn } from "./memory-errors.js";
 import type { WorkerState } from "../collectives/worker-state.js";
 
 const shownLength = 200;
@@ -13,12 +13,11 @@ export interface MemoryTrialOptions {
   readonly state: WorkerState;
   readonly calls: Calls;
   readonly call: CollectiveOptions;
-  /** Lets go of what was prepared. */
-  readonly forget: () => void;
+  /** A try begins: gives what forgets all that was made and counted in it. */
+  readonly attempt: () => () => void;
 }
 
-/** The number of the try in which memory has run out. */
-const tryIn = (error: unknown): number => Number(error instanceof CollectiveError ? /ran out of memory in try (\d+),/.exec(error.message)?.[1] : Number.NaN);
+const tryOf = (error: unknown): number => (error instanceof CollectiveError ? tryIn(error.message) : Number.NaN);
 
 /**
  * A worker without memory leaves the others in the middle of a step, where they wait for it: it ends the groups, with a fault that says so, which brings the others here. Groups that have ended are
@@ -27,6 +26,7 @@ const tryIn = (error: unknown): number => Number(error instanceof CollectiveErro
 export class MemoryTrial implements Trial {
   readonly #options: MemoryTrialOptions;
   #number: number;
+  #forget = (): void => {};
 
   constructor(options: MemoryTrialOptions) {
     this.#options = options;
@@ -34,7 +34,9 @@ export class MemoryTrial implements Trial {
   }
 
   begin(): void {
-    this.#number = ++this.#options.state.tries;
+    const { state, attempt } = this.#options;
+    this.#number = ++state.tries;
+    this.#forget = attempt();
   }
 
   async agree(): Promise<void> {
@@ -43,7 +45,7 @@ export class MemoryTrial implements Trial {
       await calls.inOrder(({ group }) => group.barrier(call));
     } catch (error) {
       // A worker has gone on to a later try, and failed there, before this one was back: in this try all had come here.
-      if (tryIn(error) > this.#number) return;
+      if (tryOf(error) > this.#number) return;
       throw error;
     }
   }
@@ -52,15 +54,15 @@ export class MemoryTrial implements Trial {
     const { state } = this.#options;
     if (!isOutOfMemory(error)) return undefined;
     const { name, message } = error as Error;
-    if (Number.isInteger(tryIn(error))) return message; // of the worker that had no memory
+    if (Number.isInteger(tryOf(error))) return message; // of the worker that had no memory
     const reason = `rank ${state.rank} ran out of memory in try ${this.#number}, at batch size ${batchSize}: ${name}: ${shortened(message)}`;
     if (state.size > 1) state.abort({ code: "ERR_COLLECTIVE_ABORTED", message: reason, ranks: [state.rank] });
     return reason;
   }
 
   async reset(broken: boolean): Promise<void> {
-    const { state, calls, forget } = this.#options;
-    forget();
+    const { state, calls } = this.#options;
+    this.#forget();
     if (!broken) return;
     calls.restart();
     await state.renew();
