@@ -133,12 +133,14 @@ export abstract class Workers {
   broadcastObject<T>(value: T | undefined, fromProcess: number = 0): Promise<T> {
     return this.#fromOne("broadcastObject", fromProcess, (group, root, options) => group.broadcastObject(carried(value), root, options));
   }
-  /** One worker's list, on all of them, as a new one. */
+  /** One worker's list, on all of them, as a new one. @throws ArgumentError on every worker where that one gives no list. */
   broadcastObjectList<T>(values: readonly T[] | undefined, fromProcess: number = 0): Promise<T[]> {
-    return this.#fromOne("broadcastObjectList", fromProcess, (group, root, options) => {
-      if (this.processIndex === root && !Array.isArray(values))
-        throw new ArgumentError("broadcastObjectList takes a list", { hint: "one value is sent by broadcastObject(value)" });
-      return group.broadcastObject<T[]>(values && carried([...values]), root, options);
+    return this.#fromOne("broadcastObjectList", fromProcess, async (group, root, options) => {
+      // Without a list it speaks, too: the others wait for it.
+      const own = this.processIndex === root && Array.isArray(values) ? { list: carried([...(values as readonly T[])]) } : {};
+      const { list } = await group.broadcastObject<{ readonly list?: T[] }>(own, root, options);
+      if (list) return list;
+      throw new ArgumentError(`broadcastObjectList takes a list, rank ${root} gave none`, { hint: "one value is sent by broadcastObject(value)" });
     });
   }
 

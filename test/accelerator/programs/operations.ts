@@ -91,6 +91,13 @@ const list = Object.freeze([rank, `from ${rank}`]);
 assert.deepEqual(await accelerator.broadcastObjectList(list, world - 1), [world - 1, `from ${world - 1}`]);
 assert.deepEqual(list, [rank, `from ${rank}`]);
 assert.deepEqual(await accelerator.broadcastObjectList<string>(rank === 0 ? [] : undefined), []);
+// Without a list on the one that gives it, all are told alike and go on together.
+await assert.rejects(accelerator.broadcastObjectList(rank === 0 ? undefined : [rank]), {
+  code: "ERR_ARGUMENT",
+  message: /broadcastObjectList takes a list, rank 0 gave none: one value is sent by broadcastObject/,
+});
+await assert.rejects(accelerator.broadcastObjectList([rank === 0 ? tensor(1) : 1]), /the value of rank 0 cannot travel: \[0\] is a tensor/);
+assert.deepEqual(await accelerator.broadcastObjectList([rank]), [0]);
 
 // One worker's tensors: Accelerate's figure is 1 .. P on all.
 assert.deepEqual(
