@@ -238,6 +238,7 @@ export abstract class Workers {
   /**
    * Writes a value into a file, on the main process: tensors (in lists, plain objects or a Map by name) as safetensors, anything else as JSON. Returns when it is there; fails everywhere where it fails.
    *
+   * @throws ArgumentError for what neither can hold; AccelerateError ERR_SAVE where the system refuses the file, on the main process, and ERR_PEER_FAILED on the others.
    * @example
    * await accelerator.save({ epoch: 3, losses }, "run/notes.json");
    * await accelerator.save(await accelerator.getStateDict(model), "run/weights.safetensors");

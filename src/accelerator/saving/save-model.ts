@@ -2,6 +2,7 @@
 import type { ModuleBase } from "../../nn/index.js";
 import { moduleTensors } from "../../nn/module-file.js";
 import { parseSize, saveShards } from "../../safetensors/index.js";
+import { writing } from "./write-errors.js";
 
 export interface SaveModelOptions {
   /** Greatest size of a file of weights: bytes, or a text such as "5MB" (decimal units); default "10GB". */
@@ -20,6 +21,8 @@ export function checkSaveModel({ maxShardSize }: SaveModelOptions): void {
 
 /** model.safetensors, or its shards with their index, and config.json of a pretrained model, in a directory that is made. */
 export async function saveWeights(model: ModuleBase, directory: string, options: SaveModelOptions = {}): Promise<void> {
-  if (savesItself(model)) await model.savePretrained(directory, options);
-  else await saveShards(directory, await moduleTensors(model), options);
+  await writing(directory, async () => {
+    if (savesItself(model)) await model.savePretrained(directory, options);
+    else await saveShards(directory, await moduleTensors(model), options);
+  });
 }

@@ -5,6 +5,7 @@ import { ArgumentError } from "../../errors.js";
 import type { TensorData } from "../../graph/dtype.js";
 import { saveSafetensors, writeWhole } from "../../safetensors/index.js";
 import { Tensor } from "../../tensor/index.js";
+import { writing } from "./write-errors.js";
 
 const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
 const children = (value: object): (readonly [string, unknown])[] =>
@@ -28,20 +29,24 @@ function checkJson(path: string, value: unknown): void {
   });
 }
 
-/** Writes the file whole or not at all, with the directories above it. @throws ArgumentError for a value that neither format can hold, and for tensors among other values. */
+/** Writes the file whole or not at all, with the directories above it. @throws ArgumentError for a value that neither format can hold, and for tensors among other values; AccelerateError ERR_SAVE where the system refuses. */
 export async function saveObject(value: unknown, file: string): Promise<void> {
   const all = [...leaves(value, "")];
   const tensors = all.filter((leaf): leaf is readonly [string, Tensor] => leaf[1] instanceof Tensor);
   const other = all.find(([, leaf]) => !(leaf instanceof Tensor));
   if (tensors.length > 0 && other)
     throw new ArgumentError(`save: ${tensors[0]![0]} is a tensor and ${other[0]} is none`, { hint: "save tensors and other values in files of their own" });
-  await mkdir(dirname(file), { recursive: true });
+  const write = (contents: () => Promise<void>): Promise<void> =>
+    writing(file, async () => {
+      await mkdir(dirname(file), { recursive: true });
+      await contents();
+    });
   if (tensors.length === 0) {
     for (const [path, leaf] of all) checkJson(path, leaf);
     if (value instanceof Map) throw new ArgumentError("save: JSON holds no Map", { hint: "give Object.fromEntries(map)" });
-    return writeWhole(file, [`${JSON.stringify(value, null, 2)}\n`]);
+    return write(() => writeWhole(file, [`${JSON.stringify(value, null, 2)}\n`]));
   }
   const data: (readonly [string, TensorData])[] = [];
   for (const [path, tensor] of tensors) data.push([path || "tensor", { dtype: tensor.dtype, shape: tensor.shape, data: await tensor.data() }]);
-  await saveSafetensors(file, data);
+  await write(() => saveSafetensors(file, data));
 }

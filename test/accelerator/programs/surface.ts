@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Accelerator, DataLoader, Dataset, defaultGenerator, LambdaScheduler, SGD, setSeed, tensor } from "accelerate-ts";
+import { type AccelerateError, Accelerator, DataLoader, Dataset, defaultGenerator, LambdaScheduler, SGD, setSeed, tensor } from "accelerate-ts";
 import { Linear } from "accelerate-ts/nn";
 
 await using accelerator = new Accelerator({ seed: 5 });
@@ -47,6 +47,23 @@ for (const [value, message] of [
 ] as const)
   await assert.rejects(accelerator.save(value, join(folder, "none")), message);
 assert.equal(existsSync(join(folder, "none")), false);
+// Where nothing can be written, the main process says why and what to do, and the others name it.
+const tooLong = join(folder, "x".repeat(300));
+for (const [saving, message, system] of [
+  [
+    () => accelerator.save({ a: 1 }, join(folder, "notes.json", "deep", "er.json")),
+    /er\.json cannot be written \(E.*\): a part of the path is a file/,
+    /ENOTDIR|EEXIST/,
+  ],
+  [() => accelerator.saveModel(model, tooLong), /xxx cannot be written \(ENAMETOOLONG: .*\): give a shorter name/, /ENAMETOOLONG/],
+] as const)
+  await assert.rejects(saving(), (error: AccelerateError) => {
+    assert.equal(error.code, rank === 0 ? "ERR_SAVE" : "ERR_PEER_FAILED");
+    assert.match(error.message, message);
+    if (rank === 0) assert.match((error.cause as NodeJS.ErrnoException).code!, system);
+    return true;
+  });
+await assert.rejects(accelerator.save({ a: tensor(1) }, folder), /cannot be written \(EISDIR: .*\): it is a directory, give the name of a file/);
 
 // One object is prepared as by prepare; what is set holds for the loaders that follow.
 assert.equal(await accelerator.prepareModel(model), model);
