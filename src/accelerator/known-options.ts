@@ -1,14 +1,18 @@
-// The names of options. Types find wrong ones, but programs whose types are only stripped run all the same.
-import { ArgumentError } from "../errors.js";
+// The names of the Accelerator's options.
+import { checkNames, type OptionNames } from "../option-names.js";
 import type { GradientAccumulationPlugin } from "./gradients/accumulation.js";
 import type { DataloaderConfig } from "./loaders/dataloader-config.js";
 import type { AcceleratorOptions } from "./options.js";
 import type { ProjectConfiguration } from "./checkpoints/project-config.js";
 
-type Names<T> = { readonly [K in keyof Required<T>]: true };
-
-const dataloaderConfig: Names<DataloaderConfig> = { splitBatches: true, dispatchBatches: true, evenBatches: true, dataSeed: true, ignoreDuplicates: true };
-const projectConfig: Names<ProjectConfiguration> = {
+const dataloaderConfig: OptionNames<DataloaderConfig> = {
+  splitBatches: true,
+  dispatchBatches: true,
+  evenBatches: true,
+  dataSeed: true,
+  ignoreDuplicates: true,
+};
+const projectConfig: OptionNames<ProjectConfiguration> = {
   projectDir: true,
   loggingDir: true,
   automaticCheckpointNaming: true,
@@ -17,14 +21,14 @@ const projectConfig: Names<ProjectConfiguration> = {
   saveOnEachNode: true,
   asyncSave: true,
 };
-const gradientAccumulationPlugin: Names<GradientAccumulationPlugin> = {
+const gradientAccumulationPlugin: OptionNames<GradientAccumulationPlugin> = {
   numSteps: true,
   adjustScheduler: true,
   syncWithDataloader: true,
   syncEachBatch: true,
   divideBy: true,
 };
-const accelerator: Names<AcceleratorOptions> = {
+const accelerator: OptionNames<AcceleratorOptions> = {
   seed: true,
   gradientAccumulationSteps: true,
   gradientAccumulationPlugin: true,
@@ -44,19 +48,8 @@ const accelerator: Names<AcceleratorOptions> = {
 };
 const groups = { dataloaderConfig, projectConfig, gradientAccumulationPlugin };
 
-const camelCase = (name: string): string => name.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
-
-function check(what: string, options: object, known: object): void {
-  const unknown = Object.keys(options).find((name) => !(name in known));
-  if (unknown === undefined) return;
-  const name = camelCase(unknown);
-  const group = Object.entries(groups).find(([, names]) => names !== known && name in names)?.[0];
-  const hint = name in known ? `write ${name}` : group ? `it belongs to ${group}: { ${name} }` : `its options are ${Object.keys(known).join(", ")}`;
-  throw new ArgumentError(`${what} has no option ${unknown}`, { code: "ERR_OPTIONS", hint });
-}
-
 /** @throws ArgumentError ERR_OPTIONS for an option that there is not. */
 export function checkOptionNames(options: AcceleratorOptions): void {
-  check("the Accelerator", options, accelerator);
-  for (const name of Object.keys(groups) as (keyof typeof groups)[]) check(name, options[name] ?? {}, groups[name]);
+  checkNames("the Accelerator", options, accelerator, groups);
+  for (const name of Object.keys(groups) as (keyof typeof groups)[]) checkNames(name, options[name] ?? {}, groups[name], groups);
 }

@@ -44,7 +44,7 @@ function* parts<T>(list: readonly T[], size: number): Generator<readonly T[]> {
  *
  * @example
  * const trackers = new Trackers({ logWith: ["mlflow"] });
- * await trackers.initTrackers("spam", { learningRate: 1e-3 }, { mlflow: { trackingUri: "http://127.0.0.1:5000" } });
+ * await trackers.initTrackers("spam", { learningRate: 1e-3 }, { initKwargs: { mlflow: { trackingUri: "http://127.0.0.1:5000" } } });
  * await trackers.log({ loss: 0.5 }, { step: 1 });
  * await trackers.endTraining();
  */

@@ -1,5 +1,6 @@
 // All trackers of a run, as one: made by name, called on the main process only, and none of them able to end the training.
 import { ArgumentError } from "../errors.js";
+import { checkNames } from "../option-names.js";
 import { GuardedTracker } from "./guarded.js";
 import { type FinishOptions, type Tracker, type TrackerContext, type TrackerFactory, TrackingError } from "./tracker.js";
 import { type ConfigValues, flatConfig, flatValues, type LogValues } from "./values.js";
@@ -116,9 +117,11 @@ export class Trackers implements AsyncDisposable {
    * Makes and starts the trackers, and gives them the settings of the run.
    * @throws ArgumentError on every process for names that nobody has registered and options that do not fit; what fails in a tracker itself only switches it off.
    */
-  async initTrackers(project: string, config: ConfigValues = {}, { initKwargs = {} }: InitOptions = {}): Promise<void> {
+  async initTrackers(project: string, config: ConfigValues = {}, options: InitOptions = {}): Promise<void> {
+    const { initKwargs = {} } = options;
     if (this.#starting) throw new TrackingError("ERR_TRACKER_STATE", "initTrackers was called before", { hint: "make new Trackers for another run" });
     if (typeof project !== "string" || project === "") throw new ArgumentError("the project has no name", { hint: 'write initTrackers("mrpc")' });
+    checkNames("initTrackers", options, { initKwargs: true }, { initKwargs: Object.fromEntries(this.names.map((name) => [name, true])) });
     flatConfig(config);
     this.#starting = true;
     const context: TrackerContext = { project, loggingDir: this.#loggingDir, warn: (message) => (this.enabled ? this.#warn(message) : undefined) };

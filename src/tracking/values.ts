@@ -1,5 +1,6 @@
 // Values that can be tracked: checked once, flattened to names with slashes, and written as JSON that knows NaN.
 import { ArgumentError } from "../errors.js";
+import { tensorIn } from "../tensor/tensor-in.js";
 
 export type LogValue = number | string | boolean | LogValues;
 /** Values of one step. Records inside count as groups: `{ train: { loss: 1 } }` is logged as `train/loss`. */
@@ -68,10 +69,21 @@ export function flatValues(values: LogValues): FlatValues {
   return flat;
 }
 
-/** Settings under their full names; what is neither number, text nor boolean becomes JSON text, and undefined is left out. */
+/**
+ * Settings under their full names; what is neither number, text nor boolean becomes JSON text, and undefined is left out.
+ * @throws ArgumentError for tensors, whose numbers are not there yet, and rings.
+ */
 export function flatConfig(values: ConfigValues): FlatValues {
   const flat = new Map<string, FlatValue>();
-  flattenInto(flat, values, "", (_, value) => (value === undefined ? undefined : jsonText(value)), 0);
+  const text = (name: string, value: unknown): string | undefined => {
+    const path = tensorIn(value, name);
+    if (path !== undefined)
+      throw new ArgumentError(`the configuration's "${path}" is a tensor`, {
+        hint: "give its number (await tensor.item()), or its numbers (await tensor.toArray())",
+      });
+    return value === undefined ? undefined : jsonText(value);
+  };
+  flattenInto(flat, values, "", text, 0);
   return flat;
 }
 

@@ -1,6 +1,6 @@
 // Makes the trackers that were asked for, by name or as they are; "all" are those that are configured.
 import { ArgumentError } from "../errors.js";
-import { factoryOf, isKnown, knownTrackers, type TrackerName, type TrackerOptions } from "./known.js";
+import { checkTrackerOptions, factoryOf, isKnown, knownTrackers, type TrackerName, type TrackerOptions } from "./known.js";
 import type { Tracker, TrackerContext, TrackerFactory } from "./tracker.js";
 
 /** A tracker by name, one that is made already, or "all": every one that has what it needs (a logging directory, credentials, a server's address). */
@@ -35,6 +35,7 @@ export class Workshop {
     if (twice !== undefined) throw new ArgumentError(`the tracker ${twice} is given twice`, { hint: "give each once" });
     const stray = Object.keys(initKwargs).find((name) => !names.includes(name));
     if (stray !== undefined) throw new ArgumentError(`initKwargs names "${stray}"`, { hint: `the trackers are ${names.join(", ") || "none"}` });
+    for (const item of asked) if (typeof item === "string" && isKnown(item)) checkTrackerOptions(item, initKwargs[item] ?? {});
     const made: Tracker[] = [];
     for (const item of asked) {
       const tracker = isTracker(item) ? item : await this.#create(item, context, initKwargs[item] ?? {}, runs[item]);

@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { tensor } from "../../src/index.js";
 import { type InitKwargs, JsonlTracker, type LogOptions, type LogValues, type Tracker, Trackers } from "../../src/tracking/index.js";
 import { MlflowServer } from "./mlflow-server.js";
 import { temporary } from "./support.js";
@@ -210,6 +211,23 @@ test("trackers of the user's are registered for one run, by name", async () => {
   });
 });
 
+test("options that a tracker does not have are errors that name what was meant, on every process", async () => {
+  await using directory = await temporary();
+  for (const enabled of [true, false]) {
+    const make = () => new Trackers({ logWith: ["tensorboard", "wandb", "mlflow", "jsonl", "csv"], loggingDir: directory.path, enabled });
+    const refused = (initKwargs: object, message: RegExp) =>
+      assert.rejects(make().initTrackers("p", {}, { initKwargs: initKwargs as InitKwargs }), { code: "ERR_OPTIONS", message });
+    await refused({ jsonl: { bogus: 1 } }, /^the tracker jsonl has no option bogus: it has none$/);
+    await refused({ csv: { filenameSuffix: "x" } }, /^the tracker csv has no option filenameSuffix: it belongs to tensorboard: \{ filenameSuffix \}$/);
+    await refused({ tensorboard: { filename_suffix: "x" } }, /^the tracker tensorboard has no option filename_suffix: write filenameSuffix$/);
+    await refused({ wandb: { nmae: "x" } }, /^the tracker wandb has no option nmae: its options are mode, apiKey, .*, name, /);
+    await refused({ mlflow: { tracking_uri: "x" } }, /^the tracker mlflow has no option tracking_uri: write trackingUri$/);
+    const outside = make().initTrackers("p", {}, { jsonl: {} } as object);
+    await assert.rejects(outside, { code: "ERR_OPTIONS", message: "initTrackers has no option jsonl: it belongs to initKwargs: { jsonl }" });
+  }
+  assert.deepEqual(await readdir(directory.path), []);
+});
+
 test("what cannot be is said before anything is written", async () => {
   const recorder = new Recorder();
   const make = () => new Trackers({ logWith: recorder });
@@ -222,6 +240,14 @@ test("what cannot be is said before anything is written", async () => {
   const ring: Record<string, unknown> = {};
   ring.ring = ring;
   await assert.rejects(make().initTrackers("p", ring), { code: "ERR_ARGUMENT", message: /levels deep/ });
+  for (const [config, path] of [
+    [{ optim: { rate: tensor(0.1) } }, "optim/rate"],
+    [{ layers: [1, { w: tensor([1, 2]) }] }, "layers[1].w"],
+  ] as const)
+    await assert.rejects(make().initTrackers("p", config), (error: Error) => {
+      assert.equal(error.message, `the configuration's "${path}" is a tensor: give its number (await tensor.item()), or its numbers (await tensor.toArray())`);
+      return true;
+    });
 
   const trackers = make();
   await trackers.initTrackers("p");

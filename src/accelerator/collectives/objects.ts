@@ -1,24 +1,8 @@
 // Values that are no tensors, between workers: as structured clones, in which a tensor would lose its numbers.
 import type { CollectiveOptions, ProcessGroup } from "../../distributed/index.js";
 import { ShapeError } from "../../errors.js";
-import { Tensor } from "../../tensor/index.js";
+import { tensorIn } from "../../tensor/tensor-in.js";
 import { inexactRows, type RowsInUse } from "./exchange-tensors.js";
-
-/** The path of a tensor in a value, if there is one. */
-function tensorIn(value: unknown, path = "", within: ReadonlySet<unknown> = new Set()): string | undefined {
-  if (value instanceof Tensor) return path || "the value";
-  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value) || within.has(value)) return undefined;
-  const inner = new Set(within).add(value);
-  const parts = value instanceof Map || value instanceof Set ? [...value].flat() : Array.isArray(value) ? value : undefined;
-  const named = parts
-    ? parts.map((part, i) => [`${path}[${i}]`, part] as const)
-    : Object.entries(value).map(([key, part]) => [path ? `${path}.${key}` : key, part] as const);
-  for (const [name, part] of named) {
-    const found = typeof part === "object" ? tensorIn(part, name, inner) : undefined;
-    if (found !== undefined) return found;
-  }
-  return undefined;
-}
 
 /** The value; one that holds a tensor cannot be serialised any more, which all workers are told of. */
 export function carried<T>(value: T): T {

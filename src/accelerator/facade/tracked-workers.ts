@@ -30,7 +30,7 @@ export abstract class TrackedWorkers extends Workers {
   /**
    * Starts the trackers of `logWith` for a run of this project, and gives them its settings. From then on the training's speed is logged, too: `perf/...`.
    *
-   * @throws ArgumentError for trackers that there are none of, and options that do not fit. A tracker that fails is told of, once, and the training goes on.
+   * @throws ArgumentError for trackers that there are none of, options that they do not have (ERR_OPTIONS) or that do not fit, and tensors among the settings. A tracker that fails is told of, once, and the training goes on.
    * @example
    * const accelerator = new Accelerator({ logWith: ["tensorboard", "wandb"], projectDir: "run" });
    * await accelerator.initTrackers("mrpc", { learningRate: 2e-5 }, { initKwargs: { wandb: { name: "first" } } });
