@@ -1,4 +1,4 @@
-// The Accelerator: one object that makes a training loop run on several workers. Here: options, prepare, backward, saving models, the end. The rest of its methods come by subject from the classes
+// The Accelerator: one object that makes a training loop run on several workers. Here: options, prepare, backward, the end. The rest of its methods come by subject from the classes
 // in facade/, each extending the next: TrainingData, TrainingWindows, TrainingModes, ResumableWorkers, TrackedWorkers, Workers. None of them does the work itself: that lies in the other folders.
 import type { DataLoader } from "../data/index.js";
 import { ArgumentError } from "../errors.js";
@@ -14,11 +14,8 @@ import { scalerOf } from "./gradients/loss-scaling.js";
 import { checkOptionNames } from "./known-options.js";
 import type { AcceleratorOptions } from "./options.js";
 import { type Preparable, type PrepareContext, type Prepared, prepareAll } from "./prepare.js";
-import { firstThenOthers } from "./collectives/processes.js";
-import { checkSaveModel, type SaveModelOptions, saveWeights } from "./saving/save-model.js";
 import { ScheduleWatch } from "./gradients/schedule-watch.js";
 import { paceOf } from "./gradients/scheduler-pace.js";
-import { stateDictOf } from "./saving/state-dict.js";
 import { Stopping } from "./stopping.js";
 import { WorkerDealer } from "./loaders/worker-dealer.js";
 import { TrainingRun } from "./training-run.js";
@@ -156,27 +153,6 @@ export class Accelerator extends TrainingData implements AsyncDisposable {
   /** The model itself: `prepare` wraps nothing. */
   unwrapModel<T extends ModuleBase>(model: T): T {
     return model;
-  }
-  /** Copies of a model's parameters and persistent buffers, by name: each worker has all of them. */
-  getStateDict(model: ModuleBase): Promise<Record<string, Tensor>> {
-    return stateDictOf(model);
-  }
-  /** Whether this process is the one that writes in `saveModel`. */
-  get shouldSaveModel(): boolean {
-    return this.isMainProcess;
-  }
-  /**
-   * Weights and config, written by the main process into a directory that Python's transformers loads; returns when they are there. Weights of more than `maxShardSize` ("10GB") become several files
-   * with an index.
-   *
-   * @example
-   * await accelerator.saveModel(model, "out", { maxShardSize: "5GB" });
-   */
-  async saveModel(model: ModuleBase, directory: string, saving: SaveModelOptions = {}): Promise<void> {
-    const options = this.calls.options("saveModel");
-    checkSaveModel(saving);
-    const { group } = await this.calls.idle(options);
-    await firstThenOthers(group, 0, () => (this.isMainProcess ? saveWeights(model, directory, saving) : undefined), options);
   }
 
   /** Leaves the group of workers. Waits for what is being saved, else for nobody. @throws CheckpointError what went wrong with a checkpoint that was saved beside the program. */

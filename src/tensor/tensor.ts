@@ -65,7 +65,6 @@ export class Tensor<out R extends number = number, out D extends DType = DType> 
     s.tracer.builder.source(s.value);
     return publicDim(s.tracer.graph.env.resolve(s.value.shape[axis]!), `shape[${axis}] of ${s.value.name}`);
   }
-
   #apply<R2 extends number, D2 extends DType>(op: string, attributes: OpAttributes = noAttributes, ...more: readonly Tensor[]): Tensor<R2, D2> {
     return apply(op, [this, ...more], attributes) as Tensor<R2, D2>;
   }

@@ -1,4 +1,4 @@
-// Workers whose run can be saved and goes on later: what an Accelerator offers for it.
+// Workers whose run can be saved and goes on later, and whose models can be given away: what an Accelerator offers for it.
 import { Checkpointing, type SaveStateOptions } from "../checkpoints/checkpointing.js";
 import type { LoadStatePreHook, SaveStatePreHook } from "../checkpoints/checkpoint-hooks.js";
 import type { AcceleratorOptions } from "../options.js";
@@ -7,6 +7,11 @@ import { Project } from "../checkpoints/project-config.js";
 import type { ResumePoint } from "../checkpoints/restore.js";
 import type { RunParts } from "../checkpoints/run-state.js";
 import { type Checkpointable, RegisteredObjects } from "../checkpoints/saved-objects.js";
+import type { ModuleBase } from "../../nn/index.js";
+import type { Tensor } from "../../tensor/index.js";
+import { firstThenOthers } from "../collectives/processes.js";
+import { checkSaveModel, type SaveModelOptions, saveWeights } from "../saving/save-model.js";
+import { stateDictOf } from "../saving/state-dict.js";
 import { TrackedWorkers } from "./tracked-workers.js";
 
 /** Every worker makes these calls, in the same order. */
@@ -77,5 +82,27 @@ export abstract class ResumableWorkers extends TrackedWorkers {
   /** Runs a function before each `loadState`. Returns what takes it away. */
   registerLoadStatePreHook(hook: LoadStatePreHook): () => void {
     return this.checkpoints.beforeLoad.add(hook);
+  }
+
+  /** Copies of a model's parameters and persistent buffers, by name: each worker has all of them. */
+  getStateDict(model: ModuleBase): Promise<Record<string, Tensor>> {
+    return stateDictOf(model);
+  }
+  /** Whether this process is the one that writes in `saveModel`. */
+  get shouldSaveModel(): boolean {
+    return this.isMainProcess;
+  }
+  /**
+   * Weights and config, written by the main process into a directory that Python's transformers loads; returns when they are there. Weights of more than `maxShardSize` ("10GB") become several files
+   * with an index.
+   *
+   * @example
+   * await accelerator.saveModel(model, "out", { maxShardSize: "5GB" });
+   */
+  async saveModel(model: ModuleBase, directory: string, saving: SaveModelOptions = {}): Promise<void> {
+    const options = this.calls.options("saveModel");
+    checkSaveModel(saving);
+    const { group } = await this.calls.idle(options);
+    await firstThenOthers(group, 0, () => (this.isMainProcess ? saveWeights(model, directory, saving) : undefined), options);
   }
 }
