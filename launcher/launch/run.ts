@@ -44,6 +44,9 @@ class Launch {
     this.#shares = divideCores(this.#cores, plan.localProcesses, plan.threads ?? threads);
   }
 
+  /** Streams that have lost output. */
+  readonly #lost = new Set<string>();
+
   readonly #say = (text: string): void => {
     if (this.#agent) this.#agent.say(text);
     else this.#terminal.stderr.write(`${text}\n`);
@@ -55,17 +58,27 @@ class Launch {
       pause: (signal) => this.#agent?.pause(signal),
       resize: () => this.#agent?.resize(),
     });
-    // A reader that has gone away; a terminal that was closed gives other errors, and a SIGHUP.
-    const onError = (error: NodeJS.ErrnoException) => void (error.code === "EPIPE" && this.#agent?.unheard());
-    for (const stream of [this.#terminal.stdout, this.#terminal.stderr]) stream.on("error", onError);
+    const { stdout, stderr } = this.#terminal;
+    stdout.on("error", (error) => this.#unwritten("stdout", error));
+    stderr.on("error", (error) => this.#unwritten("stderr", error));
     try {
-      return await (this.#plan.hosts === 1 ? this.#onOneHost() : this.#onSeveral());
+      const code = await (this.#plan.hosts === 1 ? this.#onOneHost() : this.#onSeveral());
+      return code === 0 && this.#lost.size > 0 ? 1 : code;
     } catch (error) {
       if (error instanceof Interrupted) return error.exitCode;
       throw error;
     } finally {
       await this.#rendezvous?.client.leave();
       await this.#rendezvous?.coordinator?.close();
+    }
+  }
+
+  /** A reader that has gone away ends the job; a full disk does not, but is told and is a failure. A terminal that was closed gives other errors, too, and a SIGHUP. */
+  #unwritten(name: "stdout" | "stderr", error: NodeJS.ErrnoException): void {
+    if (error.code === "EPIPE") void this.#agent?.unheard();
+    else if (!this.#lost.has(name)) {
+      this.#lost.add(name);
+      if (name === "stdout") this.#say(`stdout cannot be written (${error.message}): what the workers write there is lost; --log-dir keeps it elsewhere`);
     }
   }
 

@@ -1,7 +1,7 @@
 // Real launches that go well: scripts of every kind, arguments, variables, output.
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { suite, test } from "node:test";
@@ -188,6 +188,15 @@ console.log(JSON.stringify([rows.at(0), rows.at(2)]));`,
     const code = await new Promise((resolve) => child.once("close", resolve));
     assert.equal(code, 141);
     assert.match(said, /^accelerate-ts .* 2 workers.*\n$/, "no worker is said to have failed");
+  });
+
+  test("output that the system does not take is told, and is a failure", { skip: existsSync("/dev/full") ? false : "there is no /dev/full" }, async (t) => {
+    const script = await scriptOf(t, "console.log('lost');");
+    const full = openSync("/dev/full", "w");
+    const { status, stderr } = spawnSync(process.execPath, [cli, "launch", "-n", "2", script], { stdio: ["ignore", full, "pipe"], encoding: "utf8" });
+    closeSync(full);
+    assert.equal(status, 1);
+    assert.match(stderr, /stdout cannot be written \(ENOSPC[^)]*\): what the workers write there is lost/);
   });
 
   test("two workers that only meet are done within a second", async (t) => {
