@@ -7,7 +7,8 @@ import { defaultExecutor, type Executor } from "./executor.js";
 import { defaultGenerator } from "./generator.js";
 import type { Parameter } from "./parameter.js";
 import type { Plan } from "./plan.js";
-import type { Tensor, WaitOptions } from "./tensor.js";
+import type { Tensor } from "./tensor.js";
+import type { WaitOptions } from "./types.js";
 
 const maxNames = 8;
 

@@ -3,7 +3,8 @@ import { AccelerateError } from "../errors.js";
 import type { TypedArray } from "../graph/dtype.js";
 import { defaultExecutor } from "./executor.js";
 import type { Parameter } from "./parameter.js";
-import type { Tensor, WaitOptions } from "./tensor.js";
+import type { Tensor } from "./tensor.js";
+import type { WaitOptions } from "./types.js";
 
 /** The typed array behind a tensor; computes it and all sinks around it when it was only recorded. */
 export async function compute(tensor: Tensor, options: WaitOptions = {}): Promise<TypedArray> {

@@ -7,7 +7,8 @@ import { ParameterArena } from "./parameter-arena.js";
 import { type Plan, plan as makePlan } from "./plan.js";
 import { compileProgram, fits, type InputSlot, type Program } from "./program.js";
 import { settle } from "./recording.js";
-import type { Tensor, WaitOptions } from "./tensor.js";
+import type { Tensor } from "./tensor.js";
+import type { WaitOptions } from "./types.js";
 
 /** Compiled programs that are kept; those of the structure unused for longest go first. */
 const maxPrograms = 128;

@@ -10,9 +10,9 @@ export { defaultGenerator, Generator, type GeneratorState, setSeed } from "./gen
 export { Parameter } from "./parameter.js";
 export { type ArenaPlacement, type ArenaSegment, ParameterArena } from "./parameter-arena.js";
 export { noteParameterChange, type ParameterChange, parameterChanges } from "./parameter-changes.js";
-export { Tensor, type WaitOptions } from "./tensor.js";
+export { Tensor } from "./tensor.js";
 export { activeTracer } from "./trace.js";
-export type { Dec, Dim, Inc, Index, MatMulFlags, Nested, NestedNumbers, NumbersIn, SliceText } from "./types.js";
+export type { Dec, Dim, Inc, Index, MatMulFlags, Nested, NestedNumbers, NumbersIn, SliceText, WaitOptions } from "./types.js";
 import type { Tensor as AnyTensor } from "./tensor.js";
 /** A 0-d float32 tensor: a loss. */
 export type Scalar = AnyTensor<0, "float32">;

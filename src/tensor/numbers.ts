@@ -1,5 +1,5 @@
 // The numbers of a tensor as plain ones, in nested lists.
-import { ArgumentError } from "../errors.js";
+import { AccelerateError, ArgumentError } from "../errors.js";
 import type { DType, TypedArray } from "../graph/dtype.js";
 import { bfloat16ToNumber, float16ToNumber } from "../graph/half.js";
 import type { NestedNumbers } from "./types.js";
@@ -23,3 +23,9 @@ export function nest(numbers: Iterator<number>, shape: readonly number[], dim = 
   if (dim === shape.length) return numbers.next().value as number;
   return Array.from({ length: shape[dim]! }, () => nest(numbers, shape, dim + 1));
 }
+
+const insteadOf = { text: "await x.toArray()", number: "x.add(y), x.gt(y), ..., or await x.item()", JSON: "await x.item() or await x.toArray()" } as const;
+
+/** The error of a tensor where a plain value is expected: its numbers may not be there yet. */
+export const coerced = (kind: keyof typeof insteadOf): AccelerateError =>
+  new AccelerateError("ERR_TENSOR_COERCED", `a tensor was used as ${kind === "JSON" ? "" : "a plain "}${kind}`, { hint: `write ${insteadOf[kind]}` });

@@ -1,21 +1,16 @@
 // The Tensor: symbolic inside forward, lazy when it was recorded, concrete when its numbers are known.
 import { inspect } from "node:util";
-import { AccelerateError, ShapeError } from "../errors.js";
+import { ShapeError } from "../errors.js";
 import { type DType, type DTypeArrays, sizeOf } from "../graph/dtype.js";
 import { apply, applyScalar, scalarFor } from "./apply.js";
 import { at } from "./at.js";
 import { axisOf, noAttributes, type OpAttributes } from "./ops.js";
 import { backward } from "./backward.js";
 import { compute } from "./compute.js";
-import { nest, numbersOf } from "./numbers.js";
+import { coerced, nest, numbersOf } from "./numbers.js";
 import { publicDim } from "./size.js";
 import type { TensorState } from "./state.js";
-import type { Dec, Dim, Inc, Index, KeepDim, MatMulFlags, Nested } from "./types.js";
-
-export interface WaitOptions {
-  /** Stops the run between two nodes; the promise rejects with the signal's reason. */
-  readonly signal?: AbortSignal;
-}
+import type { Dec, Dim, Inc, Index, KeepDim, MatMulFlags, Nested, WaitOptions } from "./types.js";
 
 /**
  * A tensor of rank R and dtype D; `Tensor` alone is any rank, any dtype. Nothing is computed before a value is asked for
@@ -286,8 +281,10 @@ export class Tensor<out R extends number = number, out D extends DType = DType> 
   }
 
   [Symbol.toPrimitive](hint: string): never {
-    const instead = hint === "string" ? "await x.toArray()" : "x.add(y), x.gt(y), ..., or await x.item()";
-    throw new AccelerateError("ERR_TENSOR_COERCED", `a tensor was used as a plain ${hint === "string" ? "text" : "number"}`, { hint: `write ${instead}` });
+    throw coerced(hint === "string" ? "text" : "number");
+  }
+  toJSON(): never {
+    throw coerced("JSON");
   }
   [inspect.custom](): string {
     const s = this.state;

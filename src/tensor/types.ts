@@ -42,3 +42,8 @@ export interface MatMulFlags {
   readonly transposeB?: boolean;
   readonly alpha?: number;
 }
+
+export interface WaitOptions {
+  /** Stops the run between two nodes; the promise rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}

@@ -25,6 +25,6 @@ export async function writeConfig(directory: string, values: ConfigValues): Prom
   await mkdir(directory, { recursive: true });
   const path = join(directory, "config.json");
   const draft = `${path}.${randomBytes(6).toString("hex")}`;
-  await writeFile(draft, `${jsonText(values, 2)}\n`, { flag: "wx" });
+  await writeFile(draft, `${jsonText(values, { indent: 2 })}\n`, { flag: "wx" });
   await rename(draft, path);
 }

@@ -6,7 +6,7 @@ const mark = "\u0000";
 const marked = /"\\u0000(NaN|-?Infinity)\\u0000"/g;
 const bare = /("(?:[^"\\]|\\.)*")|-?Infinity|NaN/g;
 
-export const extendedJson = (value: unknown): string => jsonText(value, undefined, (n) => `${mark}${n}${mark}`).replaceAll(marked, "$1");
+export const extendedJson = (value: unknown): string => jsonText(value, { notFinite: (n) => `${mark}${n}${mark}` }).replaceAll(marked, "$1");
 
 /** @throws SyntaxError */
 export const parseExtendedJson = (text: string): unknown =>

@@ -1,6 +1,5 @@
 // Values that can be tracked: checked once, flattened to names with slashes, and written as JSON that knows NaN.
 import { ArgumentError } from "../errors.js";
-import { tensorIn } from "../tensor/tensor-in.js";
 
 export type LogValue = number | string | boolean | LogValues;
 /** Values of one step. Records inside count as groups: `{ train: { loss: 1 } }` is logged as `train/loss`. */
@@ -75,14 +74,8 @@ export function flatValues(values: LogValues): FlatValues {
  */
 export function flatConfig(values: ConfigValues): FlatValues {
   const flat = new Map<string, FlatValue>();
-  const text = (name: string, value: unknown): string | undefined => {
-    const path = tensorIn(value, name);
-    if (path !== undefined)
-      throw new ArgumentError(`the configuration's "${path}" is a tensor`, {
-        hint: "give its number (await tensor.item()), or its numbers (await tensor.toArray())",
-      });
-    return value === undefined ? undefined : jsonText(value);
-  };
+  const text = (name: string, value: unknown): string | undefined =>
+    value === undefined ? undefined : jsonText(value, { what: `the configuration's "${name}"` });
   flattenInto(flat, values, "", text, 0);
   return flat;
 }
@@ -95,14 +88,22 @@ function readyForJson(value: unknown, notFinite: (value: number) => string): unk
   return value;
 }
 
+export interface JsonOptions {
+  readonly indent?: number;
+  /** Text for numbers that JSON has no form for; default "NaN", "Infinity" and "-Infinity", which protobuf's JSON uses, too. */
+  readonly notFinite?: (value: number) => string;
+  /** What the value is, in the message of an error; default "a value". */
+  readonly what?: string;
+}
+
 /**
- * JSON; functions and big integers are their texts. Numbers that JSON has no form for are what `notFinite` makes of them: the texts "NaN", "Infinity" and "-Infinity", which protobuf's JSON uses, too. Never
- * undefined.
+ * JSON; functions and big integers are their texts. Never undefined.
+ * @throws ArgumentError for rings, and for tensors, whose numbers may not be there yet.
  */
-export function jsonText(value: unknown, indent?: number, notFinite: (value: number) => string = String): string {
+export function jsonText(value: unknown, { indent, notFinite = String, what = "a value" }: JsonOptions = {}): string {
   try {
     return JSON.stringify(value, (_key, part: unknown) => readyForJson(part, notFinite), indent) ?? "null";
   } catch (cause) {
-    throw new ArgumentError(`a value has no JSON (${cause instanceof Error ? cause.message : cause})`, { cause, hint: "leave rings out of the configuration" });
+    throw new ArgumentError(`${what} has no JSON (${cause instanceof Error ? cause.message : cause})`, { cause, hint: "leave rings and tensors out" });
   }
 }

@@ -22,6 +22,7 @@ describe("concrete tensors", () => {
     await assert.rejects(() => tensor([1, 2]).item(), code("ERR_SHAPE"));
     await assert.rejects(async () => fromData(BigInt64Array.of(2n ** 60n), [1], "int64").toArray(), code("ERR_INT64_RANGE"));
     assert.throws(() => `${tensor(1)}`, code("ERR_TENSOR_COERCED"));
+    assert.throws(() => JSON.stringify({ loss: tensor(1) }), code("ERR_TENSOR_COERCED"));
     assert.throws(() => (tensor(1) as unknown as number) > 0, code("ERR_TENSOR_COERCED"));
   });
   it("compute with broadcasting, indices and reductions", async () => {
