@@ -2,7 +2,8 @@
 //   node dist/test/run.js [--slow] [part of a path ...]
 import { spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { availableParallelism } from "node:os";
+import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { packageRoot } from "../src/package-root.js";
 
@@ -21,12 +22,22 @@ if (files.length === 0) {
   console.error(`no ${slow ? "slow " : ""}test file${wanted.length ? ` with ${wanted.join(" or ")} in its path` : ""}`);
   process.exit(slow && wanted.length === 0 ? 0 : 1);
 }
-const child = spawn(
-  process.execPath,
-  ["--test", "--test-reporter=spec", "--enable-source-maps", ...files.map((file) => join(compiled, file.replace(/\.ts$/, ".js")))],
-  // No settings of the user's own (accelerate-ts config) reach the launches under test.
-  { stdio: "inherit", env: { ...process.env, ACCELERATE_TS_HOME: join(compiled, "no-home") } },
-);
-child.on("exit", (code, signal) => {
-  process.exitCode = code ?? (signal ? 1 : 0);
-});
+/** Rooms whose tests start no processes and look at no clock: as many files at once as there are cores. The others have the machine to themselves. */
+const together = new Set(["autograd", "graph", "kernels", "models", "nn", "optim", "safetensors", "tensor", "text"]);
+const shares = (file: string): boolean => together.has(file.split(sep)[0]!);
+
+function run(part: readonly string[], concurrency: number): Promise<number> {
+  const compiledFiles = part.map((file) => join(compiled, file.replace(/\.ts$/, ".js")));
+  const child = spawn(process.execPath, ["--test", "--test-reporter=spec", "--enable-source-maps", `--test-concurrency=${concurrency}`, ...compiledFiles], {
+    stdio: "inherit",
+    // No settings of the user's own (accelerate-ts config) reach the launches under test.
+    env: { ...process.env, ACCELERATE_TS_HOME: join(compiled, "no-home") },
+  });
+  return new Promise((resolve) => child.on("exit", (code, signal) => resolve(code ?? (signal ? 1 : 0))));
+}
+
+for (const [part, concurrency] of [
+  [files.filter(shares), availableParallelism()],
+  [files.filter((file) => !shares(file)), 1],
+] as const)
+  if (part.length > 0) process.exitCode = Math.max(Number(process.exitCode ?? 0), await run(part, concurrency));
