@@ -4,30 +4,13 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, lstatSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
-import { suite, test, type TestContext } from "node:test";
-import { fileURLToPath } from "node:url";
+import { suite, test } from "node:test";
 import fc from "fast-check";
 import { askSettings, Unanswered } from "../../launcher/config/ask.js";
 import type { ConfigReport } from "../../launcher/config/show.js";
 import { YamlFile } from "../../launcher/config/yaml-file.js";
 import { folderOf } from "../data/files.js";
-
-const cli = fileURLToPath(new URL("../../launcher/cli.js", import.meta.url));
-
-/** A working folder with a home of its own; nothing of the machine's settings is seen. */
-async function placeOf(t: TestContext, files: Readonly<Record<string, string>> = {}) {
-  const folder = await folderOf(t, files);
-  const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("ACCELERATE_")));
-  const call = (line: string, env: Readonly<Record<string, string>> = {}) => {
-    const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...line.split(" ")], {
-      cwd: folder,
-      encoding: "utf8",
-      env: { ...clean, HOME: folder, XDG_CACHE_HOME: join(folder, "cache"), ...env },
-    });
-    return { status, stdout, stderr };
-  };
-  return { folder, file: join(folder, "cache", "accelerate-ts", "default_config.yaml"), call };
-}
+import { cli, placeOf } from "./settings-place.js";
 
 suite("accelerate-ts config", () => {
   test("default writes what holds anyway, and never over a file that is there", async (t) => {

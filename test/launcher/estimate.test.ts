@@ -3,36 +3,24 @@ import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Writable } from "node:stream";
 import { after, describe, it } from "node:test";
 import fc from "fast-check";
 import { ArenaModel } from "../../launcher/estimate/arena-model.js";
 import { findSubject } from "../../launcher/estimate/find.js";
 import { type EstimateReport, optimizers } from "../../launcher/estimate/report.js";
 import { sizeText } from "../../launcher/estimate/text.js";
-import { runCli } from "../../launcher/program.js";
 import { Graph } from "../../src/graph/graph.js";
 import { toOnnx } from "../../src/graph/onnx/write.js";
 import { BertForSequenceClassification } from "../../src/models/bert-for-sequence-classification.js";
 import { Linear } from "../../src/nn/index.js";
 import { Adam, AdamW, SGD } from "../../src/optim/index.js";
 import { saveSafetensors } from "../../src/safetensors/index.js";
+import { commandOf } from "./call-command.js";
 
 const root = mkdtempSync(join(tmpdir(), "estimate-"));
 after(() => rmSync(root, { recursive: true }));
 
-class Text extends Writable {
-  text = "";
-  override _write(chunk: Buffer, _: string, done: () => void): void {
-    this.text += chunk;
-    done();
-  }
-}
-async function call(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const [stdout, stderr] = [new Text(), new Text()];
-  const code = await runCli(["estimate-memory", ...args], { stdout, stderr });
-  return { code, stdout: stdout.text, stderr: stderr.text };
-}
+const call = commandOf("estimate-memory");
 async function json(...args: string[]): Promise<EstimateReport> {
   const { code, stdout, stderr } = await call(...args, "--json");
   assert.equal(code, 0, stderr);

@@ -1,30 +1,11 @@
 // Settings from files, variables and flags on their way into a launch and its programs.
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { suite, test, type TestContext } from "node:test";
-import { fileURLToPath } from "node:url";
+import { suite, test } from "node:test";
 import { withConfigured } from "../../src/accelerator/configured.js";
 import { configuredProgram } from "../../src/config.js";
-import { folderOf } from "../data/files.js";
-
-const cli = fileURLToPath(new URL("../../launcher/cli.js", import.meta.url));
-
-/** A working folder with a home of its own; nothing of the machine's settings is seen. */
-async function placeOf(t: TestContext, files: Readonly<Record<string, string>> = {}) {
-  const folder = await folderOf(t, files);
-  const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("ACCELERATE_")));
-  const call = (line: string, env: Readonly<Record<string, string>> = {}) => {
-    const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...line.split(" ")], {
-      cwd: folder,
-      encoding: "utf8",
-      env: { ...clean, HOME: folder, XDG_CACHE_HOME: join(folder, "cache"), ...env },
-    });
-    return { status, stdout, stderr };
-  };
-  return { folder, file: join(folder, "cache", "accelerate-ts", "default_config.yaml"), call };
-}
+import { placeOf } from "./settings-place.js";
 
 suite("a launch with settings from elsewhere", () => {
   test("--dry-run starts nothing, and prints a command that is the same without them", async (t) => {

@@ -3,27 +3,15 @@ import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Writable } from "node:stream";
 import { after, describe, it } from "node:test";
-import { runCli } from "../../launcher/program.js";
 import type { TensorData } from "../../src/graph/dtype.js";
 import { loadSafetensors, saveShards } from "../../src/safetensors/index.js";
+import { commandOf } from "./call-command.js";
 
 const root = mkdtempSync(join(tmpdir(), "merge-weights-"));
 after(() => rmSync(root, { recursive: true }));
 
-class Text extends Writable {
-  text = "";
-  override _write(chunk: Buffer, _: string, done: () => void): void {
-    this.text += chunk;
-    done();
-  }
-}
-async function call(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const [stdout, stderr] = [new Text(), new Text()];
-  const code = await runCli(["merge-weights", ...args], { stdout, stderr });
-  return { code, stdout: stdout.text, stderr: stderr.text };
-}
+const call = commandOf("merge-weights");
 const floats = (...values: number[]): TensorData => ({ dtype: "float32", shape: [values.length], data: Float32Array.from(values) });
 
 describe("merge-weights", async () => {
