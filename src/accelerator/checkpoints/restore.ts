@@ -5,6 +5,7 @@ import type { ModuleBase } from "../../nn/index.js";
 import type { Optimizer, OptimizerState } from "../../optim/index.js";
 import { defaultGenerator } from "../../tensor/index.js";
 import { agree, type Tell } from "../collectives/agreement.js";
+import type { WindowState } from "../gradients/micro-batches.js";
 import { fileNames, type SavedOwnState, type SavedState } from "./checkpoint-files.js";
 import { namedSegments, type RunState } from "./run-state.js";
 import { checkFits, loadScheduler, optimizerArrays, optimizerState, SavedRun } from "./saved-run.js";
@@ -28,10 +29,7 @@ export interface RestoreOptions {
 }
 
 /** A window that was open, when other workers go on with it. */
-interface WindowState {
-  readonly bodies: number;
-  readonly weight: number;
-}
+type OpenWindow = Pick<WindowState, "bodies" | "weight">;
 
 /**
  * Everything is read and held against the program before anything is changed.
@@ -132,11 +130,11 @@ async function applyState(saved: SavedRun, state: SavedState, { run, group }: Pl
 async function partsInAnotherWorld(saved: SavedRun, first: SavedOwnState, rank: number): Promise<Readonly<Record<string, unknown>>> {
   // What a host has kept back of its gradients is no other host's.
   const { commHook: _, ...parts }: Record<string, unknown> = first.parts;
-  const { accumulation } = parts as { accumulation?: { window?: WindowState } };
+  const { accumulation } = parts as { accumulation?: { window?: OpenWindow } };
   if (!accumulation?.window) return parts;
   let weight = 0;
   for (const r of rank === 0 ? saved.manifest.ranks : []) {
-    const own = (await saved.own(r)) as { parts?: { accumulation?: { window?: WindowState } } } | undefined;
+    const own = (await saved.own(r)) as { parts?: { accumulation?: { window?: OpenWindow } } } | undefined;
     weight += own?.parts?.accumulation?.window?.weight ?? 0;
   }
   // Weights were not said: the number of micro-batches of all workers is what the sum is divided by, and it has changed.
