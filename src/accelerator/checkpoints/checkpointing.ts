@@ -4,7 +4,7 @@ import { BackgroundWriter, CheckpointError, type CopiedFile, type FileContent, t
 import { hostId } from "../../control/host-id.js";
 import type { World } from "../../distributed/index.js";
 import { defaultExecutor, defaultGenerator } from "../../tensor/index.js";
-import { agree, overGroup, overStore, type Tell } from "../collectives/agreement.js";
+import { agree, overGroup, overStore, type Tell } from "./agreement.js";
 import type { Calls } from "../collectives/calls.js";
 import { captureCommon, captureOwn, largeFiles, pendingGradients, weightsOf } from "./capture.js";
 import { Hooks, type LoadStateHookContext, type SaveStateHookContext } from "./checkpoint-hooks.js";

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { hostname } from "node:os";
 import { resolve } from "node:path";
 import { CheckpointError, type Manifest, numberedCheckpoints, numberedDirectory, readManifest, sweep, verifyCheckpoint } from "../../checkpoint/index.js";
-import { agree, type Tell } from "../collectives/agreement.js";
+import { agree, type Tell } from "./agreement.js";
 import type { Project } from "./project-config.js";
 import type { SavingWorker } from "./save-state.js";
 

@@ -4,7 +4,7 @@ import type { ProcessGroup } from "../../distributed/index.js";
 import type { ModuleBase } from "../../nn/index.js";
 import type { Optimizer, OptimizerState } from "../../optim/index.js";
 import { defaultGenerator } from "../../tensor/index.js";
-import { agree, type Tell } from "../collectives/agreement.js";
+import { agree, type Tell } from "./agreement.js";
 import type { WindowState } from "../gradients/micro-batches.js";
 import { fileNames, type SavedOwnState, type SavedState } from "./checkpoint-files.js";
 import { namedSegments, type RunState } from "./run-state.js";

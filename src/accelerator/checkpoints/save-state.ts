@@ -16,7 +16,7 @@ import {
 import { Bar } from "../../progress/bar.js";
 import { processTerminal } from "../../progress/terminal.js";
 import { version } from "../../version.js";
-import { agree, type Tell } from "../collectives/agreement.js";
+import { agree, type Tell } from "./agreement.js";
 import type { Project } from "./project-config.js";
 
 /** The place of a worker among those that save. */

@@ -1,4 +1,4 @@
-// Workers that do something each for itself and go on only if all have done it: otherwise all throw the same.
+// What each worker does by itself for a checkpoint, and what counts only if all have done it: otherwise all throw the same.
 import { CheckpointError, type CheckpointErrorCode } from "../../checkpoint/index.js";
 import type { ProcessGroup, Store } from "../../distributed/index.js";
 import type { CollectiveOptions } from "../../distributed/index.js";
