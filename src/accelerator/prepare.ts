@@ -1,9 +1,9 @@
 // Makes a program's objects distributed, in place: what each kind of object needs, and what is compared between workers beforehand.
 import { inspect } from "node:util";
-import { shardedBatches } from "../data/foreign.js";
-import type { Dealer } from "../data/dealer.js";
+import { shardedBatches } from "../data/loader/foreign.js";
+import type { Dealer } from "../data/loader/dealer.js";
 import type { DataLoader } from "../data/index.js";
-import { RankLoader } from "../data/rank-loader.js";
+import { RankLoader } from "../data/loader/rank-loader.js";
 import type { CollectiveOptions, World } from "../distributed/index.js";
 import { ArgumentError } from "../errors.js";
 import { ModuleBase } from "../nn/index.js";

@@ -1,5 +1,5 @@
 // What was prepared, in order: what a checkpoint holds.
-import type { RankLoader } from "../data/rank-loader.js";
+import type { RankLoader } from "../data/loader/rank-loader.js";
 import type { ModuleBase } from "../nn/index.js";
 import { type Optimizer, PlateauScheduler, SteppedScheduler } from "../optim/index.js";
 

@@ -1,6 +1,6 @@
 // BatchEncoding: tokenized texts as columns, lists or tensors, with a row of each by index.
 
-import { writeInt64 } from "../data/int64.js";
+import { writeInt64 } from "../data/columns/int64.js";
 import { ArgumentError } from "../errors.js";
 import { type Dec, fromData, type Tensor } from "../tensor/index.js";
 

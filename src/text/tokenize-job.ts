@@ -1,7 +1,7 @@
 // Tokenization as a column job: text columns in, ragged int columns out, all in shared memory; runs in any thread.
-import type { ColumnJob } from "../data/column-data.js";
-import { ListWriter, NumberWriter } from "../data/column-writer.js";
-import { tableOf } from "../data/table.js";
+import type { ColumnJob } from "../data/columns/column-data.js";
+import { ListWriter, NumberWriter } from "../data/columns/column-writer.js";
+import { tableOf } from "../data/columns/table.js";
 import { ArgumentError } from "../errors.js";
 import { Encoder } from "./encoder.js";
 import type { ResolvedOptions } from "./options.js";

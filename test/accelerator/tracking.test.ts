@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { TrainingLoops, tokensIn } from "../../src/accelerator/tracking/tracking-loops.js";
-import type { RankLoader } from "../../src/data/rank-loader.js";
+import type { RankLoader } from "../../src/data/loader/rank-loader.js";
 import { Accelerator, type Batch, tensor } from "../../src/index.js";
 import { StepTimer, type Tracker } from "../../src/tracking/index.js";
 import { parseCsv } from "../../src/tracking/csv-text.js";

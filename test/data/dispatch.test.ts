@@ -1,10 +1,10 @@
 // Rank 0 reads for all: what travels, what each rank gets, how ends and failures are heard of.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { unshardedBatches } from "../../src/data/foreign.js";
+import { unshardedBatches } from "../../src/data/loader/foreign.js";
 import { DataLoader } from "../../src/data/index.js";
-import type { RankLoader } from "../../src/data/rank-loader.js";
-import { pack, unpack } from "../../src/data/travel.js";
+import type { RankLoader } from "../../src/data/loader/rank-loader.js";
+import { pack, unpack } from "../../src/data/loader/travel.js";
 import { Tensor, tensor } from "../../src/tensor/index.js";
 import { dealersOf, epoch, gathered, given, noting, numbers, ranked, sharded, stream } from "./ranks.js";
 

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { unshardedBatches } from "../../src/data/foreign.js";
+import { unshardedBatches } from "../../src/data/loader/foreign.js";
 import { DataLoader, Pcg64, skipFirstBatches } from "../../src/data/index.js";
-import { RankLoader } from "../../src/data/rank-loader.js";
+import { RankLoader } from "../../src/data/loader/rank-loader.js";
 import { collateFn, epoch, gathered, given, noting, numbers, ranked, type Rules, sharded, stream } from "./ranks.js";
 
 const rules = fc.record({

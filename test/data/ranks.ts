@@ -1,9 +1,9 @@
 // Several ranks in one process, for tests: their loaders iterated side by side, with or without a rank 0 that reads for all.
 import assert from "node:assert/strict";
-import type { Dealer } from "../../src/data/dealer.js";
+import type { Dealer } from "../../src/data/loader/dealer.js";
 import { DataLoader, type DataLoaderOptions, type LoaderState } from "../../src/data/index.js";
-import { type BatchInUse, RankLoader } from "../../src/data/rank-loader.js";
-import type { ShardOptions } from "../../src/data/shard.js";
+import { type BatchInUse, RankLoader } from "../../src/data/loader/rank-loader.js";
+import type { ShardOptions } from "../../src/data/loader/shard.js";
 
 export const numbers = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 export async function* stream(n: number): AsyncGenerator<number> {

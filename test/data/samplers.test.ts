@@ -1,7 +1,7 @@
 // Samplers of the program's own: orders and batches, epochs that they are told of, and what they must not give.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { shardedBatches } from "../../src/data/foreign.js";
+import { shardedBatches } from "../../src/data/loader/foreign.js";
 import { DataLoader, type DataLoaderOptions, Pcg64, type Sampler } from "../../src/data/index.js";
 import { epoch, gathered, given, numbers, ranked, sharded, stream } from "./ranks.js";
 

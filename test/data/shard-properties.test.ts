@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { Pcg64 } from "../../src/data/index.js";
-import { shardOf } from "../../src/data/shard.js";
+import { shardOf } from "../../src/data/loader/shard.js";
 import { epoch, gathered, numbers, ranked, sharded, stream } from "./ranks.js";
 import { type Rules, rulesOf, batches, kinds, dealt } from "./shard-rules.js";
 

@@ -1,7 +1,7 @@
 // Loaders of numbers dealt to ranks, for the tests of sharding.
 import assert from "node:assert/strict";
-import { shardedBatches } from "../../src/data/foreign.js";
-import type { RankLoader } from "../../src/data/rank-loader.js";
+import { shardedBatches } from "../../src/data/loader/foreign.js";
+import type { RankLoader } from "../../src/data/loader/rank-loader.js";
 import { epoch, numbers, ranked, type Rules as ShardRules, sharded, stream } from "./ranks.js";
 
 export interface Rules {

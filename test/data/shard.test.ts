@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { skipFirstBatches } from "../../src/data/index.js";
-import type { RankLoader } from "../../src/data/rank-loader.js";
+import type { RankLoader } from "../../src/data/loader/rank-loader.js";
 import { packageRoot } from "../../src/package-root.js";
 import { epoch, numbers, sharded } from "./ranks.js";
 import { type Rules, kinds, dealt, varied } from "./shard-rules.js";

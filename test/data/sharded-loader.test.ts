@@ -4,8 +4,8 @@ import { test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import fc from "fast-check";
 import { DataLoader, type DataLoaderOptions, Pcg64 } from "../../src/data/index.js";
-import { rowsOfBatch, shardedBatches } from "../../src/data/foreign.js";
-import { type BatchInUse, RankLoader } from "../../src/data/rank-loader.js";
+import { rowsOfBatch, shardedBatches } from "../../src/data/loader/foreign.js";
+import { type BatchInUse, RankLoader } from "../../src/data/loader/rank-loader.js";
 import { tensor } from "../../src/tensor/index.js";
 
 const numbers = (n: number) => Array.from({ length: n }, (_, i) => i);

@@ -1,6 +1,6 @@
 // What a worker has to save: the main process of a checkpoint everything that all have in common, every worker what is its own.
 import type { FileContent } from "../../checkpoint/index.js";
-import type { RankLoader } from "../../data/rank-loader.js";
+import type { RankLoader } from "../../data/loader/rank-loader.js";
 import type { TensorData } from "../../graph/dtype.js";
 import { moduleTensors } from "../../nn/module-file.js";
 import type { Optimizer } from "../../optim/index.js";

@@ -1,7 +1,7 @@
 // A checkpoint that was chosen: what it holds, and what of it does not fit the program.
 import { join } from "node:path";
 import { CheckpointError, type Manifest } from "../../checkpoint/index.js";
-import type { RankLoader } from "../../data/rank-loader.js";
+import type { RankLoader } from "../../data/loader/rank-loader.js";
 import type { ModuleBase } from "../../nn/index.js";
 import { moduleTensors } from "../../nn/module-file.js";
 import type { Optimizer, OptimizerState } from "../../optim/index.js";

@@ -1,5 +1,5 @@
 // Which prepared loader the program is iterating: the innermost one says whether its last batch is in use and how many of its rows count.
-import type { BatchInUse, RankLoader } from "../../data/rank-loader.js";
+import type { BatchInUse, RankLoader } from "../../data/loader/rank-loader.js";
 
 /** Told of the loops over prepared loaders. */
 export interface LoopWatcher {

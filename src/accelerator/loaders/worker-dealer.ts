@@ -1,5 +1,5 @@
 // How rank 0 hands out what it has read: every rank gets its own bytes. On one host they lie in shared memory, of which each rank reads its part.
-import type { Dealer } from "../../data/dealer.js";
+import type { Dealer } from "../../data/loader/dealer.js";
 import type { CollectiveOptions, ProcessGroup, World } from "../../distributed/index.js";
 import type { Calls } from "../collectives/calls.js";
 

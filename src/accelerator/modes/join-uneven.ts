@@ -1,6 +1,6 @@
 // joinUnevenInputs: a block in which workers may run out of batches at different times.
-import type { RankLoader } from "../../data/rank-loader.js";
-import type { ShardOptions } from "../../data/shard.js";
+import type { RankLoader } from "../../data/loader/rank-loader.js";
+import type { ShardOptions } from "../../data/loader/shard.js";
 import type { World } from "../../distributed/index.js";
 import { AccelerateError, ArgumentError } from "../../errors.js";
 import { ModuleBase } from "../../nn/index.js";

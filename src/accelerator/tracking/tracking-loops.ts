@@ -1,5 +1,5 @@
 // What of a program's loops belongs to its training steps: evaluations do not, nor does what lies between two loops.
-import type { RankLoader } from "../../data/rank-loader.js";
+import type { RankLoader } from "../../data/loader/rank-loader.js";
 import { Tensor } from "../../tensor/index.js";
 import type { StepTimer, TimerMark } from "../../tracking/step-timer.js";
 import type { LoopWatcher } from "../loaders/active-loaders.js";

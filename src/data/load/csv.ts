@@ -1,9 +1,9 @@
 // CSV and TSV files to columns: declared features or the fields themselves decide the types.
 
-import { valueReader } from "../column-data.js";
-import { TextWriter, ValueError } from "../column-writer.js";
-import { RowWriter } from "../dataset.js";
-import { ClassLabel, type Feature, type Features } from "../features.js";
+import { valueReader } from "../columns/column-data.js";
+import { TextWriter, ValueError } from "../columns/column-writer.js";
+import { RowWriter } from "../columns/row-writer.js";
+import { ClassLabel, type Feature, type Features } from "../columns/features.js";
 import { csvRecords } from "./csv-records.js";
 import { DataFileError } from "./files.js";
 

@@ -2,10 +2,11 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { ArgumentError } from "../../errors.js";
-import { Dataset, RowWriter } from "../dataset.js";
-import { type DatasetDict, datasetDict } from "../dataset-dict.js";
-import type { Features, RowOf } from "../features.js";
-import { type Known, type KnownDatasets, knownFeatures } from "../known.js";
+import { RowWriter } from "../columns/row-writer.js";
+import { Dataset } from "../dataset/dataset.js";
+import { type DatasetDict, datasetDict } from "../dataset/dataset-dict.js";
+import type { Features, RowOf } from "../columns/features.js";
+import { type Known, type KnownDatasets, knownFeatures } from "./known.js";
 import type { Row } from "../types.js";
 import { readCsv } from "./csv.js";
 import { checkFile, type Files, type Format, filesOfFolder } from "./files.js";

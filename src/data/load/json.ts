@@ -1,5 +1,5 @@
 // JSON files: one object per line, or one array of objects, read as a stream; errors name line and byte.
-import type { RowWriter } from "../dataset.js";
+import type { RowWriter } from "../columns/row-writer.js";
 import { chunksOf, DataFileError } from "./files.js";
 import { byteLines } from "./lines.js";
 

@@ -1,5 +1,5 @@
 // Text files: one row { text } per line.
-import type { RowWriter } from "../dataset.js";
+import type { RowWriter } from "../columns/row-writer.js";
 import { chunksOf, DataFileError } from "./files.js";
 import { byteLines } from "./lines.js";
 

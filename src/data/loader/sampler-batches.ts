@@ -1,5 +1,5 @@
 // Custom batch samplers dealt to ranks: batches of known size, of any sizes, or split.
-import { ArgumentError } from "../errors.js";
+import { ArgumentError } from "../../errors.js";
 import { type Part, type Plan, partOfBatches, partOfItems, partOfSizedBatches } from "./deal.js";
 import { type PlacedRound, placed, streamRounds } from "./rounds.js";
 import { type BatchSampler, checkedBatches, lengthOf } from "./sampler.js";

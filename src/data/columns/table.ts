@@ -1,5 +1,5 @@
 // A table: named columns seen through row indices, so that choosing rows copies no values.
-import { ArgumentError } from "../errors.js";
+import { ArgumentError } from "../../errors.js";
 import { type ColumnData, plainFeature, sharedUint32, type TableData, type ValueReader, valueReader } from "./column-data.js";
 import type { Feature } from "./features.js";
 

@@ -1,10 +1,10 @@
 // The default collator: rows of one structure become tensors with a batch dimension in front; texts stay a list.
-import { ArgumentError } from "../errors.js";
-import { type DType, dtypes, type TypedArray } from "../graph/dtype.js";
-import type { Inc } from "../tensor/index.js";
-import { fromData, Tensor } from "../tensor/index.js";
-import { writeInt64 } from "./int64.js";
-import type { Batch } from "./types.js";
+import { ArgumentError } from "../../errors.js";
+import { type DType, dtypes, type TypedArray } from "../../graph/dtype.js";
+import type { Inc } from "../../tensor/index.js";
+import { fromData, Tensor } from "../../tensor/index.js";
+import { writeInt64 } from "../columns/int64.js";
+import type { Batch } from "../types.js";
 
 /** What the default collator makes of a row: numbers become [B], lists gain a batch dimension, strings stay a list. */
 export type Collated<V> = V extends number | bigint | boolean

@@ -3,12 +3,12 @@
 import { isAbsolute, resolve } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
-import { ArgumentError } from "../errors.js";
-import type { ColumnData, ColumnJob } from "./column-data.js";
-import { InferringWriter } from "./column-infer.js";
-import { type ColumnWriter, ValueError } from "./column-writer.js";
-import { type Table, tableOf } from "./table.js";
-import type { MapperDescriptor, ModuleRef } from "./types.js";
+import { ArgumentError } from "../../errors.js";
+import type { ColumnData, ColumnJob } from "../columns/column-data.js";
+import { InferringWriter } from "../columns/column-infer.js";
+import { type ColumnWriter, ValueError } from "../columns/column-writer.js";
+import { type Table, tableOf } from "../columns/table.js";
+import type { MapperDescriptor, ModuleRef } from "../types.js";
 
 type AnyRow = Record<string, unknown>;
 export type AnyRowFunction = (row: never, index: number) => unknown;

@@ -1,8 +1,8 @@
 // Column jobs on Piscina threads: tasks carry shared memory and row ranges, results come back in shared memory.
 import { isMainThread } from "node:worker_threads";
 import { Piscina } from "piscina";
-import { AccelerateError } from "../errors.js";
-import type { ColumnData, TableData } from "./column-data.js";
+import { AccelerateError } from "../../errors.js";
+import type { ColumnData, TableData } from "../columns/column-data.js";
 import type { JobDescriptor } from "./jobs.js";
 import type { RangeResult, RangeTask } from "./pool-worker.js";
 

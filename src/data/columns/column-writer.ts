@@ -1,6 +1,6 @@
 // Writers: values in, a finished column in shared memory out.
 import { inspect } from "node:util";
-import { ArgumentError } from "../errors.js";
+import { ArgumentError } from "../../errors.js";
 import { type ColumnData, type ListData, type NumberArray, type NumberData, type NumberType, numberArrays, type TextData } from "./column-data.js";
 import { ClassLabel, type Feature, featureText } from "./features.js";
 

@@ -1,6 +1,6 @@
 // A foreign iterable of ready batches as a loader: every rank reads all of them and takes its own.
-import { ArgumentError } from "../errors.js";
-import { Tensor } from "../tensor/index.js";
+import { ArgumentError } from "../../errors.js";
+import { Tensor } from "../../tensor/index.js";
 import { type Plan, partOfItems } from "./deal.js";
 import { DealtLoader } from "./dealt-loader.js";
 import { rankBatches } from "./rank-batches.js";

@@ -1,9 +1,9 @@
 // DataCollatorWithPadding: encoded rows of different lengths to int64 tensors of the batch's longest.
-import { ArgumentError } from "../errors.js";
-import { fromData, type Tensor } from "../tensor/index.js";
+import { ArgumentError } from "../../errors.js";
+import { fromData, type Tensor } from "../../tensor/index.js";
 import type { FloatPaths } from "./collate.js";
-import { writeInt64 } from "./int64.js";
-import type { Batch } from "./types.js";
+import { writeInt64 } from "../columns/int64.js";
+import type { Batch } from "../types.js";
 
 export type LabelKey<K> = K extends "label" | "label_ids" ? "labels" : K;
 export type Padded<R> = string extends keyof R

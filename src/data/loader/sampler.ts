@@ -1,7 +1,7 @@
 // The order of rows in an epoch: f(seed, epoch), the same on every machine; or what a sampler of the program's says.
 import { inspect } from "node:util";
-import { ArgumentError } from "../errors.js";
-import { Pcg64 } from "./pcg64.js";
+import { ArgumentError } from "../../errors.js";
+import { Pcg64 } from "../pcg64.js";
 
 /** Says in which order rows come: an array of indices, or anything that can be iterated anew each epoch. It must give the same on every worker. */
 export interface Sampler extends Iterable<number> {

@@ -1,8 +1,8 @@
 // Rows and batches as bytes, from rank 0 to the others: what structured cloning carries, and tensors.
 import { deserialize, serialize } from "node:v8";
-import { ArgumentError } from "../errors.js";
-import type { TypedArray } from "../graph/dtype.js";
-import { type DType, Tensor } from "../tensor/index.js";
+import { ArgumentError } from "../../errors.js";
+import type { TypedArray } from "../../graph/dtype.js";
+import { type DType, Tensor } from "../../tensor/index.js";
 
 interface Packed {
   readonly value: unknown;

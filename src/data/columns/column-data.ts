@@ -1,5 +1,5 @@
 // Column storage: numbers, texts and lists in shared memory, so that threads read the same bytes; plain objects that survive structured clone.
-import type { ColumnValue } from "./types.js";
+import type { ColumnValue } from "../types.js";
 
 export const numberArrays = {
   // Integers up to 2^53 are exact in float64, and reading them makes no BigInt.

@@ -1,5 +1,5 @@
 // Numbers into int64 arrays without a BigInt each: low and high words are written directly (all platforms that Node runs on are little-endian).
-import { ArgumentError } from "../errors.js";
+import { ArgumentError } from "../../errors.js";
 
 /** Writes whole numbers from `at` on. @throws ArgumentError ERR_NOT_INTEGER for any other number. */
 export function writeInt64(out: BigInt64Array, at: number, values: ArrayLike<number>): void {

@@ -1,5 +1,5 @@
 // skipFirstBatches: a loader without the first batches of its epochs.
-import { ArgumentError } from "../errors.js";
+import { ArgumentError } from "../../errors.js";
 import type { DataLoader, LoaderState } from "./data-loader.js";
 import { unshardedBatches } from "./foreign.js";
 import { type BatchInUse, type BatchListener, type IterationListener, RankLoader } from "./rank-loader.js";

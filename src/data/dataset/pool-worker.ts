@@ -1,7 +1,7 @@
 // The entry module of a pool thread: loads the job that the pool is for, then runs it over row ranges.
 import { workerData } from "piscina";
-import { registerTypeScript } from "../register/register.js";
-import type { ColumnData, ColumnJob, TableData } from "./column-data.js";
+import { registerTypeScript } from "../../register/register.js";
+import type { ColumnData, ColumnJob, TableData } from "../columns/column-data.js";
 import { type JobDescriptor, jobOf } from "./jobs.js";
 
 export interface RangeTask {

@@ -1,12 +1,12 @@
 // map: new columns for a table, computed in ranges of rows, in this process or on threads.
-import { ArgumentError } from "../errors.js";
-import { delayedProgress } from "../progress/delayed.js";
-import type { ColumnData } from "./column-data.js";
-import { concatColumns } from "./column-infer.js";
+import { ArgumentError } from "../../errors.js";
+import { delayedProgress } from "../../progress/delayed.js";
+import type { ColumnData } from "../columns/column-data.js";
+import { concatColumns } from "../columns/column-infer.js";
 import { type AnyBatchFunction, type AnyRowFunction, batchJob, type JobDescriptor, jobOf, moduleJob, rowJob } from "./jobs.js";
 import { type JobRunner, threadRunner } from "./pool.js";
-import { Table, wholeColumn } from "./table.js";
-import type { MapOptions, Mapper, ModuleRef } from "./types.js";
+import { Table, wholeColumn } from "../columns/table.js";
+import type { MapOptions, Mapper, ModuleRef } from "../types.js";
 
 export type Mappable = ModuleRef | Mapper<never, unknown> | AnyRowFunction | AnyBatchFunction;
 export interface AnyMapOptions extends MapOptions {

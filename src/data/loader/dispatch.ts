@@ -1,5 +1,5 @@
 // Rank 0 reads for all: every rank gets its own rows and nothing else, and hears of the end and of failures as soon as rank 0 knows.
-import { AccelerateError } from "../errors.js";
+import { AccelerateError } from "../../errors.js";
 import type { Dealer } from "./dealer.js";
 import type { Dealt, Plan } from "./deal.js";
 import { prefetch } from "./prefetch.js";

@@ -1,8 +1,8 @@
 // Features: what a column holds, as the user declares it, as Python prints it.
 import { inspect } from "node:util";
-import { ArgumentError } from "../errors.js";
+import { ArgumentError } from "../../errors.js";
 import { pythonList, pythonString } from "./print.js";
-import type { ColumnValue } from "./types.js";
+import type { ColumnValue } from "../types.js";
 
 export interface FeatureTypes {
   string: string;

@@ -3,7 +3,7 @@
 // All rules are one: the epoch's order, followed by itself from its start, is cut into rounds; in a round rank 0 takes the first `size` rows, rank 1 the next, and so on. So batch k belongs to
 // rank k mod P, and what fills a last round are consecutive rows from the start of the epoch. Accelerate's tables (BatchSamplerShard, IterableDatasetShard) follow for full and for split
 // batches alike: half of a batch of 8 is a batch of 4.
-import { ArgumentError } from "../errors.js";
+import { ArgumentError } from "../../errors.js";
 import type { Dealer } from "./dealer.js";
 
 export interface ShardOptions {

@@ -1,9 +1,9 @@
 // DataLoader: batches of a dataset, in a seeded order, made ahead while the loop works.
 import { inspect } from "node:util";
-import { ArgumentError } from "../errors.js";
-import { defaultGenerator } from "../tensor/index.js";
-import { type Collated, defaultCollate, type FloatPaths } from "./collate.js";
-import { Dataset } from "./dataset.js";
+import { ArgumentError } from "../../errors.js";
+import { defaultGenerator } from "../../tensor/index.js";
+import { type Collated, defaultCollate, type FloatPaths } from "../collate/collate.js";
+import { Dataset } from "../dataset/dataset.js";
 import { type Plan, partOfItems } from "./deal.js";
 import { DealtLoader, whole } from "./dealt-loader.js";
 import { rankBatches } from "./rank-batches.js";
@@ -12,7 +12,7 @@ import { orderRounds, type Stream, streamRounds } from "./rounds.js";
 import { type BatchSampler, checkBatchSampler, checkedIndices, checkSampler, epochOrder, lengthOf, type Sampler, tellEpoch } from "./sampler.js";
 import { batchSamplerCount, batchSamplerPlan } from "./sampler-batches.js";
 import { rankBatchCount, rankBatchSize, type Shard } from "./shard.js";
-import type { MapDataset } from "./types.js";
+import type { MapDataset } from "../types.js";
 
 export interface DataLoaderOptions {
   /** Rows per batch; default 1. */

@@ -1,5 +1,5 @@
 // What our loader and the wrapper of foreign ones share: iterations with a position, and the share of a rank.
-import { ArgumentError } from "../errors.js";
+import { ArgumentError } from "../../errors.js";
 import type { LoaderState } from "./data-loader.js";
 import { prefetch } from "./prefetch.js";
 import { type BatchInUse, type BatchListener, type GivenBatch, type IterationListener, RankLoader } from "./rank-loader.js";

@@ -1,10 +1,10 @@
 // DatasetDict: one Dataset per split, each a property, and the operations that go through all of them.
 import { inspect } from "node:util";
-import { ArgumentError } from "../errors.js";
+import { ArgumentError } from "../../errors.js";
 import { Dataset } from "./dataset.js";
 import { type AnyMapOptions, type Mappable, mapTables } from "./map.js";
-import { datasetDictText } from "./print.js";
-import type { BatchFunction, ColumnName, MapOptions, Mapper, Merge, ModuleRef, NoClosure, Renamed, Row, RowFunction, Without } from "./types.js";
+import { datasetDictText } from "../columns/print.js";
+import type { BatchFunction, ColumnName, MapOptions, Mapper, Merge, ModuleRef, NoClosure, Renamed, Row, RowFunction, Without } from "../types.js";
 
 export interface DatasetDictMethods<R, S extends string> {
   /** Names of the splits, in order. */

@@ -1,6 +1,6 @@
 // Data sets that the type checker knows by their hub ids, and the class names of their labels.
-import { ClassLabel, type Features } from "./features.js";
-import type { Row } from "./types.js";
+import { ClassLabel, type Features } from "../columns/features.js";
+import type { Row } from "../types.js";
 
 /** Users may add theirs by declaration merging. */
 export interface KnownDatasets {
