@@ -2,10 +2,10 @@
 import { join } from "node:path";
 import { AccelerateError } from "../../src/errors.js";
 import { sizeOf } from "../../src/graph/dtype.js";
-import { BertModel } from "../../src/models/bert.js";
-import type { BertConfig } from "../../src/models/bert-config.js";
-import { BertForSequenceClassification, problemTypeOf } from "../../src/models/bert-for-sequence-classification.js";
-import { configName, readConfig } from "../../src/models/config.js";
+import { BertModel } from "../../src/models/bert/model.js";
+import type { BertConfig } from "../../src/models/bert/config.js";
+import { BertForSequenceClassification, problemTypeOf } from "../../src/models/bert/for-sequence-classification.js";
+import { configName, readConfig } from "../../src/models/loading/config.js";
 import type { ModuleBase } from "../../src/nn/index.js";
 import { recordedGraph } from "../../src/tensor/recorded-graph.js";
 import { type Tensor, zeros } from "../../src/tensor/index.js";

@@ -2,7 +2,7 @@
 import { basename } from "node:path";
 import { AccelerateError } from "../../src/errors.js";
 import { sizeOf } from "../../src/graph/dtype.js";
-import { Checkpoint } from "../../src/models/checkpoint.js";
+import { Checkpoint } from "../../src/models/loading/checkpoint.js";
 import { SafetensorsFile, storedTypes, type TensorEntry } from "../../src/safetensors/index.js";
 import type { Layer, Subject, Weight } from "./subject.js";
 

@@ -1,13 +1,13 @@
 // Pretrained models and their files: `accelerate-ts/models`.
 export * from "../text/index.js";
-export { AutoModel, AutoModelForSequenceClassification } from "./auto.js";
-export { BertModel } from "./bert.js";
-export { type BertConfig, type BertConfigOptions, bertConfig } from "./bert-config.js";
-export { BertForSequenceClassification } from "./bert-for-sequence-classification.js";
-export { Checkpoint } from "./checkpoint.js";
-export { ConfigError, type Labels, type PretrainedConfig, type ProblemType } from "./config.js";
-export type { FromPretrainedOptions } from "./from-pretrained.js";
-export { type PreTrainedModel, PreTrainedModelBase } from "./pretrained-model.js";
+export { AutoModel, AutoModelForSequenceClassification } from "./auto/models.js";
+export { BertModel } from "./bert/model.js";
+export { type BertConfig, type BertConfigOptions, bertConfig } from "./bert/config.js";
+export { BertForSequenceClassification } from "./bert/for-sequence-classification.js";
+export { Checkpoint } from "./loading/checkpoint.js";
+export { ConfigError, type Labels, type PretrainedConfig, type ProblemType } from "./loading/config.js";
+export type { FromPretrainedOptions } from "./loading/from-pretrained.js";
+export { type PreTrainedModel, PreTrainedModelBase } from "./shared/pretrained-model.js";
 export {
   loadSafetensors,
   type Merged,
@@ -30,4 +30,4 @@ export type {
   SequenceClassifierBatch,
   SequenceClassifierInputs,
   SequenceClassifierOutput,
-} from "./types.js";
+} from "./shared/types.js";

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { Accelerator } from "../../src/accelerator/index.js";
-import { BertForSequenceClassification } from "../../src/models/bert-for-sequence-classification.js";
+import { BertForSequenceClassification } from "../../src/models/bert/for-sequence-classification.js";
 import { init, Linear, Module } from "../../src/nn/index.js";
 import { mergeShards } from "../../src/safetensors/index.js";
 import { Parameter, type Tensor, tensor, zeros } from "../../src/tensor/index.js";

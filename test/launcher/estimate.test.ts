@@ -11,7 +11,7 @@ import { type EstimateReport, optimizers } from "../../launcher/estimate/report.
 import { sizeText } from "../../launcher/estimate/text.js";
 import { Graph } from "../../src/graph/graph.js";
 import { toOnnx } from "../../src/graph/onnx/write.js";
-import { BertForSequenceClassification } from "../../src/models/bert-for-sequence-classification.js";
+import { BertForSequenceClassification } from "../../src/models/bert/for-sequence-classification.js";
 import { Linear } from "../../src/nn/index.js";
 import { Adam, AdamW, SGD } from "../../src/optim/index.js";
 import { saveSafetensors } from "../../src/safetensors/index.js";

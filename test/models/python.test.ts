@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
-import { BertForSequenceClassification } from "../../src/models/bert-for-sequence-classification.js";
+import { BertForSequenceClassification } from "../../src/models/bert/for-sequence-classification.js";
 import { saveSafetensors } from "../../src/safetensors/index.js";
 import { setSeed } from "../../src/tensor/index.js";
 import { flatNumbers, int64Batch, near } from "./golden-support.js";

@@ -7,7 +7,7 @@ import { after, describe, it } from "node:test";
 import fc from "fast-check";
 import { AccelerateError } from "../../src/errors.js";
 import { type DType, dtypes, sizeOf, type TensorData } from "../../src/graph/dtype.js";
-import { Checkpoint } from "../../src/models/checkpoint.js";
+import { Checkpoint } from "../../src/models/loading/checkpoint.js";
 import { loadSafetensors, SafetensorsError, SafetensorsFile, saveSafetensors, storedTypes } from "../../src/safetensors/index.js";
 import { packageRoot } from "../../src/package-root.js";
 

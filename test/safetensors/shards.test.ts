@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { type AccelerateError, ArgumentError } from "../../src/errors.js";
 import type { TensorData } from "../../src/graph/dtype.js";
-import { Checkpoint } from "../../src/models/checkpoint.js";
+import { Checkpoint } from "../../src/models/loading/checkpoint.js";
 import { loadSafetensors, parseSize, planShards, saveShards } from "../../src/safetensors/index.js";
 
 const root = mkdtempSync(join(tmpdir(), "shards-"));

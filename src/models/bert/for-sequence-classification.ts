@@ -1,15 +1,15 @@
 // BERT with a classifier on the pooled first token, and the losses that go with it.
-import { ArgumentError } from "../errors.js";
-import { bceWithLogits, crossEntropy, Dropout, type Linear, mseLoss } from "../nn/index.js";
-import type { Scalar, Tensor } from "../tensor/index.js";
-import { BertModel, type MakeOptions } from "./bert.js";
-import { unset } from "./bert-attention.js";
-import { type BertConfig, type BertConfigOptions, bertConfig } from "./bert-config.js";
-import { checkClassLabels, checkEncoderValues, checkKeys, classifierKeys } from "./check-batch.js";
-import type { ProblemType } from "./config.js";
-import { type Architecture, type FromPretrainedOptions, loadPretrained } from "./from-pretrained.js";
-import { initWeights, PreTrainedModelBase } from "./pretrained-model.js";
-import type { SequenceClassifierCall, SequenceClassifierInputs, SequenceClassifierOutput } from "./types.js";
+import { ArgumentError } from "../../errors.js";
+import { bceWithLogits, crossEntropy, Dropout, type Linear, mseLoss } from "../../nn/index.js";
+import type { Scalar, Tensor } from "../../tensor/index.js";
+import { BertModel, type MakeOptions } from "./model.js";
+import { unset } from "./attention.js";
+import { type BertConfig, type BertConfigOptions, bertConfig } from "./config.js";
+import { checkClassLabels, checkEncoderValues, checkKeys, classifierKeys } from "../shared/check-batch.js";
+import type { ProblemType } from "../loading/config.js";
+import { type Architecture, type FromPretrainedOptions, loadPretrained } from "../loading/from-pretrained.js";
+import { initWeights, PreTrainedModelBase } from "../shared/pretrained-model.js";
+import type { SequenceClassifierCall, SequenceClassifierInputs, SequenceClassifierOutput } from "../shared/types.js";
 
 const isInteger = (labels: Tensor): boolean => labels.dtype === "int64" || labels.dtype === "int32";
 /** [B, 1] as [B]. */

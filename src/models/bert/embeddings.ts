@@ -1,9 +1,9 @@
 // The first part of BERT: words, positions and sentence numbers become vectors.
-import { Dropout, Embedding, init, LayerNorm, Module } from "../nn/index.js";
-import { arange } from "../tensor/index.js";
-import type { Tensor } from "../tensor/index.js";
-import type { BertConfig } from "./bert-config.js";
-import type { EncoderInputs } from "./types.js";
+import { Dropout, Embedding, init, LayerNorm, Module } from "../../nn/index.js";
+import { arange } from "../../tensor/index.js";
+import type { Tensor } from "../../tensor/index.js";
+import type { BertConfig } from "./config.js";
+import type { EncoderInputs } from "../shared/types.js";
 
 /** Sum of three table rows per token, normalised: [B, S] to [B, S, H]. */
 export class BertEmbeddings extends Module {

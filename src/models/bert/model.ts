@@ -1,13 +1,13 @@
 // BertModel: embeddings, encoder and pooler, as transformers' class of that name.
-import { additiveMask } from "../nn/index.js";
-import type { Tensor } from "../tensor/index.js";
-import { type BertConfig, type BertConfigOptions, bertConfig } from "./bert-config.js";
-import { BertEmbeddings } from "./bert-embeddings.js";
-import { BertEncoder, BertPooler } from "./bert-encoder.js";
-import { checkEncoderValues, checkKeys, encoderKeys } from "./check-batch.js";
-import { type Architecture, type FromPretrainedOptions, loadPretrained } from "./from-pretrained.js";
-import { initWeights, PreTrainedModelBase } from "./pretrained-model.js";
-import type { EncoderCall, EncoderInputs, EncoderOutput } from "./types.js";
+import { additiveMask } from "../../nn/index.js";
+import type { Tensor } from "../../tensor/index.js";
+import { type BertConfig, type BertConfigOptions, bertConfig } from "./config.js";
+import { BertEmbeddings } from "./embeddings.js";
+import { BertEncoder, BertPooler } from "./encoder.js";
+import { checkEncoderValues, checkKeys, encoderKeys } from "../shared/check-batch.js";
+import { type Architecture, type FromPretrainedOptions, loadPretrained } from "../loading/from-pretrained.js";
+import { initWeights, PreTrainedModelBase } from "../shared/pretrained-model.js";
+import type { EncoderCall, EncoderInputs, EncoderOutput } from "../shared/types.js";
 
 /** @internal */
 export interface MakeOptions {

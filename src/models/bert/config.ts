@@ -1,6 +1,6 @@
 // The configuration of a BERT: keys, defaults and limits as in transformers' BertConfig.
 import { z } from "zod";
-import { ConfigError, type Labels, labelsOf, type ProblemType, type PretrainedConfig, validateConfig } from "./config.js";
+import { ConfigError, type Labels, labelsOf, type ProblemType, type PretrainedConfig, validateConfig } from "../loading/config.js";
 
 const count = z.int().positive();
 const probability = z.number().min(0).max(1);

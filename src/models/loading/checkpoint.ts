@@ -1,8 +1,8 @@
 // The weights of a model folder as one set of tensors, whether they lie in one safetensors file or in shards.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { AccelerateError } from "../errors.js";
-import { indexName, openShards, SafetensorsError, SafetensorsFile, type TensorEntry, weightsName } from "../safetensors/index.js";
+import { AccelerateError } from "../../errors.js";
+import { indexName, openShards, SafetensorsError, SafetensorsFile, type TensorEntry, weightsName } from "../../safetensors/index.js";
 
 /** Files of other libraries, which are recognised only to say what to do. */
 const foreignWeights: Readonly<Record<string, string>> = {

@@ -2,8 +2,8 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { AccelerateError } from "../errors.js";
-import { writeWhole } from "../safetensors/index.js";
+import { AccelerateError } from "../../errors.js";
+import { writeWhole } from "../../safetensors/index.js";
 
 export const configName = "config.json";
 

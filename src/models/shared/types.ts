@@ -1,5 +1,5 @@
 // Inputs and outputs of models, for the type checker: which batches fit, and whether there is a loss.
-import type { Scalar, Tensor } from "../tensor/index.js";
+import type { Scalar, Tensor } from "../../tensor/index.js";
 
 /** A batch of which the type checker knows no keys. */
 export type UnknownBatch = { readonly [key: string]: Tensor };

@@ -1,7 +1,7 @@
 // Multi-head self-attention of BERT and the residual block around it.
-import { attentionWeights, Dropout, init, LayerNorm, Linear, Module } from "../nn/index.js";
-import type { Tensor } from "../tensor/index.js";
-import type { BertConfig } from "./bert-config.js";
+import { attentionWeights, Dropout, init, LayerNorm, Linear, Module } from "../../nn/index.js";
+import type { Tensor } from "../../tensor/index.js";
+import type { BertConfig } from "./config.js";
 
 /** A linear map whose first values come later: from a checkpoint, or from `initWeights`. */
 export const unset = (inFeatures: number, outFeatures: number): Linear => new Linear(inFeatures, outFeatures, { weightInit: init.zeros, biasInit: init.zeros });

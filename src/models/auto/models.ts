@@ -1,11 +1,11 @@
 // Models by the model_type of a folder's config.json.
-import { AccelerateError } from "../errors.js";
-import { BertModel } from "./bert.js";
-import { BertForSequenceClassification } from "./bert-for-sequence-classification.js";
-import { readConfig } from "./config.js";
-import { type FromPretrainedOptions, loadPretrained, needFolder } from "./from-pretrained.js";
-import type { PreTrainedModelBase } from "./pretrained-model.js";
-import type { EncoderCall, SequenceClassifierCall } from "./types.js";
+import { AccelerateError } from "../../errors.js";
+import { BertModel } from "../bert/model.js";
+import { BertForSequenceClassification } from "../bert/for-sequence-classification.js";
+import { readConfig } from "../loading/config.js";
+import { type FromPretrainedOptions, loadPretrained, needFolder } from "../loading/from-pretrained.js";
+import type { PreTrainedModelBase } from "../shared/pretrained-model.js";
+import type { EncoderCall, SequenceClassifierCall } from "../shared/types.js";
 
 /** Loads a model of a task for one model_type. */
 type Loader<M> = (checkpoint: string, options: FromPretrainedOptions) => Promise<M>;

@@ -1,6 +1,6 @@
 // Fits the tensors of a checkpoint to the parameters of a model: names, shapes, and the report on what did not fit.
-import { AccelerateError } from "../errors.js";
-import type { ModuleBase, Parameter } from "../nn/index.js";
+import { AccelerateError } from "../../errors.js";
+import type { ModuleBase, Parameter } from "../../nn/index.js";
 import type { Checkpoint } from "./checkpoint.js";
 
 /** Old names of a layer norm's parameters, as in the first BERT checkpoints. */

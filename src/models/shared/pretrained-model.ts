@@ -1,8 +1,8 @@
 // What all models of the library share: a config, saving, and the first values of new weights.
-import { Embedding, init, LayerNorm, Linear, ModuleBase, type Parameter } from "../nn/index.js";
-import { type PretrainedConfig, saveConfig } from "./config.js";
-import { moduleTensors } from "../nn/module-file.js";
-import { saveShards } from "../safetensors/index.js";
+import { Embedding, init, LayerNorm, Linear, ModuleBase, type Parameter } from "../../nn/index.js";
+import { type PretrainedConfig, saveConfig } from "../loading/config.js";
+import { moduleTensors } from "../../nn/module-file.js";
+import { saveShards } from "../../safetensors/index.js";
 import type { ModelOutput, UnknownBatch } from "./types.js";
 
 /** A model with a config; its classes add their typed call. */

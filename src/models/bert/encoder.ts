@@ -1,8 +1,8 @@
 // The layers of BERT: attention, feed-forward, one after the other; and the pooler on top.
-import { gelu, type Linear, Module } from "../nn/index.js";
-import type { Tensor } from "../tensor/index.js";
-import { BertAttention, BertResidual, unset } from "./bert-attention.js";
-import type { BertConfig, HiddenAct } from "./bert-config.js";
+import { gelu, type Linear, Module } from "../../nn/index.js";
+import type { Tensor } from "../../tensor/index.js";
+import { BertAttention, BertResidual, unset } from "./attention.js";
+import type { BertConfig, HiddenAct } from "./config.js";
 
 const activations: { readonly [A in HiddenAct]: (x: Tensor) => Tensor } = {
   gelu: (x) => gelu(x),

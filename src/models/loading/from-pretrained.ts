@@ -1,11 +1,11 @@
 // From a folder with config.json and model.safetensors to a model with its weights, in evaluation mode.
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { AccelerateError } from "../errors.js";
+import { AccelerateError } from "../../errors.js";
 import { Checkpoint } from "./checkpoint.js";
 import { configName, type PretrainedConfig, readConfig } from "./config.js";
 import { loadWarnings, loadWeights } from "./load-weights.js";
-import { initWeights, type PreTrainedModelBase } from "./pretrained-model.js";
+import { initWeights, type PreTrainedModelBase } from "../shared/pretrained-model.js";
 
 export interface FromPretrainedOptions {
   /** Outputs of the classifier; those of the file unless told. */

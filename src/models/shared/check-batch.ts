@@ -1,8 +1,8 @@
 // Checks of a model's batch: keys when it is traced, values and lengths in every call, so that messages can name the row.
-import { ArgumentError } from "../errors.js";
-import { firstOutOfRange } from "../nn/check-indices.js";
-import { Tensor } from "../tensor/index.js";
-import type { BertConfig } from "./bert-config.js";
+import { ArgumentError } from "../../errors.js";
+import { firstOutOfRange } from "../../nn/check-indices.js";
+import { Tensor } from "../../tensor/index.js";
+import type { BertConfig } from "../bert/config.js";
 import type { EncoderInputs, SequenceClassifierInputs } from "./types.js";
 
 export const encoderKeys: ReadonlySet<string> = new Set<keyof EncoderInputs>(["input_ids", "attention_mask", "token_type_ids", "position_ids"]);
