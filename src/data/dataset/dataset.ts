@@ -6,6 +6,7 @@ import { sharedUint32 } from "../columns/column-data.js";
 import { type DatasetDict, datasetDict } from "./dataset-dict.js";
 import { type Features, printable, type RowOf } from "../columns/features.js";
 import { rowReader } from "./jobs.js";
+import { type Origin, unknownOrigin } from "./origin.js";
 import { type AnyMapOptions, type Mappable, mapTables } from "./map.js";
 import { Pcg64 } from "../pcg64.js";
 import { datasetText } from "../columns/print.js";
@@ -43,15 +44,22 @@ export class Dataset<R = Row> implements MapDataset<R>, Iterable<R> {
   readonly #row: (i: number) => Record<string, unknown>;
   readonly #features: Features;
 
-  private constructor(table: Table) {
+  readonly #origin: Origin;
+
+  private constructor(table: Table, origin: Origin = unknownOrigin()) {
     this.#table = table;
+    this.#origin = origin;
     this.#row = rowReader(table);
     this.#features = printable(Object.fromEntries([...table.columns].map(([name, view]) => [name, view.feature])));
   }
 
   /** @internal */
-  static ofTable<R>(table: Table): Dataset<R> {
-    return new Dataset<R>(table);
+  static ofTable<R>(table: Table, origin?: Origin): Dataset<R> {
+    return new Dataset<R>(table, origin);
+  }
+  /** @internal */
+  static originOf<R>(dataset: Dataset<R>): Origin {
+    return dataset.#origin;
   }
   /** @internal */
   static tableOf<R>(dataset: Dataset<R>): Table {
