@@ -97,18 +97,21 @@ await accelerator.waitForEveryone();
 const start = residentMb();
 const parametersMb = Math.round((4 * 4 * size * size) / 1e6);
 const stages: { prepared: number; freed: number }[] = [];
+// Values, gradients and two states are four times the parameters, and the gradients of the others come on top.
+const isBack = (prepared: number, resident: number) => prepared - resident > 3 * parametersMb;
+const isStable = (resident: number) => stages.length === 0 || resident - stages[0]!.freed < 2 * parametersMb;
+const isFreed = (prepared: number, resident: number) => isBack(prepared, resident) && isStable(resident);
 for (let round = 0; round < 3; round++) {
   const prepared = await trainAndGiveUp();
-  // The last collection comes a moment later; a machine under load takes longer.
-  for (let tries = 0; tries < 50 && prepared - residentMb() <= 3 * parametersMb; tries++) await sleep(100);
+  // The last collections come a moment later; a machine under load takes longer.
+  for (let tries = 0; tries < 50 && !isFreed(prepared, residentMb()); tries++) await sleep(100);
   await accelerator.waitForEveryone();
   stages.push({ prepared, freed: residentMb() });
 }
 accelerator.print(JSON.stringify({ start, stages, parametersMb }));
-// Values, gradients and two states are four times the parameters, and the gradients of the others come on top.
 const { prepared, freed } = stages.at(-1)!;
-assert.ok(prepared - freed > 3 * parametersMb, `${prepared} MB before, ${freed} MB after`);
-assert.ok(freed - stages[0]!.freed < 2 * parametersMb, "nothing is left that grows");
+assert.ok(isBack(prepared, freed), `${prepared} MB before, ${freed} MB after`);
+assert.ok(isStable(freed), "nothing is left that grows");
 await prepareTwice();
 await freeInWindow();
 accelerator.print("ok");
