@@ -1,8 +1,8 @@
 // Runs the compiled tests on every Node from 20 on (`node --test` takes no patterns there): npm test, npm run test:slow.
 //   node dist/test/run.js [--slow] [part of a path ...]
 import { spawn } from "node:child_process";
-import { readdirSync } from "node:fs";
-import { availableParallelism } from "node:os";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { packageRoot } from "../src/package-root.js";
@@ -26,12 +26,16 @@ if (files.length === 0) {
 const together = new Set(["autograd", "graph", "kernels", "models", "nn", "optim", "safetensors", "tensor", "text"]);
 const shares = (file: string): boolean => together.has(file.split(sep)[0]!);
 
+const cache = mkdtempSync(join(tmpdir(), "accelerate-ts-cache-"));
+process.on("exit", () => rmSync(cache, { recursive: true, force: true }));
+const others = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(HF_|HUGGING)/.test(name)));
+
 function run(part: readonly string[], concurrency: number): Promise<number> {
   const compiledFiles = part.map((file) => join(compiled, file.replace(/\.ts$/, ".js")));
   const child = spawn(process.execPath, ["--test", "--test-reporter=spec", "--enable-source-maps", `--test-concurrency=${concurrency}`, ...compiledFiles], {
     stdio: "inherit",
-    // No settings of the user's own (accelerate-ts config) reach the launches under test.
-    env: { ...process.env, ACCELERATE_TS_HOME: join(compiled, "no-home") },
+    // No settings of the user's own (accelerate-ts config, caches, tokens) reach what is under test, and nothing of it stays.
+    env: { ...others, ACCELERATE_TS_HOME: join(compiled, "no-home"), HF_HOME: cache },
   });
   return new Promise((resolve) => child.on("exit", (code, signal) => resolve(code ?? (signal ? 1 : 0))));
 }
