@@ -155,3 +155,71 @@ export const mlflowSettings = (env: Environment = process.env): MlflowSettings =
   username: env.MLFLOW_TRACKING_USERNAME || undefined,
   password: env.MLFLOW_TRACKING_PASSWORD || undefined,
 });
+
+/** What huggingface_hub and datasets read, too. */
+export interface HubSettings {
+  /** HF_ENDPOINT, without a slash at its end. */
+  readonly endpoint: string;
+  /** HF_HOME, else XDG_CACHE_HOME/huggingface, else ~/.cache/huggingface. */
+  readonly home: string;
+  /** HF_HUB_CACHE, else HUGGINGFACE_HUB_CACHE, else <home>/hub: files as they lie on the hub. */
+  readonly cache: string;
+  /** HF_DATASETS_CACHE, else <home>/datasets: Arrow files made of them. */
+  readonly datasetsCache: string;
+  /** HF_TOKEN, else HUGGING_FACE_HUB_TOKEN. */
+  readonly token: string | undefined;
+  /** HF_TOKEN_PATH, else <home>/token: where `hf auth login` keeps the token. */
+  readonly tokenPath: string;
+  /** HF_HUB_DISABLE_IMPLICIT_TOKEN: the token is sent only where the program asks for it. */
+  readonly implicitToken: boolean;
+  /** HF_HUB_OFFLINE, else TRANSFORMERS_OFFLINE. */
+  readonly offline: boolean;
+  /** HF_DATASETS_OFFLINE, else as `offline`. */
+  readonly datasetsOffline: boolean;
+  /** HF_HUB_DISABLE_PROGRESS_BARS. */
+  readonly progress: boolean;
+  /** HF_HUB_DISABLE_SYMLINKS: files of the cache are copied. */
+  readonly symlinks: boolean;
+  /** HF_HUB_ETAG_TIMEOUT, in seconds there: until the hub answers what a file is. */
+  readonly etagTimeoutMs: number;
+  /** HF_HUB_DOWNLOAD_TIMEOUT, in seconds there: without a byte of a download. */
+  readonly downloadTimeoutMs: number;
+  /** Not HF_HUB_DISABLE_TELEMETRY, DISABLE_TELEMETRY or DO_NOT_TRACK: requests say which Node sent them. */
+  readonly telemetry: boolean;
+}
+
+const hubYes = (text: string | undefined): boolean => ["1", "ON", "YES", "TRUE"].includes((text ?? "").toUpperCase());
+
+/** A path as Python's expanduser and expandvars read it: ~ at its begin, $NAME and ${NAME} where they are set. */
+function expandPath(path: string, env: Environment): string {
+  const home = path === "~" || path.startsWith("~/") ? env.HOME || homedir() : "";
+  return (home + (home ? path.slice(1) : path)).replace(
+    /\$(\w+)|\$\{([^}]*)\}/g,
+    (whole, plain?: string, braced?: string) => env[plain ?? braced ?? ""] ?? whole,
+  );
+}
+
+export function hubSettings(env: Environment = process.env): HubSettings {
+  const path = (...choices: (string | undefined)[]): string => expandPath(choices.find((choice) => choice)!, env);
+  const home = path(env.HF_HOME, join(env.XDG_CACHE_HOME || join(env.HOME || homedir(), ".cache"), "huggingface"));
+  const offline = hubYes(env.HF_HUB_OFFLINE || env.TRANSFORMERS_OFFLINE);
+  const seconds = (text: string | undefined) => (Number(text) > 0 ? Number(text) : 10) * 1000;
+  // A newline behind a token comes from files and secrets.
+  const token = (env.HF_TOKEN || env.HUGGING_FACE_HUB_TOKEN || "").replace(/[\r\n]/g, "").trim();
+  return {
+    endpoint: (env.HF_ENDPOINT || "https://huggingface.co").replace(/\/+$/, ""),
+    home,
+    cache: path(env.HF_HUB_CACHE, env.HUGGINGFACE_HUB_CACHE, join(home, "hub")),
+    datasetsCache: path(env.HF_DATASETS_CACHE, join(home, "datasets")),
+    token: token || undefined,
+    tokenPath: path(env.HF_TOKEN_PATH, join(home, "token")),
+    implicitToken: !hubYes(env.HF_HUB_DISABLE_IMPLICIT_TOKEN),
+    offline,
+    datasetsOffline: env.HF_DATASETS_OFFLINE ? hubYes(env.HF_DATASETS_OFFLINE) : offline,
+    progress: !hubYes(env.HF_HUB_DISABLE_PROGRESS_BARS),
+    symlinks: !hubYes(env.HF_HUB_DISABLE_SYMLINKS),
+    etagTimeoutMs: seconds(env.HF_HUB_ETAG_TIMEOUT),
+    downloadTimeoutMs: seconds(env.HF_HUB_DOWNLOAD_TIMEOUT),
+    telemetry: ![env.HF_HUB_DISABLE_TELEMETRY, env.DISABLE_TELEMETRY, env.DO_NOT_TRACK].some(hubYes),
+  };
+}
