@@ -1,14 +1,11 @@
 // The course's program on N workers and on one, as users write it: the same lines come out, once, and the same model.
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { packageRoot } from "../../src/package-root.js";
 import { launched, lines, plain, type Start } from "./launched.js";
-import { inWorkplace } from "./workplace.js";
-
-const root = packageRoot(import.meta.url);
+import { assertAsWritten, inWorkplace, programOf } from "./workplace.js";
 
 async function check(start: Start, folder: string): Promise<void> {
   const { stdout } = await start(["course-accelerated.ts", "checkpoint"], { cwd: folder });
@@ -31,15 +28,6 @@ const everywhere = (program: string): Promise<void> =>
     for (const start of [launched(2), plain]) await check(start, folder);
   });
 
-test("the accelerated loop of the course trains, evaluates and saves on two workers and on one", () =>
-  everywhere(readFileSync(join(root, "test", "examples", "programs", "course-accelerated.ts"), "utf8")));
-
-const design = join(root, "..", "shared", "design", "programs", "course-accelerated.ts");
-test("the users' accelerated program of the design runs as written but for the hub id", {
-  skip: existsSync(design) ? false : "the design's programs are not beside this checkout",
-}, () => {
-  const text = readFileSync(design, "utf8");
-  const local = text.replace('loadDataset("glue", "mrpc")', 'loadDataset("json", { dataFiles: { train: "train.jsonl", validation: "validation.jsonl" } })');
-  assert.notEqual(local, text, "the program loads glue/mrpc");
-  return everywhere(local);
-});
+const program = programOf("course-accelerated.ts");
+test("the accelerated loop of the course trains, evaluates and saves on two workers and on one", () => everywhere(program.text));
+test("it is the users' accelerated program of the design as written", { skip: program.skip }, () => assertAsWritten(program));

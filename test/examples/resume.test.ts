@@ -7,13 +7,11 @@ import { mkdir, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { packageRoot } from "../../src/package-root.js";
 import { launched, plain, type Start } from "./launched.js";
-import { inWorkplace } from "./workplace.js";
+import { assertAsWritten, inWorkplace, programOf } from "./workplace.js";
 
-const root = packageRoot(import.meta.url);
 const cli = fileURLToPath(new URL("../../launcher/cli.js", import.meta.url));
-const program = readFileSync(join(root, "test", "examples", "programs", "resume.ts"), "utf8");
+const program = programOf("resume.ts");
 const args = ["resume.ts", "many.jsonl", "checkpoint"];
 
 /** Starts a run and kills all of it, launcher and workers, once its first checkpoint is there. False: it ended before that, as it may on a machine that is busy elsewhere. */
@@ -55,7 +53,7 @@ async function check(start: Start, command: readonly string[], folder: string, n
 
 test("a run that is killed goes on where its checkpoint was made and ends as one that was not", () =>
   inWorkplace(async (folder) => {
-    await writeFile(join(folder, "resume.ts"), program);
+    await writeFile(join(folder, "resume.ts"), program.text);
     const rows = readFileSync(join(folder, "pairs.jsonl"), "utf8").split("\n").filter(Boolean);
     const many = (count: number) => writeFile(join(folder, "many.jsonl"), Array.from({ length: count }, (_, i) => rows[(i * 7) % rows.length]).join("\n"));
     // 60 batches an epoch for each worker: the checkpoint lies in the middle of the second.
@@ -65,8 +63,4 @@ test("a run that is killed goes on where its checkpoint was made and ends as one
     await check(plain, ["--import", "accelerate-ts/register", ...args], folder, "one");
   }));
 
-const design = join(root, "..", "shared", "design", "programs", "resume.ts");
-test("it is the users' program of the design as written", { skip: existsSync(design) ? false : "the design's programs are not beside this checkout" }, () =>
-  // But for the line breaks of this repository's formatter.
-  assert.equal(program.replaceAll(/\s+/g, ""), readFileSync(design, "utf8").replaceAll(/\s+/g, "")),
-);
+test("it is the users' program of the design as written", { skip: program.skip }, () => assertAsWritten(program));
