@@ -1,4 +1,4 @@
-// numpy's default generator: SeedSequence and PCG64 (XSL-RR), bit for bit, and its permutation.
+// numpy's default generator: SeedSequence and PCG64 (XSL-RR), bit for bit, its permutation and its draws.
 import { randomBytes } from "node:crypto";
 import { ArgumentError } from "../errors.js";
 
@@ -95,5 +95,52 @@ export class Pcg64 {
       out[j] = kept;
     }
     return out;
+  }
+  /** Below 1, with 53 bits: `random()`. */
+  nextDouble(): number {
+    return Number(this.nextUint64() >> 11n) / 2 ** 53;
+  }
+  /** A whole number of 0..most (Lemire's method on 32 bits): `integers(0, most, endpoint=True)`. */
+  nextBelow(most: number): number {
+    if (most === 0) return 0;
+    if (most === 0xffffffff) return this.nextUint32();
+    const range = BigInt(most + 1);
+    let product = BigInt(this.nextUint32()) * range;
+    const threshold = BigInt((0xffffffff - most) % (most + 1));
+    while ((product & 0xffffffffn) < threshold) product = BigInt(this.nextUint32()) * range;
+    return Number(product >> 32n);
+  }
+  /** Numbers of 0..probabilities.length-1 drawn with those probabilities: `choice(n, size, p=probabilities)`. @throws ArgumentError ERR_PROBABILITIES */
+  choice(size: number, probabilities: readonly number[]): number[] {
+    const sum = probabilities.reduce((a, b) => a + b, 0);
+    if (probabilities.length === 0 || !probabilities.every((p) => p >= 0) || Math.abs(sum - 1) > 1e-8)
+      throw new ArgumentError(`probabilities [${probabilities.join(", ")}] do not sum to 1`, { code: "ERR_PROBABILITIES" });
+    let total = 0;
+    const bounds = probabilities.map((p) => (total += p)).map((bound) => bound / total);
+    return Array.from({ length: size }, () => {
+      const x = this.nextDouble();
+      return bounds.findIndex((bound) => x < bound);
+    });
+  }
+  /** `size` different numbers of 0..length-1: `choice(length, size, replace=False)`. */
+  sample(length: number, size: number): number[] {
+    const shuffle = (list: number[], first: number) => {
+      for (let i = list.length - 1; i >= first; i--) {
+        const j = this.nextBelow(i);
+        [list[i], list[j]] = [list[j]!, list[i]!];
+      }
+      return list;
+    };
+    if (length > 10000 && size > Math.floor(length / 50)) {
+      const all = Array.from({ length }, (_, i) => i);
+      return shuffle(all, Math.max(length - size, 1)).slice(length - size);
+    }
+    // Floyd's algorithm.
+    const chosen = new Set<number>();
+    for (let j = length - size; j < length; j++) {
+      const value = this.nextBelow(j);
+      chosen.add(chosen.has(value) ? j : value);
+    }
+    return shuffle([...chosen], 1);
   }
 }

@@ -38,3 +38,20 @@ test("a permutation holds every number once, and the same seed gives the same on
 test("a negative or broken seed is refused", () => {
   for (const seed of [-1, 1.5, Number.NaN]) assert.throws(() => new Pcg64(seed), { code: "ERR_SEED" });
 });
+
+test("draws are numpy's: choice with probabilities, random, integers, choice without replacement", () => {
+  // r = np.random.default_rng(7), one call after the other.
+  const r = new Pcg64(7);
+  assert.deepEqual(r.choice(12, [0.5, 0.2, 0.3]), [1, 2, 2, 0, 0, 2, 0, 2, 2, 0, 0, 0]);
+  assert.equal(r.nextDouble(), 0.2548695876541246);
+  assert.deepEqual(
+    Array.from({ length: 8 }, () => r.nextBelow(999)),
+    [990, 445, 478, 504, 582, 553, 509, 995],
+  );
+  assert.deepEqual(r.sample(10, 4), [9, 5, 8, 6]);
+  assert.deepEqual(r.sample(6, 6), [3, 2, 4, 1, 5, 0]);
+  assert.deepEqual(r.sample(1, 1), [0]);
+  assert.deepEqual(r.sample(20000, 500).slice(0, 6), [6021, 7320, 16904, 17240, 3536, 8481]);
+  assert.deepEqual([...r.permutation(7)], [4, 2, 0, 1, 5, 3, 6]);
+  assert.throws(() => r.choice(1, [0.5, 0.4]), { code: "ERR_PROBABILITIES" });
+});
