@@ -3,7 +3,7 @@ import type { Tensor } from "../tensor/index.js";
 
 export type Simplify<T> = { [K in keyof T]: T[K] } & {};
 
-export type ColumnValue = string | number | bigint | boolean | null | Tensor | readonly ColumnValue[] | { readonly [key: string]: ColumnValue };
+export type ColumnValue = string | number | bigint | boolean | null | Date | Uint8Array | Tensor | readonly ColumnValue[] | { readonly [key: string]: ColumnValue };
 /** A row whose columns are not known to the type checker. */
 export type Row = { [column: string]: ColumnValue };
 /** Columns whose value is of a type. */

@@ -1,76 +1,106 @@
-// Column storage: numbers, texts and lists in shared memory, so that threads read the same bytes; plain objects that survive structured clone.
-import type { ColumnValue } from "../types.js";
+// Column storage: numbers, texts, lists and structs in shared memory, and columns of memory-mapped files; plain objects that survive structured clone.
+import type { ArrowColumn } from "../arrow/column.js";
+import { type Sequence, structFeature } from "./features.js";
+import type { BinaryType, NumberArray, NumberType, ScalarType, TextType, TimeType } from "./scalars.js";
 
-export const numberArrays = {
-  // Integers up to 2^53 are exact in float64, and reading them makes no BigInt.
-  int64: Float64Array,
-  int32: Int32Array,
-  int8: Int8Array,
-  float32: Float32Array,
-  float64: Float64Array,
-  bool: Uint8Array,
-} as const;
-export type NumberType = keyof typeof numberArrays;
-export type NumberArray = Float64Array | Float32Array | Int32Array | Int8Array | Uint8Array;
+export { type NumberArray, type NumberType, numberArrays } from "./scalars.js";
+export { type ValueReader, valueReader } from "./value-reader.js";
 
 interface Common {
   readonly length: number;
+}
+interface Nullable extends Common {
   /** One byte per row, 0 where the row holds null; absent when no row does. */
   readonly validity?: Uint8Array;
 }
-export interface NumberData extends Common {
+export interface NumberData extends Nullable {
   readonly kind: "number";
   readonly type: NumberType;
   readonly values: NumberArray;
 }
-/** UTF-8 bytes; row i is bytes[offsets[i]..offsets[i + 1]]. Type json holds JSON texts. */
-export interface TextData extends Common {
+/** Dates and timestamps as milliseconds since 1970 (with fractions), times of day and durations as numbers of their unit. */
+export interface TimeData extends Nullable {
+  readonly kind: "time";
+  readonly type: TimeType;
+  readonly values: Float64Array;
+}
+/** UTF-8 bytes; row i is bytes[offsets[i]..offsets[i + 1]]. Type json holds JSON texts, decimals are written out. */
+export interface TextData extends Nullable {
   readonly kind: "text";
-  readonly type: "string" | "json";
+  readonly type: TextType;
+  readonly bytes: Uint8Array;
+  readonly offsets: Uint32Array;
+}
+export interface BinaryData extends Nullable {
+  readonly kind: "binary";
+  readonly type: BinaryType;
   readonly bytes: Uint8Array;
   readonly offsets: Uint32Array;
 }
 /** Row i is items offsets[i]..offsets[i + 1]. */
-export interface ListData extends Common {
+export interface ListData extends Nullable {
   readonly kind: "list";
   readonly items: ColumnData;
   readonly offsets: Uint32Array;
+  /** All lists have this length. */
+  readonly size?: number;
+  readonly large?: true;
 }
-export type ColumnData = NumberData | TextData | ListData;
-
-export type ValueReader = (index: number) => ColumnValue;
-
-const numberReader = ({ type, values }: NumberData): ValueReader => (type === "bool" ? (i) => values[i] === 1 : (i) => values[i]!);
-
-function textReader({ type, bytes, offsets }: TextData): ValueReader {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const read = (i: number) => buffer.toString("utf8", offsets[i]!, offsets[i + 1]!);
-  return type === "json" ? (i) => JSON.parse(read(i)) as ColumnValue : read;
+/** Row i is an object of row i of each field. */
+export interface StructData extends Nullable {
+  readonly kind: "struct";
+  readonly fields: readonly { readonly name: string; readonly data: ColumnData }[];
 }
+/** Nothing but null. */
+export interface NullData extends Common {
+  readonly kind: "null";
+}
+/** Columns of one type, one after the other: chunk k holds rows starts[k]..starts[k + 1]. */
+export interface ChunkedData extends Common {
+  readonly kind: "chunked";
+  readonly chunks: readonly ColumnData[];
+  readonly starts: Float64Array;
+}
+/** A column of a memory-mapped Arrow file: names the file, each thread maps it itself. */
+export interface ArrowData extends Common {
+  readonly kind: "arrow";
+  readonly column: ArrowColumn;
+}
+/** Those whose values lie in memory. */
+export type MemoryData = NumberData | TimeData | TextData | BinaryData | ListData | StructData | NullData;
+export type ColumnData = MemoryData | ChunkedData | ArrowData;
 
-function listReader({ items, offsets }: ListData): ValueReader {
-  if (items.kind === "number" && items.type !== "bool" && !items.validity) {
-    const { values } = items;
-    return (i) => Array.from(values.subarray(offsets[i]!, offsets[i + 1]!));
+/** What a column holds, without knowledge of class names. */
+export type PlainFeature = ScalarType | (Sequence<PlainFeature> & { readonly sequence: PlainFeature }) | { readonly [field: string]: PlainFeature };
+
+export function plainFeature(data: ColumnData): PlainFeature {
+  switch (data.kind) {
+    case "list":
+      return { sequence: plainFeature(data.items), ...(data.size === undefined ? {} : { length: data.size }), ...(data.large ? { large: true as const } : {}) };
+    case "struct":
+      return structFeature(Object.fromEntries(data.fields.map(({ name, data: field }) => [name, plainFeature(field)]))) as PlainFeature;
+    case "chunked":
+      return plainFeature(data.chunks[0]!);
+    case "arrow":
+      return data.column.feature;
+    case "null":
+      return "null";
+    default:
+      return data.type;
   }
-  const read = valueReader(items);
-  return (i) => {
-    const out: ColumnValue[] = [];
-    for (let k = offsets[i]!; k < offsets[i + 1]!; k++) out.push(read(k));
-    return out;
-  };
 }
 
-/** A function that reads one row of a column. */
-export function valueReader(data: ColumnData): ValueReader {
-  const read = data.kind === "number" ? numberReader(data) : data.kind === "text" ? textReader(data) : listReader(data);
-  const { validity } = data;
-  return validity ? (i) => (validity[i] === 0 ? null : read(i)) : read;
+/** Rows of several columns of one type as one column, without copies. @param chunks at least one */
+export function chunkedData(chunks: readonly ColumnData[]): ColumnData {
+  const flat = chunks.flatMap((chunk) => (chunk.kind === "chunked" ? chunk.chunks : [chunk]));
+  const filled = flat.filter((chunk) => chunk.length > 0);
+  if (filled.length <= 1) return filled[0] ?? flat[0]!;
+  const starts = new Float64Array(new SharedArrayBuffer((filled.length + 1) * 8));
+  filled.forEach((chunk, i) => {
+    starts[i + 1] = starts[i]! + chunk.length;
+  });
+  return { kind: "chunked", chunks: filled, starts, length: starts[filled.length]! };
 }
-
-/** What the column holds, without knowledge of class names. */
-export type PlainFeature = NumberType | "string" | "json" | { readonly sequence: PlainFeature };
-export const plainFeature = (data: ColumnData): PlainFeature => (data.kind === "list" ? { sequence: plainFeature(data.items) } : data.type);
 
 /** A table as threads see it. */
 export interface TableData {

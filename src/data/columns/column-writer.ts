@@ -1,82 +1,22 @@
 // Writers: values in, a finished column in shared memory out.
-import { inspect } from "node:util";
-import { ArgumentError } from "../../errors.js";
-import { type ColumnData, type ListData, type NumberArray, type NumberData, type NumberType, numberArrays, type TextData } from "./column-data.js";
-import { ClassLabel, type Feature, featureText } from "./features.js";
+import { type ListData, type NumberArray, type NumberData, type NumberType, numberArrays, type TextData } from "./column-data.js";
+import { ClassLabel, type Feature, isListFeature } from "./features.js";
+import { type ColumnWriter, Growing, maxBytes, Nulls, shown, ValueError } from "./growing.js";
+import { BinaryWriter, ClassLabelWriter, DecimalWriter, NullWriter, StructWriter, TimeWriter } from "./other-writers.js";
+import { isBinaryType, isDecimal, isTimeType, type ScalarType } from "./scalars.js";
 
-/** A value that the column cannot hold; whoever reads a file adds where it stands. */
-export class ValueError extends ArgumentError {
-  constructor(message: string, hint?: string) {
-    super(message, hint === undefined ? { code: "ERR_COLUMN_VALUE" } : { code: "ERR_COLUMN_VALUE", hint });
-  }
-}
-const shown = (value: unknown): string => inspect(value, { depth: 1, maxArrayLength: 5, maxStringLength: 60, breakLength: Infinity });
+export { type ColumnWriter, Growing, ValueError } from "./growing.js";
 
-export interface ColumnWriter {
-  readonly length: number;
-  push(value: unknown): void;
-  finish(): ColumnData;
-}
-
-/** An array in shared memory that doubles when full. */
-export class Growing<A extends NumberArray | Uint32Array> {
-  readonly #make: new (
-    buffer: SharedArrayBuffer,
-    offset?: number,
-    length?: number,
-  ) => A;
-  #array: A;
-  length = 0;
-
-  constructor(make: new (buffer: SharedArrayBuffer) => A, bytes = 1024) {
-    this.#make = make;
-    this.#array = new make(new SharedArrayBuffer(bytes));
-  }
-  /** Room for more elements; the array may change. */
-  reserve(more: number): A {
-    const need = this.length + more;
-    if (need > this.#array.length) {
-      const grown = new this.#make(new SharedArrayBuffer(Math.max(need, this.#array.length * 2) * this.#array.BYTES_PER_ELEMENT));
-      grown.set(this.#array.subarray(0, this.length));
-      this.#array = grown;
-    }
-    return this.#array;
-  }
-  push(value: number): void {
-    this.reserve(1)[this.length++] = value;
-  }
-  pushAll(values: ArrayLike<number>): void {
-    this.reserve(values.length).set(values, this.length);
-    this.length += values.length;
-  }
-  /** The elements in a buffer of their size. */
-  finish(): A {
-    if (this.#array.length === this.length) return this.#array;
-    const out = new this.#make(new SharedArrayBuffer(this.length * this.#array.BYTES_PER_ELEMENT));
-    out.set(this.#array.subarray(0, this.length));
-    return out;
-  }
-}
-
-/** Which rows hold null; costs nothing until one does. */
-class Nulls {
-  #bytes: Growing<Uint8Array> | undefined;
-  mark(index: number): void {
-    this.#bytes ??= new Growing(Uint8Array);
-    this.#fill(index, 1);
-    this.#bytes.push(0);
-  }
-  #fill(to: number, value: number): void {
-    while (this.#bytes!.length < to) this.#bytes!.push(value);
-  }
-  finish(length: number): { readonly validity?: Uint8Array } {
-    if (!this.#bytes) return {};
-    this.#fill(length, 1);
-    return { validity: this.#bytes.finish() };
-  }
-}
-
-const ranges: { readonly [T in NumberType]?: readonly [number, number] } = { int32: [-(2 ** 31), 2 ** 31 - 1], int8: [-128, 127] };
+const ranges: { readonly [T in NumberType]?: readonly [number, number] } = {
+  int32: [-(2 ** 31), 2 ** 31 - 1],
+  int16: [-(2 ** 15), 2 ** 15 - 1],
+  int8: [-128, 127],
+  uint64: [0, 2 ** 53],
+  uint32: [0, 2 ** 32 - 1],
+  uint16: [0, 2 ** 16 - 1],
+  uint8: [0, 255],
+};
+const isFloat = (type: NumberType): boolean => type === "float16" || type === "float32" || type === "float64";
 
 export class NumberWriter implements ColumnWriter {
   readonly type: NumberType;
@@ -106,7 +46,7 @@ export class NumberWriter implements ColumnWriter {
     }
     const number = typeof value === "bigint" ? Number(value) : value;
     if (typeof number !== "number") throw new ValueError(`${shown(value)} is no ${this.type}`);
-    if (this.type === "float32" || this.type === "float64") return number;
+    if (isFloat(this.type)) return number;
     if (!Number.isInteger(number)) throw new ValueError(`${number} is no ${this.type}`);
     if (!Number.isSafeInteger(number))
       throw new ValueError(`${number} is beyond 2^53, where not every integer has a number`, 'declare the column as "string" or "float64"');
@@ -119,14 +59,12 @@ export class NumberWriter implements ColumnWriter {
   }
 }
 
-const MAX_BYTES = 2 ** 32 - 1;
-
 export class TextWriter implements ColumnWriter {
-  readonly type: "string" | "json";
+  readonly type: "string" | "large_string" | "json";
   readonly #offsets = new Growing(Uint32Array);
   readonly #bytes = new Growing(Uint8Array, 1 << 14);
   readonly #nulls = new Nulls();
-  constructor(type: "string" | "json") {
+  constructor(type: "string" | "large_string" | "json") {
     this.type = type;
     this.#offsets.push(0);
   }
@@ -144,7 +82,7 @@ export class TextWriter implements ColumnWriter {
     const most = text.length * 3;
     const room = this.#bytes.reserve(most);
     const written = Buffer.from(room.buffer, room.byteOffset, room.byteLength).write(text, this.#bytes.length, most, "utf8");
-    if (this.#bytes.length + written > MAX_BYTES) throw new ValueError("a column of text holds more than 4 GiB", "load the data in several parts");
+    if (this.#bytes.length + written > maxBytes) throw new ValueError("a column of text holds more than 4 GiB", "load the data in several parts");
     this.#bytes.length += written;
   }
   finish(): TextData {
@@ -167,10 +105,13 @@ function jsonText(value: unknown): string {
 
 export class ListWriter<W extends ColumnWriter = ColumnWriter> implements ColumnWriter {
   readonly items: W;
+  readonly #form: { readonly length?: number; readonly large?: true };
   readonly #offsets = new Growing(Uint32Array);
   readonly #nulls = new Nulls();
-  constructor(items: W) {
+  /** @param form length: of every list; large: as in the feature */
+  constructor(items: W, form: { readonly length?: number; readonly large?: true } = {}) {
     this.items = items;
+    this.#form = form;
     this.#offsets.push(0);
   }
   get length(): number {
@@ -178,8 +119,13 @@ export class ListWriter<W extends ColumnWriter = ColumnWriter> implements Column
   }
   push(value: unknown): void {
     if (value === null || value === undefined) this.#nulls.mark(this.length);
-    else if (Array.isArray(value) || ArrayBuffer.isView(value)) for (const item of value as Iterable<unknown> & object) this.items.push(item);
-    else throw new ValueError(`${shown(value)} is no list`);
+    else if (!Array.isArray(value) && (!ArrayBuffer.isView(value) || value instanceof DataView)) throw new ValueError(`${shown(value)} is no list`);
+    else {
+      const { length } = this.#form;
+      const items = value as ArrayLike<unknown>;
+      if (length !== undefined && items.length !== length) throw new ValueError(`a list of ${items.length} in a column of lists of ${length}`);
+      for (let i = 0; i < items.length; i++) this.items.push(items[i]);
+    }
     this.endRow();
   }
   /** Everything written to `items` since the last row is one row. */
@@ -187,26 +133,31 @@ export class ListWriter<W extends ColumnWriter = ColumnWriter> implements Column
     this.#offsets.push(this.items.length);
   }
   finish(): ListData {
-    return { kind: "list", length: this.length, items: this.items.finish(), offsets: this.#offsets.finish(), ...this.#nulls.finish(this.length) };
-  }
-}
-
-class ClassLabelWriter extends NumberWriter {
-  readonly #label: ClassLabel;
-  constructor(label: ClassLabel) {
-    super("int64");
-    this.#label = label;
-  }
-  override push(value: unknown): void {
-    const names = this.#label.names.length;
-    if (typeof value === "number" && (value < -1 || value >= names)) throw new ValueError(`${value} is no class of ${featureText(this.#label)}`);
-    super.push(typeof value === "string" ? this.#label.str2int(value) : value);
+    const { length: size, large } = this.#form;
+    return {
+      kind: "list",
+      length: this.length,
+      items: this.items.finish(),
+      offsets: this.#offsets.finish(),
+      ...this.#nulls.finish(this.length),
+      ...(size === undefined ? {} : { size }),
+      ...(large ? { large } : {}),
+    };
   }
 }
 
 /** A writer for a declared feature: refuses what does not fit. */
 export function writerFor(feature: Feature): ColumnWriter {
-  if (feature instanceof ClassLabel) return new ClassLabelWriter(feature);
-  if (typeof feature !== "string") return new ListWriter(writerFor(feature.sequence));
-  return feature === "string" || feature === "json" ? new TextWriter(feature) : new NumberWriter(feature);
+  if (feature instanceof ClassLabel) return new ClassLabelWriter(feature, new NumberWriter("int64"));
+  if (typeof feature === "string") return scalarWriter(feature);
+  if (isListFeature(feature)) return new ListWriter(writerFor(feature.sequence), feature);
+  return new StructWriter(Object.entries(feature).map(([name, field]) => ({ name, writer: writerFor(field as Feature) })));
+}
+
+function scalarWriter(feature: ScalarType): ColumnWriter {
+  if (feature === "string" || feature === "large_string" || feature === "json") return new TextWriter(feature);
+  if (feature === "null") return new NullWriter();
+  if (isDecimal(feature)) return new DecimalWriter(feature, new TextWriter("string"));
+  if (isBinaryType(feature)) return new BinaryWriter(feature);
+  return isTimeType(feature) ? new TimeWriter(feature) : new NumberWriter(feature);
 }

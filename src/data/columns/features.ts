@@ -1,111 +1,98 @@
 // Features: what a column holds, as the user declares it, as Python prints it.
 import { inspect } from "node:util";
 import { ArgumentError } from "../../errors.js";
-import { pythonList, pythonString } from "./print.js";
-import type { ColumnValue } from "../types.js";
+import { ClassLabel } from "./class-label.js";
+import { pythonString } from "./print.js";
+import { isScalarType, plainTypeNames, type ScalarType, type ScalarValue } from "./scalars.js";
 
-export interface FeatureTypes {
-  string: string;
-  int64: number;
-  int32: number;
-  int8: number;
-  float32: number;
-  float64: number;
-  bool: boolean;
-  /** Anything JSON can say: kept as text, parsed when read. */
-  json: ColumnValue;
-}
+export { ClassLabel } from "./class-label.js";
+export type { FeatureTypes } from "./scalars.js";
 
-/**
- * Integers that stand for names; -1 stands for "missing".
- *
- * @example
- * const label = new ClassLabel(["not_equivalent", "equivalent"]);
- * label.int2str(1); // "equivalent"
- * label.str2int("not_equivalent"); // 0
- */
-export class ClassLabel {
-  readonly names: readonly string[];
-
-  /** @throws ArgumentError ERR_CLASS_LABEL when a name occurs twice. */
-  constructor(names: readonly string[]) {
-    const twice = names.find((name, i) => names.indexOf(name) !== i);
-    if (twice !== undefined) throw new ArgumentError(`the class name ${pythonString(twice)} occurs twice`, { code: "ERR_CLASS_LABEL" });
-    this.names = [...names];
-  }
-
-  /** The name of a class. @throws ArgumentError ERR_CLASS_LABEL when there is no such class. */
-  int2str(i: number): string {
-    const name = this.names[i];
-    if (name === undefined) throw new ArgumentError(`there is no class ${i}`, { code: "ERR_CLASS_LABEL", hint: `classes are 0 to ${this.names.length - 1}` });
-    return name;
-  }
-
-  /** The number of a class. @throws ArgumentError ERR_CLASS_LABEL when no class has the name. */
-  str2int(s: string): number {
-    const i = this.names.indexOf(s);
-    if (i < 0)
-      throw new ArgumentError(`invalid string class label ${pythonString(s)}`, { code: "ERR_CLASS_LABEL", hint: `classes are ${pythonList(this.names)}` });
-    return i;
-  }
-
-  toString(): string {
-    return `ClassLabel(names=${pythonList(this.names)})`;
-  }
-  [inspect.custom](): string {
-    return this.toString();
-  }
-}
-
+/** A list: of any length, or all of one length; large: an Arrow file counts its items with 64 bits (Python's LargeList). */
 export interface Sequence<F extends Feature = Feature> {
   readonly sequence: F;
+  readonly length?: number;
+  readonly large?: true;
 }
-export type Feature = keyof FeatureTypes | ClassLabel | { readonly sequence: Feature };
-export type FeatureValue<F> = F extends keyof FeatureTypes
-  ? FeatureTypes[F]
+/** An object with named fields. One whose only field is called "sequence" has to be made with `structFeature`. */
+export interface StructFeature {
+  readonly [field: string]: Feature;
+}
+export type Feature = ScalarType | ClassLabel | { readonly sequence: Feature; readonly length?: number; readonly large?: true } | StructFeature;
+
+export type FeatureValue<F> = F extends ScalarType
+  ? ScalarValue<F>
   : F extends ClassLabel
     ? number
     : F extends { readonly sequence: infer E }
       ? FeatureValue<E>[]
-      : never;
+      : F extends object
+        ? { -readonly [K in keyof F]: FeatureValue<F[K]> }
+        : never;
 export type Features = { readonly [column: string]: Feature };
 export type RowOf<F extends Features> = { -readonly [K in keyof F]: FeatureValue<F[K]> };
 
-/** As datasets 5.x prints it: Value('string'), List(Value('int32')), ClassLabel(names=[...]). */
+const structMark = Symbol("struct");
+
+/** Says that an object is a struct, whatever its fields are called. */
+export const structFeature = (fields: Readonly<Record<string, Feature>>): StructFeature => Object.defineProperty({ ...fields }, structMark, { value: true });
+
+export function isListFeature(feature: unknown): feature is Sequence {
+  if (typeof feature !== "object" || feature === null || structMark in feature || !("sequence" in feature)) return false;
+  return Object.entries(feature).every(
+    ([key, value]) => key === "sequence" || (key === "length" && typeof value === "number") || (key === "large" && value === true),
+  );
+}
+export const isStructFeature = (feature: unknown): feature is StructFeature =>
+  typeof feature === "object" && feature !== null && !Array.isArray(feature) && !(feature instanceof ClassLabel) && !isListFeature(feature);
+
+function listText(feature: Sequence): string {
+  const length = feature.length === undefined ? "" : `, length=${feature.length}`;
+  return `${feature.large ? "LargeList" : "List"}(${featureText(feature.sequence)}${length})`;
+}
+const fieldsText = (fields: Readonly<Record<string, Feature>>): string =>
+  `{${Object.entries(fields)
+    .map(([name, feature]) => `${pythonString(name)}: ${featureText(feature)}`)
+    .join(", ")}}`;
+
+/** As datasets 5.x prints it: Value('string'), List(Value('int32')), ClassLabel(names=[...]), Json(decode=True), {'a': Value('int64')}. */
 export function featureText(feature: Feature): string {
   if (feature instanceof ClassLabel) return feature.toString();
-  return typeof feature === "string" ? `Value('${feature}')` : `List(${featureText(feature.sequence)})`;
+  if (typeof feature === "string") return feature === "json" ? "Json(decode=True)" : `Value('${feature}')`;
+  return isListFeature(feature) ? listText(feature) : fieldsText(feature);
 }
 
 /** A features object that prints as Python's does. */
 export function printable(features: Features): Features {
-  const text = () =>
-    `{${Object.entries(features)
-      .map(([name, feature]) => `${pythonString(name)}: ${featureText(feature)}`)
-      .join(", ")}}`;
+  const text = () => fieldsText(features);
   return Object.freeze(Object.defineProperties({ ...features }, { toString: { value: text }, [inspect.custom]: { value: text } }));
 }
 
-const scalarFeatures: { readonly [F in keyof FeatureTypes]: true } = {
-  string: true,
-  int64: true,
-  int32: true,
-  int8: true,
-  float32: true,
-  float64: true,
-  bool: true,
-  json: true,
-};
+/** The innermost part that is no feature; undefined when all are. */
+function fault(feature: unknown): { readonly part: unknown } | undefined {
+  if (feature instanceof ClassLabel || (typeof feature === "string" && isScalarType(feature))) return undefined;
+  if (isListFeature(feature)) {
+    const { length, large, sequence } = feature;
+    if (length !== undefined && (!Number.isInteger(length) || length < 0 || large)) return { part: feature };
+    return fault(sequence);
+  }
+  if (!isStructFeature(feature) || (Object.getPrototypeOf(feature) !== Object.prototype && Object.getPrototypeOf(feature) !== null)) return { part: feature };
+  for (const field of Object.values(feature)) {
+    const found = fault(field);
+    if (found) return found;
+  }
+  return undefined;
+}
 
 /** @throws ArgumentError ERR_FEATURES naming the column whose declaration is no feature. */
 export function checkFeatures(features: Features): void {
   for (const [name, feature] of Object.entries(features)) {
-    let inner: unknown = feature;
-    while (typeof inner === "object" && inner !== null && "sequence" in inner) inner = inner.sequence;
-    if (inner instanceof ClassLabel || (typeof inner === "string" && Object.hasOwn(scalarFeatures, inner))) continue;
-    throw new ArgumentError(`features: column ${name} is declared as ${inspect(feature)}`, {
+    const found = fault(feature);
+    if (!found) continue;
+    const within = found.part === feature ? "" : `, in which ${inspect(found.part)} is no feature`;
+    throw new ArgumentError(`features: column ${name} is declared as ${inspect(feature)}${within}`, {
       code: "ERR_FEATURES",
-      hint: `use one of ${Object.keys(scalarFeatures).join(", ")}, new ClassLabel([...]) or { sequence: feature }`,
+      hint: `use one of ${plainTypeNames.join(", ")}, timestamp[ms], time32[s], duration[s], decimal128(10, 2), fixed_size_binary[16], new ClassLabel([...]), { sequence: feature } or { field: feature }`,
     });
   }
 }

@@ -1,0 +1,5 @@
+import type { ArrowData } from "../columns/column-data.js";
+import type { ValueReader } from "../columns/value-reader.js";
+export function arrowReader(_data: ArrowData): ValueReader {
+  return () => null;
+}

@@ -1,0 +1,154 @@
+// Several columns as one: joined in memory where they lie there, else one after the other as chunks.
+import {
+  type BinaryData,
+  type ColumnData,
+  chunkedData,
+  type NumberArray,
+  type NumberData,
+  type NumberType,
+  numberArrays,
+  plainFeature,
+  type StructData,
+  sharedUint32,
+  type TextData,
+} from "./column-data.js";
+import { featureText } from "./features.js";
+import { Growing, ValueError } from "./growing.js";
+
+/** A number type holds the values of those before it, in its row; int64 and float32 meet in float64. */
+const width: readonly NumberType[] = ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float16", "float32", "float64"];
+const signed = (type: NumberType): boolean => type.startsWith("int");
+
+const isMemory = (part: ColumnData): boolean =>
+  part.kind === "list"
+    ? isMemory(part.items)
+    : part.kind === "struct"
+      ? part.fields.every(({ data }) => isMemory(data))
+      : part.kind !== "arrow" && part.kind !== "chunked";
+
+const onlyNulls = (part: ColumnData): boolean =>
+  part.length === 0 ||
+  part.kind === "null" ||
+  (part.kind === "chunked" ? part.chunks.every(onlyNulls) : part.kind !== "arrow" && (part.validity?.every((byte) => byte === 0) ?? false));
+
+/** Whether two columns can be one. */
+function meet(a: ColumnData, b: ColumnData): boolean {
+  if (a.kind === "number" && b.kind === "number") return (a.type === "bool") === (b.type === "bool");
+  if (a.kind === "list" && b.kind === "list") return a.size === b.size && a.large === b.large; // items are looked at when they are joined
+  if (a.kind === "struct" && b.kind === "struct") return a.fields.length === b.fields.length && a.fields.every(({ name }, i) => name === b.fields[i]!.name);
+  return featureText(plainFeature(a)) === featureText(plainFeature(b));
+}
+
+/** One column out of several; numbers take the widest type, columns of nulls only adopt the others' type. */
+export function concatColumns(parts: readonly ColumnData[]): ColumnData {
+  const [first] = parts;
+  if (!first) throw new ValueError("no columns to put together");
+  if (parts.length === 1) return first;
+  const telling = parts.filter((part) => !onlyNulls(part));
+  const lead = telling[0] ?? parts.find((part) => part.kind !== "null") ?? first;
+  const other = telling.find((part) => !meet(lead, part));
+  if (other) {
+    throw new ValueError(
+      `a part of the column is ${featureText(plainFeature(other))}, another ${featureText(plainFeature(lead))}`,
+      "return the same type for every row",
+    );
+  }
+  return parts.every(isMemory) ? join(lead, telling, parts) : chunkedData(parts);
+}
+
+function join({ ...lead }: ColumnData, telling: readonly ColumnData[], parts: readonly ColumnData[]): ColumnData {
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  const nulls = joinValidity(parts, length);
+  if ("validity" in lead) delete (lead as { validity?: Uint8Array }).validity;
+  switch (lead.kind) {
+    case "number":
+      return {
+        ...joinNumbers(
+          telling.filter((part) => part.kind === "number"),
+          parts,
+          length,
+        ),
+        ...nulls,
+      };
+    case "time":
+      return { ...lead, length, values: joinValues(new Float64Array(new SharedArrayBuffer(length * 8)), parts), ...nulls };
+    case "text":
+    case "binary":
+      return { ...lead, length, ...joinBytes(lead, parts, length), ...nulls };
+    case "list":
+      return { ...lead, length, ...joinLists(parts, length), ...nulls };
+    case "struct":
+      return { ...lead, length, fields: joinFields(lead, parts), ...nulls };
+    default:
+      return { kind: "null", length };
+  }
+}
+
+function joinValidity(parts: readonly ColumnData[], length: number): { readonly validity?: Uint8Array } {
+  const marks = parts.map((part) => (part.kind === "null" || part.kind === "chunked" || part.kind === "arrow" ? undefined : part.validity));
+  if (parts.every((part, i) => part.kind !== "null" && !marks[i])) return {};
+  const validity = new Uint8Array(new SharedArrayBuffer(length)).fill(1);
+  let at = 0;
+  parts.forEach((part, i) => {
+    if (part.kind === "null") validity.fill(0, at, at + part.length);
+    else if (marks[i]) validity.set(marks[i], at);
+    at += part.length;
+  });
+  return { validity };
+}
+
+function joinValues<A extends NumberArray>(values: A, parts: readonly ColumnData[]): A {
+  let at = 0;
+  for (const part of parts) {
+    if (part.kind === "number" || part.kind === "time") values.set(part.values, at);
+    at += part.length;
+  }
+  return values;
+}
+
+function widest(types: readonly NumberType[]): NumberType {
+  const type = types.reduce((a, b) => (width.indexOf(b) > width.indexOf(a) ? b : a), types[0] ?? "int64");
+  // Integers of more than 16 bits do not fit into float32, signed ones not into unsigned types.
+  if (
+    (type === "float16" || type === "float32") &&
+    types.some((t) => /int/.test(t) && width.indexOf(t) > width.indexOf(type === "float32" ? "uint16" : "uint8"))
+  )
+    return "float64";
+  if (type.startsWith("uint") && types.some(signed)) return type === "uint8" ? "int16" : type === "uint16" ? "int32" : "int64";
+  return type;
+}
+
+function joinNumbers(telling: readonly NumberData[], parts: readonly ColumnData[], length: number): NumberData {
+  const type = widest(telling.map((part) => part.type));
+  const make: new (buffer: SharedArrayBuffer) => NumberArray = numberArrays[type];
+  return { kind: "number", type, length, values: joinValues(new make(new SharedArrayBuffer(length * numberArrays[type].BYTES_PER_ELEMENT)), parts) };
+}
+
+/** The offsets of all rows; parts of nulls add none to what the rows hold. */
+function joinOffsets(kind: ColumnData["kind"], parts: readonly ColumnData[], length: number): Uint32Array {
+  const offsets = sharedUint32(length + 1);
+  let [row, base] = [0, 0];
+  for (const part of parts) {
+    const own = part.kind === kind && "offsets" in part ? part.offsets : undefined;
+    for (let i = 0; i < part.length; i++) offsets[++row] = base + (own ? own[i + 1]! : 0);
+    base = offsets[row]!;
+  }
+  return offsets;
+}
+
+function joinBytes(lead: TextData | BinaryData, parts: readonly ColumnData[], length: number): { readonly bytes: Uint8Array; readonly offsets: Uint32Array } {
+  const bytes = new Growing(Uint8Array);
+  for (const part of parts) if (part.kind === lead.kind) bytes.pushAll((part as TextData | BinaryData).bytes);
+  return { bytes: bytes.finish(), offsets: joinOffsets(lead.kind, parts, length) };
+}
+
+function joinLists(parts: readonly ColumnData[], length: number): { readonly items: ColumnData; readonly offsets: Uint32Array } {
+  const items = parts.flatMap((part) => (part.kind === "list" ? [part.items] : []));
+  return { items: concatColumns(items), offsets: joinOffsets("list", parts, length) };
+}
+
+const joinFields = (lead: StructData, parts: readonly ColumnData[]): StructData["fields"] =>
+  lead.fields.map(({ name }, i) => ({
+    name,
+    data: concatColumns(parts.map((part): ColumnData => (part.kind === "struct" ? part.fields[i]!.data : { kind: "null", length: part.length }))),
+  }));
