@@ -27,6 +27,7 @@ export type HubErrorCode =
 export interface HubErrorOptions extends AccelerateErrorOptions {
   readonly status?: number | undefined;
   readonly url?: string | undefined;
+  readonly headers?: Headers | undefined;
 }
 
 /** The hub, or what we keep of it, does not give what is wanted. */
@@ -35,9 +36,13 @@ export class HubError extends AccelerateError {
   /** Of the answer, where there was one. */
   readonly status: number | undefined;
   readonly url: string | undefined;
+  /** Of the answer, where there was one. */
+  declare readonly headers: Headers | undefined;
   constructor(code: HubErrorCode, message: string, options: HubErrorOptions = {}) {
     super(code, message, options);
     this.status = options.status;
     this.url = options.url;
+    // They would drown the message where errors are printed whole.
+    Object.defineProperty(this, "headers", { value: options.headers, enumerable: false });
   }
 }

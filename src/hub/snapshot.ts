@@ -1,14 +1,18 @@
 // A whole repository of the hub, or those of its files that are wanted, as a folder of the cache.
-import { hubSettings } from "../config.js";
-import { RepoCache } from "./cache.js";
-import { HubError } from "./errors.js";
+import { filterNames } from "./patterns.js";
+import { Repository } from "./repository.js";
 import type { Repo, SnapshotOptions } from "./types.js";
 
-/** The folder of the files of a repository. */
-export async function hubSnapshot({ repo, type = "model" }: Repo, options: SnapshotOptions = {}): Promise<string> {
-  const settings = hubSettings();
-  const cache = new RepoCache(options.cacheDir ?? settings.cache, repo, type, settings.symlinks);
-  const commit = await cache.commitOf(options.revision ?? "main");
-  if (commit) return cache.snapshot(commit);
-  throw new HubError("ERR_HUB_LOCAL_ENTRY_NOT_FOUND", `${repo} is not in ${cache.root}`);
+/**
+ * The folder of a repository's files, fetched unless the cache has them, four at once: snapshot_download of Python.
+ *
+ * @throws HubError as hubDownload; ERR_HUB_LOCAL_ENTRY_NOT_FOUND also when only some of the files are in the cache and the hub cannot be asked
+ * @example
+ * const folder = await hubSnapshot({ repo: "bert-base-uncased" }, { allowPatterns: ["*.json", "*.txt", "*.safetensors"] });
+ * const data = await hubSnapshot({ repo: "nyu-mll/glue", type: "dataset" }, { allowPatterns: "mrpc/*" });
+ */
+export async function hubSnapshot(repo: Repo, options: SnapshotOptions = {}): Promise<string> {
+  const repository = await Repository.open(repo, options);
+  await repository.fetch(filterNames(repository.names, options));
+  return repository.folder;
 }

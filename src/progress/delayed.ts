@@ -7,7 +7,7 @@ import { processTerminal } from "./terminal.js";
 const PATIENCE = 1000;
 
 /** Whether this process speaks for the job. Variables that contradict each other are the Accelerator's to complain of, not a bar's. */
-function speaks(): boolean {
+export function speaks(): boolean {
   try {
     return (configuredWorker()?.rank ?? 0) === 0;
   } catch (error) {
