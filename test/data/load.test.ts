@@ -92,7 +92,7 @@ test("declared features pick, type and check the columns", async (t) => {
       { id: "008", y: 0, p: Number.NaN },
     ],
   );
-  const json = await loadDataset("json", { dataFiles: join(folder, "x.jsonl"), split: "test", features: { y: features.y } });
+  const json = await loadDataset("json", { dataFiles: { test: join(folder, "x.jsonl") }, split: "test", features: { y: features.y } });
   assert.deepEqual([...json], [{ y: 1 }, { y: -1 }]);
   await assert.rejects(loadDataset("json", { dataFiles: join(folder, "x.jsonl"), features: { id: "int64" } }), {
     code: "ERR_DATA_FILE",
@@ -149,9 +149,9 @@ test("a folder of files named for their splits is a data set", async (t) => {
     code: "ERR_FILE_NOT_FOUND",
     message: /no such file: in this folder: test\.jsonl, train\.jsonl/,
   });
-  await assert.rejects(loadDataset("parquet", { dataFiles: "x" }), { code: "ERR_BUILDER" });
+  await assert.rejects(loadDataset("parquets", { dataFiles: "x" }), { code: "ERR_BUILDER", message: /builders are csv, json, text, parquet, arrow/ });
   const empty = await folderOf(t, { "notes.md": "" });
-  await assert.rejects(loadDataset(empty), { code: "ERR_DATASET_NOT_FOUND", message: /holds no train/ });
+  await assert.rejects(loadDataset(empty), { code: "ERR_DATASET_NOT_FOUND", message: /holds no data files/ });
 });
 
 test("MRPC prints as in the course", needs("data/mrpc/train.jsonl"), async () => {

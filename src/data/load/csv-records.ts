@@ -9,7 +9,17 @@ export interface CsvRecord {
   readonly line: number;
   readonly byte: number;
 }
-const [NEWLINE, RETURN, QUOTE] = [10, 13, 34];
+const [NEWLINE, RETURN] = [10, 13];
+/** Bytes that separate and quote; no byte is -1. */
+interface Marks {
+  readonly delimiter: number;
+  readonly quote: number;
+}
+export interface CsvMarks {
+  readonly delimiter: string;
+  /** What fields may stand in; null: nothing, quotes are part of the text (csv.QUOTE_NONE). */
+  readonly quoteChar: string | null;
+}
 
 interface Scanned {
   /** Nothing but the end of the line. */
@@ -20,18 +30,18 @@ interface Scanned {
 }
 
 /** One record from `start`; undefined when the buffer ends inside it and more may come. */
-function scan(data: Buffer, start: number, delimiter: number, final: boolean): Scanned | "open quote" | undefined {
+function scan(data: Buffer, start: number, { delimiter, quote }: Marks, final: boolean): Scanned | "open quote" | undefined {
   const fields: string[] = [];
   let [at, newlines] = [start, 0];
   for (;;) {
     let text = "";
-    if (data[at] === QUOTE) {
+    if (data[at] === quote) {
       let from = ++at;
       for (;;) {
-        const to = data.indexOf(QUOTE, at);
+        const to = data.indexOf(quote, at);
         if (to < 0 || (to + 1 >= data.length && !final)) return final ? "open quote" : undefined;
         text += data.toString("utf8", from, to);
-        if (data[to + 1] !== QUOTE) {
+        if (data[to + 1] !== quote) {
           at = to + 1;
           break;
         }
@@ -56,18 +66,27 @@ function scan(data: Buffer, start: number, delimiter: number, final: boolean): S
   }
 }
 
+/** @throws ArgumentError ERR_CSV_DELIMITER */
+function marksOf({ delimiter, quoteChar }: CsvMarks): Marks {
+  const code = (name: string, text: string): number => {
+    const byte = text.charCodeAt(0);
+    if (text.length === 1 && byte <= 127 && byte !== NEWLINE && byte !== RETURN) return byte;
+    throw new ArgumentError(`${name} ${JSON.stringify(text)}`, { code: "ERR_CSV_DELIMITER", hint: 'give one ASCII character, such as "," or "\\t"' });
+  };
+  const marks = { delimiter: code("delimiter", delimiter), quote: quoteChar === null ? -1 : code("quoteChar", quoteChar) };
+  if (marks.delimiter !== marks.quote) return marks;
+  throw new ArgumentError(`delimiter ${JSON.stringify(delimiter)} is the quote, too`, { code: "ERR_CSV_DELIMITER", hint: "give two different characters" });
+}
+
 /** The records of a file; empty lines are skipped. @throws DataFileError ERR_DATA_FILE for a quote that is never closed. */
-export async function* csvRecords(file: string, delimiter: string): AsyncGenerator<CsvRecord, void, undefined> {
-  const code = delimiter.charCodeAt(0);
-  if (delimiter.length !== 1 || code > 127 || code === QUOTE || code === NEWLINE || code === RETURN) {
-    throw new ArgumentError(`delimiter ${JSON.stringify(delimiter)}`, { code: "ERR_CSV_DELIMITER", hint: 'give one ASCII character, such as "," or "\\t"' });
-  }
+export async function* csvRecords(file: string, given: CsvMarks): AsyncGenerator<CsvRecord, void, undefined> {
+  const marks = marksOf(given);
   let held: Buffer[] = [];
   let [line, byte, length, needed] = [1, 0, 0, 0];
   const take = function* (data: Buffer, final: boolean): Generator<CsvRecord, number> {
     let at = 0;
     while (at < data.length) {
-      const record = scan(data, at, code, final);
+      const record = scan(data, at, marks, final);
       if (!record) break;
       if (record === "open quote") throw new DataFileError(file, "a quote is opened and never closed", { line, byte });
       if (!record.empty) yield { fields: record.fields, line, byte };

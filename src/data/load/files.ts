@@ -1,12 +1,11 @@
-// Which files a call of loadDataset means, and reading them as bytes with errors that name the file.
+// Files as bytes, with errors that name the file and the place in it.
 import { isUtf8 } from "node:buffer";
-import { createReadStream, existsSync, statSync } from "node:fs";
-import { readdir } from "node:fs/promises";
-import { basename, extname, join } from "node:path";
-import { AccelerateError, ArgumentError } from "../../errors.js";
+import { createReadStream } from "node:fs";
+import { open as openFile } from "node:fs/promises";
+import { createGunzip } from "node:zlib";
+import { AccelerateError } from "../../errors.js";
 
 export type Files = string | readonly string[];
-export type Format = "csv" | "json" | "text";
 
 /** A file that does not hold what it should: code ERR_DATA_FILE, and where. */
 export class DataFileError extends AccelerateError {
@@ -25,15 +24,6 @@ export class DataFileError extends AccelerateError {
     this.line = options.line;
     this.byte = options.byte;
   }
-}
-
-/** @throws ArgumentError ERR_FILE_NOT_FOUND with the names nearby. */
-export async function checkFile(file: string): Promise<void> {
-  if (existsSync(file) && statSync(file).isFile()) return;
-  const folder = join(file, "..");
-  const near = existsSync(folder) ? (await readdir(folder)).filter((name) => extname(name) === extname(file)).slice(0, 8) : [];
-  const what = existsSync(file) ? "is a folder" : "no such file";
-  throw new ArgumentError(`${file}: ${what}`, { code: "ERR_FILE_NOT_FOUND", ...(near.length > 0 ? { hint: `in this folder: ${near.join(", ")}` } : {}) });
 }
 
 /** Bytes at the end that begin a character whose rest is still to come. */
@@ -58,7 +48,14 @@ async function utf8Fault(file: string, data: Buffer, base: number): Promise<Data
   // The head is valid but for a character that its next byte does not go on with.
   const byte = base + valid - openBytes(data.subarray(0, valid));
   let line = 1;
-  if (byte > 0) for await (const chunk of createReadStream(file, { end: byte - 1 })) for (const c of chunk as Buffer) if (c === 10) line++;
+  if (byte > 0) {
+    let read = 0;
+    for await (const chunk of bytesOf(file)) {
+      for (const c of chunk.subarray(0, byte - read)) if (c === 10) line++;
+      read += chunk.length;
+      if (read >= byte) break;
+    }
+  }
   return new DataFileError(file, "the text is not UTF-8", { line, byte, hint: "convert it: iconv -f latin1 -t utf-8 (or -f utf-16, ...)" });
 }
 
@@ -76,48 +73,33 @@ export async function* chunksOf(file: string): AsyncGenerator<Buffer, void, unde
   if (open.length > 0) throw await utf8Fault(file, open, byte);
 }
 
-async function* bytesOf(file: string): AsyncGenerator<Buffer, void, undefined> {
+/** Whether a file begins as gzip does. */
+async function isGzip(file: string): Promise<boolean> {
+  const handle = await openFile(file);
   try {
-    yield* createReadStream(file, { highWaterMark: 1 << 18 }) as AsyncIterable<Buffer>;
+    const { bytesRead, buffer } = await handle.read(Buffer.alloc(2), 0, 2, 0);
+    return bytesRead === 2 && buffer[0] === 0x1f && buffer[1] === 0x8b;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The bytes of a file; of one that is compressed by gzip what it holds. Leaving the loop closes it. */
+async function* bytesOf(file: string): AsyncGenerator<Buffer, void, undefined> {
+  let raw: ReturnType<typeof createReadStream> | undefined;
+  try {
+    const packed = await isGzip(file);
+    raw = createReadStream(file, { highWaterMark: 1 << 18 });
+    if (!packed) yield* raw as AsyncIterable<Buffer>;
+    else {
+      const unpacked = createGunzip();
+      raw.on("error", (error) => unpacked.destroy(error));
+      yield* raw.pipe(unpacked) as AsyncIterable<Buffer>;
+    }
   } catch (error) {
+    if (error instanceof AccelerateError) throw error;
     throw new DataFileError(file, `cannot be read (${(error as NodeJS.ErrnoException).code ?? (error as Error).message})`, { cause: error });
+  } finally {
+    raw?.destroy();
   }
-}
-
-export const formats: { readonly [extension: string]: Format } = {
-  ".csv": "csv",
-  ".tsv": "csv",
-  ".json": "json",
-  ".jsonl": "json",
-  ".ndjson": "json",
-  ".txt": "text",
-};
-/** File names that mean a split, in the order in which splits are shown. */
-const splitNames: readonly (readonly [split: string, names: RegExp])[] = [
-  ["train", /^(train|training)([-_.].*)?$/],
-  ["validation", /^(validation|valid|dev|val)([-_.].*)?$/],
-  ["test", /^(test|testing)([-_.].*)?$/],
-];
-
-export interface FolderFiles {
-  readonly format: Format;
-  readonly splits: readonly (readonly [split: string, files: readonly string[]])[];
-}
-
-/** Files of a folder by split: train, validation and test by their names; one format, that of most precedence (json, csv, text). */
-export async function filesOfFolder(folder: string): Promise<FolderFiles> {
-  const names = (await readdir(folder)).sort();
-  for (const format of ["json", "csv", "text"] as const) {
-    const candidates = names.filter((name) => formats[extname(name)] === format);
-    const stem = (name: string) => basename(name, extname(name));
-    const splits = splitNames.flatMap(([split, pattern]) => {
-      const files = candidates.filter((name) => pattern.test(stem(name))).map((name) => join(folder, name));
-      return files.length > 0 ? [[split, files] as const] : [];
-    });
-    if (splits.length > 0) return { format, splits };
-  }
-  throw new ArgumentError(`${folder} holds no train, validation or test file`, {
-    code: "ERR_DATASET_NOT_FOUND",
-    hint: `expected train.jsonl, train.json, train.csv, train.tsv or train.txt (found ${names.slice(0, 8).join(", ") || "nothing"}); name files with loadDataset("json", { dataFiles })`,
-  });
 }

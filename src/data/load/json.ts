@@ -1,7 +1,14 @@
 // JSON files: one object per line, or one array of objects, read as a stream; errors name line and byte.
-import type { RowWriter } from "../columns/row-writer.js";
+import type { Features } from "../columns/features.js";
+import type { Table } from "../columns/table.js";
 import { chunksOf, DataFileError } from "./files.js";
 import { byteLines } from "./lines.js";
+import { type Fault, type RowsOptions, RowTables } from "./rows.js";
+
+export interface JsonOptions {
+  /** The rows stand in this field of the one object that a file holds: as a list of objects, or as columns. */
+  readonly field?: string | undefined;
+}
 
 /** A piece of a file that should be one JSON value. */
 interface Piece {
@@ -100,8 +107,61 @@ function faultAt({ text, byte }: Piece, message: string): number {
   return position === undefined ? byte : byte + Buffer.byteLength(text.slice(0, Number(position)));
 }
 
-/** Appends the rows of a file. @throws DataFileError ERR_DATA_FILE */
-export async function readJson(file: string, into: RowWriter): Promise<void> {
+type JsonRow = Readonly<Record<string, unknown>>;
+const isObject = (value: unknown): value is JsonRow => typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** The rows of one field of the object that the file is. */
+async function* rowsOfField(file: string, field: string): AsyncGenerator<readonly [row: JsonRow, place: { readonly line: number; readonly byte: number }]> {
+  const start = { line: 1, byte: 0 };
+  const held: Buffer[] = [];
+  for await (const chunk of chunksOf(file)) held.push(chunk);
+  const text = Buffer.concat(held)
+    .toString("utf8")
+    .replace(/^\uFEFF/, "");
+  const fault = (message: string, more: object = {}) => new DataFileError(file, message, { ...start, ...more });
+  let whole: unknown;
+  try {
+    whole = JSON.parse(text);
+  } catch (error) {
+    const { message } = error as Error;
+    const byte = faultAt({ text, ...start }, message);
+    throw new DataFileError(file, message, {
+      line:
+        Buffer.from(text)
+          .subarray(0, byte)
+          .filter((c) => c === NEWLINE).length + 1,
+      byte,
+      cause: error,
+    });
+  }
+  if (!isObject(whole) || !Object.hasOwn(whole, field)) {
+    const hint = isObject(whole) ? `its fields are ${Object.keys(whole).join(", ")}` : "with `field` a file is one object";
+    throw fault(`there is no field ${JSON.stringify(field)}`, { hint });
+  }
+  const rows = whole[field];
+  if (Array.isArray(rows)) {
+    for (const [i, row] of rows.entries()) {
+      if (!isObject(row)) throw fault(`field ${field}, element ${i}: expected an object, found ${JSON.stringify(row).slice(0, 40)}`);
+      yield [row, start];
+    }
+    return;
+  }
+  const columns = isObject(rows) ? Object.entries(rows) : [];
+  const length = Array.isArray(columns[0]?.[1]) ? columns[0][1].length : -1;
+  if (length < 0 || columns.some(([, values]) => !Array.isArray(values) || values.length !== length))
+    throw fault(`field ${field} holds neither a list of objects nor lists of one length`);
+  for (let i = 0; i < length; i++) yield [Object.fromEntries(columns.map(([name, values]) => [name, (values as unknown[])[i]])), start];
+}
+
+/** The rows of a file, one after the other, with their places. */
+async function* jsonRows(
+  file: string,
+  { field }: JsonOptions,
+): AsyncGenerator<readonly [row: JsonRow, place: { readonly line: number; readonly byte: number }]> {
+  if (field !== undefined) {
+    yield* rowsOfField(file, field);
+    return;
+  }
   const { first, chunks } = await peek(file);
   if (first === undefined) throw new DataFileError(file, "is empty");
   for await (const piece of first === OPEN_BRACKET ? elements(file, chunks) : lines(chunks)) {
@@ -117,9 +177,41 @@ export async function readJson(file: string, into: RowWriter): Promise<void> {
         hint: first === OPEN_BRACKET ? undefined : "JSON lines hold one object per line",
       });
     }
-    if (typeof row !== "object" || row === null || Array.isArray(row)) {
-      throw new DataFileError(file, `expected an object, found ${piece.text.slice(0, 40)}`, { line: piece.line, byte: piece.byte });
-    }
-    into.pushFrom(row as Record<string, unknown>, (message, cause) => new DataFileError(file, message, { line: piece.line, byte: piece.byte, cause }));
+    if (!isObject(row)) throw new DataFileError(file, `expected an object, found ${piece.text.slice(0, 40)}`, { line: piece.line, byte: piece.byte });
+    yield [row, piece];
   }
+}
+
+/** The rows of a file in tables. @throws DataFileError ERR_DATA_FILE */
+export async function* jsonTables(file: string, options: JsonOptions, rows: RowsOptions & { readonly features: Features }): AsyncGenerator<Table> {
+  const out = new RowTables(rows);
+  let place = 0;
+  for await (const [row, { line, byte }] of jsonRows(file, options)) {
+    const fault: Fault = (message, cause) => new DataFileError(file, message, { line, byte, cause });
+    const strange = rows.declared ? undefined : Object.keys(row).find((name) => !Object.hasOwn(rows.features, name));
+    if (strange !== undefined) throw fault(`column ${JSON.stringify(strange)} is not among those of the first rows: declare the columns with features`);
+    out.push(row, fault);
+    place = byte;
+    if (out.full(place)) yield out.take(place);
+  }
+  if (out.rows > 0) yield out.take(place);
+}
+
+/** All rows of all files in one table, whose columns the values decide. */
+export async function jsonTable(files: readonly string[], options: JsonOptions, rows = Infinity): Promise<Table> {
+  const out = new RowTables({ features: undefined, declared: false });
+  for (const file of files) {
+    if (out.rows >= rows) break;
+    for await (const [row, { line, byte }] of jsonRows(file, options)) {
+      out.push(row, (message, cause) => new DataFileError(file, message, { line, byte, cause }));
+      if (out.rows >= rows) break;
+    }
+  }
+  return out.take(0);
+}
+
+/** What the columns hold, by the first rows. */
+export async function jsonFeatures(files: readonly string[], options: JsonOptions, rows: number): Promise<Features> {
+  const table = await jsonTable(files, options, rows);
+  return Object.fromEntries([...table.columns].map(([name, { feature }]) => [name, feature]));
 }

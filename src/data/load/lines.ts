@@ -5,6 +5,8 @@ export interface ByteLine {
   /** Line from 1, offset in bytes from 0. */
   readonly line: number;
   readonly byte: number;
+  /** Whether a newline follows; only a last line may have none. */
+  readonly ended: boolean;
 }
 const NEWLINE = 10;
 
@@ -18,12 +20,12 @@ export async function* byteLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<
       const piece = chunk.subarray(from, to);
       const bytes = held.length > 0 ? Buffer.concat([...held, piece]) : piece;
       held = [];
-      yield { bytes, line, byte };
+      yield { bytes, line, byte, ended: true };
       line++;
       byte += bytes.length + 1;
       from = to + 1;
     }
     if (from < chunk.length) held.push(chunk.subarray(from));
   }
-  if (held.length > 0) yield { bytes: Buffer.concat(held), line, byte };
+  if (held.length > 0) yield { bytes: Buffer.concat(held), line, byte, ended: false };
 }
