@@ -2,15 +2,14 @@
 import { basename } from "node:path";
 import { AccelerateError } from "../../src/errors.js";
 import { sizeOf } from "../../src/graph/dtype.js";
-import { Checkpoint } from "../../src/models/loading/checkpoint.js";
+import { Checkpoint, type CheckpointTensor } from "../../src/models/loading/checkpoint.js";
 import { SafetensorsFile, storedTypes, type TensorEntry } from "../../src/safetensors/index.js";
 import type { Layer, Subject, Weight } from "./subject.js";
 
-const weightOf = ({ name, stored, shape, begin, end }: TensorEntry): Weight => ({
+const described = ({ name, stored, shape, begin, end }: TensorEntry): CheckpointTensor => ({
   name,
   shape,
   dtype: storedTypes[stored].dtype ?? stored,
-  elements: sizeOf(shape),
   bytes: end - begin,
 });
 
@@ -24,8 +23,8 @@ export function layersByName(weights: readonly Weight[]): Layer[] {
   return [...layers].map(([name, bytes]) => ({ name, bytes }));
 }
 
-function subjectOf(source: string, entries: Iterable<TensorEntry>): Subject {
-  const weights = [...entries].map(weightOf);
+function subjectOf(source: string, tensors: Iterable<CheckpointTensor>): Subject {
+  const weights: readonly Weight[] = [...tensors].map((tensor) => ({ ...tensor, elements: sizeOf(tensor.shape) }));
   return {
     name: basename(source),
     source,
@@ -43,7 +42,7 @@ function subjectOf(source: string, entries: Iterable<TensorEntry>): Subject {
 /** Only the header is read. */
 export async function safetensorsSubject(file: string): Promise<Subject> {
   await using opened = await SafetensorsFile.open(file);
-  return subjectOf(file, opened.tensors.values());
+  return subjectOf(file, [...opened.tensors.values()].map(described));
 }
 /** A folder with weights and no config.json. */
 export async function weightsSubject(folder: string): Promise<Subject> {

@@ -8,8 +8,10 @@ import { Module } from "./module.js";
 import { sizesInCall } from "./sizes.js";
 
 export interface LinearOptions {
-  /** Default true. */
-  readonly bias?: boolean;
+  /** Default true. A parameter is used as it is: tied to wherever else it is. */
+  readonly bias?: boolean | Parameter<1>;
+  /** A parameter [outFeatures, inFeatures] that is used as it is, such as an Embedding's: tied weights. */
+  readonly weight?: Parameter<2>;
   /** First values of the weight [outFeatures, inFeatures] and of the bias; torch's unless told. */
   readonly weightInit?: Initializer;
   readonly biasInit?: Initializer;
@@ -19,13 +21,21 @@ export function checkSize(who: string, what: string, size: number): void {
   if (!Number.isSafeInteger(size) || size < 1) throw new ArgumentError(`${who}: ${what} is a whole number from 1 up, not ${size}`);
 }
 
+/** A parameter from elsewhere has to have the layer's sizes. */
+function fitting<R extends number>(what: string, parameter: Parameter<R>, shape: readonly number[]): Parameter<R> {
+  if (parameter.shape.join() === shape.join()) return parameter;
+  throw new ShapeError(`Linear: its ${what} is [${shape.join(", ")}], the given one [${parameter.shape.join(", ")}]`);
+}
+
 /** torch's first values: both weight and bias U(-b, b) with b = 1 / sqrt(in). */
 function firstWeight(inFeatures: number, outFeatures: number, options: LinearOptions): Parameter<2> {
+  if (options.weight) return fitting("weight", options.weight, [outFeatures, inFeatures]);
   const init = options.weightInit ?? ((shape) => kaimingUniform(shape, { a: Math.sqrt(5) }));
   return new Parameter(init([outFeatures, inFeatures]) as Tensor<2, "float32">);
 }
 function firstBias(inFeatures: number, outFeatures: number, options: LinearOptions): Parameter<1> | undefined {
   if (options.bias === false) return undefined;
+  if (options.bias instanceof Parameter) return fitting("bias", options.bias, [outFeatures]);
   const bound = 1 / Math.sqrt(inFeatures);
   const init = options.biasInit ?? ((shape) => uniform(shape, { low: -bound, high: bound }));
   return new Parameter(init([outFeatures]) as Tensor<1, "float32">);

@@ -23,9 +23,13 @@ export interface ShardIndex {
   readonly weightMap: ReadonlyMap<string, string>;
 }
 
-/** @throws SafetensorsError ERR_SAFETENSORS_INDEX when it is no index, or names files outside of its folder */
-export async function readShardIndex(folder: string): Promise<ShardIndex> {
-  const file = join(folder, indexName);
+/**
+ * Indices of other formats have the same form under another name.
+ *
+ * @throws SafetensorsError ERR_SAFETENSORS_INDEX when it is no index, or names files outside of its folder
+ */
+export async function readShardIndex(folder: string, name: string = indexName): Promise<ShardIndex> {
+  const file = join(folder, name);
   let parsed: z.infer<typeof schema>;
   try {
     parsed = schema.parse(JSON.parse(await readFile(file, "utf8")));
@@ -37,9 +41,9 @@ export async function readShardIndex(folder: string): Promise<ShardIndex> {
   const names = new Set(weightMap.values());
   if (names.size > maxShards)
     throw new SafetensorsError("ERR_SAFETENSORS_INDEX", `${names.size} shards are more than the ${maxShards} that are accepted`, { file });
-  for (const name of names)
-    if (name !== basename(name) || name === "." || name === "..")
-      throw new SafetensorsError("ERR_SAFETENSORS_INDEX", `the shard ${JSON.stringify(name)} is not a file of this folder`, { file });
+  for (const shard of names)
+    if (shard !== basename(shard) || shard === "." || shard === "..")
+      throw new SafetensorsError("ERR_SAFETENSORS_INDEX", `the shard ${JSON.stringify(shard)} is not a file of this folder`, { file });
   return { file, totalSize: parsed.metadata?.total_size, weightMap };
 }
 

@@ -132,6 +132,10 @@ export const tensorOps: { readonly [name: string]: Emit } = {
   max: reduction("ReduceMax"),
   min: reduction("ReduceMin"),
   argmax: (b, [x], a) => b.op("ArgMax", [x!], { axis: axisOf("argmax", number(a, "dim"), x!.rank), keepdims: Number(a.keepDim === true) }),
+  cumsum: (b, [x], a) => {
+    if (x!.dtype === "bool") throw new ArgumentError("cumsum of a tensor of bool", { code: "ERR_DTYPE", hint: `convert it first: x.to("int64")` });
+    return b.op("CumSum", [x!, b.scalar(axisOf("cumsum", number(a, "dim"), x!.rank), "int64")]);
+  },
   argmin: (b, [x], a) => b.op("ArgMin", [x!], { axis: axisOf("argmin", number(a, "dim"), x!.rank), keepdims: Number(a.keepDim === true) }),
 
   matmul: (b, inputs, a) => {

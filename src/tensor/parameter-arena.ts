@@ -65,8 +65,8 @@ export class ParameterArena {
     if (loose.length > 0) new ParameterArena(loose);
   }
 
-  /** Moves parameters, wherever they lie, into a new arena in given memory; gradients come along. */
-  static place(parameters: readonly Parameter[], placement: ArenaPlacement): ParameterArena {
+  /** Moves parameters, wherever they lie, into a new arena, in given memory or the engine's; gradients come along. */
+  static place(parameters: readonly Parameter[], placement: Partial<ArenaPlacement>): ParameterArena {
     return new ParameterArena(parameters, placement);
   }
   /** Bytes that the values of these parameters take in an arena; as many again for their gradients, and for each state. */

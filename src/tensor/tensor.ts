@@ -251,6 +251,10 @@ export class Tensor<out R extends number = number, out D extends DType = DType> 
   min(dim?: number, options: KeepDim = {}): Tensor<number, D> {
     return this.#apply("min", { dim, ...options });
   }
+  /** Sums of what stands before each entry along a dim, and of itself. */
+  cumsum(dim: number): Tensor<R, D> {
+    return this.#apply("cumsum", { dim });
+  }
   /** Position of the largest entry; the first of several. */
   argmax(dim: number): Tensor<Dec<R>, "int64"> {
     return this.#apply("argmax", { dim });

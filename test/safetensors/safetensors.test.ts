@@ -231,11 +231,11 @@ describe("a checkpoint folder", () => {
 
   it("says what to do about weights of other formats", async () => {
     await assert.rejects(
-      make({ "pytorch_model.bin": "" }).then(Checkpoint.open),
+      make({ "tf_model.h5": "" }).then(Checkpoint.open),
       (error) =>
         error instanceof AccelerateError &&
         error.code === "ERR_WEIGHTS_NOT_FOUND" &&
-        /pytorch_model\.bin \(pickled PyTorch weights\).*save_pretrained/.test(error.message),
+        /tf_model\.h5 \(TensorFlow weights\).*save_pretrained/.test(error.message),
     );
     await assert.rejects(make({}).then(Checkpoint.open), { code: "ERR_WEIGHTS_NOT_FOUND" });
   });

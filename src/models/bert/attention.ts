@@ -1,10 +1,8 @@
 // Multi-head self-attention of BERT and the residual block around it.
-import { attentionWeights, Dropout, init, LayerNorm, Linear, Module } from "../../nn/index.js";
+import { attentionWeights, Dropout, LayerNorm, type Linear, Module } from "../../nn/index.js";
 import type { Tensor } from "../../tensor/index.js";
-import type { BertConfig } from "./config.js";
-
-/** A linear map whose first values come later: from a checkpoint, or from `initWeights`. */
-export const unset = (inFeatures: number, outFeatures: number): Linear => new Linear(inFeatures, outFeatures, { weightInit: init.zeros, biasInit: init.zeros });
+import { mergeHeads, splitHeads, unset } from "../shared/layers.js";
+import type { BertLikeConfig } from "./config.js";
 
 interface Attended {
   /** [B, S, H]. */
@@ -22,7 +20,7 @@ export class BertSelfAttention extends Module {
   readonly value: Linear;
   readonly dropout: Dropout;
 
-  constructor(config: BertConfig) {
+  constructor(config: BertLikeConfig) {
     super();
     this.heads = config.num_attention_heads;
     this.headSize = config.hidden_size / config.num_attention_heads;
@@ -36,13 +34,11 @@ export class BertSelfAttention extends Module {
   forward(x: Tensor, mask?: Tensor): Attended {
     const weights = attentionWeights(this.#split(this.query(x)), this.#split(this.key(x)), { mask, scale: 1 / Math.sqrt(this.headSize) });
     const heads = this.dropout(weights).matmul(this.#split(this.value(x)));
-    const context = heads.permute(0, 2, 1, 3).reshape([x.size(0), x.size(1), this.heads * this.headSize]);
-    return { context, weights };
+    return { context: mergeHeads(heads, x, this.heads * this.headSize), weights };
   }
 
-  /** [B, S, H] to [B, heads, S, d]. */
   #split(x: Tensor): Tensor {
-    return x.reshape([x.size(0), x.size(1), this.heads, this.headSize]).permute(0, 2, 1, 3);
+    return splitHeads(x, this.heads, this.headSize);
   }
 }
 
@@ -52,7 +48,7 @@ export class BertResidual extends Module {
   readonly LayerNorm: LayerNorm;
   readonly dropout: Dropout;
 
-  constructor(config: BertConfig, inFeatures: number) {
+  constructor(config: BertLikeConfig, inFeatures: number) {
     super();
     this.dense = unset(inFeatures, config.hidden_size);
     this.LayerNorm = new LayerNorm(config.hidden_size, { epsilon: config.layer_norm_eps });
@@ -69,7 +65,7 @@ export class BertAttention extends Module {
   readonly self: BertSelfAttention;
   readonly output: BertResidual;
 
-  constructor(config: BertConfig) {
+  constructor(config: BertLikeConfig) {
     super();
     this.self = new BertSelfAttention(config);
     this.output = new BertResidual(config, config.hidden_size);

@@ -1,23 +1,17 @@
 // The layers of BERT: attention, feed-forward, one after the other; and the pooler on top.
-import { gelu, type Linear, Module } from "../../nn/index.js";
+import { type Linear, Module } from "../../nn/index.js";
 import type { Tensor } from "../../tensor/index.js";
-import { BertAttention, BertResidual, unset } from "./attention.js";
-import type { BertConfig, HiddenAct } from "./config.js";
-
-const activations: { readonly [A in HiddenAct]: (x: Tensor) => Tensor } = {
-  gelu: (x) => gelu(x),
-  gelu_new: (x) => gelu(x, { approximate: "tanh" }),
-  gelu_pytorch_tanh: (x) => gelu(x, { approximate: "tanh" }),
-  relu: (x) => x.relu(),
-  tanh: (x) => x.tanh(),
-};
+import { type ActivationName, activations } from "../shared/activations.js";
+import { unset } from "../shared/layers.js";
+import { BertAttention, BertResidual } from "./attention.js";
+import type { BertLikeConfig } from "./config.js";
 
 /** The wide half of the feed-forward block: [B, S, H] to [B, S, intermediate_size]. */
 export class BertIntermediate extends Module {
   readonly dense: Linear;
-  readonly act: HiddenAct;
+  readonly act: ActivationName;
 
-  constructor(config: BertConfig) {
+  constructor(config: BertLikeConfig) {
     super();
     this.dense = unset(config.hidden_size, config.intermediate_size);
     this.act = config.hidden_act;
@@ -38,7 +32,7 @@ export class BertLayer extends Module {
   readonly intermediate: BertIntermediate;
   readonly output: BertResidual;
 
-  constructor(config: BertConfig) {
+  constructor(config: BertLikeConfig) {
     super();
     this.attention = new BertAttention(config);
     this.intermediate = new BertIntermediate(config);
@@ -63,7 +57,7 @@ interface EncoderStates {
 export class BertEncoder extends Module {
   readonly layer: readonly BertLayer[];
 
-  constructor(config: BertConfig) {
+  constructor(config: BertLikeConfig) {
     super();
     this.layer = Array.from({ length: config.num_hidden_layers }, () => new BertLayer(config));
   }
@@ -86,7 +80,7 @@ export class BertEncoder extends Module {
 export class BertPooler extends Module {
   readonly dense: Linear;
 
-  constructor(config: BertConfig) {
+  constructor(config: BertLikeConfig) {
     super();
     this.dense = unset(config.hidden_size, config.hidden_size);
   }

@@ -1,39 +1,16 @@
-// BERT with a classifier on the pooled first token, and the losses that go with it.
-import { ArgumentError } from "../../errors.js";
-import { bceWithLogits, crossEntropy, Dropout, type Linear, mseLoss } from "../../nn/index.js";
-import type { Scalar, Tensor } from "../../tensor/index.js";
-import { BertModel, type MakeOptions } from "./model.js";
-import { unset } from "./attention.js";
-import { type BertConfig, type BertConfigOptions, bertConfig } from "./config.js";
-import { checkClassLabels, checkEncoderValues, checkKeys, classifierKeys } from "../shared/check-batch.js";
-import type { ProblemType } from "../loading/config.js";
-import { type Architecture, type FromPretrainedOptions, loadPretrained } from "../loading/from-pretrained.js";
-import { initWeights, PreTrainedModelBase } from "../shared/pretrained-model.js";
+// BERT with a classifier on the pooled first token.
+import { Dropout, type Embedding, type Linear } from "../../nn/index.js";
+import type { Tensor } from "../../tensor/index.js";
+import { type FromPretrainedOptions, loadPretrained } from "../loading/from-pretrained.js";
+import type { Architecture, MakeOptions } from "../shared/architecture.js";
+import { checkEncoderValues, checkKeys, checkSequenceLabels, labelledKeys } from "../shared/check-batch.js";
+import { initWeights } from "../shared/init-weights.js";
+import { unset } from "../shared/layers.js";
+import { PreTrainedModelBase } from "../shared/pretrained-model.js";
+import { sequenceLoss } from "../shared/task-loss.js";
 import type { SequenceClassifierCall, SequenceClassifierInputs, SequenceClassifierOutput } from "../shared/types.js";
-
-const isInteger = (labels: Tensor): boolean => labels.dtype === "int64" || labels.dtype === "int32";
-/** [B, 1] as [B]. */
-const flat = (x: Tensor): Tensor => (x.rank === 2 ? x.squeeze(-1) : x);
-
-/** What the labels mean where the config does not say: transformers' rule. */
-export function problemTypeOf(config: BertConfig, labels: Tensor): ProblemType {
-  if (config.problem_type) return config.problem_type;
-  if (config.num_labels === 1) return "regression";
-  return isInteger(labels) ? "single_label_classification" : "multi_label_classification";
-}
-
-const losses: { readonly [P in ProblemType]: (logits: Tensor, labels: Tensor, numLabels: number) => Scalar } = {
-  regression: (logits, labels, numLabels) => (numLabels === 1 ? mseLoss(logits.squeeze(-1), flat(labels)) : mseLoss(logits, labels)),
-  single_label_classification: (logits, labels) => {
-    if (!isInteger(labels))
-      throw new ArgumentError(`labels of a single-label classification are class numbers, not ${labels.dtype}`, {
-        code: "ERR_DTYPE",
-        hint: 'make them int64, or set problem_type: "multi_label_classification" in the config',
-      });
-    return crossEntropy(logits, flat(labels));
-  },
-  multi_label_classification: (logits, labels) => bceWithLogits(logits, labels),
-};
+import { type BertConfig, type BertConfigOptions, bertConfig } from "./config.js";
+import { BertModel } from "./model.js";
 
 /**
  * BERT with a linear classifier, as transformers' class of that name. Without labels there are only logits. The loss is
@@ -66,23 +43,26 @@ export class BertForSequenceClassification extends PreTrainedModelBase {
     make: (config) => new BertForSequenceClassification(config, { init: false }),
   };
 
-  /** Loads a folder with config.json and model.safetensors; a classifier that is not in the file starts anew, with a warning. */
+  /** Loads a folder with config.json and weights, or a model of the hub; a classifier that is not in the file starts anew, with a warning. */
   static fromPretrained(checkpoint: string, options: FromPretrainedOptions = {}): Promise<BertForSequenceClassification> {
     return loadPretrained(BertForSequenceClassification.architecture, checkpoint, options);
   }
 
+  override inputEmbeddings(): Embedding {
+    return this.bert.inputEmbeddings();
+  }
+
   forward(batch: SequenceClassifierInputs): SequenceClassifierOutput<SequenceClassifierInputs> {
-    checkKeys("BertForSequenceClassification", batch, classifierKeys);
+    checkKeys("BertForSequenceClassification", batch, labelledKeys);
     const { labels, ...inputs } = batch;
     const { pooler_output: pooled, last_hidden_state: _, ...states } = this.bert(inputs);
     const logits = this.classifier(this.dropout(pooled)) as Tensor<2, "float32">;
-    const loss = labels && losses[problemTypeOf(this.config, labels)](logits, labels, this.config.num_labels);
-    return { loss, logits, ...states };
+    return { loss: sequenceLoss(this.config, logits, labels), logits, ...states };
   }
 
   override checkCall(batch: SequenceClassifierInputs): void {
     checkEncoderValues(batch, this.config);
-    if (batch.labels && problemTypeOf(this.config, batch.labels) === "single_label_classification") checkClassLabels(batch, this.config);
+    checkSequenceLabels(batch, this.config);
   }
 }
 export interface BertForSequenceClassification extends SequenceClassifierCall {}

@@ -1,19 +1,16 @@
 // BertModel: embeddings, encoder and pooler, as transformers' class of that name.
-import { additiveMask } from "../../nn/index.js";
+import { additiveMask, type Embedding } from "../../nn/index.js";
 import type { Tensor } from "../../tensor/index.js";
+import { type FromPretrainedOptions, loadPretrained } from "../loading/from-pretrained.js";
+import type { Architecture, MakeBaseOptions } from "../shared/architecture.js";
+import { checkEncoderValues, checkKeys, encoderKeys } from "../shared/check-batch.js";
+import { initWeights } from "../shared/init-weights.js";
+import { PreTrainedModelBase } from "../shared/pretrained-model.js";
+import { innerStates } from "../shared/states.js";
+import type { EncoderCall, EncoderInputs, EncoderOutput } from "../shared/types.js";
 import { type BertConfig, type BertConfigOptions, bertConfig } from "./config.js";
 import { BertEmbeddings } from "./embeddings.js";
 import { BertEncoder, BertPooler } from "./encoder.js";
-import { checkEncoderValues, checkKeys, encoderKeys } from "../shared/check-batch.js";
-import { type Architecture, type FromPretrainedOptions, loadPretrained } from "../loading/from-pretrained.js";
-import { initWeights, PreTrainedModelBase } from "../shared/pretrained-model.js";
-import type { EncoderCall, EncoderInputs, EncoderOutput } from "../shared/types.js";
-
-/** @internal */
-export interface MakeOptions {
-  /** false leaves the weights unset, for one that sets them itself. */
-  readonly init?: boolean;
-}
 
 /**
  * BERT (https://arxiv.org/abs/1810.04805) without a head. Fields are named as in transformers' state dict. A new one has random
@@ -27,14 +24,15 @@ export class BertModel extends PreTrainedModelBase {
   readonly config: BertConfig;
   readonly embeddings: BertEmbeddings;
   readonly encoder: BertEncoder;
-  readonly pooler: BertPooler;
+  /** Models with a head on the tokens have none. */
+  readonly pooler: BertPooler | undefined;
 
-  constructor(config: BertConfigOptions | BertConfig, options: MakeOptions = {}) {
+  constructor(config: BertConfigOptions | BertConfig, options: MakeBaseOptions = {}) {
     super();
     this.config = bertConfig(config);
     this.embeddings = new BertEmbeddings(this.config);
     this.encoder = new BertEncoder(this.config);
-    this.pooler = new BertPooler(this.config);
+    this.pooler = options.pooler === false ? undefined : new BertPooler(this.config);
     if (options.init !== false) initWeights(this, { std: this.config.initializer_range });
   }
 
@@ -45,9 +43,13 @@ export class BertModel extends PreTrainedModelBase {
     make: (config) => new BertModel(config, { init: false }),
   };
 
-  /** Loads a folder with config.json and model.safetensors, with or without a head. */
+  /** Loads a folder with config.json and weights, or a model of the hub, with or without a head. */
   static fromPretrained(checkpoint: string, options: FromPretrainedOptions = {}): Promise<BertModel> {
     return loadPretrained(BertModel.architecture, checkpoint, options);
+  }
+
+  override inputEmbeddings(): Embedding {
+    return this.embeddings.word_embeddings;
   }
 
   forward(inputs: EncoderInputs): EncoderOutput {
@@ -56,10 +58,10 @@ export class BertModel extends PreTrainedModelBase {
     const { last, hidden, attentions } = this.encoder(this.embeddings(inputs), mask);
     return {
       last_hidden_state: last as Tensor<3, "float32">,
-      pooler_output: this.pooler(last) as Tensor<2, "float32">,
-      ...(this.config.output_hidden_states && { hidden_states: hidden as readonly Tensor<3>[] }),
-      ...(this.config.output_attentions && { attentions: attentions as readonly Tensor<4>[] }),
-    };
+      // A model with a head on the tokens does not look at it.
+      ...(this.pooler && { pooler_output: this.pooler(last) }),
+      ...innerStates(this.config, hidden, attentions),
+    } as EncoderOutput;
   }
 
   override checkCall(inputs: EncoderInputs): void {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { AccelerateError } from "../../errors.js";
 import { writeWhole } from "../../safetensors/index.js";
+import { ownNames } from "../shared/key-aliases.js";
 
 export const configName = "config.json";
 
@@ -15,6 +16,14 @@ export interface PretrainedConfig {
   readonly hidden_size: number;
   readonly num_labels: number;
   readonly [key: string]: unknown;
+}
+/** Keys of a config that have to do with its task. */
+export interface TaskConfig {
+  readonly problem_type?: ProblemType | null | undefined;
+  readonly output_hidden_states?: boolean | undefined;
+  readonly output_attentions?: boolean | undefined;
+  /** Whether a language model's last map is the table of its words; true unless it says false. */
+  readonly tie_word_embeddings?: boolean | undefined;
 }
 
 /** config.json cannot be used: code ERR_CONFIG; the message names the file and the key. */
@@ -32,8 +41,14 @@ export function validateConfig<S extends z.ZodType>(schema: S, raw: unknown, whe
   throw new ConfigError(`${where}: ${problems.join("; ")}`, { cause: result.error });
 }
 
-/** The JSON object of a folder's config.json, unchecked but for its model_type. */
-export async function readConfig(folder: string): Promise<{ readonly model_type: string; readonly [key: string]: unknown }> {
+/** A config as it stands in a file, unchecked but for its model_type. */
+export interface RawConfig {
+  readonly model_type: string;
+  readonly [key: string]: unknown;
+}
+
+/** The JSON object of a folder's config.json. */
+export async function readConfig(folder: string): Promise<RawConfig> {
   const file = join(folder, configName);
   let text: string;
   try {
@@ -50,40 +65,12 @@ export async function readConfig(folder: string): Promise<{ readonly model_type:
   return validateConfig(z.looseObject({ model_type: z.string() }), raw, file);
 }
 
-/** Labels of a config: `id2label` in the file may miss, then they are LABEL_0 ... as in transformers. */
-export interface Labels {
-  readonly id2label: Readonly<Record<string, string>>;
-  readonly label2id: Readonly<Record<string, number>>;
-  readonly num_labels: number;
-}
-
-const defaultLabels = (count: number): Labels["id2label"] => Object.fromEntries(Array.from({ length: count }, (_, i) => [String(i), `LABEL_${i}`]));
-const inverse = (id2label: Labels["id2label"]): Labels["label2id"] => Object.fromEntries(Object.entries(id2label).map(([id, label]) => [label, Number(id)]));
-
-/**
- * Labels from what a config says. Another `numLabels` than the file's drops the file's names, as in transformers.
- */
-export function labelsOf(
-  raw: {
-    readonly id2label?: Labels["id2label"] | null | undefined;
-    readonly label2id?: Labels["label2id"] | null | undefined;
-    readonly num_labels?: number | undefined;
-  },
-  numLabels?: number,
-): Labels {
-  const named = raw.id2label ?? undefined;
-  const count = numLabels ?? (named ? Object.keys(named).length : undefined) ?? raw.num_labels ?? 2;
-  if (named && Object.keys(named).length === count) return { id2label: named, label2id: raw.label2id ?? inverse(named), num_labels: count };
-  const id2label = defaultLabels(count);
-  return { id2label, label2id: inverse(id2label), num_labels: count };
-}
-
 /** Keys that follow from others and are not written, as in transformers. */
 const derivedKeys = new Set(["num_labels", "_name_or_path"]);
 
 /** Writes config.json with sorted keys, as transformers does; `architecture` is the name of the class. */
 export async function saveConfig(folder: string, config: PretrainedConfig, architecture: string): Promise<void> {
-  const fields: Record<string, unknown> = { ...config, architectures: [architecture] };
+  const fields: Record<string, unknown> = { ...ownNames(config.model_type, config), architectures: [architecture] };
   const keys = Object.keys(fields)
     .filter((key) => !derivedKeys.has(key) && fields[key] !== undefined)
     .sort();

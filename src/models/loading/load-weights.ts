@@ -1,46 +1,10 @@
 // Fits the tensors of a checkpoint to the parameters of a model: names, shapes, and the report on what did not fit.
 import { AccelerateError } from "../../errors.js";
 import type { ModuleBase, Parameter } from "../../nn/index.js";
+import { ParameterArena } from "../../tensor/index.js";
 import type { Checkpoint } from "./checkpoint.js";
-
-/** Old names of a layer norm's parameters, as in the first BERT checkpoints. */
-const renamed: readonly (readonly [old: string, now: string])[] = [
-  ["LayerNorm.gamma", "LayerNorm.weight"],
-  ["LayerNorm.beta", "LayerNorm.bias"],
-];
-/** Tensors that are in files but are no weights of their own: buffers, and the decoder that is tied to the embeddings. */
-const known = /(^|\.)(embeddings\.(position_ids|token_type_ids)|cls\.predictions\.decoder\.(weight|bias))$/;
-
-const modernName = (name: string): string => renamed.reduce((n, [old, now]) => (n.endsWith(old) ? n.slice(0, -old.length) + now : n), name);
-
-export interface NameMatch {
-  /** Parameter to tensor of the file. */
-  readonly sources: ReadonlyMap<string, string>;
-  /** Parameters that no tensor fits, and tensors that fit no parameter, both sorted. */
-  readonly missing: readonly string[];
-  readonly unexpected: readonly string[];
-}
-
-/**
- * Matches names. A file may have the base model's prefix (`bert.`) where the model has none, and the other way round.
- *
- * @example
- * matchNames(["bert.pooler.dense.weight"], ["pooler.dense.weight"], "bert").missing; // []
- */
-export function matchNames(parameters: readonly string[], tensors: readonly string[], prefix: string): NameMatch {
-  const expected = new Set(parameters);
-  const sources = new Map<string, string>();
-  const unexpected: string[] = [];
-  const head = `${prefix}.`;
-  // Exact names first, so that a file with both spellings of a name gives the modern one.
-  for (const tensor of [...tensors].sort((a, b) => Number(expected.has(b)) - Number(expected.has(a)))) {
-    const name = modernName(tensor);
-    const target = [name, head + name, name.startsWith(head) ? name.slice(head.length) : name].find((candidate) => expected.has(candidate));
-    if (target !== undefined && !sources.has(target)) sources.set(target, tensor);
-    else if (target === undefined && !known.test(name)) unexpected.push(tensor);
-  }
-  return { sources, missing: parameters.filter((name) => !sources.has(name)).sort(), unexpected: unexpected.sort() };
-}
+import { matchNames } from "./match-names.js";
+import { namesOf } from "./parameter-names.js";
 
 interface Mismatch {
   readonly name: string;
@@ -55,14 +19,14 @@ export interface LoadReport {
   readonly mismatched: readonly Mismatch[];
 }
 
-/** Reads a checkpoint into a model's parameters. */
+/** Reads a checkpoint into a model's parameters, straight into the memory that they are trained in. */
 export async function loadWeights(
   model: ModuleBase,
   checkpoint: Checkpoint,
   options: { readonly prefix: string; readonly ignoreMismatchedSizes?: boolean | undefined },
 ): Promise<LoadReport> {
   const parameters = new Map<string, Parameter>(model.namedParameters());
-  const { sources, missing, unexpected } = matchNames([...parameters.keys()], [...checkpoint.tensors.keys()], options.prefix);
+  const { sources, missing, unexpected } = matchNames(namesOf(model), [...checkpoint.tensors.keys()], options.prefix);
   const mismatched: Mismatch[] = [];
   const fitting: (readonly [source: string, parameter: Parameter])[] = [];
   for (const [name, source] of sources) {
@@ -84,10 +48,10 @@ export async function loadWeights(
     }
     mismatched.push({ name, inFile, inModel });
   }
-  for (const [source, parameter] of fitting) {
-    await checkpoint.readFloat32(source, parameter.values());
-    parameter.changed();
-  }
+  // The memory of a model that was just made is untouched, and what the file does not have is set anew: nothing is copied.
+  ParameterArena.place([...parameters.values()], { keepsValues: true });
+  await checkpoint.readInto(fitting.map(([source, parameter]) => [source, parameter.values()] as const));
+  for (const [, parameter] of fitting) parameter.changed();
   return { missing, unexpected, mismatched };
 }
 

@@ -2,11 +2,11 @@
 import { ArgumentError } from "../../errors.js";
 import { firstOutOfRange } from "../../nn/check-indices.js";
 import { Tensor } from "../../tensor/index.js";
-import type { BertConfig } from "../bert/config.js";
+import { type ClassifierConfig, ignoredLabel, problemTypeOf } from "./task-loss.js";
 import type { EncoderInputs, SequenceClassifierInputs } from "./types.js";
 
 export const encoderKeys: ReadonlySet<string> = new Set<keyof EncoderInputs>(["input_ids", "attention_mask", "token_type_ids", "position_ids"]);
-export const classifierKeys: ReadonlySet<string> = new Set([...encoderKeys, "labels"]);
+export const labelledKeys: ReadonlySet<string> = new Set([...encoderKeys, "labels"]);
 
 /** A batch has input_ids, [B, S], and nothing that the model does not know. */
 export function checkKeys(model: string, batch: EncoderInputs, keys: ReadonlySet<string>): void {
@@ -21,41 +21,65 @@ export function checkKeys(model: string, batch: EncoderInputs, keys: ReadonlySet
     throw new ArgumentError(`input_ids of ${model} are [batch, tokens], not of rank ${batch.input_ids.rank}`, { code: "ERR_MODEL_INPUT" });
 }
 
-/** Ids within their tables, and no more tokens than there are positions. */
-export function checkEncoderValues(inputs: EncoderInputs, config: BertConfig): void {
-  const limits = { input_ids: "vocab_size", token_type_ids: "type_vocab_size", position_ids: "max_position_embeddings" } as const;
-  for (const key of Object.keys(limits) as (keyof typeof limits)[]) {
-    const ids: unknown = inputs[key];
-    if (!(ids instanceof Tensor)) continue;
-    const end = config[limits[key]];
-    const bad = firstOutOfRange(ids, end);
-    if (!bad) continue;
-    const width = ids.shape.at(-1)!;
-    throw new ArgumentError(
-      `${key} hold ${bad.value}, the model has ${limits[key]} ${end} (0..${end - 1}): row ${Math.floor(bad.at / width)}, token ${bad.at % width} of the batch`,
-      {
-        code: "ERR_TOKEN_RANGE",
-        hint: "the tokenizer belongs to another model",
-      },
-    );
-  }
+/** Sizes of a model's tables. */
+export interface TableSizes {
+  readonly vocab_size: number;
+  /** None where sentence numbers look nothing up. */
+  readonly type_vocab_size?: number | undefined;
+  readonly max_position_embeddings: number;
+}
+
+/** The first entry of ids outside their table, as an error that names the row and the token. */
+function checkTable(key: string, ids: unknown, end: number | undefined, what: string): void {
+  if (!(ids instanceof Tensor) || end === undefined) return;
+  const bad = firstOutOfRange(ids, end);
+  if (!bad) return;
+  const width = ids.shape.at(-1)!;
+  throw new ArgumentError(
+    `${key} hold ${bad.value}, the model has ${what} ${end} (0..${end - 1}): row ${Math.floor(bad.at / width)}, token ${bad.at % width} of the batch`,
+    { code: "ERR_TOKEN_RANGE", hint: "the tokenizer belongs to another model" },
+  );
+}
+
+/** Ids within their tables, and no more tokens than there are positions, of which the first `unusable` ones are for padding. */
+export function checkEncoderValues(inputs: EncoderInputs, sizes: TableSizes, unusable: number = 0): void {
+  checkTable("input_ids", inputs.input_ids, sizes.vocab_size, "vocab_size");
+  checkTable("token_type_ids", inputs.token_type_ids, sizes.type_vocab_size, "type_vocab_size");
+  checkTable("position_ids", inputs.position_ids, sizes.max_position_embeddings, "max_position_embeddings");
   const tokens = inputs.input_ids instanceof Tensor && inputs.input_ids.rank === 2 ? inputs.input_ids.shape[1]! : 0;
-  if (tokens > config.max_position_embeddings && !inputs.position_ids) {
-    throw new ArgumentError(`input_ids have ${tokens} tokens, the model has max_position_embeddings ${config.max_position_embeddings}`, {
+  if (tokens > sizes.max_position_embeddings - unusable && !inputs.position_ids) {
+    const but = unusable > 0 ? `, ${unusable} of them not for tokens` : "";
+    throw new ArgumentError(`input_ids have ${tokens} tokens, the model has max_position_embeddings ${sizes.max_position_embeddings}${but}`, {
       code: "ERR_TOO_MANY_TOKENS",
       hint: "tokenize with { truncation: true }",
     });
   }
 }
 
-/** Class numbers that the classifier has. */
-export function checkClassLabels(inputs: SequenceClassifierInputs, config: BertConfig): void {
-  const { labels } = inputs;
+function checkClasses(labels: unknown, end: number, what: string, where: (at: number, width: number) => string, hint: (value: number) => string): void {
   if (!(labels instanceof Tensor) || (labels.dtype !== "int64" && labels.dtype !== "int32")) return;
-  const bad = firstOutOfRange(labels, config.num_labels, -100);
+  const bad = firstOutOfRange(labels, end, ignoredLabel);
   if (!bad) return;
-  throw new ArgumentError(`labels hold ${bad.value}, the model has num_labels ${config.num_labels} (0..${config.num_labels - 1}): row ${bad.at} of the batch`, {
+  const place = where(bad.at, labels.shape.at(-1) ?? 1);
+  throw new ArgumentError(`labels hold ${bad.value}, the model has ${what} ${end} (0..${end - 1}): ${place} of the batch`, {
     code: "ERR_LABEL_RANGE",
-    hint: bad.value >= 0 ? `set numLabels: ${bad.value + 1} or mend the data` : "mend the data; rows that do not count have the label -100",
+    hint: bad.value >= 0 ? hint(bad.value) : `mend the data; what does not count has the label ${ignoredLabel}`,
   });
+}
+const row = (at: number): string => `row ${at}`;
+const token = (at: number, width: number): string => `row ${Math.floor(at / width)}, token ${at % width}`;
+const moreLabels = (value: number): string => `set numLabels: ${value + 1} or mend the data`;
+
+/** Class numbers of whole sequences that the classifier has; other kinds of labels are not class numbers. */
+export function checkSequenceLabels(batch: SequenceClassifierInputs, config: ClassifierConfig): void {
+  if (batch.labels instanceof Tensor && problemTypeOf(config, batch.labels) === "single_label_classification")
+    checkClasses(batch.labels, config.num_labels, "num_labels", row, moreLabels);
+}
+/** Class numbers of tokens that the classifier has. */
+export function checkTokenLabels(batch: { readonly labels?: unknown }, config: { readonly num_labels: number }): void {
+  checkClasses(batch.labels, config.num_labels, "num_labels", token, moreLabels);
+}
+/** Tokens to be said that the model knows. */
+export function checkTokens(batch: { readonly labels?: unknown }, config: { readonly vocab_size: number }): void {
+  checkClasses(batch.labels, config.vocab_size, "vocab_size", token, () => "the tokenizer belongs to another model");
 }

@@ -1,14 +1,29 @@
-// What all models of the library share: a config, saving, and the first values of new weights.
-import { Embedding, init, LayerNorm, Linear, ModuleBase, type Parameter } from "../../nn/index.js";
-import { type PretrainedConfig, saveConfig } from "../loading/config.js";
+// What all models of the library share: a config, saving, counting, and other sizes of the vocabulary.
+import { Embedding, type Linear, ModuleBase, type Parameter } from "../../nn/index.js";
 import { moduleTensors } from "../../nn/module-file.js";
 import { saveShards } from "../../safetensors/index.js";
+import { type PretrainedConfig, saveConfig } from "../loading/config.js";
+import { type ResizeOptions, resizeEmbeddings } from "./resize-embeddings.js";
 import type { ModelOutput, UnknownBatch } from "./types.js";
+
+export interface CountOptions {
+  /** Frozen parameters do not count; default false. */
+  readonly onlyTrainable?: boolean;
+  /** Tables of vectors do not count, nor what is tied to them; default false. */
+  readonly excludeEmbeddings?: boolean;
+}
 
 /** A model with a config; its classes add their typed call. */
 export abstract class PreTrainedModelBase extends ModuleBase {
   abstract readonly config: PretrainedConfig;
   abstract override forward(batch: never): unknown;
+
+  /** The table of the words. */
+  abstract inputEmbeddings(): Embedding;
+  /** The map from hidden states to words, of a language model. */
+  outputEmbeddings(): Linear | undefined {
+    return undefined;
+  }
 
   /**
    * Writes config.json and model.safetensors into a folder, which Python's transformers and `fromPretrained` load. Weights of more than `maxShardSize` ("10GB") become several files and an index.
@@ -22,40 +37,38 @@ export abstract class PreTrainedModelBase extends ModuleBase {
     await saveShards(directory, await moduleTensors(this), options);
     await saveConfig(directory, { ...config, dtype: "float32" } as PretrainedConfig, this.constructor.name);
   }
+
+  /**
+   * How many numbers are trained, tied ones once.
+   *
+   * @example
+   * console.log(model.numParameters().toLocaleString("en-US")); // 109,483,778
+   */
+  numParameters(options: CountOptions = {}): number {
+    const tables = new Set<Parameter>(options.excludeEmbeddings ? embeddingTables(this) : []);
+    let sum = 0;
+    for (const p of this.parameters()) if (!(options.onlyTrainable && !p.requiresGrad) && !tables.has(p)) sum += p.shape.reduce((a, b) => a * b, 1);
+    return sum;
+  }
+
+  /**
+   * Gives the vocabulary another size: rows are cut off at the end, or new ones are put there, around the mean of the old ones (`meanResizing: false`: drawn as in a new model).
+   * A tied output follows. To be called before an optimizer takes the parameters in: the tables are new ones.
+   *
+   * @throws ArgumentError for a size that is none
+   * @example
+   * model.resizeTokenEmbeddings(tokenizer.length, { padToMultipleOf: 8 });
+   */
+  resizeTokenEmbeddings(newSize: number, options: ResizeOptions = {}): Embedding {
+    return resizeEmbeddings(this, newSize, options);
+  }
 }
+
+const embeddingTables = function* (model: ModuleBase) {
+  for (const module of model.modules()) if (module instanceof Embedding) yield module.weight;
+};
 
 /** Any model for a task: what a function that trains every model takes. */
 export interface PreTrainedModel extends PreTrainedModelBase {
   (batch: UnknownBatch): ModelOutput;
-}
-
-/** Sets a parameter's numbers in place. */
-function assign(parameter: Parameter, fill: (values: Float32Array) => void): void {
-  fill(parameter.values());
-  parameter.changed();
-}
-
-/**
- * First values as transformers gives them: weights N(0, std^2) from the default generator, biases 0, norms 1 and 0, padding rows 0.
- *
- * @param only names of the parameters to set; all without it
- */
-export function initWeights(model: ModuleBase, options: { readonly std: number; readonly only?: ReadonlySet<string> }): void {
-  const { std, only } = options;
-  const draw = (p: Parameter) => assign(p, (values) => values.set((init.normal(p.shape, { std }).state as { data: Float32Array }).data));
-  const fill = (p: Parameter, value: number) => assign(p, (values) => values.fill(value));
-  for (const [path, module] of model.namedModules()) {
-    const wanted = (field: string) => only?.has(path ? `${path}.${field}` : field) ?? true;
-    if (module instanceof Linear) {
-      if (wanted("weight")) draw(module.weight);
-      if (module.bias && wanted("bias")) fill(module.bias, 0);
-    } else if (module instanceof Embedding) {
-      if (!wanted("weight")) continue;
-      draw(module.weight);
-      module.zeroPadding();
-    } else if (module instanceof LayerNorm) {
-      if (wanted("weight")) fill(module.weight, 1);
-      if (module.bias && wanted("bias")) fill(module.bias, 0);
-    }
-  }
 }
