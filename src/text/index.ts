@@ -1,8 +1,10 @@
 // Texts to numbers: tokenizers, their batches, and training a vocabulary.
-
-export type { BatchEncoding, EncodedLists, EncodedRow, EncodedTensors } from "./batch-encoding.js";
-export type { TokenizeOptions } from "./options.js";
+export type { BatchEncoding, EncodedBatch, EncodedLists, EncodedOne, EncodedRow, EncodedTensors, EncodedText } from "./batch-encoding.js";
+export type { CallOptions, TokenizeOptions } from "./options.js";
+export type { PadOptions } from "./pad.js";
+export type { AddedToken, DecodeOptions, PreTrainedTokenizer, SpecialTokenNames } from "./pretrained-tokenizer.js";
+export type { Range, TokenLookup } from "./token-lookup.js";
 export { TokenizeError } from "./tokenize-error.js";
-export { AutoTokenizer, type PreTrainedTokenizer } from "./tokenizer.js";
-export { TokenizerFileError } from "./tokenizer-files.js";
+export { AutoTokenizer } from "./tokenizer.js";
+export { TokenizerFileError, type TokenizerOptions } from "./tokenizer-files.js";
 export { type TrainWordPieceOptions, trainWordPiece } from "./train.js";

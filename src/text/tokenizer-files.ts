@@ -1,9 +1,14 @@
-// A tokenizer's files: tokenizer.json or vocab.txt, and tokenizer_config.json, read into one description, and written back.
+// A tokenizer's files, read into one description: tokenizer.json, vocab.txt or vocab.json with merges.txt, and what stands in tokenizer_config.json beside them.
 import { existsSync, statSync } from "node:fs";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { AccelerateError, ArgumentError } from "../errors.js";
-import { bertTokens, looksCased, readVocabulary, type SpecialTokens, type TokenizerJson, wordPieceJson } from "./wordpiece-json.js";
+import { type HubOptions, resolvePretrained } from "../hub/index.js";
+import { byteLevelJson, readMerges } from "./byte-level-json.js";
+import { namedTokens, type NamedTokens, type SpecialTokens, tokenText } from "./special-tokens.js";
+import { bertTokens, kindOf, type TokenizerClass, tokenizerClass } from "./tokenizer-class.js";
+import { type NewToken, type TokenizerJson, withAddedTokens } from "./tokenizer-json.js";
+import { looksCased, readVocabulary, wordPieceJson } from "./wordpiece-json.js";
 
 /** A file of a tokenizer that cannot be used: code ERR_TOKENIZER_FILE, and which. */
 export class TokenizerFileError extends AccelerateError {
@@ -18,10 +23,67 @@ export interface TokenizerSpec {
   /** tokenizer.json without padding and truncation: those are given per call. */
   readonly json: TokenizerJson;
   readonly config: TokenizerConfig;
-  readonly tokens: Partial<SpecialTokens>;
+  /** As tokenizer_class names it. */
+  readonly className: string;
+  readonly inputNames: readonly string[];
+  readonly tokens: SpecialTokens;
+  /** Special tokens without a role. */
+  readonly extra: readonly string[];
   /** Longest input of the model, in tokens; Infinity when nothing says. */
   readonly modelMaxLength: number;
 }
+/** Settings in place of those of tokenizer_config.json, and how an id of the hub is fetched. */
+export interface TokenizerOptions extends HubOptions {
+  readonly doLowerCase?: boolean;
+  readonly stripAccents?: boolean | null;
+  readonly tokenizeChineseChars?: boolean;
+  /** Byte-level tokenizers: texts are taken as if a space stood before them. */
+  readonly addPrefixSpace?: boolean;
+  readonly modelMaxLength?: number;
+  readonly paddingSide?: "right" | "left";
+  readonly truncationSide?: "right" | "left";
+  readonly modelInputNames?: readonly string[];
+  readonly bosToken?: string;
+  readonly eosToken?: string;
+  readonly unkToken?: string;
+  readonly sepToken?: string;
+  readonly padToken?: string;
+  readonly clsToken?: string;
+  readonly maskToken?: string;
+  readonly extraSpecialTokens?: readonly string[];
+}
+const settings = [
+  ["doLowerCase", "do_lower_case"],
+  ["stripAccents", "strip_accents"],
+  ["tokenizeChineseChars", "tokenize_chinese_chars"],
+  ["addPrefixSpace", "add_prefix_space"],
+  ["modelMaxLength", "model_max_length"],
+  ["paddingSide", "padding_side"],
+  ["truncationSide", "truncation_side"],
+  ["modelInputNames", "model_input_names"],
+  ["bosToken", "bos_token"],
+  ["eosToken", "eos_token"],
+  ["unkToken", "unk_token"],
+  ["sepToken", "sep_token"],
+  ["padToken", "pad_token"],
+  ["clsToken", "cls_token"],
+  ["maskToken", "mask_token"],
+  ["extraSpecialTokens", "extra_special_tokens"],
+] as const satisfies readonly (readonly [keyof TokenizerOptions, string])[];
+const given = (options: TokenizerOptions): TokenizerConfig =>
+  Object.fromEntries(settings.filter(([name]) => options[name] !== undefined).map(([name, key]) => [key, options[name]]));
+
+/** All that a tokenizer can lie in: what is fetched from the hub. */
+const wanted = [
+  "tokenizer.json",
+  "tokenizer_config.json",
+  "special_tokens_map.json",
+  "added_tokens.json",
+  "vocab.txt",
+  "vocab.json",
+  "merges.txt",
+  "config.json",
+];
 
 async function readJsonFile(file: string): Promise<Record<string, unknown>> {
   try {
@@ -33,119 +95,129 @@ async function readJsonFile(file: string): Promise<Record<string, unknown>> {
   throw new TokenizerFileError(file, "holds no JSON object");
 }
 const readOptional = async (file: string): Promise<Record<string, unknown>> => (existsSync(file) ? readJsonFile(file) : {});
-
-/** A token is written as text or as an object with its content. */
-function tokenText(value: unknown): string | undefined {
-  if (typeof value === "string") return value;
-  return typeof value === "object" && value !== null && "content" in value && typeof value.content === "string" ? value.content : undefined;
-}
-function tokensOf(...sources: readonly Readonly<Record<string, unknown>>[]): Partial<SpecialTokens> {
-  const out: Record<string, string> = {};
-  for (const source of sources) {
-    for (const key of Object.keys(bertTokens)) {
-      const text = tokenText(source[key]);
-      if (text !== undefined) out[key] = text;
-    }
-  }
-  return out;
-}
 const flag = (value: unknown): boolean | undefined => (typeof value === "boolean" ? value : undefined);
 
-/** What tokenizer_config.json says about BERT's normalizer wins over tokenizer.json, as in transformers. */
+/** What tokenizer_config.json says about normalizers and spaces wins over tokenizer.json, as in transformers. */
 function withConfig(json: TokenizerJson, config: TokenizerConfig): TokenizerJson {
-  const plain = { ...json, truncation: null, padding: null };
-  const { normalizer } = json;
-  if (normalizer?.type !== "BertNormalizer") return plain;
+  const { normalizer, pre_tokenizer: cutter, post_processor: around } = json;
   const lowercase = flag(config.do_lower_case);
   const chinese = flag(config.tokenize_chinese_chars);
+  const space = flag(config.add_prefix_space);
+  const spaced = space === undefined ? {} : { add_prefix_space: space };
   return {
-    ...plain,
-    normalizer: {
-      ...normalizer,
-      ...(lowercase === undefined ? {} : { lowercase }),
-      ...(chinese === undefined ? {} : { handle_chinese_chars: chinese }),
-      ...(config.strip_accents === undefined ? {} : { strip_accents: config.strip_accents }),
-    },
+    ...json,
+    truncation: null,
+    padding: null,
+    ...(normalizer?.type !== "BertNormalizer"
+      ? {}
+      : {
+          normalizer: {
+            ...normalizer,
+            ...(lowercase === undefined ? {} : { lowercase }),
+            ...(chinese === undefined ? {} : { handle_chinese_chars: chinese }),
+            ...(config.strip_accents === undefined ? {} : { strip_accents: config.strip_accents }),
+          },
+        }),
+    ...(cutter?.type === "ByteLevel" ? { pre_tokenizer: { ...cutter, ...spaced } } : {}),
+    ...(around?.type === "RobertaProcessing" ? { post_processor: { ...around, ...spaced } } : {}),
   };
 }
 
 function maxLengthOf(config: TokenizerConfig, model: TokenizerConfig, fallback: number): number {
   // transformers writes 1e30 for "no limit".
   if (typeof config.model_max_length === "number") return config.model_max_length > 1e12 ? Number.POSITIVE_INFINITY : config.model_max_length;
-  return typeof model.max_position_embeddings === "number" ? model.max_position_embeddings : fallback;
+  const positions = model.max_position_embeddings ?? model.n_positions;
+  if (typeof positions !== "number") return fallback;
+  // RoBERTa's positions begin behind its padding index.
+  return model.model_type === "roberta" ? positions - 2 : positions;
 }
 
-/** Longest input of the published BERT models. */
-const BERT_MAX_LENGTH = 512;
-
-function fromVocabulary(file: string, text: string, config: TokenizerConfig, model: TokenizerConfig, mapped: TokenizerConfig): TokenizerSpec {
-  const vocab = readVocabulary(text);
-  const tokens: SpecialTokens = { ...bertTokens, ...tokensOf(mapped, config) };
-  const lowercase = flag(config.do_lower_case) ?? !looksCased(vocab);
-  const stripAccents = flag(config.strip_accents) ?? null;
-  const json = wordPieceJson(vocab, { lowercase, stripAccents, chineseChars: flag(config.tokenize_chinese_chars) ?? true, tokens }, file);
-  return { json, tokens, modelMaxLength: maxLengthOf(config, model, BERT_MAX_LENGTH), config: { ...config, do_lower_case: lowercase } };
+interface Beside {
+  readonly config: TokenizerConfig;
+  readonly mapped: TokenizerConfig;
+  readonly model: TokenizerConfig;
+  readonly added: TokenizerConfig;
+}
+/** Tokens that files list with their ids: added_tokens_decoder of the configuration, or added_tokens.json. */
+function listedTokens({ config, added }: Beside, named: NamedTokens): NewToken[] {
+  const special = new Set(named.all.map(({ content }) => content));
+  const decoder = config.added_tokens_decoder;
+  const entries: readonly (readonly [number, NewToken])[] =
+    typeof decoder === "object" && decoder !== null
+      ? Object.entries(decoder).map(([id, token]) => [Number(id), token as NewToken])
+      : Object.entries(added).map(([content, id]) => [Number(id), { content, special: special.has(content), normalized: !special.has(content) }]);
+  return entries
+    .filter(([, token]) => tokenText(token) !== undefined)
+    .sort(([a], [b]) => a - b)
+    .map(([, token]) => token);
 }
 
-/**
- * Reads a folder, or a vocab.txt or tokenizer.json itself.
- * @throws ArgumentError ERR_TOKENIZER_NOT_FOUND, TokenizerFileError ERR_TOKENIZER_FILE
- */
-export async function readTokenizer(path: string): Promise<TokenizerSpec> {
-  if (!existsSync(path)) {
-    throw new ArgumentError(`there is no folder ${path} in ${process.cwd()}, and tokenizers are not downloaded yet`, {
-      code: "ERR_TOKENIZER_NOT_FOUND",
-      hint: "give the path of a folder that holds tokenizer.json or vocab.txt",
-    });
-  }
-  const isFolder = statSync(path).isDirectory();
-  const folder = isFolder ? path : dirname(path);
-  const file = isFolder ? ["tokenizer.json", "vocab.txt"].map((name) => join(path, name)).find(existsSync) : path;
-  if (!file)
-    throw new ArgumentError(`${path} holds neither tokenizer.json nor vocab.txt`, { code: "ERR_TOKENIZER_NOT_FOUND", hint: "copy them from the checkpoint" });
-  // Beside a single vocabulary may lie the configuration of something else.
-  const beside = isFolder || basename(file) === "tokenizer.json" || basename(file) === "vocab.txt";
-  const [config, mapped, model] = beside
-    ? await Promise.all(["tokenizer_config.json", "special_tokens_map.json", "config.json"].map((name) => readOptional(join(folder, name))))
-    : [{}, {}, {}];
-  if (!file.endsWith(".json")) return fromVocabulary(file, await readFile(file, "utf8"), config!, model!, mapped!);
-  const json = await readJsonFile(file);
-  if (typeof json.model !== "object" || json.model === null)
-    throw new TokenizerFileError(file, "holds no model", { hint: "it should be a tokenizer.json of Hugging Face tokenizers" });
-  const isBert = (json.model as { type?: unknown }).type === "WordPiece";
-  const tokens = { ...(isBert ? bertTokens : {}), ...tokensOf(mapped!, config!) };
+function specOf(json: TokenizerJson, beside: Beside, known: TokenizerClass, listed: boolean): TokenizerSpec {
+  const { config, mapped, model } = beside;
+  const named = namedTokens(known.tokens, mapped, config);
+  const tokens = [...(listed ? listedTokens(beside, named) : []), ...named.all];
+  const names = config.model_input_names;
   return {
-    json: withConfig(json as unknown as TokenizerJson, config!),
-    config: config!,
-    tokens,
-    modelMaxLength: maxLengthOf(config!, model!, isBert ? BERT_MAX_LENGTH : Number.POSITIVE_INFINITY),
+    json: withAddedTokens(json, tokens).json,
+    config,
+    className: known.name,
+    inputNames: Array.isArray(names) ? (names as string[]) : known.inputNames,
+    tokens: named.named,
+    extra: named.extra,
+    modelMaxLength: maxLengthOf(config, model, known.maxLength),
   };
 }
 
-/** Writes the files that Python's AutoTokenizer reads. */
-export async function writeTokenizer(spec: TokenizerSpec, folder: string): Promise<void> {
-  const { json, config, tokens } = spec;
-  const isBert = json.model.type === "WordPiece";
-  const normalizer = json.normalizer ?? {};
-  const bert = isBert && normalizer.type === "BertNormalizer";
-  const rules = bert
-    ? { do_lower_case: normalizer.lowercase, strip_accents: normalizer.strip_accents ?? null, tokenize_chinese_chars: normalizer.handle_chinese_chars }
-    : {};
-  // 1e30 is how transformers writes that there is no limit.
-  const limit = Number.isFinite(spec.modelMaxLength) ? spec.modelMaxLength : 1e30;
-  const written = { ...(isBert ? { tokenizer_class: "BertTokenizer" } : {}), ...config, ...rules, ...tokens, model_max_length: limit };
-  await mkdir(folder, { recursive: true });
-  const pretty = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
-  await Promise.all([
-    writeFile(join(folder, "tokenizer.json"), JSON.stringify(json)),
-    writeFile(join(folder, "tokenizer_config.json"), pretty(written)),
-    writeFile(join(folder, "special_tokens_map.json"), pretty(tokens)),
-    ...(isBert ? [writeFile(join(folder, "vocab.txt"), vocabularyText(json.model.vocab as Readonly<Record<string, number>>))] : []),
-  ]);
+function fromWords(file: string, text: string, beside: Beside): TokenizerSpec {
+  const { config, mapped, model } = beside;
+  const vocab = readVocabulary(text);
+  const known = tokenizerClass(config, model, "WordPiece");
+  const tokens = { ...bertTokens, ...namedTokens(known.tokens, mapped, config).named };
+  const lowercase = flag(config.do_lower_case) ?? !looksCased(vocab);
+  const stripAccents = flag(config.strip_accents) ?? null;
+  const json = wordPieceJson(vocab, { lowercase, stripAccents, chineseChars: flag(config.tokenize_chinese_chars) ?? true, tokens }, file);
+  return specOf(json, { ...beside, config: { ...config, do_lower_case: lowercase } }, known, true);
 }
 
-function vocabularyText(vocab: Readonly<Record<string, number>>): string {
-  const lines: string[] = [];
-  for (const [token, id] of Object.entries(vocab)) lines[id] = token;
-  return `${Array.from(lines, (line) => line ?? "").join("\n")}\n`;
+async function fromMerges(folder: string, beside: Beside): Promise<TokenizerSpec> {
+  const { config, mapped, model } = beside;
+  const vocab = (await readJsonFile(join(folder, "vocab.json"))) as Record<string, number>;
+  const merges = readMerges(await readFile(join(folder, "merges.txt"), "utf8"));
+  const known = tokenizerClass(config, model, "<s>" in vocab && "</s>" in vocab ? "Roberta" : "ByteLevel");
+  const named = namedTokens(known.tokens, mapped, config);
+  const roberta = known.name.startsWith("Roberta") ? named.named : undefined;
+  const rules = { addPrefixSpace: flag(config.add_prefix_space) ?? false, trimOffsets: flag(config.trim_offsets) ?? true, roberta };
+  // The ids that missing special tokens will get stand in the post-processor, so they are added first.
+  const bare = byteLevelJson(vocab, merges, { ...rules, roberta: undefined }, () => 0);
+  const spec = specOf(bare, beside, known, true);
+  const idOf = (token: string) => spec.json.added_tokens!.find(({ content }) => content === token)?.id ?? vocab[token]!;
+  return { ...spec, json: { ...spec.json, post_processor: byteLevelJson(vocab, merges, rules, idOf).post_processor! } };
+}
+
+/**
+ * Reads a folder, a vocab.txt or tokenizer.json itself, or what an id of the hub names.
+ * @throws ArgumentError ERR_TOKENIZER_NOT_FOUND, TokenizerFileError ERR_TOKENIZER_FILE, HubError
+ */
+export async function readTokenizer(checkpoint: string, options: TokenizerOptions = {}): Promise<TokenizerSpec> {
+  const path = await resolvePretrained(checkpoint, wanted, options);
+  const isFolder = statSync(path).isDirectory();
+  const folder = isFolder ? path : dirname(path);
+  const has = (name: string) => existsSync(join(folder, name));
+  const file = isFolder ? ["tokenizer.json", "vocab.txt", "vocab.json"].filter(has)[0] : basename(path);
+  if (!file || (file === "vocab.json" && !has("merges.txt")))
+    throw new ArgumentError(`${checkpoint} holds neither tokenizer.json nor vocab.txt, nor vocab.json with merges.txt`, {
+      code: "ERR_TOKENIZER_NOT_FOUND",
+      hint: "copy them from the checkpoint",
+    });
+  // Beside a single vocabulary of another name may lie the configuration of something else.
+  const read = isFolder || ["tokenizer.json", "vocab.txt", "vocab.json"].includes(file) ? (name: string) => readOptional(join(folder, name)) : async () => ({});
+  const [config, mapped, model, added] = await Promise.all(["tokenizer_config.json", "special_tokens_map.json", "config.json", "added_tokens.json"].map(read));
+  const beside: Beside = { config: { ...config, ...given(options) }, mapped: mapped!, model: model!, added: added! };
+  if (file === "vocab.json") return fromMerges(folder, beside);
+  const whole = join(folder, file);
+  if (!file.endsWith(".json")) return fromWords(whole, await readFile(whole, "utf8"), beside);
+  const json = (await readJsonFile(whole)) as unknown as TokenizerJson;
+  if (typeof json.model !== "object" || json.model === null)
+    throw new TokenizerFileError(whole, "holds no model", { hint: "it should be a tokenizer.json of Hugging Face tokenizers" });
+  return specOf(withConfig(json, beside.config), beside, tokenizerClass(beside.config, beside.model, kindOf(json)), false);
 }

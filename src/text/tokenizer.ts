@@ -1,216 +1,318 @@
-// PreTrainedTokenizer: a function of texts with the tokenizer's methods, as Python's; AutoTokenizer makes one from files.
+// The tokenizer: calls, and the methods and properties that the function carries; AutoTokenizer makes one from files.
 import { inspect } from "node:util";
-import type { Mapper } from "../data/types.js";
 import { ArgumentError } from "../errors.js";
-import { type BatchEncoding, type EncodedLists, type EncodedRow, type EncodedTensors, encodedLists, encodedTensors } from "./batch-encoding.js";
-import { Encoder } from "./encoder.js";
-import { resolveOptions, type TokenizeOptions } from "./options.js";
-import { type Filling, padRow } from "./padding.js";
+import { type Columns, encodedLists, encodedTensors, withLookup } from "./batch-encoding.js";
+import { columnsOf } from "./columns.js";
+import { decodeAll } from "./decoding.js";
+import type { Encoding } from "./encoding.js";
+import { Engine } from "./engine.js";
+import { inputsOf } from "./inputs.js";
+import { type CallOptions, type Plan, type PlanDefaults, planOf, type TokenizeOptions, widthOf } from "./options.js";
+import { type PadInput, type PadOptions, padRows } from "./pad.js";
+import { sequencesOf } from "./parallel.js";
+import { addedBy } from "./post-processor.js";
+import type { AddedToken, DecodeOptions, PreTrainedTokenizer, SpecialTokenNames } from "./pretrained-tokenizer.js";
+import { writeTokenizer } from "./save.js";
+import { type SpecialName, specialNames } from "./special-tokens.js";
+import { tokenLookup } from "./token-lookup.js";
 import type { TokenizeJobOptions } from "./tokenize-job.js";
-import { readTokenizer, type TokenizerSpec, writeTokenizer } from "./tokenizer-files.js";
+import { readTokenizer, type TokenizerOptions, type TokenizerSpec } from "./tokenizer-files.js";
+import { type NewToken, withAddedTokens } from "./tokenizer-json.js";
+import type { Side } from "./truncation.js";
 
-/**
- * Turns texts into the numbers a model reads. Call it with a text, texts, or pairs of them; results have the keys input_ids, token_type_ids, attention_mask.
- *
- * @example
- * const tokenizer = await AutoTokenizer.fromPretrained("./all-MiniLM-L6-v2");
- * const row = await tokenizer("This is the first sentence", "This is the second one.");
- * const batch = await tokenizer(texts, { padding: true, truncation: true, returnTensors: true }); // int64 tensors [texts, longest]
- * const encoded = await dataset.map(tokenizer.mapper("sentence1", "sentence2", { truncation: true }), { numProc: 2 });
- */
-export interface PreTrainedTokenizer {
-  (text: string, options?: TokenizeOptions & { returnTensors?: false }): Promise<EncodedRow>;
-  (texts: readonly string[], options: TokenizeOptions & { returnTensors: true }): Promise<BatchEncoding<EncodedTensors>>;
-  (texts: readonly string[], pairs: readonly string[], options: TokenizeOptions & { returnTensors: true }): Promise<BatchEncoding<EncodedTensors>>;
-  (texts: readonly string[], pairs: readonly string[], options?: TokenizeOptions & { returnTensors?: false }): Promise<BatchEncoding<EncodedLists>>;
-  (texts: readonly string[], options?: TokenizeOptions & { returnTensors?: false }): Promise<BatchEncoding<EncodedLists>>;
-  (text: string, pair: string, options?: TokenizeOptions): Promise<EncodedRow>;
-  /** For `Dataset.map`: reads the named columns; travels to other threads. */
-  mapper<A extends string>(text: A, options?: TokenizeOptions): Mapper<{ [K in A]: string }, EncodedRow>;
-  mapper<A extends string, B extends string>(text: A, pair: B, options?: TokenizeOptions): Mapper<{ [K in A | B]: string }, EncodedRow>;
-  /** The pieces of a text, without special tokens. */
-  tokenize(text: string): Promise<string[]>;
-  /** Ids back to text. */
-  decode(ids: readonly number[], options?: { readonly skipSpecialTokens?: boolean }): Promise<string>;
-  batchDecode(ids: readonly (readonly number[])[], options?: { readonly skipSpecialTokens?: boolean }): Promise<string[]>;
-  /** The token of each id; the unknown token for an id that there is not. */
-  convertIdsToTokens(ids: readonly number[]): string[];
-  /** The id of each token; that of the unknown token for one that there is not. */
-  convertTokensToIds(tokens: readonly string[]): number[];
-  /** Writes tokenizer.json, tokenizer_config.json, special_tokens_map.json and (WordPiece) vocab.txt, which Python's AutoTokenizer reads. */
-  savePretrained(directory: string): Promise<void>;
-  /** Entries of the vocabulary; the size of a model's word embedding. */
-  readonly vocabSize: number;
-  readonly padTokenId: number;
-  readonly padTokenTypeId: number;
-  readonly paddingSide: "right" | "left";
-  readonly unkTokenId: number | undefined;
-  readonly clsTokenId: number | undefined;
-  readonly sepTokenId: number | undefined;
-  readonly maskTokenId: number | undefined;
-  /** Longest input of the model, in tokens; Infinity when nothing says. */
-  readonly modelMaxLength: number;
-  readonly modelInputNames: readonly string[];
+/** "padToken" of "pad_token". */
+const camel = (name: string): string => name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
+
+function newToken(token: string | AddedToken, special: boolean): NewToken {
+  if (typeof token === "string") return { content: token, special, normalized: !special };
+  const { content, singleWord = false, lstrip = false, rstrip = false } = token;
+  const isSpecial = token.special ?? special;
+  return { content, single_word: singleWord, lstrip, rstrip, special: isSpecial, normalized: token.normalized ?? !isSpecial };
 }
-
-type CallOptions = TokenizeOptions & { readonly returnTensors?: boolean };
-type Texts = string | readonly string[];
 
 /** The methods; the function that carries them is made by tokenizerOf. */
 class TokenizerCore {
-  readonly spec: TokenizerSpec;
-  readonly #encoder: Encoder;
-  readonly #json: Uint8Array;
-  readonly #filling: Filling;
-  readonly #typeIds: boolean;
+  #spec: TokenizerSpec;
+  #engine: Engine;
+  #warned = false;
+  #shared: Uint8Array | undefined;
+  paddingSide: Side;
+  truncationSide: Side;
+  modelMaxLength: number;
 
   constructor(spec: TokenizerSpec) {
-    this.spec = spec;
-    const text = JSON.stringify(spec.json);
-    const bytes = Buffer.from(text);
-    this.#json = new Uint8Array(new SharedArrayBuffer(bytes.length));
-    this.#json.set(bytes);
-    this.#encoder = new Encoder(text);
-    this.#typeIds = this.modelInputNames.includes("token_type_ids");
-    this.#filling = { id: this.padTokenId, type: this.padTokenTypeId, side: this.paddingSide };
+    this.#spec = spec;
+    this.#engine = new Engine(spec.json);
+    this.paddingSide = spec.config.padding_side === "left" ? "left" : "right";
+    this.truncationSide = spec.config.truncation_side === "left" ? "left" : "right";
+    this.modelMaxLength = spec.modelMaxLength;
   }
 
   get vocabSize(): number {
-    return this.#encoder.native().getVocabSize(true);
+    return this.#engine.vocabSize;
   }
-  get padTokenId(): number {
-    return this.#idOf(this.spec.tokens.pad_token) ?? 0;
-  }
-  get padTokenTypeId(): number {
-    return 0;
-  }
-  get paddingSide(): "right" | "left" {
-    return this.spec.config.padding_side === "left" ? "left" : "right";
-  }
-  get unkTokenId(): number | undefined {
-    return this.#idOf(this.spec.tokens.unk_token);
-  }
-  get clsTokenId(): number | undefined {
-    return this.#idOf(this.spec.tokens.cls_token);
-  }
-  get sepTokenId(): number | undefined {
-    return this.#idOf(this.spec.tokens.sep_token);
-  }
-  get maskTokenId(): number | undefined {
-    return this.#idOf(this.spec.tokens.mask_token);
-  }
-  get modelMaxLength(): number {
-    return this.spec.modelMaxLength;
+  get length(): number {
+    return this.#engine.size;
   }
   get modelInputNames(): readonly string[] {
-    const named = this.spec.config.model_input_names;
-    return Array.isArray(named) ? (named as string[]) : ["input_ids", "token_type_ids", "attention_mask"];
+    return this.#spec.inputNames;
   }
-  #idOf(token: string | undefined): number | undefined {
-    return token === undefined ? undefined : (this.#encoder.native().tokenToId(token) ?? undefined);
+  get isFast(): true {
+    return true;
+  }
+  get padTokenTypeId(): number {
+    const given = this.#spec.config.pad_token_type_id;
+    return typeof given === "number" ? given : 0;
+  }
+  get extraSpecialTokens(): readonly string[] {
+    return this.#spec.extra;
+  }
+  get specialTokensMap(): Readonly<Record<string, string>> {
+    const { tokens } = this.#spec;
+    return Object.fromEntries(specialNames.filter((name) => tokens[name] !== undefined).map((name) => [name, tokens[name]!]));
+  }
+  get allSpecialTokens(): string[] {
+    return [...new Set([...Object.values(this.specialTokensMap), ...this.#spec.extra])];
+  }
+  get allSpecialIds(): number[] {
+    return this.convertTokensToIds(this.allSpecialTokens) as number[];
+  }
+  special(name: SpecialName): string | undefined {
+    return this.#spec.tokens[name];
+  }
+  /** A token that the vocabulary lacks is not added, as in transformers: addSpecialTokens does that. */
+  setSpecial(name: SpecialName, token: string | undefined): void {
+    const { [name]: _, ...others } = this.#spec.tokens;
+    this.#spec = { ...this.#spec, tokens: token === undefined ? others : { ...others, [name]: token } };
+  }
+  specialId(name: SpecialName): number | undefined {
+    const token = this.special(name);
+    return token === undefined ? undefined : this.#engine.idOf(token);
   }
 
-  async call(texts: Texts, second?: Texts | CallOptions, third?: CallOptions): Promise<unknown> {
-    const pairs = typeof second === "string" || Array.isArray(second) ? (second as Texts) : undefined;
-    const options = third ?? (pairs === undefined ? (second as CallOptions | undefined) : undefined) ?? {};
-    const single = typeof texts === "string";
-    for (const given of pairs === undefined ? [texts] : [texts, pairs])
-      if (typeof given !== "string" && !Array.isArray(given))
-        throw new ArgumentError(`a tokenizer was called with ${given === null ? "null" : typeof given}`, {
-          code: "ERR_TEXT_INPUT",
-          hint: "give a text or a list of texts",
-        });
-    const list = (x: Texts): readonly string[] => (typeof x === "string" ? [x] : x);
-    const columns = await this.#encode(list(texts), pairs === undefined ? undefined : list(pairs), options);
-    if (single) return Object.fromEntries(Object.entries(columns).map(([name, rows]) => [name, rows[0]!]));
-    return options.returnTensors ? encodedTensors(columns, texts.length) : encodedLists(columns, texts.length);
-  }
-  async #encode(texts: readonly string[], pairs: readonly string[] | undefined, options: CallOptions): Promise<Record<string, number[][]>> {
-    const { truncation, padding } = resolveOptions(options, this.modelMaxLength, pairs !== undefined);
-    const [ids, types]: [number[][], number[][]] = [[], []];
-    for await (const encodings of this.#encoder.encode(texts, pairs, { truncation })) {
-      for (const encoding of encodings) {
-        ids.push(encoding.getIds());
-        if (this.#typeIds) types.push(encoding.getTypeIds());
-      }
-    }
-    const width = padding === "longest" ? ids.reduce((most, row) => Math.max(most, row.length), 0) : padding === "none" ? 0 : padding;
-    const padded = (rows: number[][], fill: number) => rows.map((row) => padRow(row, width, fill, this.#filling.side) as number[]);
-    const mask = ids.map((row) => new Array<number>(row.length).fill(1));
+  get #defaults(): PlanDefaults {
+    const { single, pair } = this.#engine.postProcessor;
     return {
-      input_ids: padded(ids, this.#filling.id),
-      ...(this.#typeIds ? { token_type_ids: padded(types, this.#filling.type) } : {}),
-      attention_mask: padded(mask, 0),
+      modelMaxLength: this.modelMaxLength,
+      modelInputNames: this.modelInputNames,
+      padTokenId: this.specialId("pad_token"),
+      padTokenTypeId: this.padTokenTypeId,
+      paddingSide: this.paddingSide,
+      truncationSide: this.truncationSide,
+      added: [addedBy(single), addedBy(pair)],
     };
   }
 
-  mapper(text: string, second?: string | TokenizeOptions, third?: TokenizeOptions): Mapper<Record<string, string>, EncodedRow> {
+  async call(texts: unknown, second?: unknown, third?: CallOptions): Promise<unknown> {
+    const isOptions = typeof second === "object" && second !== null && !Array.isArray(second);
+    const options = third ?? (isOptions ? (second as CallOptions) : {});
+    const pairs = (isOptions || second === undefined ? undefined : second) ?? options.textPair;
+    const inputs = inputsOf(texts, pairs, options.isSplitIntoWords ?? false);
+    const plan = planOf(options, this.#defaults, inputs.second !== undefined);
+    const engine = this.#engine;
+    const [first, other] = await sequencesOf(engine, () => this.#sharedJson(), [inputs.first, inputs.second], plan.utf16, options);
+    const rows: Encoding[] = [];
+    const samples: number[] = [];
+    first.forEach((sequence, i) => {
+      for (const row of engine.rows(sequence, other?.[i], plan)) {
+        rows.push(row);
+        samples.push(i);
+      }
+    });
+    this.#warn(rows, options);
+    this.#pad(rows, plan);
+    return this.#result(rows, samples, plan, inputs.single && !plan.overflow, options.returnTensors ?? false);
+  }
+  #pad(rows: readonly Encoding[], plan: Plan): void {
+    if (plan.padding.to === "none") return;
+    const width = widthOf(
+      plan.padding,
+      rows.reduce((most, row) => Math.max(most, row.filled), 0),
+    );
+    for (const row of rows) row.pad(width, plan.filling, this.special("pad_token")!);
+  }
+  #result(rows: readonly Encoding[], samples: readonly number[], plan: Plan, single: boolean, tensors: boolean): unknown {
+    const columns = columnsOf(plan);
+    const lookup = tokenLookup(rows);
+    if (single && !tensors) return withLookup(Object.fromEntries(columns.map(({ name, values }) => [name, values(rows[0]!)])), lookup);
+    const all: Columns = {
+      ...Object.fromEntries(columns.map(({ name, values }) => [name, rows.map(values)])),
+      ...(plan.overflow ? { overflow_to_sample_mapping: samples } : {}),
+    };
+    return tensors ? encodedTensors(all, rows.length, lookup) : encodedLists(all, rows.length, lookup);
+  }
+  #warn(rows: readonly Encoding[], { maxLength, truncation = false, verbose = true }: CallOptions): void {
+    if (this.#warned || !verbose || maxLength !== undefined || (truncation !== false && truncation !== "do_not_truncate")) return;
+    const long = rows.find(({ filled }) => filled > this.modelMaxLength);
+    if (!long) return;
+    this.#warned = true;
+    console.warn(
+      `Token indices sequence length is longer than the specified maximum sequence length for this model (${long.filled} > ${this.modelMaxLength}). ` +
+        "Running this sequence through the model will result in indexing errors",
+    );
+  }
+
+  /** The tokenizer as bytes that threads share. */
+  #sharedJson(): Uint8Array {
+    if (!this.#shared) {
+      const bytes = Buffer.from(JSON.stringify(this.#spec.json));
+      this.#shared = new Uint8Array(new SharedArrayBuffer(bytes.length));
+      this.#shared.set(bytes);
+    }
+    return this.#shared;
+  }
+  mapper(text: string, second?: string | TokenizeOptions, third?: TokenizeOptions): unknown {
     const pair = typeof second === "string" ? second : undefined;
     const options = third ?? (typeof second === "object" ? second : {});
-    const job: TokenizeJobOptions = {
-      json: this.#json,
-      text,
-      pair,
-      resolved: resolveOptions(options, this.modelMaxLength, pair !== undefined),
-      filling: this.#filling,
-      typeIds: this.#typeIds,
-    };
+    const job: TokenizeJobOptions = { json: this.#sharedJson(), text, pair, plan: planOf(options, this.#defaults, pair !== undefined) };
     return {
       reads: pair === undefined ? [text] : [text, pair],
       descriptor: { module: new URL("./tokenize-job.js", import.meta.url).href, name: "tokenizeJob", options: job },
     };
   }
 
-  async tokenize(text: string): Promise<string[]> {
-    for await (const [encoding] of this.#encoder.encode([text], undefined, { addSpecialTokens: false })) return encoding!.getTokens();
-    return [];
+  async encode(text: string, second?: string | CallOptions, third?: CallOptions): Promise<number[]> {
+    const options = third ?? (typeof second === "object" ? second : {});
+    const row = (await this.call(text, typeof second === "string" ? second : undefined, {
+      ...options,
+      returnTensors: false,
+      returnOverflowingTokens: false,
+    })) as {
+      input_ids: number[];
+    };
+    return row.input_ids;
   }
-  decode(ids: readonly number[], options: { readonly skipSpecialTokens?: boolean } = {}): Promise<string> {
-    return this.#encoder.native().decode([...ids], options.skipSpecialTokens ?? false);
+  async tokenize(text: string, pair?: string, options: TokenizeOptions = {}): Promise<string[]> {
+    const row = (await this.call(text, pair, { addSpecialTokens: false, verbose: false, ...options, returnOverflowingTokens: false })) as {
+      tokens(): string[];
+    };
+    return row.tokens();
   }
-  batchDecode(ids: readonly (readonly number[])[], options: { readonly skipSpecialTokens?: boolean } = {}): Promise<string[]> {
-    return this.#encoder.native().decodeBatch(
-      ids.map((row) => [...row]),
-      options.skipSpecialTokens ?? false,
+  pad(encoded: PadInput, options: PadOptions = {}): unknown {
+    return padRows(encoded, options, this.#defaults);
+  }
+
+  #cleanUp(options: DecodeOptions): boolean {
+    return options.cleanUpTokenizationSpaces ?? this.#spec.config.clean_up_tokenization_spaces === true;
+  }
+  async decode(ids: readonly number[], options: DecodeOptions = {}): Promise<string> {
+    return (await decodeAll(this.#engine, [ids], options.skipSpecialTokens ?? false, this.#cleanUp(options)))[0]!;
+  }
+  batchDecode(ids: readonly (readonly number[])[], options: DecodeOptions = {}): Promise<string[]> {
+    return decodeAll(this.#engine, ids, options.skipSpecialTokens ?? false, this.#cleanUp(options));
+  }
+  convertIdsToTokens(ids: number | readonly number[], options: { readonly skipSpecialTokens?: boolean } = {}): string | string[] {
+    const token = (id: number): string => this.#engine.tokenOf(id) ?? this.special("unk_token") ?? "";
+    if (typeof ids === "number") return token(ids);
+    const skipped = new Set(options.skipSpecialTokens ? this.allSpecialIds : []);
+    return ids.filter((id) => !skipped.has(id)).map(token);
+  }
+  convertTokensToIds(tokens: string | readonly string[]): number | number[] {
+    const unknown = this.specialId("unk_token") ?? 0;
+    const id = (token: string): number => this.#engine.idOf(token) ?? unknown;
+    return typeof tokens === "string" ? id(tokens) : tokens.map(id);
+  }
+  convertTokensToString(tokens: readonly string[]): string {
+    return this.#engine.native.getDecoder()?.decode([...tokens]) ?? tokens.join(" ");
+  }
+  getVocab(): Map<string, number> {
+    return this.#engine.vocabulary();
+  }
+  getAddedVocab(): Map<string, number> {
+    return new Map((this.#spec.json.added_tokens ?? []).map(({ content, id }) => [content, id]));
+  }
+
+  addTokens(tokens: string | AddedToken | readonly (string | AddedToken)[], options: { readonly specialTokens?: boolean } = {}): number {
+    const list = (Array.isArray(tokens) ? tokens : [tokens]) as readonly (string | AddedToken)[];
+    return this.#add(list.map((token) => newToken(token, options.specialTokens ?? false)));
+  }
+  #add(tokens: readonly NewToken[]): number {
+    const { json, added } = withAddedTokens(this.#spec.json, tokens);
+    this.#spec = { ...this.#spec, json };
+    this.#engine = new Engine(json);
+    this.#shared = undefined;
+    return added;
+  }
+  addSpecialTokens(tokens: SpecialTokenNames): number {
+    const { extraSpecialTokens, ...named } = tokens;
+    const byName = new Map(specialNames.map((name) => [camel(name), name]));
+    const list: NewToken[] = [];
+    for (const [key, token] of Object.entries(named) as [string, string | AddedToken][]) {
+      const name = byName.get(key);
+      if (!name)
+        throw new ArgumentError(`addSpecialTokens: ${key} is no special token`, {
+          code: "ERR_SPECIAL_TOKEN",
+          hint: `use ${[...byName.keys(), "extraSpecialTokens"].join(", ")}`,
+        });
+      const added = newToken(token, true);
+      list.push(added);
+      this.setSpecial(name, added.content);
+    }
+    if (extraSpecialTokens) {
+      const extra = extraSpecialTokens.map((token) => newToken(token, true));
+      list.push(...extra);
+      this.#spec = { ...this.#spec, extra: extra.map(({ content }) => content) };
+    }
+    return this.#add(list);
+  }
+  numSpecialTokensToAdd(pair = false): number {
+    return this.#defaults.added[pair ? 1 : 0];
+  }
+  getSpecialTokensMask(ids: readonly number[], second?: readonly number[], options: { readonly alreadyHasSpecialTokens?: boolean } = {}): number[] {
+    if (options.alreadyHasSpecialTokens) {
+      const special = new Set(this.allSpecialIds);
+      return ids.map((id) => (special.has(id) ? 1 : 0));
+    }
+    const { single, pair } = this.#engine.postProcessor;
+    return (second ? pair : single).flatMap((piece) =>
+      piece.kind === "special" ? piece.ids.map(() => 1) : (piece.index === 0 ? ids : (second ?? [])).map(() => 0),
     );
   }
-  convertIdsToTokens(ids: readonly number[]): string[] {
-    const native = this.#encoder.native();
-    return ids.map((id) => native.idToToken(id) ?? this.spec.tokens.unk_token ?? "");
-  }
-  convertTokensToIds(tokens: readonly string[]): number[] {
-    return tokens.map((token) => this.#idOf(token) ?? this.unkTokenId ?? 0);
-  }
   savePretrained(directory: string): Promise<void> {
-    return writeTokenizer(this.spec, directory);
+    const config = { ...this.#spec.config, padding_side: this.paddingSide, truncation_side: this.truncationSide };
+    return writeTokenizer({ ...this.#spec, config, modelMaxLength: this.modelMaxLength }, directory);
   }
   [inspect.custom](): string {
-    return `PreTrainedTokenizer(vocabSize=${this.vocabSize}, modelMaxLength=${this.modelMaxLength}, padTokenId=${this.padTokenId})`;
+    return `PreTrainedTokenizer(vocabSize=${this.vocabSize}, modelMaxLength=${this.modelMaxLength}, padTokenId=${this.specialId("pad_token")})`;
   }
 }
 
-/** A callable over a core: every method and getter of the core is the function's own. */
+/** A callable over a core: every method and property of the core is the function's own. */
 export function tokenizerOf(spec: TokenizerSpec): PreTrainedTokenizer {
   const core = new TokenizerCore(spec);
   const call = (...args: Parameters<TokenizerCore["call"]>) => core.call(...args);
   const properties: PropertyDescriptorMap = {};
   for (const [key, { value, get }] of Object.entries(Object.getOwnPropertyDescriptors(TokenizerCore.prototype))) {
-    if (key !== "constructor" && key !== "call")
+    if (!["constructor", "call", "special", "setSpecial", "specialId"].includes(key))
       properties[key] = get ? { get: () => get.call(core) } : { value: (value as (...args: unknown[]) => unknown).bind(core) };
+  }
+  for (const key of ["paddingSide", "truncationSide", "modelMaxLength"] as const) {
+    properties[key] = {
+      get: () => core[key],
+      set: (value: never) => {
+        core[key] = value;
+      },
+    };
+  }
+  for (const name of specialNames) {
+    properties[camel(name)] = { get: () => core.special(name), set: (token: string | undefined) => core.setSpecial(name, token) };
+    properties[`${camel(name)}Id`] = { get: () => core.specialId(name) };
   }
   properties[inspect.custom as unknown as string] = { value: () => core[inspect.custom]() };
   return Object.defineProperties(call, properties) as unknown as PreTrainedTokenizer;
 }
 
 /**
- * Loads a tokenizer from a folder with tokenizer.json or vocab.txt (and tokenizer_config.json), or from one of these files.
- * For a vocabulary without configuration the vocabulary decides whether texts are lowercased: cased ones hold words with capitals.
+ * Loads a tokenizer: from a folder with tokenizer.json, vocab.txt, or vocab.json and merges.txt (and tokenizer_config.json, special_tokens_map.json), from
+ * one of these files, or by an id of the hub. For a vocab.txt without configuration the vocabulary decides whether texts are lowercased: cased ones hold
+ * words with capitals. Options take the place of what tokenizer_config.json says.
  *
- * @throws ArgumentError ERR_TOKENIZER_NOT_FOUND, TokenizerFileError ERR_TOKENIZER_FILE
+ * @throws ArgumentError ERR_TOKENIZER_NOT_FOUND, TokenizerFileError ERR_TOKENIZER_FILE, HubError
  * @example
- * const tokenizer = await AutoTokenizer.fromPretrained("./bert-base-uncased");
+ * const tokenizer = await AutoTokenizer.fromPretrained("bert-base-uncased");
  * tokenizer.convertIdsToTokens((await tokenizer("hello")).input_ids); // ["[CLS]", "hello", "[SEP]"]
  */
 export const AutoTokenizer = {
-  fromPretrained: async (checkpoint: string): Promise<PreTrainedTokenizer> => tokenizerOf(await readTokenizer(checkpoint)),
+  fromPretrained: async (checkpoint: string, options: TokenizerOptions = {}): Promise<PreTrainedTokenizer> =>
+    tokenizerOf(await readTokenizer(checkpoint, options)),
 };

@@ -4,8 +4,10 @@ import { setImmediate as turn } from "node:timers/promises";
 import { bertNormalizer } from "tokenizers";
 import { ArgumentError } from "../errors.js";
 import { mergePieces } from "./merge-pieces.js";
-import { type PreTrainedTokenizer, tokenizerOf } from "./tokenizer.js";
-import { bertTokens, wordPieceJson } from "./wordpiece-json.js";
+import type { PreTrainedTokenizer } from "./pretrained-tokenizer.js";
+import { tokenizerOf } from "./tokenizer.js";
+import { bertTokens } from "./tokenizer-class.js";
+import { wordPieceJson } from "./wordpiece-json.js";
 
 export interface TrainWordPieceOptions {
   /** Entries of the vocabulary, special tokens among them. */
@@ -48,7 +50,15 @@ export async function trainWordPiece(texts: Iterable<string>, options: TrainWord
   }
   const vocab = new Map([...special, ...pieces].map((token, id) => [token, id]));
   const json = wordPieceJson(vocab, { lowercase, stripAccents: null, chineseChars: true, tokens: bertTokens }, "trainWordPiece");
-  return tokenizerOf({ json, tokens: bertTokens, modelMaxLength, config: { tokenizer_class: "BertTokenizer", do_lower_case: lowercase } });
+  return tokenizerOf({
+    json,
+    tokens: bertTokens,
+    extra: [],
+    className: "BertTokenizer",
+    inputNames: ["input_ids", "token_type_ids", "attention_mask"],
+    modelMaxLength,
+    config: { tokenizer_class: "BertTokenizer", do_lower_case: lowercase },
+  });
 }
 
 /** What bertPreTokenizer cuts: at whitespace, and every punctuation mark (all ASCII symbols among them) alone; without its array of offsets. */

@@ -1,28 +1,14 @@
 // The tokenizer.json of a BERT WordPiece tokenizer, made from a vocabulary: what Python's BertTokenizer builds from vocab.txt.
 import { ArgumentError } from "../errors.js";
-
-/** tokenizer.json as far as this library looks into it. */
-export interface TokenizerJson {
-  readonly model: { readonly type?: string; readonly vocab?: unknown; readonly unk_token?: string | null; readonly [key: string]: unknown };
-  readonly normalizer?: { readonly type?: string; readonly [key: string]: unknown } | null;
-  readonly added_tokens?: readonly { readonly id: number; readonly content: string; readonly special?: boolean }[];
-  readonly [key: string]: unknown;
-}
-export interface SpecialTokens {
-  readonly pad_token: string;
-  readonly unk_token: string;
-  readonly cls_token: string;
-  readonly sep_token: string;
-  readonly mask_token: string;
-}
-export const bertTokens: SpecialTokens = { pad_token: "[PAD]", unk_token: "[UNK]", cls_token: "[CLS]", sep_token: "[SEP]", mask_token: "[MASK]" };
+import type { bertTokens } from "./tokenizer-class.js";
+import type { TokenizerJson } from "./tokenizer-json.js";
 
 export interface BertRules {
   readonly lowercase: boolean;
   /** null: as lowercase says. */
   readonly stripAccents: boolean | null;
   readonly chineseChars: boolean;
-  readonly tokens: SpecialTokens;
+  readonly tokens: { readonly [N in keyof typeof bertTokens]: string };
 }
 
 /** @throws ArgumentError ERR_VOCAB when a special token is not in the vocabulary. */

@@ -107,7 +107,7 @@ test("a saved tokenizer is the same when it is loaded from tokenizer.json or fro
 
 test("missing and broken files say which and what to do", async (t) => {
   const load = (path: string) => AutoTokenizer.fromPretrained(path);
-  await assert.rejects(load("bert-base-uncased"), { code: "ERR_TOKENIZER_NOT_FOUND", message: /give the path of a folder/ });
+  await assert.rejects(load("./no such folder"), { code: "ERR_HUB_NAME", message: /give the path of a folder/ });
   await assert.rejects(load(await folderOf(t, {})), { code: "ERR_TOKENIZER_NOT_FOUND", message: /neither tokenizer\.json nor vocab\.txt/ });
   await assert.rejects(load(await folderOf(t, { "tokenizer.json": "{" })), { code: "ERR_TOKENIZER_FILE", message: /tokenizer\.json: / });
   await assert.rejects(load(await folderOf(t, { "tokenizer.json": "{}" })), { code: "ERR_TOKENIZER_FILE", message: /holds no model/ });
@@ -154,9 +154,10 @@ test("a small vocabulary gives Python's ids over awkward texts", async (t) => {
     const tokenizer = await AutoTokenizer.fromPretrained(folder);
     for (const { text, pair, single, both, types, cut } of golden.cases.filter((c) => c.lower === lower)) {
       assert.deepEqual((await tokenizer(text)).input_ids, single, text);
-      const encoded = await tokenizer(text, pair);
-      assert.deepEqual([encoded.input_ids, encoded.token_type_ids], [both, types], text);
-      assert.deepEqual((await tokenizer(text, pair, { truncation: true, maxLength: 9 })).input_ids, cut, text);
+      // As lists: an empty second text of a single text is none.
+      const encoded = await tokenizer([text], [pair]);
+      assert.deepEqual([encoded.input_ids, encoded.token_type_ids], [[both], [types]], text);
+      assert.deepEqual((await tokenizer([text], [pair], { truncation: true, maxLength: 9 })).input_ids, [cut], text);
     }
   }
 });

@@ -1,0 +1,142 @@
+// Engine: texts to sequences of tokens, by our own BERT encoder where the tokenizer allows it, else by the npm library; then to rows.
+import { setImmediate as turn } from "node:timers/promises";
+import { Tokenizer } from "tokenizers";
+import { AccelerateError } from "../errors.js";
+import { Encoding } from "./encoding.js";
+import type { Plan } from "./options.js";
+import { type PostProcessor, postProcessorOf } from "./post-processor.js";
+import { FastSequence, NativeSequence, type TokenSequence, Utf16Sequence, WordsSequence } from "./sequence.js";
+import { TokenizeError } from "./tokenize-error.js";
+import { modelVocabulary, type TokenizerJson } from "./tokenizer-json.js";
+import { combined, lengthsAfter, type Part, partsOf } from "./truncation.js";
+import { BertEncoder } from "./wordpiece/bert-encoder.js";
+import { bertRules } from "./wordpiece/eligible.js";
+import { IdSink } from "./wordpiece/id-sink.js";
+
+/** Texts per turn: few enough that no timer waits long. */
+const CHUNK = 256;
+
+/** A text, or its words. */
+export type TextInput = string | readonly string[];
+
+export class Engine {
+  readonly json: TokenizerJson;
+  readonly postProcessor: PostProcessor;
+  readonly #vocabulary: ReadonlyMap<string, number>;
+  readonly #tokens: string[] = [];
+  readonly #added = new Map<string, number>();
+  #native: Tokenizer | undefined;
+  #fast: BertEncoder | null | undefined;
+
+  constructor(json: TokenizerJson) {
+    this.json = json;
+    this.postProcessor = postProcessorOf(json.post_processor);
+    this.#vocabulary = modelVocabulary(json);
+    for (const [token, id] of this.#vocabulary) this.#tokens[id] = token;
+    for (const { content, id } of json.added_tokens ?? []) {
+      this.#added.set(content, id);
+      this.#tokens[id] = content;
+    }
+  }
+
+  /** Our own encoder; undefined where only the library can do it. */
+  get fast(): BertEncoder | undefined {
+    if (this.#fast === undefined) {
+      const rules = bertRules(this.json);
+      this.#fast = rules ? new BertEncoder(rules) : null;
+    }
+    return this.#fast ?? undefined;
+  }
+  /** The library's tokenizer, without truncation, padding and special tokens: those are ours. */
+  get native(): Tokenizer {
+    try {
+      this.#native ??= Tokenizer.fromString(JSON.stringify({ ...this.json, truncation: null, padding: null, post_processor: null }));
+      return this.#native;
+    } catch (error) {
+      throw new AccelerateError("ERR_TOKENIZER_FILE", `tokenizer.json cannot be used: ${(error as Error).message}`, { cause: error });
+    }
+  }
+
+  /** Entries of the model's vocabulary, without added tokens. */
+  get vocabSize(): number {
+    return this.#vocabulary.size;
+  }
+  /** With added tokens. */
+  get size(): number {
+    let more = 0;
+    for (const token of this.#added.keys()) if (!this.#vocabulary.has(token)) more++;
+    return this.#vocabulary.size + more;
+  }
+  vocabulary(): Map<string, number> {
+    return new Map([...this.#vocabulary, ...this.#added]);
+  }
+  idOf(token: string): number | undefined {
+    return this.#added.get(token) ?? this.#vocabulary.get(token);
+  }
+  tokenOf(id: number): string | undefined {
+    return this.#tokens[id];
+  }
+
+  /** Sequences of texts, or of texts given as words. @throws TokenizeError */
+  async sequences(texts: readonly TextInput[], utf16 = false, signal?: AbortSignal): Promise<TokenSequence[]> {
+    const out: TokenSequence[] = [];
+    for (let start = 0; start < texts.length; start += CHUNK) {
+      signal?.throwIfAborted();
+      const chunk = texts.slice(start, start + CHUNK);
+      const flat = chunk.flat();
+      const done = await this.#chunk(flat);
+      const sequences = utf16 ? done.map((sequence, i) => new Utf16Sequence(sequence, flat[i]!)) : done;
+      let at = 0;
+      for (const text of chunk) {
+        const count = typeof text === "string" ? 1 : text.length;
+        out.push(typeof text === "string" ? sequences[at]! : new WordsSequence(sequences.slice(at, at + count)));
+        at += count;
+      }
+      if (start + CHUNK < texts.length) await turn();
+    }
+    return out;
+  }
+  async #chunk(texts: readonly string[]): Promise<TokenSequence[]> {
+    const { fast } = this;
+    if (!fast) return this.#byLibrary(texts);
+    const out: (TokenSequence | undefined)[] = [];
+    const left: number[] = [];
+    const sink = new IdSink();
+    const tokenOf = (id: number) => this.#tokens[id]!;
+    texts.forEach((text, i) => {
+      const bytes = Buffer.from(text, "utf8");
+      sink.clear();
+      if (fast.encode(bytes, 0, bytes.length, sink)) out[i] = new FastSequence(sink.array.slice(0, sink.length), text, fast, tokenOf);
+      else left.push(i);
+    });
+    if (left.length > 0) {
+      const rest = await this.#byLibrary(left.map((i) => texts[i]!));
+      left.forEach((i, k) => {
+        out[i] = rest[k]!;
+      });
+    }
+    return out as TokenSequence[];
+  }
+  async #byLibrary(texts: readonly string[]): Promise<TokenSequence[]> {
+    const { native } = this;
+    try {
+      return (await native.encodeBatch([...texts], { addSpecialTokens: false })).map((encoding) => new NativeSequence(encoding));
+    } catch (error) {
+      throw new TokenizeError(`tokenizer: ${(error as Error).message}`, { cause: error });
+    }
+  }
+
+  /** The rows of one text or pair: one, and with overflow those after it. */
+  rows(first: TokenSequence, second: TokenSequence | undefined, plan: Plan): Encoding[] {
+    const layout = second ? this.postProcessor.pair : this.postProcessor.single;
+    const sequences = second ? [first, second] : [first];
+    const make = (parts: readonly Part[]) => new Encoding(layout, sequences, parts, this.postProcessor.trim, plan.addSpecialTokens);
+    if (!plan.truncation) return [make(sequences.map(({ length }) => [0, length]))];
+    const { maxLength, strategy, side = "right", stride = 0 } = plan.truncation;
+    const added = plan.addSpecialTokens ? layout.reduce((n, piece) => n + (piece.kind === "special" ? piece.ids.length : 0), 0) : 0;
+    const most = lengthsAfter(first.length, second?.length, maxLength - added, strategy);
+    const cut = sequences.map((sequence, i) => partsOf(sequence.length, most[i]!, side, plan.overflow ? stride : 0));
+    if (!plan.overflow) return [make(cut.map((parts) => parts[0]!))];
+    return cut.length === 1 ? cut[0]!.map((part) => make([part])) : combined(cut[0]!, cut[1]!).map(make);
+  }
+}
