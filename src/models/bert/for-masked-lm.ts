@@ -1,5 +1,5 @@
 // BERT that says which token stands behind a mask.
-import { type Embedding, init, LayerNorm, Linear, Module, Parameter } from "../../nn/index.js";
+import { type Embedding, init, LayerNorm, type Linear, Module, Parameter } from "../../nn/index.js";
 import type { Tensor } from "../../tensor/index.js";
 import { type FromPretrainedOptions, loadPretrained } from "../loading/from-pretrained.js";
 import { type ActivationName, activations } from "../shared/activations.js";

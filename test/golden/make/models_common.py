@@ -4,8 +4,8 @@ import json
 import torch
 
 
-def ragged_batch(lengths, vocab, seed, token_types=True):
-    """Ids from a linear congruential generator, so that no random library is needed to make them again; pads are id 0."""
+def ragged_batch(lengths, vocab, seed, token_types=True, pad=0):
+    """Ids above `pad` from a linear congruential generator, so that no random library is needed to make them again."""
     width = max(lengths)
     state = seed
     ids, mask, types = [], [], []
@@ -13,8 +13,8 @@ def ragged_batch(lengths, vocab, seed, token_types=True):
         row = []
         for _ in range(length):
             state = (state * 1103515245 + 12345) % 2**31
-            row.append(1 + (state >> 8) % (vocab - 1))
-        ids.append(row + [0] * (width - length))
+            row.append(pad + 1 + (state >> 8) % (vocab - pad - 1))
+        ids.append(row + [pad] * (width - length))
         mask.append([1] * length + [0] * (width - length))
         types.append([0] * (length // 2) + [1] * (length - length // 2) + [0] * (width - length))
     batch = {"input_ids": ids, "attention_mask": mask}
