@@ -13,7 +13,7 @@ test("processes, ports and shared memory that are left are found, also where the
   assert.deepEqual(await residue.left(), []);
   const file = `/dev/shm/residue-${process.pid}`;
   // A shell that starts a server and ends.
-  const server = `require("node:net").createServer().listen(0, "127.0.0.1", () => { console.log("up"); require("node:fs").openSync("${file}", "w"); })`;
+  const server = `require("node:net").createServer().listen(0, "127.0.0.1", () => { require("node:fs").openSync("${file}", "w"); console.log("up"); })`;
   const shell = spawn("sh", ["-c", `"$NODE" -e '${server}' &`], {
     env: { ...process.env, ...residue.env, NODE: process.execPath, RANK: "1", ACCELERATE_TS_AGENT_PID: "1" },
     stdio: ["ignore", "pipe", "inherit"],

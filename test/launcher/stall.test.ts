@@ -60,6 +60,6 @@ suite("a worker that does not come", { concurrency: true }, () => {
     const file = await scriptOf(t, ports + script(late), "train.ts");
     const { stdout, stderr } = await launch({ options: ["-n", "2", "--watchdog", "1"], script: file });
     assert.match(stderr, /in a native call/);
-    assert.match(stdout, /open: 0\n/);
+    assert.match(stdout, /open: 0\n/, stderr);
   });
 });
