@@ -22,9 +22,17 @@ if (files.length === 0) {
   console.error(`no ${slow ? "slow " : ""}test file${wanted.length ? ` with ${wanted.join(" or ")} in its path` : ""}`);
   process.exit(slow && wanted.length === 0 ? 0 : 1);
 }
-/** Rooms whose tests start no processes and look at no clock: as many files at once as there are cores. The others have the machine to themselves. */
-const together = new Set(["autograd", "graph", "kernels", "models", "nn", "optim", "safetensors", "tensor", "text"]);
-const shares = (file: string): boolean => together.has(file.split(sep)[0]!);
+/** Rooms whose tests start no processes and look at no clock: as many files at once as there are cores. */
+const together = new Set([
+  ..."autograd d2l data graph hub kernels metrics models nn optim package progress register safetensors tensor text torch-file".split(" "),
+]);
+/** Rooms whose tests start workers and wait for them, in files that share nothing: two at once. */
+const pairs = new Set(["accelerator", "examples"]);
+// The others (faults, deadlines, what is left behind) have the machine to themselves.
+const concurrencyOf = (file: string): number => {
+  const room = file.split(sep)[0]!;
+  return together.has(room) ? availableParallelism() : pairs.has(room) ? 2 : 1;
+};
 
 const cache = mkdtempSync(join(tmpdir(), "accelerate-ts-cache-"));
 process.on("exit", () => rmSync(cache, { recursive: true, force: true }));
@@ -40,8 +48,9 @@ function run(part: readonly string[], concurrency: number): Promise<number> {
   return new Promise((resolve) => child.on("exit", (code, signal) => resolve(code ?? (signal ? 1 : 0))));
 }
 
-for (const [part, concurrency] of [
-  [files.filter(shares), availableParallelism()],
-  [files.filter((file) => !shares(file)), 1],
-] as const)
-  if (part.length > 0) process.exitCode = Math.max(Number(process.exitCode ?? 0), await run(part, concurrency));
+// Files of the most at once first; files of one concurrency are one run.
+const concurrencies = [...new Set(files.map(concurrencyOf))].sort((a, b) => b - a);
+for (const concurrency of concurrencies) {
+  const part = files.filter((file) => concurrencyOf(file) === concurrency);
+  process.exitCode = Math.max(Number(process.exitCode ?? 0), await run(part, concurrency));
+}
