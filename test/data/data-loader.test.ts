@@ -167,7 +167,17 @@ test("an epoch that a used up generator leaves empty is an error, for ready batc
 
 test("bad options are refused when the loader is made", () => {
   for (const batchSize of [0, -1, 1.5]) assert.throws(() => new DataLoader([1], { batchSize }), { code: "ERR_LOADER_OPTIONS" });
-  assert.throws(() => new DataLoader([1], { numWorkers: 2 }), { code: "ERR_NUM_WORKERS" });
+  const options: readonly [object, string, RegExp][] = [
+    [{ numWorkers: -1 }, "ERR_LOADER_OPTIONS", /numWorkers is -1/],
+    [{ numWorkers: 2, collateFn: (rows: number[]) => rows }, "ERR_CLOSURE_TRAVEL", /collateFn is a closure.*\{ filename, name \}/],
+    [{ numWorkers: 2, prefetch: 2 }, "ERR_LOADER_OPTIONS", /prefetchFactor says/],
+    [{ prefetchFactor: 2 }, "ERR_LOADER_OPTIONS", /prefetchFactor without numWorkers/],
+    [{ numWorkers: 1, workerInitFn: () => {} }, "ERR_LOADER_OPTIONS", /workerInitFn is/],
+    [{ collateFn: "pad" }, "ERR_LOADER_OPTIONS", /collateFn is 'pad'/],
+    [{ groupByLength: true }, "ERR_LOADER_OPTIONS", /groupByLength without shuffle/],
+    [{ num_workers: 2 }, "ERR_OPTIONS", /write numWorkers/],
+  ];
+  for (const [given, code, message] of options) assert.throws(() => new DataLoader([1], given), { code, message });
   assert.throws(() => new DataLoader(5 as never), { code: "ERR_LOADER_DATASET" });
 });
 

@@ -98,9 +98,9 @@ test("what cannot travel is named by its place, on every rank", async () => {
   const ring: { self?: unknown } = {};
   ring.self = ring;
   for (const [row, message] of [
-    [{ f: { g: () => 1 } }, /function cannot travel to another worker \(parts\[0\]\.items\[0\]\.f\.g\)/],
-    [ring, /a structure that holds itself cannot travel to another worker \(parts\[0\]\.items\[0\]\.self\)/],
-    [{ list: [1, new Own()] }, /a Own cannot travel to another worker \(parts\[0\]\.items\[0\]\.list\[1\]\)/],
+    [{ f: { g: () => 1 } }, /function cannot travel to another worker \(parts\[0\]\.items\[0\]\.row\.f\.g\)/],
+    [ring, /a structure that holds itself cannot travel to another worker \(parts\[0\]\.items\[0\]\.row\.self\)/],
+    [{ list: [1, new Own()] }, /a Own cannot travel to another worker \(parts\[0\]\.items\[0\]\.row\.list\[1\]\)/],
   ] as const) {
     const loaders = sharded(() => new DataLoader([row, row], { collateFn: (rows: unknown[]) => rows }) as unknown as RankLoader<unknown[]>, 2, {
       dispatch: true,

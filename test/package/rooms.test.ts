@@ -21,7 +21,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   "src/text": ["src/data", "src/tensor", "src/hub"],
   "src/progress": [],
   "src/tracking": [],
-  "src/data": ["src/tensor", "src/graph", "src/progress", "src/register", "src/native", "src/hub"],
+  "src/data": ["src/tensor", "src/graph", "src/runtime", "src/progress", "src/register", "src/native", "src/hub"],
   "src/models": ["src/nn", "src/tensor", "src/text", "src/graph", "src/safetensors", "src/hub", "src/torch-file", "src/native", "src/runtime"],
   "src/optim": ["src/tensor", "src/runtime", "src/native"],
   "src/metrics": ["src/tensor"],
@@ -44,7 +44,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     "src/tensor",
     "src/tracking",
   ],
-  "src/d2l": ["src/accelerator", "src/data", "src/hub", "src/nn", "src/optim", "src/progress", "src/tensor", "src/graph", "src/torch-file", "src/native"],
+  "src/d2l": ["src/accelerator", "src/data", "src/hub", "src/nn", "src/optim", "src/progress", "src/tensor", "src/graph", "src/torch-file", "src/native", "src/runtime"],
   launcher: [
     "src/register",
     "src/control",

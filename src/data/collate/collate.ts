@@ -5,6 +5,7 @@ import type { Inc } from "../../tensor/index.js";
 import { fromData, Tensor } from "../../tensor/index.js";
 import { writeInt64 } from "../columns/int64.js";
 import type { Batch } from "../types.js";
+import { type CollateContext, type FloatPaths, noContext } from "./context.js";
 
 /** What the default collator makes of a row: numbers become [B], lists gain a batch dimension, strings stay a list. */
 export type Collated<V> = V extends number | bigint | boolean
@@ -24,9 +25,6 @@ export type Collated<V> = V extends number | bigint | boolean
                 ? Batch
                 : { -readonly [K in keyof V]: Collated<V[K]> }
               : never;
-
-/** Where numbers are float32 though every one of a batch be whole: paths of values in their rows, "labels" or "0.validLen". Collators add those where they meet fractions. */
-export type FloatPaths = Set<string>;
 
 type Nested = number | bigint | boolean | readonly Nested[];
 const isNumber = (value: unknown): value is number | bigint | boolean => typeof value === "number" || typeof value === "bigint" || typeof value === "boolean";
@@ -115,8 +113,8 @@ async function tensors(values: readonly Tensor[], path: string): Promise<Tensor>
  * @example
  * await defaultCollate([{ x: [1, 2], y: 1, name: "a" }]); // { x: int64 [1, 2], y: int64 [1], name: ["a"] }
  */
-export async function defaultCollate<R>(rows: readonly R[], floats: FloatPaths = new Set()): Promise<Collated<R>> {
-  return (await collate(rows, "", floats)) as Collated<R>;
+export async function defaultCollate<R>(rows: readonly R[], context: Pick<CollateContext, "floats"> = noContext()): Promise<Collated<R>> {
+  return (await collate(rows, "", context.floats)) as Collated<R>;
 }
 
 async function collate(values: readonly unknown[], path: string, floats: FloatPaths): Promise<unknown> {

@@ -2,6 +2,8 @@
 import { ArgumentError } from "../../errors.js";
 import type { LoaderState } from "./data-loader.js";
 import { prefetch } from "./prefetch.js";
+import { type LoaderStats, StatsCounter } from "./stats.js";
+import { untilAborted } from "./until-ended.js";
 import { type BatchInUse, type BatchListener, type GivenBatch, type IterationListener, RankLoader } from "./rank-loader.js";
 import { type Shard, type ShardOptions, shardOf, unsharded } from "./shard.js";
 
@@ -31,10 +33,14 @@ export abstract class DealtLoader<B> extends RankLoader<B> {
   /** An iteration has ended. */
   #ended = false;
   #next: LoaderState = start;
+  readonly #counter = new StatsCounter();
+  readonly #signal: AbortSignal | undefined;
+  readonly #closed = new AbortController();
 
-  constructor(prefetch: number) {
+  constructor({ prefetch, signal }: { readonly prefetch: number; readonly signal?: AbortSignal | undefined }) {
     super();
     this.ahead = whole("prefetch", prefetch, 0);
+    this.#signal = signal;
   }
 
   /** Batches of an epoch for this rank, behind what was `consumed` of it. */
@@ -127,14 +133,18 @@ export abstract class DealtLoader<B> extends RankLoader<B> {
       this.epochIs(epoch);
       // What rank 0 deals out goes out when it is asked for: calls between ranks keep their order.
       const ahead = this.share.dealer ? 0 : this.ahead;
+      const signals = [this.#closed.signal, ...(this.#signal ? [this.#signal] : [])];
       let asked = performance.now();
-      for await (const { batch: made, consumed: used, ...use } of prefetch(this.epochOf(epoch, consumed, this.share), ahead)) {
+      for await (const { batch: made, consumed: used, ...use } of untilAborted(prefetch(this.epochOf(epoch, consumed, this.share), ahead), signals)) {
+        const given = performance.now();
+        this.#counter.waited(given - asked, running.batch === undefined);
         this.#before = this.#position;
         this.#position = { epoch, batch: ++batch, consumed: used, step: this.#position.step + 1 };
         running.batch = use;
-        for (const listener of this.#batchListeners) listener(made, performance.now() - asked);
+        for (const listener of this.#batchListeners) listener(made, given - asked);
         yield made;
         asked = performance.now();
+        this.#counter.worked(asked - given);
       }
       if (!running.batch && this.#ended && isUsedUp(this.source))
         throw new ArgumentError("DataLoader: the data can be iterated only once, and were", {
@@ -147,6 +157,13 @@ export abstract class DealtLoader<B> extends RankLoader<B> {
       this.#running.splice(this.#running.indexOf(running), 1);
       this.#tell("end");
     }
+  }
+
+  stats(): LoaderStats {
+    return this.#counter.stats;
+  }
+  async close(): Promise<void> {
+    this.#closed.abort(new ArgumentError("DataLoader: the loader was closed", { code: "ERR_LOADER_CLOSED", hint: "close it when its loops have ended" }));
   }
 
   protected refuseWhileRunning(what: string): void {

@@ -34,7 +34,7 @@ class ShardedBatches<B> extends DealtLoader<B> {
   protected readonly source: Stream<B>;
 
   constructor(source: Stream<B>) {
-    super(1);
+    super({ prefetch: 1 });
     this.source = source;
   }
   /** What the foreign loader says; NaN when it does not. */
@@ -83,8 +83,16 @@ class ShardedBatches<B> extends DealtLoader<B> {
     return rankBatches(plan, shard, {
       prefetch: this.ahead,
       lookAhead: true,
+      parallel: 0,
       load: (batches) => batches,
-      collate: async (batches) => batches[0]!,
+      ofItems:
+        async ([batch]) =>
+        () =>
+          batch!,
+      ofRows:
+        async ([batch]) =>
+        () =>
+          batch!,
       rows: (_, batch) => rowsOfBatch(batch),
     });
   }

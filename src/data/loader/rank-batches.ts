@@ -1,6 +1,7 @@
 // From an epoch's plan to the batches of a rank, whoever reads: what every kind of loader ends with.
 import { type Dealt, ownParts, type Plan } from "./deal.js";
 import { dispatched } from "./dispatch.js";
+import { ordered, type Settle } from "./ordered.js";
 import type { GivenBatch } from "./rank-loader.js";
 import type { Consuming } from "./rounds.js";
 import type { Shard } from "./shard.js";
@@ -10,11 +11,16 @@ export interface Making<T, V, B> {
   readonly prefetch: number;
   /** Read one ahead, to know the last batch. */
   readonly lookAhead: boolean;
+  /** Batches in the making at once; 0: one, when it is asked for. */
+  readonly parallel: number;
   /** The rows behind the items of a plan. */
   load(items: readonly T[]): readonly V[];
-  collate(rows: readonly V[]): Promise<B>;
-  /** Rows of a batch. */
-  rows(rows: readonly V[], batch: B): number;
+  /** A batch of items that this rank reads itself. */
+  ofItems(items: readonly T[]): Promise<Settle<B>>;
+  /** A batch of rows. */
+  ofRows(rows: readonly V[]): Promise<Settle<B>>;
+  /** Rows of a batch of so many items. */
+  rows(items: number, batch: B): number;
 }
 
 export async function* rankBatches<T, R extends Consuming, V, B>(
@@ -23,14 +29,19 @@ export async function* rankBatches<T, R extends Consuming, V, B>(
   making: Making<T, V, B>,
 ): AsyncGenerator<GivenBatch<B>, void, undefined> {
   const { dealer } = shard;
-  const load = (items: readonly T[]) => making.load(items);
-  if (dealer) for await (const dealt of dispatched(plan, { ...shard, dealer }, { ahead: making.prefetch, load })) yield made(dealt, dealt.items);
-  else for await (const dealt of ownParts(plan, shard.index, { ahead: making.lookAhead })) yield made(dealt, load(dealt.items));
-
-  async function made({ items, real, last, consumed }: Dealt<unknown>, loaded: readonly V[]): Promise<GivenBatch<B>> {
-    const batch = await making.collate(loaded);
-    const rows = making.rows(loaded, batch);
+  const { prefetch, parallel, lookAhead } = making;
+  const given = ({ items, real, last, consumed }: Dealt<unknown>, batch: B): GivenBatch<B> => {
+    const rows = making.rows(items.length, batch);
     const realRows = real === items.length ? rows : real;
     return { batch, rows, realRows, last, consumed, weight: shard.ignoreDuplicates ? realRows : undefined };
+  };
+  // Calls between ranks are made when a batch is asked for, so that they keep their place among the program's others.
+  if (dealer) {
+    const dealt = dispatched(plan, { ...shard, dealer }, { ahead: prefetch, load: (items: readonly T[]) => making.load(items) });
+    for await (const part of dealt) yield given(part, await (await making.ofRows(part.items))());
+    return;
   }
+  const own = ownParts(plan, shard.index, { ahead: lookAhead });
+  if (parallel === 0) for await (const part of own) yield given(part, await (await making.ofItems(part.items))());
+  else for await (const { item, made } of ordered(own, { depth: parallel, begin: (part) => making.ofItems(part.items) })) yield given(item, made);
 }

@@ -1,6 +1,7 @@
 // A loader as the Accelerator sees it: the share of a rank, the batch in use, iterations that are told of.
 import type { DataLoader, LoaderState } from "./data-loader.js";
 import type { ShardOptions } from "./shard.js";
+import type { LoaderStats } from "./stats.js";
 
 /** The batch that the loop's body works on. */
 export interface BatchInUse {
@@ -54,6 +55,12 @@ export abstract class RankLoader<B> implements DataLoader<B> {
   /** An epoch without its first `skip` batches of this rank. */
   abstract iterate(skip: number): AsyncGenerator<B, void, undefined>;
 
+  abstract stats(): LoaderStats;
+  abstract close(): Promise<void>;
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
   get sharded(): boolean {
     return this.shardOptions !== undefined;
   }

@@ -25,6 +25,15 @@ export interface RoundOptions {
   readonly from: number;
 }
 
+export interface StreamOptions<T, S> extends RoundOptions {
+  /** Which places of a round are wanted; the others are let go at once. */
+  readonly keep: (place: number) => boolean;
+  /** Keep the first round. */
+  readonly keepFirst: boolean;
+  /** What an item of the stream becomes, with its place in the stream; default itself. */
+  readonly as?: (item: S, place: number) => T;
+}
+
 /** Of an order that lies in memory: what was used up costs nothing. */
 export function* orderRounds(order: Uint32Array, { size, dropLast, from }: RoundOptions): Generator<Round<number>> {
   const first = order.subarray(0, size);
@@ -35,18 +44,21 @@ export function* orderRounds(order: Uint32Array, { size, dropLast, from }: Round
   }
 }
 
-/** Of a stream, which is read from its start. `keep` says which places of a round are wanted; the others are let go at once. */
-export async function* streamRounds<T>(
-  stream: Stream<T>,
-  { size, dropLast, from, keep, keepFirst }: RoundOptions & { readonly keep: (place: number) => boolean; readonly keepFirst: boolean },
+/** Of a stream, which is read from its start. */
+export async function* streamRounds<T, S = T>(
+  stream: Stream<S>,
+  { size, dropLast, from, keep, keepFirst, as }: StreamOptions<T, S>,
 ): AsyncGenerator<Round<T>, void, undefined> {
   const first: T[] = [];
   let items: (T | undefined)[] = [];
   let read = 0;
-  for await (const item of stream) {
-    if (keepFirst && first.length < size) first.push(item);
+  for await (const given of stream) {
+    const filling = keepFirst && first.length < size;
+    const wanted = read >= from && keep(items.length);
+    const item = filling || wanted ? (as ? as(given, read) : (given as unknown as T)) : undefined;
+    if (filling) first.push(item!);
     if (read++ < from) continue;
-    items.push(keep(items.length) ? item : undefined);
+    items.push(wanted ? item : undefined);
     if (items.length < size) continue;
     yield { items: items as T[], first, consumed: read };
     items = [];

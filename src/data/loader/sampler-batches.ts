@@ -16,7 +16,7 @@ export function batchSamplerPlan(
   const { batchSize, dropLast = false } = sampler;
   const rounds = () => {
     const batches = checkedBatches(sampler, rows, split ? batchSize : undefined);
-    return placed(streamRounds(batches, { size: split ? 1 : processes, dropLast, from, keep: () => true, keepFirst: true }));
+    return placed(streamRounds<readonly number[]>(batches, { size: split ? 1 : processes, dropLast, from, keep: () => true, keepFirst: true }));
   };
   // A round of batches is looked at as a whole: its items are lists.
   const part = (round: Batches, rank: number): Part<number> | undefined => {

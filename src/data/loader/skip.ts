@@ -5,6 +5,7 @@ import { unshardedBatches } from "./foreign.js";
 import { type BatchInUse, type BatchListener, type IterationListener, RankLoader } from "./rank-loader.js";
 import type { Stream } from "./rounds.js";
 import type { ShardOptions } from "./shard.js";
+import type { LoaderStats } from "./stats.js";
 
 /** The same loader, seen from a later batch on: epochs, position, share and batch in use are the loader's own. */
 class Rest<B> extends RankLoader<B> {
@@ -57,6 +58,12 @@ class Rest<B> extends RankLoader<B> {
   }
   loadState(state: LoaderState): void {
     this.#loader.loadState(state);
+  }
+  stats(): LoaderStats {
+    return this.#loader.stats();
+  }
+  close(): Promise<void> {
+    return this.#loader.close();
   }
   iterate(skip: number): AsyncGenerator<B, void, undefined> {
     return this.#loader.iterate(skip + this.#skip);
