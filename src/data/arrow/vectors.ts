@@ -4,6 +4,7 @@ import { type DecimalType, decimalOf, isDateType, isDuration, type NumberType, t
 import { decimalText } from "../columns/other-writers.js";
 import type { BatchView } from "./batch-view.js";
 import { dictionaryReader } from "./dictionary.js";
+import { float16Value } from "./float16.js";
 import type { Layout } from "./layout.js";
 
 /** A value of a row of the batch, 0 <= row < its rows. */
@@ -52,12 +53,6 @@ export const plainArrays = {
 type PlainNumber = keyof typeof plainArrays;
 const isPlain = (type: NumberType): type is PlainNumber => Object.hasOwn(plainArrays, type);
 
-export function float16(bits: number): number {
-  const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
-  const size = exponent === 0 ? fraction * 2 ** -24 : exponent === 31 ? (fraction ? Number.NaN : Infinity) : (1 + fraction / 1024) * 2 ** (exponent - 15);
-  return bits & 0x8000 ? -size : size;
-}
-
 const numberReader: Maker<"number"> = ({ type, buffer }, view, rows) => {
   if (isPlain(type)) {
     const values: Float64Array | Float32Array | Int32Array | Int16Array | Int8Array | Uint32Array | Uint16Array | Uint8Array = view.array<never>(
@@ -73,7 +68,7 @@ const numberReader: Maker<"number"> = ({ type, buffer }, view, rows) => {
   }
   if (type !== "float16") return words64(view, buffer + 1, rows, type === "int64");
   const halves = view.array(Uint16Array, buffer + 1, rows);
-  return (row) => float16(halves[row]!);
+  return (row) => float16Value(halves[row]!);
 };
 
 const perMs = { s: 1e-3, ms: 1, us: 1e3, ns: 1e6 } as const;
