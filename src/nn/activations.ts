@@ -2,6 +2,7 @@
 import type { Tensor } from "../tensor/index.js";
 import { checkProbability, dropout, gelu, type GeluOptions } from "./functional.js";
 import { Module } from "./module.js";
+import { pythonFloat } from "./module-repr.js";
 
 /**
  * max(x, 0).
@@ -27,6 +28,10 @@ export class GELU extends Module {
   constructor(options: GeluOptions = {}) {
     super();
     this.approximate = options.approximate ?? "none";
+  }
+
+  override extraRepr(): string {
+    return `approximate='${this.approximate}'`;
   }
 
   forward(x: Tensor): Tensor {
@@ -59,6 +64,10 @@ export class Dropout extends Module {
     super();
     checkProbability("Dropout", p);
     this.p = p;
+  }
+
+  override extraRepr(): string {
+    return `p=${pythonFloat(this.p)}, inplace=False`;
   }
 
   forward(x: Tensor): Tensor {

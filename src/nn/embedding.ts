@@ -45,6 +45,10 @@ export class Embedding extends Module {
     this.weight.changed();
   }
 
+  override extraRepr(): string {
+    return `${this.weight.shape.join(", ")}${this.paddingIdx === undefined ? "" : `, padding_idx=${this.paddingIdx}`}`;
+  }
+
   forward(ids: Tensor): Tensor {
     return embedding(ids, this.weight, { paddingIdx: this.paddingIdx });
   }

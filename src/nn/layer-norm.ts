@@ -5,6 +5,7 @@ import { layerNorm, layerNormEpsilon } from "./functional.js";
 import { ones, zeros } from "./init.js";
 import { checkSize } from "./linear.js";
 import { Module } from "./module.js";
+import { pythonBool, pythonFloat } from "./module-repr.js";
 
 export interface LayerNormOptions {
   /** Added to the variance; default 1e-5 (BERT uses 1e-12). */
@@ -31,6 +32,10 @@ export class LayerNorm extends Module {
     this.epsilon = options.epsilon ?? layerNormEpsilon;
     this.weight = new Parameter(ones([size]) as Tensor<1, "float32">);
     this.bias = options.bias === false ? undefined : new Parameter(zeros([size]) as Tensor<1, "float32">);
+  }
+
+  override extraRepr(): string {
+    return `(${this.weight.shape[0]},), eps=${pythonFloat(this.epsilon)}, elementwise_affine=True, bias=${pythonBool(this.bias !== undefined)}`;
   }
 
   forward(x: Tensor): Tensor {

@@ -5,6 +5,7 @@ import type { Tensor } from "../tensor/index.js";
 import { linear } from "./functional.js";
 import { type Initializer, kaimingUniform, uniform } from "./init.js";
 import { Module } from "./module.js";
+import { pythonBool } from "./module-repr.js";
 import { sizesInCall } from "./sizes.js";
 
 export interface LinearOptions {
@@ -64,6 +65,10 @@ export class Linear extends Module {
     this.bias = firstBias(inFeatures, outFeatures, options);
   }
 
+  override extraRepr(): string {
+    return `in_features=${this.inFeatures}, out_features=${this.outFeatures}, bias=${pythonBool(this.bias !== undefined)}`;
+  }
+
   forward(x: Tensor): Tensor {
     return linear(x, this.weight, this.bias);
   }
@@ -87,6 +92,10 @@ export class LazyLinear extends Module {
     checkSize("LazyLinear", "outFeatures", outFeatures);
     this.outFeatures = outFeatures;
     this.options = options;
+  }
+
+  override extraRepr(): string {
+    return `in_features=${this.weight?.shape[1] ?? 0}, out_features=${this.outFeatures}, bias=${pythonBool(this.options.bias !== false)}`;
   }
 
   forward(x: Tensor): Tensor {

@@ -3,6 +3,7 @@ import { inspect } from "node:util";
 import { ArgumentError } from "../errors.js";
 import { activeTracer, callTraced, Parameter, Tensor, type Traceable } from "../tensor/index.js";
 import { loadModule, saveModule } from "./module-file.js";
+import { moduleRepr } from "./module-repr.js";
 
 /**
  * Makes instances callable: the constructor gives back a function that has the class's prototype. Fields of this class would
@@ -196,13 +197,19 @@ export abstract class ModuleBase extends Callable implements Traceable {
     return parts.join("");
   }
 
-  [inspect.custom](): string {
-    const fields = [...this.#children()].map(
-      ([path, { kind, value }]) => `${path}: ${kind === "parameter" ? `[${(value as Parameter).shape.join(", ")}]` : value.constructor.name}`,
-    );
-    return `${this.constructor.name} { ${fields.join(", ")} }`;
+  /** What stands between the parentheses where the module is printed: `in_features=4, out_features=8, bias=True`. */
+  extraRepr(): string {
+    return "";
+  }
+  /** The module layer by layer, as torch prints it. */
+  override toString(): string {
+    return moduleRepr(this, isModule);
+  }
+  [inspect.custom](depth: number = 0): string {
+    return depth < 0 ? `[${this.constructor.name}]` : this.toString();
   }
 }
+const isModule = (value: unknown): value is ModuleBase => value instanceof ModuleBase;
 
 /**
  * A layer or model of one's own: parameters and modules in fields, and a `forward` over tensors. Calling the instance calls

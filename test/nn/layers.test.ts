@@ -107,6 +107,31 @@ describe("layers", () => {
     assert.ok((await numbers(layer.eval()(x))).every((v) => v === 1));
   });
 
+  it("Linear may share its weight with a table and its bias with another module: one parameter, the sum of the gradients", async () => {
+    class Tied extends Module {
+      readonly table = new Embedding(3, 2, { weightInit: init.ones });
+      readonly decoder = new Linear(2, 3, { weight: this.table.weight, bias: false });
+      forward(ids: Tensor): Tensor {
+        return this.decoder(this.table(ids));
+      }
+    }
+    const tied = new Tied();
+    assert.deepEqual(
+      [...tied.namedParameters()].map(([name]) => name),
+      ["table.weight"],
+    );
+    await tied(tensor([2], { dtype: "int64" }))
+      .sum()
+      .backward();
+    // As a table: row 2 takes the sum of the rows. As a map: every row takes the vector of id 2.
+    assert.deepEqual(await tied.table.weight.grad!.toArray(), [
+      [1, 1],
+      [1, 1],
+      [4, 4],
+    ]);
+    assert.throws(() => new Linear(3, 3, { weight: tied.table.weight }), { code: "ERR_SHAPE", message: /its weight is \[3, 3\], the given one \[3, 2\]/ });
+  });
+
   it("a lazy linear layer takes its size from the first input", async () => {
     class Head extends Module {
       readonly body = new ReLU();

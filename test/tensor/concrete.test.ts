@@ -63,6 +63,22 @@ describe("concrete tensors", () => {
     assert.throws(() => zeros([-1]), code("ERR_SHAPE"));
     assert.throws(() => arange(1.5), code("ERR_SHAPE"));
   });
+  it("sum up along a dim", async () => {
+    const t = tensor([
+      [1, 2, 3],
+      [4, 5, 6],
+    ]);
+    assert.deepEqual(await t.cumsum(-1).toArray(), [
+      [1, 3, 6],
+      [4, 9, 15],
+    ]);
+    assert.deepEqual(await t.to("int64").cumsum(0).toArray(), [
+      [1, 2, 3],
+      [5, 7, 9],
+    ]);
+    assert.throws(() => t.cumsum(2), code("ERR_SHAPE"));
+    assert.throws(() => t.gt(1).cumsum(0), code("ERR_DTYPE"));
+  });
   it("may be empty, also on the way through a model and its backward", async () => {
     assert.deepEqual(await zeros([4, 0]).reshape([0, 4]).toArray(), []);
     assert.deepEqual(await zeros([0, 3]).reshape([2, 0, 2]).toArray(), [[], []]);

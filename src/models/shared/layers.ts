@@ -41,6 +41,10 @@ export class Conv1D extends Module {
     this.bias = new Parameter(init.zeros([outFeatures]) as Tensor<1, "float32">);
   }
 
+  override extraRepr(): string {
+    return `nf=${this.nf}, nx=${this.nx}`;
+  }
+
   forward(x: Tensor): Tensor {
     return x.matmul(this.weight).add(this.bias);
   }
