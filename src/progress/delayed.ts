@@ -16,7 +16,7 @@ export function speaks(): boolean {
   }
 }
 
-/** Over `total` rows; `delayed` false draws from the start, as when the user named it. */
-export function delayedProgress(total: number, description: string, delayed: boolean): Bar {
-  return new Bar(processTerminal(), total, { description, unit: "rows", enabled: speaks(), ...(delayed ? { delay: PATIENCE } : {}) });
+/** Over `total` units; `delayed` false draws from the start, as when the user named it. */
+export function delayedProgress(total: number, description: string, delayed: boolean, unit = "rows"): Bar {
+  return new Bar(processTerminal(), total, { description, unit, enabled: speaks(), ...(delayed ? { delay: PATIENCE } : {}) });
 }

@@ -131,7 +131,7 @@ test("integers become float64 when a fraction comes, and mixed types are refused
   assert.throws(() => Dataset.fromRows([{ x: 300 }], { features: { x: "int8" } }), { code: "ERR_COLUMN_VALUE", message: /300 is outside int8/ });
   assert.throws(() => Dataset.fromRows([{ x: 2 ** 60 }]), { code: "ERR_COLUMN_VALUE", message: /beyond 2\^53/ });
   assert.throws(() => Dataset.fromColumns<{ a: number; b: number }>({ a: [1], b: [1, 2] }), { code: "ERR_COLUMN_LENGTH" });
-  assert.throws(() => Dataset.fromRows([], { features: { x: "int16" as "int8" } }), { code: "ERR_FEATURES" });
+  assert.throws(() => Dataset.fromRows([], { features: { x: "int17" as "int8" } }), { code: "ERR_FEATURES" });
 });
 
 test("class labels translate both ways", () => {
@@ -149,8 +149,8 @@ test("a split cannot take a method's name, and an unknown one is named", () => {
   assert.throws(() => datasetDict([["train", dataset]]).get("test" as "train"), { code: "ERR_SPLIT_NOT_FOUND", message: /splits are train/ });
 });
 
-test("an async test of filter is refused, for its promise would keep every row", async () => {
-  await assert.rejects(Dataset.fromRows([{ a: 1 }]).filter((async () => false) as never), { code: "ERR_FILTER_TEST" });
+test("an async test of filter is waited for", async () => {
+  assert.deepEqual((await Dataset.fromRows([{ a: 1 }, { a: 2 }, { a: 3 }]).filter(async (row) => row.a !== 2)).column("a"), [1, 3]);
 });
 
 test("a row that is no object is named", () => {

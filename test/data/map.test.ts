@@ -66,7 +66,10 @@ test("a batched function may change the number of rows when it replaces every co
 
 test("results that are no columns are refused", async () => {
   await assert.rejects(texts.map((() => 5) as never), { code: "ERR_MAP_RESULT", message: /returned 5 for row 0/ });
-  await assert.rejects(texts.map((() => undefined) as never), { code: "ERR_MAP_RESULT", message: /returned nothing/ });
+  await assert.rejects(texts.map(((row: { n: number }) => (row.n === 3 ? undefined : { a: 1 })) as never), {
+    code: "ERR_MAP_RESULT",
+    message: /returned nothing for row 3/,
+  });
   await assert.rejects(
     texts.map((row) => ({ x: (row.n ? "a" : 1) as number })),
     { code: "ERR_MAP_RESULT", message: /column x of row 1: a string in a column of int64/ },
@@ -80,7 +83,11 @@ test("results that are no columns are refused", async () => {
     texts.map(() => {
       throw new TypeError("mine");
     }),
-    { name: "TypeError", message: "mine" },
+    (error: Error & { code?: string }) => {
+      assert.equal(error.code, "ERR_MAP_FAILED");
+      assert.equal(error.message, "map: row 0: TypeError: mine");
+      return error.cause instanceof TypeError;
+    },
   );
 });
 
@@ -127,7 +134,7 @@ test("an error on a thread tells rows, cause and the line in the user's file", a
   const filename = join(folder, "lib.ts");
   const error = (await texts.map({ filename, name: "fail" }, { numProc: 2, batchSize: 5 }).catch((e: unknown) => e)) as Error & { code: string; cause: Error };
   assert.equal(error.code, "ERR_MAP_FAILED");
-  assert.match(error.message, /rows 5 to 9: RangeError: no seven/);
+  assert.match(error.message, /map: row 7: RangeError: no seven/);
   assert.match(error.cause.stack ?? "", /lib\.ts:6:/);
   await assert.rejects(texts.map({ filename, name: "uper" }, { numProc: 2 }), { code: "ERR_MODULE_EXPORT", message: /its functions are fail, lengths, upper/ });
 });

@@ -1,27 +1,18 @@
 // DatasetDict: one Dataset per split, each a property, and the operations that go through all of them.
 import { inspect } from "node:util";
 import { ArgumentError } from "../../errors.js";
-import { Dataset } from "./dataset.js";
-import { type AnyMapOptions, type Mappable, mapTables } from "./map.js";
+import type { Features } from "../columns/features.js";
 import { datasetDictText } from "../columns/print.js";
-import type { BatchFunction, ColumnName, MapOptions, Mapper, Merge, ModuleRef, NoClosure, Renamed, Row, RowFunction, Without } from "../types.js";
+import type { Row } from "../types.js";
+import { castTables, classEncodeTables, flattenTables } from "./computed.js";
+import { Dataset } from "./dataset.js";
+import type { DatasetDict } from "./dict-types.js";
+import type { FormatOptions, Transform } from "./format.js";
+import { type AnyFilterOptions, type AnyMapOptions, filterTables, type MapInput, type Mappable, mapTables } from "./map.js";
+import type { RunOutput } from "./run.js";
+import type { SortOptions } from "./sort.js";
 
-export interface DatasetDictMethods<R, S extends string> {
-  /** Names of the splits, in order. */
-  readonly splits: readonly S[];
-  /** A split by name. @throws ArgumentError ERR_SPLIT_NOT_FOUND that lists those there are. */
-  get(split: S): Dataset<R>;
-  removeColumns<K extends ColumnName<R>>(names: K | readonly K[]): DatasetDict<Without<R, K>, S>;
-  renameColumn<A extends ColumnName<R>, B extends string>(from: A, to: B): DatasetDict<Renamed<R, A, B>, S>;
-  filter(test: (row: R, index: number) => boolean): Promise<DatasetDict<R, S>>;
-  /** As `Dataset.map`, over all splits with one pool of threads. */
-  map<Out = Row>(ref: ModuleRef, options?: MapOptions & { batched?: boolean }): Promise<DatasetDict<Merge<R, Out>, S>>;
-  map<Out extends Row>(fn: BatchFunction<R, Out>, options: MapOptions & { batched: true; numProc?: NoClosure }): Promise<DatasetDict<Merge<R, Out>, S>>;
-  map<Out extends Row>(fn: RowFunction<R, Out>, options?: MapOptions & { batched?: false; numProc?: NoClosure }): Promise<DatasetDict<Merge<R, Out>, S>>;
-  map<Out>(mapper: Mapper<R, Out>, options?: MapOptions & { batched?: boolean }): Promise<DatasetDict<Merge<R, Out>, S>>;
-}
-/** One Dataset per split, each a property: `raw.train`. An intersection, because a class with an index signature could have no methods. */
-export type DatasetDict<R = Row, S extends string = string> = DatasetDictMethods<R, S> & { readonly [split in S]: Dataset<R> };
+export type { DatasetDict, DatasetDictMethods } from "./dict-types.js";
 
 type AnyDataset = Dataset<Row>;
 
@@ -39,29 +30,91 @@ class SplitDict {
     if (found) return found;
     throw new ArgumentError(`there is no split ${JSON.stringify(split)}`, { code: "ERR_SPLIT_NOT_FOUND", hint: `splits are ${this.splits.join(", ")}` });
   }
-  #each(change: (dataset: AnyDataset) => AnyDataset): DatasetDict {
-    return datasetDict([...this.#splits].map(([name, dataset]) => [name, change(dataset)]));
+  #each(change: (dataset: AnyDataset, split: string) => unknown): DatasetDict {
+    return datasetDict([...this.#splits].map(([name, dataset]) => [name, change(dataset, name) as AnyDataset]));
   }
+  #tell<T>(of: (dataset: AnyDataset) => T): Record<string, T> {
+    return Object.fromEntries([...this.#splits].map(([name, dataset]) => [name, of(dataset)]));
+  }
+  async #computed(compute: (inputs: readonly MapInput[]) => Promise<readonly RunOutput[]>): Promise<DatasetDict> {
+    const all = [...this.#splits];
+    const results = await compute(all.map(([name, dataset]) => Dataset.inputOf(dataset, name)));
+    return datasetDict(all.map(([name, dataset], i) => [name, Dataset.resultOf<Row, Row>(dataset, results[i]!)]));
+  }
+
+  get numRows(): Record<string, number> {
+    return this.#tell((dataset) => dataset.numRows);
+  }
+  get numColumns(): Record<string, number> {
+    return this.#tell((dataset) => dataset.numColumns);
+  }
+  get shape(): Record<string, readonly [number, number]> {
+    return this.#tell((dataset) => dataset.shape);
+  }
+  get columnNames(): Record<string, readonly string[]> {
+    return this.#tell((dataset) => dataset.columnNames);
+  }
+  unique(name: string): Record<string, unknown[]> {
+    return this.#tell((dataset) => dataset.unique(name));
+  }
+
   removeColumns(names: string | readonly string[]): DatasetDict {
     return this.#each((dataset) => dataset.removeColumns(names));
+  }
+  selectColumns(names: string | readonly string[]): DatasetDict {
+    return this.#each((dataset) => dataset.selectColumns(names));
   }
   renameColumn(from: string, to: string): DatasetDict {
     return this.#each((dataset) => dataset.renameColumn(from, to));
   }
-  async filter(test: (row: Row, index: number) => boolean): Promise<DatasetDict> {
-    const out: [string, AnyDataset][] = [];
-    for (const [name, dataset] of this.#splits) out.push([name, await dataset.filter(test)]);
-    return datasetDict(out);
+  renameColumns(names: Readonly<Record<string, string>>): DatasetDict {
+    return this.#each((dataset) => dataset.renameColumns(names));
   }
-  async map(what: Mappable, options: AnyMapOptions = {}): Promise<DatasetDict> {
-    const names = this.splits;
-    const tables = await mapTables(
-      names.map((name) => [name, Dataset.tableOf(this.get(name))]),
-      what,
-      options,
-    );
-    return datasetDict(names.map((name, i) => [name, Dataset.ofTable<Row>(tables[i]!)]));
+  shuffle(options: { readonly seed?: number; readonly seeds?: Readonly<Record<string, number | undefined>> } = {}): DatasetDict {
+    return this.#each((dataset, split) => {
+      const seed = options.seeds?.[split] ?? options.seed;
+      return dataset.shuffle(seed === undefined ? {} : { seed });
+    });
   }
+  sort(columns: string | readonly string[], options: SortOptions = {}): DatasetDict {
+    return this.#each((dataset) => dataset.sort(columns, options));
+  }
+
+  setFormat(type?: "tensor" | "plain", options: FormatOptions = {}): void {
+    for (const dataset of this.#splits.values()) dataset.setFormat(type, options);
+  }
+  resetFormat(): void {
+    for (const dataset of this.#splits.values()) dataset.resetFormat();
+  }
+  setTransform(transform: Transform, options: FormatOptions = {}): void {
+    for (const dataset of this.#splits.values()) dataset.setTransform(transform as never, options);
+  }
+  withFormat(type?: "tensor" | "plain", options: FormatOptions = {}): DatasetDict {
+    return this.#each((dataset) => dataset.withFormat(type as "plain", options));
+  }
+  withTransform(transform: Transform, options: FormatOptions = {}): DatasetDict {
+    return this.#each((dataset) => dataset.withTransform(transform as never, options));
+  }
+
+  filter(test: Mappable, options: AnyFilterOptions = {}): Promise<DatasetDict> {
+    return this.#computed((inputs) => filterTables(inputs, test, options));
+  }
+  map(what: Mappable, options: AnyMapOptions = {}): Promise<DatasetDict> {
+    return this.#computed((inputs) => mapTables(inputs, what, options));
+  }
+  cast(features: Features): Promise<DatasetDict> {
+    return this.#computed((inputs) => castTables(inputs, features, true, {}));
+  }
+  castColumn(name: string, feature: Features[string]): Promise<DatasetDict> {
+    return this.#computed((inputs) => castTables(inputs, { [name]: feature }, false, {}));
+  }
+  classEncodeColumn(name: string, options: { readonly includeNulls?: boolean } = {}): Promise<DatasetDict> {
+    return this.#computed((inputs) => classEncodeTables(inputs, name, options.includeNulls ?? false));
+  }
+  flattenIndices(): Promise<DatasetDict> {
+    return this.#computed((inputs) => flattenTables(inputs, {}));
+  }
+
   toString(): string {
     return datasetDictText([...this.#splits].map(([name, dataset]) => [name, dataset.toString()]));
   }

@@ -1,33 +1,34 @@
-// Dataset: rows over columns in shared memory. Every operation returns a new view; no values are copied but by map.
-import { setImmediate as turn } from "node:timers/promises";
-import { inspect } from "node:util";
-import { ArgumentError } from "../../errors.js";
-import { sharedUint32 } from "../columns/column-data.js";
-import { type DatasetDict, datasetDict } from "./dataset-dict.js";
-import { type Features, printable, type RowOf } from "../columns/features.js";
-import { rowReader } from "./jobs.js";
-import { type Origin, unknownOrigin } from "./origin.js";
-import { type AnyMapOptions, type Mappable, mapTables } from "./map.js";
-import { Pcg64 } from "../pcg64.js";
-import { datasetText } from "../columns/print.js";
+// Dataset: rows over columns in shared memory or memory-mapped files.
+import type { Feature, Features, FeatureValue, RowOf } from "../columns/features.js";
 import { RowWriter } from "../columns/row-writer.js";
 import type { Table } from "../columns/table.js";
 import type {
   BatchFunction,
+  BatchTest,
   ColumnName,
-  Columns,
+  ColumnsFunction,
   ColumnValue,
-  MapDataset,
+  FilterOptions,
   MapOptions,
   Mapper,
   Merge,
   ModuleRef,
   NoClosure,
-  Renamed,
+  NoColumns,
   Row,
   RowFunction,
+  RowTest,
+  RunOptions,
+  Simplify,
+  ValuesFunction,
   Without,
 } from "../types.js";
+import { batchTables, castTables, classEncodeTables, flattenTables } from "./computed.js";
+import { carried, type Format } from "./format.js";
+import { type AnyFilterOptions, type AnyMapOptions, filterTables, type MapInput, type Mappable, mapTables } from "./map.js";
+import type { Origin } from "./origin.js";
+import type { RunOutput } from "./run.js";
+import { DatasetSelections } from "./selections.js";
 
 /**
  * Rows of typed columns. Made by `loadDataset`, `Dataset.fromRows` or `Dataset.fromColumns`.
@@ -39,31 +40,21 @@ import type {
  * dataset.column("label"); // [0, 1]
  * dataset.shuffle({ seed: 42 }).slice(0, 1).toColumns();
  */
-export class Dataset<R = Row> implements MapDataset<R>, Iterable<R> {
-  readonly #table: Table;
-  readonly #row: (i: number) => Record<string, unknown>;
-  readonly #features: Features;
-
-  readonly #origin: Origin;
-
-  private constructor(table: Table, origin: Origin = unknownOrigin()) {
-    this.#table = table;
-    this.#origin = origin;
-    this.#row = rowReader(table);
-    this.#features = printable(Object.fromEntries([...table.columns].map(([name, view]) => [name, view.feature])));
-  }
-
+export class Dataset<R = Row> extends DatasetSelections<R> {
   /** @internal */
-  static ofTable<R>(table: Table, origin?: Origin): Dataset<R> {
-    return new Dataset<R>(table, origin);
+  static ofTable<R>(table: Table, origin?: Origin, format?: Format): Dataset<R> {
+    return new Dataset<R>(table, origin, format);
   }
-  /** @internal */
-  static originOf<R>(dataset: Dataset<R>): Origin {
-    return dataset.#origin;
+  protected made<Q>(table: Table, origin: Origin, format: Format): Dataset<Q> {
+    return new Dataset<Q>(table, origin, format);
   }
-  /** @internal */
-  static tableOf<R>(dataset: Dataset<R>): Table {
-    return dataset.#table;
+  /** What map and filter are given of a data set. @internal */
+  static inputOf<R>(dataset: Dataset<R>, title = ""): MapInput {
+    return { title, table: Dataset.tableOf(dataset), origin: Dataset.originOf(dataset), format: dataset.format };
+  }
+  /** A result of the rows of a data set, in its format. @internal */
+  static resultOf<Q, R>(dataset: Dataset<R>, { table, origin }: RunOutput): Dataset<Q> {
+    return new Dataset<Q>(table, origin, carried(dataset.format, Dataset.tableOf(dataset), table));
   }
 
   /**
@@ -77,6 +68,8 @@ export class Dataset<R = Row> implements MapDataset<R>, Iterable<R> {
     for (const row of rows) writer.push(row);
     return new Dataset(writer.finish());
   }
+  /** As `fromRows`, under Python's name. */
+  static readonly fromList = Dataset.fromRows;
 
   /** A dataset of columns of one length. @throws ArgumentError ERR_COLUMN_VALUE, ERR_COLUMN_LENGTH */
   static fromColumns<const F extends Features>(columns: { readonly [K in keyof F]: Iterable<unknown> }, options: { readonly features: F }): Dataset<RowOf<F>>;
@@ -86,129 +79,120 @@ export class Dataset<R = Row> implements MapDataset<R>, Iterable<R> {
     for (const [name, values] of Object.entries(columns)) writer.pushColumn(name, values);
     return new Dataset(writer.finish());
   }
+  /** As `fromColumns`, under Python's name. */
+  static readonly fromDict = Dataset.fromColumns;
 
-  get length(): number {
-    return this.#table.length;
-  }
-  get features(): Features {
-    return this.#features;
-  }
-  get columnNames(): readonly ColumnName<R>[] {
-    return [...this.#table.columns.keys()] as ColumnName<R>[];
-  }
-
-  /** The row at an index; -1 is the last. @throws ArgumentError ERR_ROW_INDEX when there is none. */
-  at(index: number): R {
-    return this.#row(this.#index(index)) as R;
-  }
-  #index(index: number): number {
-    const at = index < 0 ? index + this.length : index;
-    if (Number.isInteger(index) && at >= 0 && at < this.length) return at;
-    throw new ArgumentError(`there is no row ${index} in a dataset of ${this.length} rows`, { code: "ERR_ROW_INDEX" });
-  }
-
-  /** Rows start..end as a view; negative numbers count from the end, as in Array. */
-  slice(start?: number, end?: number): Dataset<R> {
-    const from = clamp(start ?? 0, this.length);
-    const to = Math.max(from, clamp(end ?? this.length, this.length));
-    const rows = sharedUint32(to - from);
-    for (let i = 0; i < rows.length; i++) rows[i] = from + i;
-    return new Dataset(this.#table.select(rows));
-  }
-  *[Symbol.iterator](): IterableIterator<R> {
-    for (let i = 0; i < this.length; i++) yield this.#row(i) as R;
-  }
-
-  /** All values of a column. @throws ArgumentError ERR_COLUMN_NOT_FOUND */
-  column<K extends ColumnName<R>>(name: K): R[K][] {
-    const read = this.#table.reader(name);
-    return Array.from({ length: this.length }, (_, i) => read(i) as R[K]);
-  }
-  /** Every column as a list: Python's `dataset[:]`. */
-  toColumns(): Columns<R> {
-    return Object.fromEntries(this.columnNames.map((name) => [name, this.column(name)])) as Columns<R>;
-  }
-
-  /** The rows of the given numbers, in their order. @throws ArgumentError ERR_ROW_INDEX */
-  select(indices: Iterable<number>): Dataset<R> {
-    const list = Array.from(indices, (i) => this.#index(i));
-    const rows = sharedUint32(list.length);
-    rows.set(list);
-    return new Dataset(this.#table.select(rows));
-  }
-  /** Rows in random order: that of Python's `dataset.shuffle(seed=...)` (numpy's PCG64). Without a seed each call differs. */
-  shuffle(options: { readonly seed?: number } = {}): Dataset<R> {
-    return new Dataset(this.#table.select(new Pcg64(options.seed).permutation(this.length)));
-  }
   /**
-   * Two parts at random, as Python's `train_test_split`: testSize is a part of the rows (below 1) or a number of rows; default 0.25.
-   * @throws ArgumentError ERR_TEST_SIZE when a part would be empty or too large.
+   * A dataset of the rows that a function yields, at once or after waiting.
+   * @throws ArgumentError ERR_COLUMN_VALUE that names row and column when a value does not fit.
+   * @example
+   * const squares = await Dataset.fromGenerator(function* () { for (let n = 0; n < 10; n++) yield { n, square: n * n }; });
    */
-  trainTestSplit(options: { readonly testSize?: number; readonly seed?: number } = {}): DatasetDict<R, "train" | "test"> {
-    const n = this.length;
-    const size = options.testSize ?? 0.25;
-    const test = size < 1 ? Math.ceil(size * n) : size;
-    if (!(size > 0) || !Number.isInteger(test) || test >= n) {
-      throw new ArgumentError(`testSize ${size} leaves ${Math.max(0, n - test)} of ${n} rows to train on`, {
-        code: "ERR_TEST_SIZE",
-        hint: "give a part between 0 and 1 or a number of rows",
-      });
-    }
-    const order = new Pcg64(options.seed).permutation(n);
-    return datasetDict<R, "train" | "test">([
-      ["train", new Dataset<R>(this.#table.select(order.subarray(test)))],
-      ["test", new Dataset<R>(this.#table.select(order.subarray(0, test)))],
-    ]);
+  static async fromGenerator<R extends { [K in keyof R]: ColumnValue }>(
+    generator: () => Iterable<R> | AsyncIterable<R>,
+    options: { readonly features?: Features } = {},
+  ): Promise<Dataset<R>> {
+    const writer = new RowWriter(options.features);
+    for await (const row of generator()) writer.push(row);
+    return new Dataset<R>(writer.finish());
   }
 
-  /** @throws ArgumentError ERR_COLUMN_NOT_FOUND */
-  removeColumns<K extends ColumnName<R>>(names: K | readonly K[]): Dataset<Without<R, K>> {
-    return new Dataset(this.#table.without(typeof names === "string" ? [names] : (names as readonly K[])));
-  }
-  /** @throws ArgumentError ERR_COLUMN_NOT_FOUND, ERR_COLUMN_EXISTS */
-  renameColumn<A extends ColumnName<R>, B extends string>(from: A, to: B): Dataset<Renamed<R, A, B>> {
-    return new Dataset(this.#table.renamed(from, to));
-  }
-
-  /** The rows for which the test holds. @throws ArgumentError ERR_FILTER_TEST for an async test */
-  async filter(test: (row: R, index: number) => boolean): Promise<Dataset<R>> {
-    const kept: number[] = [];
-    for (let i = 0; i < this.length; i++) {
-      const keep: unknown = test(this.#row(i) as R, i);
-      if (typeof keep === "object" && keep !== null && "then" in keep)
-        throw new ArgumentError("filter: the test gave a promise, which would keep every row", {
-          code: "ERR_FILTER_TEST",
-          hint: "give a function that is not async; map a column first when the answer takes waiting",
-        });
-      if (keep) kept.push(i);
-      if (i % 1000 === 999) await turn(); // a long filter lets timers run
-    }
-    return this.select(kept);
+  /**
+   * The rows for which the test holds, as a view: numbers of rows are computed and cached, no values copied. The test may be async.
+   * @throws ArgumentError ERR_MAP_FAILED that names the row for which the test threw.
+   * @example
+   * const long = await dataset.filter((row) => row.text.length > 100);
+   */
+  filter(
+    test: ModuleRef,
+    options?: FilterOptions & { readonly batched?: boolean; readonly inputColumns?: ColumnName<R> | readonly ColumnName<R>[] },
+  ): Promise<Dataset<R>>;
+  filter<const C extends readonly ColumnName<R>[]>(
+    test: ValuesFunction<R, C, boolean>,
+    options: FilterOptions & { readonly inputColumns: C; readonly batched?: false; readonly numProc?: NoClosure },
+  ): Promise<Dataset<R>>;
+  filter(test: BatchTest<R>, options: FilterOptions & { readonly batched: true; readonly numProc?: NoClosure }): Promise<Dataset<R>>;
+  filter(test: RowTest<R>, options?: FilterOptions & { readonly batched?: false; readonly numProc?: NoClosure }): Promise<Dataset<R>>;
+  async filter(test: unknown, options: object = {}): Promise<Dataset<R>> {
+    const [result] = await filterTables([Dataset.inputOf(this)], test as Mappable, options as AnyFilterOptions);
+    return Dataset.resultOf(this, result!);
   }
 
   /**
    * Adds columns, or replaces those that exist. The function runs in this process; with numProc it must be able to travel: `tokenizer.mapper(...)`
-   * or `{ filename, name }` of a module's export.
-   * @throws ArgumentError ERR_CLOSURE_TRAVEL, ERR_MAP_RESULT, ERR_COLUMN_NOT_FOUND
+   * or `{ filename, name }` of a module's export. Up to 1000 calls of an async function run at once. A function of batches may return another number of rows
+   * when it replaces every column that is not in removeColumns.
+   * @throws ArgumentError ERR_CLOSURE_TRAVEL, ERR_MAP_RESULT, ERR_MAP_FAILED that names the row, ERR_COLUMN_NOT_FOUND
    * @example
    * const longer = await dataset.map((row) => ({ characters: row.text.length }));
    * const upper = await dataset.map((columns) => ({ text: columns.text.map((t) => t.toUpperCase()) }), { batched: true });
    */
-  map<Out = Row>(ref: ModuleRef, options?: MapOptions & { batched?: boolean }): Promise<Dataset<Merge<R, Out>>>;
-  map<Out extends Row>(fn: BatchFunction<R, Out>, options: MapOptions & { batched: true; numProc?: NoClosure }): Promise<Dataset<Merge<R, Out>>>;
-  map<Out extends Row>(fn: RowFunction<R, Out>, options?: MapOptions & { batched?: false; numProc?: NoClosure }): Promise<Dataset<Merge<R, Out>>>;
+  map<Out = Row>(
+    ref: ModuleRef,
+    options?: MapOptions & { batched?: boolean; inputColumns?: ColumnName<R> | readonly ColumnName<R>[] },
+  ): Promise<Dataset<Merge<R, Out>>>;
+  map<const C extends readonly ColumnName<R>[], Out extends Row = NoColumns>(
+    fn: ColumnsFunction<R, C, Out>,
+    options: MapOptions & { inputColumns: C; batched: true; numProc?: NoClosure },
+  ): Promise<Dataset<Merge<R, Out>>>;
+  map<const C extends readonly ColumnName<R>[], Out extends Row = NoColumns>(
+    fn: ValuesFunction<R, C, Out>,
+    options: MapOptions & { inputColumns: C; batched?: false; numProc?: NoClosure },
+  ): Promise<Dataset<Merge<R, Out>>>;
+  map<Out extends Row, const K extends ColumnName<R>>(
+    fn: BatchFunction<R, Out>,
+    options: MapOptions & { removeColumns: K | readonly K[]; batched: true; numProc?: NoClosure },
+  ): Promise<Dataset<Merge<Without<R, K>, Out>>>;
+  map<Out extends Row, const K extends ColumnName<R>>(
+    fn: RowFunction<R, Out>,
+    options: MapOptions & { removeColumns: K | readonly K[]; batched?: false; numProc?: NoClosure },
+  ): Promise<Dataset<Merge<Without<R, K>, Out>>>;
+  map<Out, const K extends ColumnName<R>>(
+    mapper: Mapper<R, Out>,
+    options: MapOptions & { removeColumns: K | readonly K[]; batched?: boolean },
+  ): Promise<Dataset<Merge<Without<R, K>, Out>>>;
+  map<Out extends Row = NoColumns>(fn: BatchFunction<R, Out>, options: MapOptions & { batched: true; numProc?: NoClosure }): Promise<Dataset<Merge<R, Out>>>;
+  map<Out extends Row = NoColumns>(fn: RowFunction<R, Out>, options?: MapOptions & { batched?: false; numProc?: NoClosure }): Promise<Dataset<Merge<R, Out>>>;
   map<Out>(mapper: Mapper<R, Out>, options?: MapOptions & { batched?: boolean }): Promise<Dataset<Merge<R, Out>>>;
-  async map(what: Mappable | Mapper<R, unknown>, options: object = {}): Promise<unknown> {
-    const [table] = await mapTables([["", this.#table]], what as Mappable, options as AnyMapOptions);
-    return new Dataset(table!);
+  async map(what: unknown, options: object = {}): Promise<unknown> {
+    const [result] = await mapTables([Dataset.inputOf(this)], what as Mappable, options as AnyMapOptions);
+    return Dataset.resultOf(this, result!);
   }
 
-  toString(): string {
-    return datasetText(this.columnNames, this.length);
+  /** All columns as other types. @throws ArgumentError ERR_CAST that names row and column, ERR_FEATURES */
+  async cast<const F extends Features>(features: F, options: RunOptions = {}): Promise<Dataset<RowOf<F>>> {
+    const [result] = await castTables([Dataset.inputOf(this)], features, true, options);
+    return Dataset.resultOf(this, result!);
   }
-  [inspect.custom](): string {
-    return this.toString();
+  /**
+   * One column as another type: numbers from texts and texts from numbers, integers where no fraction is lost, classes by number or name.
+   * @throws ArgumentError ERR_CAST that names row and column, ERR_FEATURES, ERR_COLUMN_NOT_FOUND
+   * @example
+   * const labelled = await dataset.castColumn("label", new ClassLabel(["negative", "positive"]));
+   */
+  async castColumn<K extends ColumnName<R>, const F extends Feature>(
+    name: K,
+    feature: F,
+  ): Promise<Dataset<Simplify<Omit<R, K> & { [C in K]: FeatureValue<F> }>>> {
+    const [result] = await castTables([Dataset.inputOf(this)], { [name]: feature }, false, {});
+    return Dataset.resultOf(this, result!);
+  }
+  /** A column of texts, numbers or bool as class labels, whose names are its values in order. @throws ArgumentError ERR_CAST, ERR_COLUMN_NOT_FOUND */
+  async classEncodeColumn<K extends ColumnName<R>>(
+    name: K,
+    options: { readonly includeNulls?: boolean } = {},
+  ): Promise<Dataset<Simplify<Omit<R, K> & { [C in K]: number }>>> {
+    const [result] = await classEncodeTables([Dataset.inputOf(this)], name, options.includeNulls ?? false);
+    return Dataset.resultOf(this, result!);
+  }
+  /** Copies chosen rows one after the other, so that reading them in order is reading in order. */
+  async flattenIndices(options: RunOptions = {}): Promise<Dataset<R>> {
+    const [result] = await flattenTables([Dataset.inputOf(this)], options);
+    return Dataset.resultOf(this, result!);
+  }
+  /** Rows of batches: each value is a list of those of batchSize rows. @throws ArgumentError ERR_COUNT */
+  async batch(batchSize: number, options: RunOptions & { readonly dropLastBatch?: boolean } = {}): Promise<Dataset<{ [K in keyof R]: R[K][] }>> {
+    const [result] = await batchTables([Dataset.inputOf(this)], batchSize, options);
+    return Dataset.resultOf(this, result!);
   }
 }
-
-const clamp = (index: number, length: number): number => Math.min(Math.max(Math.trunc(index < 0 ? index + length : index), 0), length);

@@ -1,120 +1,125 @@
-// map: new columns for a table, computed in ranges of rows, in this process or on threads.
+// map and filter: what the user gives is made into work over rows.
 import { ArgumentError } from "../../errors.js";
-import { delayedProgress } from "../../progress/delayed.js";
-import type { ColumnData } from "../columns/column-data.js";
-import { concatColumns } from "../columns/column-infer.js";
-import { type AnyBatchFunction, type AnyRowFunction, batchJob, type JobDescriptor, jobOf, moduleJob, rowJob } from "./jobs.js";
-import { type JobRunner, threadRunner } from "./pool.js";
-import { Table, wholeColumn } from "../columns/table.js";
-import type { MapOptions, Mapper, ModuleRef } from "../types.js";
+import { type ColumnData, type TableData, valueReader } from "../columns/column-data.js";
+import type { Table } from "../columns/table.js";
+import type { FilterOptions, MapOptions, Mapper, ModuleRef, RunOptions } from "../types.js";
+import { type AnyFunction, type CallOptions, type Inputs, plainInputsOf, runningAtOnce } from "./call.js";
+import { closureKey, keyOf } from "./cache.js";
+import { listed } from "./columns.js";
+import { type Format, FormattedReader } from "./format.js";
+import { functionJob, type Job, type JobDescriptor, moduleUrl } from "./jobs.js";
+import { sharedRows } from "./rows.js";
+import { type RunInput, type RunOutput, runWork, type Work } from "./run.js";
 
-export type Mappable = ModuleRef | Mapper<never, unknown> | AnyRowFunction | AnyBatchFunction;
-export interface AnyMapOptions extends MapOptions {
+export type Mappable = ModuleRef | Mapper<never, unknown> | AnyFunction;
+interface CallChoices extends RunOptions {
   readonly batched?: boolean;
+  readonly inputColumns?: string | readonly string[];
+}
+export interface AnyMapOptions extends MapOptions, CallChoices {}
+export interface AnyFilterOptions extends FilterOptions, CallChoices {}
+/** A table with what its data set shows of it: what closures are given. */
+export interface MapInput extends RunInput {
+  readonly format: Format;
 }
 
-const isRef = (what: object): what is ModuleRef => "filename" in what;
+const isMapper = (what: Mappable): what is Mapper<never, unknown> => "descriptor" in what;
+const isRef = (what: Mappable): what is ModuleRef => typeof what === "object" && "filename" in what;
+const isAsync = (fn: AnyFunction): boolean => fn.constructor.name === "AsyncFunction";
 
-interface Job {
-  readonly runner: JobRunner;
-  /** The columns it needs; all of them when it does not say. */
-  readonly reads: readonly string[] | undefined;
+function callOf(verb: CallOptions["verb"], options: CallChoices): CallOptions {
+  const { fnKwargs, inputColumns } = options;
+  return {
+    verb,
+    batched: options.batched ?? false,
+    withIndices: options.withIndices ?? false,
+    withRank: options.withRank ?? false,
+    ...(inputColumns === undefined ? {} : { inputColumns: [...listed(inputColumns)] }),
+    ...(fnKwargs === undefined ? {} : { fnKwargs }),
+  };
 }
 
-function positive(name: string, value: number | undefined, fallback: number): number {
-  const given = value ?? fallback;
-  if (Number.isInteger(given) && given > 0) return given;
-  throw new ArgumentError(`map: ${name} is ${String(value)}`, { code: "ERR_MAP_OPTIONS", hint: "give a whole number of at least 1" });
-}
-
-/** @throws ArgumentError ERR_CLOSURE_TRAVEL for a closure with numProc. */
-async function jobFor(what: Mappable, options: AnyMapOptions, tasks: number): Promise<Job> {
-  const threads = positive("numProc", options.numProc, 1);
-  if (typeof what === "function" && !("descriptor" in what)) {
-    if (options.numProc !== undefined) {
-      throw new ArgumentError("map: a closure cannot travel to other threads (numProc)", {
-        code: "ERR_CLOSURE_TRAVEL",
-        hint: "give tokenizer.mapper(...) or { filename, name } of a module's export, or leave numProc out",
-      });
-    }
-    const job = options.batched ? batchJob(what as AnyBatchFunction) : rowJob(what as AnyRowFunction);
-    return { reads: undefined, runner: inProcess(job) };
+/** What runs, under what name its result is kept, and which columns it reads. @throws ArgumentError ERR_CLOSURE_TRAVEL, ERR_MAP_OPTIONS */
+function workOf(inputs: readonly MapInput[], what: Mappable, call: CallOptions, options: CallChoices): Pick<Work, "code" | "key" | "reads" | "runsEmpty"> {
+  if (isMapper(what)) {
+    const code: JobDescriptor = { kind: "mapper", mapper: what.descriptor };
+    return { code, key: options.newFingerprint === undefined ? keyOf(code) : undefined, reads: what.reads, runsEmpty: call.verb === "map" };
   }
-  const descriptor: JobDescriptor = isRef(what)
-    ? moduleJob(what, options.batched === true)
-    : { kind: "mapper", mapper: (what as Mapper<never, unknown>).descriptor };
-  const reads = isRef(what) ? undefined : (what as Mapper<never, unknown>).reads;
-  return { reads, runner: threads === 1 ? inProcess(await jobOf(descriptor)) : threadRunner(descriptor, Math.max(1, Math.min(threads, tasks))) };
+  if (isRef(what)) {
+    const code: JobDescriptor = { kind: "module", url: moduleUrl(what), name: what.name, call };
+    checkTravel(call);
+    return { code, key: options.newFingerprint === undefined ? keyOf(code) : undefined, reads: call.inputColumns, runsEmpty: false };
+  }
+  if (typeof what !== "function")
+    throw new ArgumentError(`${call.verb}: ${what === null ? "null" : typeof what} is no function`, {
+      code: "ERR_MAP_OPTIONS",
+      hint: "give a function, tokenizer.mapper(...) or { filename, name } of a module's export",
+    });
+  if (options.numProc !== undefined) {
+    throw new ArgumentError(`${call.verb}: a closure cannot travel to other threads (numProc)`, {
+      code: "ERR_CLOSURE_TRAVEL",
+      hint: "give tokenizer.mapper(...) or { filename, name } of a module's export, or leave numProc out",
+    });
+  }
+  const parallel = !isAsync(what) ? 1 : call.batched ? runningAtOnce : 2;
+  const job = (tables: readonly TableData[]): Job => functionJob(what, call, 0, shownInputs(inputs, tables));
+  return { code: { kind: "own", job, parallel }, key: closureKey(what, call, options), reads: call.inputColumns, runsEmpty: false };
 }
 
-function inProcess(run: (...args: Parameters<JobRunner["run"]>) => ReturnType<JobRunner["run"]>): JobRunner {
-  return { parallel: 1, run: (table, start, end, signal) => run(table, start, end, signal), [Symbol.asyncDispose]: async () => {} };
+function checkTravel({ verb, fnKwargs }: CallOptions): void {
+  try {
+    structuredClone(fnKwargs);
+  } catch (error) {
+    throw new ArgumentError(`${verb}: fnKwargs cannot travel to other threads: ${(error as Error).message}`, {
+      code: "ERR_MAP_OPTIONS",
+      cause: error,
+      hint: "give numbers, texts, lists, objects and typed arrays",
+    });
+  }
 }
 
-/** Maps several tables with one job (and one pool of threads), one after the other. */
-export async function mapTables(tables: readonly (readonly [title: string, table: Table])[], what: Mappable, options: AnyMapOptions = {}): Promise<Table[]> {
-  const size = positive("batchSize", options.batchSize, 1000);
-  const tasks = tables.reduce((most, [, table]) => Math.max(most, Math.ceil(table.length / size)), 0);
-  const { runner, reads } = await jobFor(what, options, tasks);
-  await using _ = runner;
-  const out: Table[] = [];
-  for (const [title, table] of tables) out.push(await mapTable(title, table, { runner, reads }, size, options));
+/** A closure sees rows as `at` gives them; code that can travel sees plain values, in any thread. */
+function shownInputs(inputs: readonly MapInput[], tables: readonly TableData[]): (data: TableData) => Inputs {
+  const plain = plainInputsOf();
+  const shown = new Map(
+    inputs.flatMap(({ table, format }, i) => (format.type === "plain" && !format.columns ? [] : [[tables[i]!, new FormattedReader(table, format)]])),
+  );
+  return (data) => shown.get(data) ?? plain(data);
+}
+
+export async function mapTables(inputs: readonly MapInput[], what: Mappable, options: AnyMapOptions = {}): Promise<RunOutput[]> {
+  const removed = options.removeColumns === undefined ? [] : listed(options.removeColumns);
+  const call = callOf("map", options);
+  const { key, ...work } = workOf(inputs, what, call, options);
+  const { features } = options;
+  const dropLast = call.batched && (options.dropLastBatch ?? false);
+  // Of the options those that change the result: how large a batch is matters to a function of batches.
+  const choices = { removed, features: features && Object.entries(features), dropLast, batchSize: call.batched ? (options.batchSize ?? 1000) : undefined };
+  return runWork(inputs, { verb: "map", label: "Map", ...work, key: key && [...key, choices], removed, features, dropLast }, options);
+}
+
+/** Rows for which the test holds: their numbers are computed, kept and found again; no values are copied. */
+export async function filterTables(inputs: readonly MapInput[], what: Mappable, options: AnyFilterOptions = {}): Promise<RunOutput[]> {
+  if (isMapper(what))
+    throw new ArgumentError("filter: a mapper makes columns, it chooses no rows", { code: "ERR_MAP_OPTIONS", hint: "give a function or { filename, name }" });
+  const call = callOf("filter", options);
+  const { key, ...work } = workOf(inputs, what, call, options);
+  const choices = { batchSize: call.batched ? (options.batchSize ?? 1000) : undefined };
+  const out: RunOutput[] = [];
+  const results = await runWork(inputs, { verb: "filter", label: "Filter", ...work, key: key && [...key, choices], removed: "all" }, options);
+  for (const [i, { table, origin }] of results.entries()) {
+    const source = inputs[i]!.table;
+    out.push({ table: table === source ? source : source.select(rowNumbers(table)), origin });
+  }
   return out;
 }
 
-async function mapTable(title: string, table: Table, { runner, reads }: Job, size: number, options: AnyMapOptions): Promise<Table> {
-  const { signal } = options;
-  const data = table.data(reads ?? [...table.columns.keys()]);
-  using bar = delayedProgress(table.length, `${options.description ?? "map"}${title && ` ${title}`}`, options.description === undefined);
-  const parts: Readonly<Record<string, ColumnData>>[] = [];
-  let next = 0;
-  // As many tasks in flight as there are threads: memory stays bounded, results keep their order.
-  const work = async () => {
-    while (next < table.length) {
-      signal?.throwIfAborted();
-      const start = next;
-      const end = Math.min(start + size, table.length);
-      next = end;
-      parts[start / size] = await runner.run(data, start, end, signal);
-      bar.update(end - start);
-    }
-  };
-  // A library mapper knows its columns without rows; a function is not called for none.
-  if (table.length === 0 && reads) parts.push(await runner.run(data, 0, 0, signal));
-  await Promise.all(Array.from({ length: runner.parallel }, work));
-  return merged(table, parts);
+function rowNumbers(table: Table): Uint32Array {
+  const { data } = table.view("indices");
+  if (data.kind === "number") return sharedRows(data.values);
+  return sharedRows(numbersOf(data));
 }
-
-function merged(table: Table, parts: readonly Readonly<Record<string, ColumnData>>[]): Table {
-  const names = [...new Set(parts.flatMap((part) => Object.keys(part)))];
-  const columns = names.map((name) => {
-    const pieces = parts.map((part) => part[name] ?? missing(name));
-    try {
-      return [name, concatColumns(pieces)] as const;
-    } catch (error) {
-      throw new ArgumentError(`map: column ${name}: ${(error as Error).message}`, { code: "ERR_MAP_RESULT", cause: error });
-    }
-  });
-  const views = columns.map(([name, data]) => [name, wholeColumn(data)] as const);
-  const odd = columns.find(([, data]) => data.length !== table.length);
-  if (!odd) return table.with(views);
-  const lengths = new Set(columns.map(([, data]) => data.length));
-  const kept = [...table.columns.keys()].filter((name) => !names.includes(name));
-  if (lengths.size > 1 || kept.length > 0) {
-    throw new ArgumentError(`map: column ${odd[0]} has ${odd[1].length} rows, the dataset ${table.length}`, {
-      code: "ERR_MAP_RESULT",
-      hint:
-        lengths.size > 1
-          ? "return lists of one length for all columns"
-          : `another number of rows is possible when every column is replaced; ${kept.join(", ")} would stay`,
-    });
-  }
-  return new Table(new Map(views), odd[1].length);
-}
-
-function missing(name: string): never {
-  throw new ArgumentError(`map: the function returned column ${name} for some batches only`, {
-    code: "ERR_MAP_RESULT",
-    hint: "return the same columns for every row",
-  });
+function numbersOf(data: ColumnData): number[] {
+  const read = valueReader(data);
+  return Array.from({ length: data.length }, (_, i) => Number(read(i)));
 }

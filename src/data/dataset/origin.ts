@@ -1,5 +1,5 @@
 // Origin: where a data set comes from, which decides under what name the results of its transforms are cached.
-import { uniqueFingerprint } from "./fingerprint.js";
+import { fingerprintOf, uniqueFingerprint } from "./fingerprint.js";
 
 /** What the files say about a data set, with Python's names in camelCase (dataset_info.json). */
 export interface DatasetInfo {
@@ -23,8 +23,31 @@ export interface Origin {
   readonly info?: DatasetInfo;
 }
 
-/** Of rows that came from this process's memory. */
-export const unknownOrigin = (): Origin => ({ fingerprint: uniqueFingerprint() });
+/** A fingerprint is computed when somebody asks for it. */
+class LazyOrigin implements Origin {
+  readonly cacheDirectory?: string;
+  readonly split?: string;
+  readonly info?: DatasetInfo;
+  readonly #make: () => string;
+  #fingerprint: string | undefined;
+  constructor(place: Omit<Origin, "fingerprint">, make: () => string) {
+    this.#make = make;
+    if (place.cacheDirectory !== undefined) this.cacheDirectory = place.cacheDirectory;
+    if (place.split !== undefined) this.split = place.split;
+    if (place.info !== undefined) this.info = place.info;
+  }
+  get fingerprint(): string {
+    this.#fingerprint ??= this.#make();
+    return this.#fingerprint;
+  }
+}
 
-/** The origin after a transform: same place, another fingerprint. */
-export const after = (origin: Origin, fingerprint: string): Origin => ({ ...origin, fingerprint });
+/** Of rows that came from this process's memory. */
+export const unknownOrigin = (): Origin => new LazyOrigin({}, uniqueFingerprint);
+
+/** The origin of what a transform makes: same place, a fingerprint of all that went into it. */
+export const after = (origin: Origin, transform: string, ...parts: unknown[]): Origin =>
+  new LazyOrigin(origin, () => fingerprintOf(origin.fingerprint, transform, ...parts));
+/** Of what a transform makes whose result has no name: it was drawn at random, or a closure made it. */
+export const afterUnknown = (origin: Origin): Origin => new LazyOrigin(origin, uniqueFingerprint);
+export const named = (origin: Origin, fingerprint: string): Origin => new LazyOrigin(origin, () => fingerprint);

@@ -1,30 +1,45 @@
-// The entry module of a pool thread: loads the job that the pool is for, then runs it over row ranges.
+// The entry module of a pool thread: loads the job that the pool is for, then runs it over row ranges of the pool's tables.
 import { workerData } from "piscina";
+import { AccelerateError } from "../../errors.js";
 import { registerTypeScript } from "../../register/register.js";
-import type { ColumnData, ColumnJob, TableData } from "../columns/column-data.js";
-import { type JobDescriptor, jobOf } from "./jobs.js";
+import type { TableData } from "../columns/column-data.js";
+import { type Job, type JobDescriptor, type JobResult, jobOf } from "./jobs.js";
 
+export interface PoolData {
+  readonly job: JobDescriptor;
+  readonly tables: readonly TableData[];
+  /** Counts the threads: each takes the next number as its rank. */
+  readonly ranks: Int32Array;
+}
 export interface RangeTask {
-  readonly table: TableData;
+  /** Which of the pool's tables. */
+  readonly table: number;
   readonly start: number;
   readonly end: number;
 }
-export type RangeResult =
-  | { readonly columns: Readonly<Record<string, ColumnData>> }
-  | { readonly failure: { name: string; message: string; stack: string; code?: string } };
+export interface Failure {
+  readonly name: string;
+  readonly message: string;
+  readonly stack: string;
+  readonly code?: string;
+}
+export type RangeResult = { readonly columns: JobResult } | { readonly failure: Failure };
 
-const descriptor = workerData as JobDescriptor;
+const { job: descriptor, tables, ranks } = workerData as PoolData;
+const rank = Atomics.add(ranks, 0, 1);
 // A thread does not inherit the hooks of the main thread (Node 20).
 if (descriptor.kind === "module") registerTypeScript();
-let loading: Promise<ColumnJob> | undefined;
+let loading: Promise<Job> | undefined;
 
 /** Errors are returned, not thrown: thrown ones lose their code and class on the way to the main thread. */
 export async function runRange({ table, start, end }: RangeTask): Promise<RangeResult> {
   try {
-    loading ??= jobOf(descriptor);
-    return { columns: await (await loading)(table, start, end) };
+    loading ??= jobOf(descriptor, rank);
+    return { columns: await (await loading)(tables[table]!, start, end) };
   } catch (error) {
     const { name, message, stack, code }: Error & { code?: unknown } = error instanceof Error ? error : new Error(String(error));
-    return { failure: { name, message, stack: stack ?? `${name}: ${message}`, ...(typeof code === "string" ? { code } : {}) } };
+    // The user's own error tells the line.
+    const told = error instanceof AccelerateError && error.cause instanceof Error ? error.cause.stack : stack;
+    return { failure: { name, message, stack: told ?? `${name}: ${message}`, ...(typeof code === "string" ? { code } : {}) } };
   }
 }

@@ -1,41 +1,42 @@
-// Column jobs on Piscina threads: tasks carry shared memory and row ranges, results come back in shared memory.
+// Jobs on Piscina threads: the tables go to each thread once, in shared memory; tasks are row ranges, results come back in shared memory.
 import { isMainThread } from "node:worker_threads";
 import { Piscina } from "piscina";
 import { AccelerateError } from "../../errors.js";
-import type { ColumnData, TableData } from "../columns/column-data.js";
-import type { JobDescriptor } from "./jobs.js";
-import type { RangeResult, RangeTask } from "./pool-worker.js";
+import type { TableData } from "../columns/column-data.js";
+import type { Job, JobDescriptor, JobResult } from "./jobs.js";
+import type { Failure, PoolData, RangeResult, RangeTask } from "./pool-worker.js";
 
 /** Something that computes new columns for ranges of rows. */
 export interface JobRunner extends AsyncDisposable {
+  /** How many ranges are worth being asked for at once. */
   readonly parallel: number;
-  run(table: TableData, start: number, end: number, signal: AbortSignal | undefined): Promise<Readonly<Record<string, ColumnData>>>;
+  run(table: number, start: number, end: number, signal: AbortSignal | undefined): Promise<JobResult>;
+}
+
+/** In this thread. */
+export function ownRunner(job: Job, tables: readonly TableData[], parallel: number): JobRunner {
+  return { parallel, run: (table, start, end) => job(tables[table]!, start, end), [Symbol.asyncDispose]: async () => {} };
 }
 
 /** An error of a thread, with the thread's own stack as the cause. */
-function revived(
-  failure: { readonly name: string; readonly message: string; readonly stack: string; readonly code?: string },
-  start: number,
-  end: number,
-): AccelerateError {
-  const cause = new Error(failure.message);
-  cause.name = failure.name;
-  cause.stack = failure.stack;
-  return new AccelerateError(
-    failure.code?.startsWith("ERR_") ? failure.code : "ERR_MAP_FAILED",
-    `map failed in a thread, rows ${start} to ${end - 1}: ${failure.name}: ${failure.message}`,
-    { cause },
-  );
+function revived({ name, message, stack, code }: Failure, verb: string, start: number, end: number): AccelerateError {
+  const cause = new Error(message);
+  cause.name = name;
+  cause.stack = stack;
+  // What the function threw tells its row already.
+  const told = message.startsWith(`${verb}: `) ? message : `${verb}: rows ${start} to ${end - 1}: ${name}: ${message}`;
+  return new AccelerateError(code?.startsWith("ERR_") ? code : "ERR_MAP_FAILED", told, { cause });
 }
 
 /** Threads that all do one job; they start with the first task and end with dispose. */
-export function threadRunner(job: JobDescriptor, threads: number): JobRunner {
+export function threadRunner(job: JobDescriptor, verb: string, tables: readonly TableData[], threads: number): JobRunner {
+  const data: PoolData = { job, tables, ranks: new Int32Array(new SharedArrayBuffer(4)) };
   const pool = new Piscina<RangeTask, RangeResult>({
     filename: new URL("./pool-worker.js", import.meta.url).href,
     name: "runRange",
     minThreads: threads,
     maxThreads: threads,
-    workerData: job,
+    workerData: data,
     // Inherited flags such as --import would be run again in every thread; the worker registers what it needs.
     ...(isMainThread ? { execArgv: process.execArgv.filter((flag) => flag === "--enable-source-maps") } : {}),
   });
@@ -45,17 +46,18 @@ export function threadRunner(job: JobDescriptor, threads: number): JobRunner {
     if (!closing) throw error;
   });
   return {
-    parallel: threads,
+    // Each thread finds its next task waiting.
+    parallel: threads * 2,
     async run(table, start, end, signal) {
       const result = await pool.run({ table, start, end }, signal ? { signal } : {}).catch((error: unknown) => {
         signal?.throwIfAborted();
         // A task's own errors come as results: this thread is gone.
-        throw new AccelerateError("ERR_MAP_FAILED", `map: the thread of rows ${start} to ${end - 1} ended: ${(error as Error).message}`, {
+        throw new AccelerateError("ERR_MAP_FAILED", `${verb}: the thread of rows ${start} to ${end - 1} ended: ${(error as Error).message}`, {
           cause: error,
           hint: "the function must return, not end its thread (process.exit) or take more memory than there is",
         });
       });
-      if ("failure" in result) throw revived(result.failure, start, end);
+      if ("failure" in result) throw revived(result.failure, verb, start, end);
       return result.columns;
     },
     async [Symbol.asyncDispose]() {
