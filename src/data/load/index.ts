@@ -92,6 +92,7 @@ async function opened(plan: DataPlan, options: AnyOptions): Promise<unknown> {
   // Before anything is read.
   for (const [, parts] of wanted ?? []) for (const part of parts) checkSplit(part.split, plan);
   const needed = new Set(wanted?.flatMap(([, parts]) => parts.map((part) => part.split)) ?? plan.splits.map(([name]) => name));
+  await plan.fetch?.([...needed]);
   const whole = new Map<string, Loaded>();
   for (const [name, files] of plan.splits) if (needed.has(name)) whole.set(name, await openSplit(plan, name, files, options));
   if (!wanted) return datasetDict([...whole]);

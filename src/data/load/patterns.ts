@@ -17,10 +17,13 @@ const SHARDED = /^(?<split>.+)-\d{5}-of-\d{5}.*\./;
 const SPLIT_NAME = /^[\p{L}\p{N}_]+(\.[\p{L}\p{N}_]+)*$/u;
 const ignored = new Set(["README.md", "config.json", "dataset_info.json", "dataset_infos.json", "dummy_data.zip", "dataset_dict.json", "state.json"]);
 
+/** Files that repositories and saved data sets have beside their data. */
+export const isIgnored = (path: string): boolean => ignored.has(path.slice(path.lastIndexOf("/") + 1));
+
 const isMagic = (pattern: string): boolean => /[*?[]/.test(pattern);
 
 /** Names that begin with a dot, and folders that begin with two underscores, are met only where the pattern names such, too. */
-function isAskedFor(path: string, pattern: string): boolean {
+export function isAskedFor(path: string, pattern: string): boolean {
   const hidden = (parts: readonly string[]) => parts.filter((part) => part.startsWith(".") && !/^\.+$/.test(part)).length;
   const special = (parts: readonly string[]) => parts.slice(0, -1).filter((part) => part.startsWith("__")).length;
   const [of, asked] = [path.split("/"), pattern.split("/")];

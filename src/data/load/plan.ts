@@ -52,6 +52,8 @@ export interface DataPlan {
   readonly options: FormatOptions;
   /** Declared, or known of this data set; undefined: the files say or show it. */
   readonly features: Features | undefined;
+  /** Of a data set of the hub: brings the files of these splits to where they are read. */
+  readonly fetch?: (splits: readonly string[]) => Promise<void>;
 }
 
 const commonOptions: OptionNames<CommonOptions> = {
@@ -95,7 +97,7 @@ export const callText = (path: string, config: string | undefined): string =>
 const isFolder = (path: string): boolean => existsSync(path) && statSync(path).isDirectory();
 
 /** The options of the format alone. */
-const formatOptions = (options: AnyOptions): FormatOptions =>
+export const formatOptions = (options: AnyOptions): FormatOptions =>
   Object.fromEntries(Object.entries(options).filter(([name]) => !Object.hasOwn(commonOptions, name)));
 
 /** Patterns by split, each to its files. */
@@ -134,7 +136,7 @@ async function formatPlan(format: Format, options: AnyOptions): Promise<DataPlan
   return { format, name: format.name, config: options.name ?? "default", splits, options: formatOptions(options), features: options.features };
 }
 
-const snakeCase = (name: string): string =>
+export const snakeCase = (name: string): string =>
   name
     .replaceAll(/([A-Z]+)([A-Z][a-z])/g, "$1_$2")
     .replaceAll(/([a-z\d])([A-Z])/g, "$1_$2")
@@ -184,12 +186,15 @@ export async function planOf(path: string, config: string | undefined, options: 
   if (Object.hasOwn(formats, path)) return formatPlan(formats[path as Builder], options);
   const folder = config === undefined ? path : join(path, config);
   if (isFolder(folder) || isFolder(path)) return folderPlan(path, config, options);
+  const { isRepoId } = await import("../../hub/index.js");
+  // A short name beside dataFiles is a format's, misspelt.
+  if (isRepoId(path) && (options.dataFiles === undefined || path.includes("/"))) return (await import("./hub-plan.js")).hubPlan(path, config, options);
   if (options.dataFiles !== undefined && !/\//.test(path))
     throw new ArgumentError(`loadDataset: there is no builder ${JSON.stringify(path)}`, {
       code: "ERR_BUILDER",
       hint: `builders are ${Object.keys(formats).join(", ")}`,
     });
-  throw new ArgumentError(`${callText(path, config)}: there is no folder ${folder} in ${process.cwd()}, and data sets are not downloaded yet`, {
+  throw new ArgumentError(`${callText(path, config)}: there is no folder ${folder} in ${process.cwd()}, and no data set of the hub can be called so`, {
     code: "ERR_DATASET_NOT_FOUND",
     hint: 'give the path of a folder that holds train.jsonl (or .csv, .tsv, .parquet), or loadDataset("json", { dataFiles: "file.jsonl" })',
   });
