@@ -114,11 +114,11 @@ export class ArrowWriter implements AsyncDisposable {
   }
 
   /**
-   * Adds all rows of a table; tables that were given before come first.
+   * Adds the rows of a table, or those from start up to end; what was given before comes first.
    * @throws ArgumentError ERR_COLUMN_NOT_FOUND, ERR_COLUMN_VALUE when a column does not hold what the features say; AccelerateError ERR_DATA_WRITE
    */
-  write(table: Table): Promise<void> {
-    return this.#next(() => this.#write(table));
+  write(table: Table, start = 0, end: number = table.length): Promise<void> {
+    return this.#next(() => this.#write(table, start, end));
   }
   /** One after the other, in the order of the calls; what failed ends the file. */
   async #next<T>(work: () => Promise<T>): Promise<T> {
@@ -127,13 +127,13 @@ export class ArrowWriter implements AsyncDisposable {
     turn.catch(() => {}); // told to who called
     return await turn;
   }
-  async #write(table: Table): Promise<void> {
+  async #write(table: Table, from: number, to: number): Promise<void> {
     if (!this.#open) throw new ArgumentError(`${this.#file} is closed`, { code: "ERR_WRITER_CLOSED" });
     const sources = this.#schema.fields.map(({ name, feature }) => sourceOf(table, name, feature));
     let step = stepRows;
-    for (let start = 0; start < table.length; ) {
+    for (let start = from; start < to; ) {
       this.#signal?.throwIfAborted();
-      const end = Math.min(table.length, start + step, start + this.#batchRows - this.#staged);
+      const end = Math.min(to, start + step, start + this.#batchRows - this.#staged);
       const before = this.#size();
       sources.forEach(({ data, indices, read }, i) => {
         this.#builders[i]!.append(data, start, end, indices, read);

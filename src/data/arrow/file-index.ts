@@ -95,7 +95,8 @@ class IndexBuilder {
       this.#buffers.push(length);
     }
     this.#places.push(message.at);
-    this.#starts.push((this.#rows += rows));
+    this.#rows += rows;
+    this.#starts.push(this.#rows);
   }
   finish(): BatchIndex {
     return {

@@ -2,7 +2,7 @@
 import { ArgumentError } from "../../errors.js";
 import type { DecimalType, NumberType, TimeType } from "../columns/scalars.js";
 import { isDecimal, isTimestamp } from "../columns/scalars.js";
-import { FlatTable } from "./flat-table.js";
+import type { FlatTable } from "./flat-table.js";
 import { type Form, type Layout, Numbering } from "./layout.js";
 
 export interface ArrowSchema {
