@@ -13,6 +13,7 @@ import { parseSplit, rowsOfPart } from "./split-string.js";
 import { concatTables, featuresOf } from "./generate.js";
 
 export type { Builder } from "./formats.js";
+export type { Files } from "./files.js";
 export type { DataFiles, DownloadMode } from "./plan.js";
 
 /** Options of loadDataset beside dataFiles, split and features. */
