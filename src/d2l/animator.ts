@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { stderr } from "node:process";
 import { ArgumentError } from "../errors.js";
 import { processTerminal } from "../progress/terminal.js";
-import type { Chart } from "./chart.js";
+import { type Chart, isShown } from "./chart.js";
 import { fixed } from "./measures.js";
 import { svgChart } from "./svg-chart.js";
 import { terminalChart } from "./terminal-chart.js";
@@ -55,7 +55,7 @@ export class Animator {
   constructor(options: AnimatorOptions = {}) {
     for (const name of ["xlim", "ylim"] as const) {
       const limits: readonly number[] | undefined = options[name];
-      if (limits !== undefined && !(limits.length === 2 && limits.every(Number.isFinite)))
+      if (limits !== undefined && !(limits.length === 2 && limits.every(isShown)))
         throw new ArgumentError(`Animator: ${name} is [${limits.join(", ")}]`, { hint: "give two numbers" });
     }
     this.#options = options;

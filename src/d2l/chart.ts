@@ -31,16 +31,25 @@ function stepOf(range: number, count: number): number {
   return factor * power;
 }
 
+/** Beyond it a curve leaves the chart: sizes of ranges stay numbers. */
+const largest = 1e100;
+/** Whether there is a place for a number; none for NaN. */
+export const isShown = (value: number): boolean => Math.abs(value) <= largest;
+/** Numbers with more digits are written with an exponent. */
+const maxDigits = 6;
+
 /** An axis over given limits, or around values. */
 export function axisOf(values: readonly number[], limits: readonly [number, number] | undefined, count: number): Axis {
-  const finite = values.filter(Number.isFinite);
+  const finite = values.filter(isShown);
   let [low, high] = limits ?? [
     finite.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY),
     finite.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY),
   ];
   if (!Number.isFinite(low) || !Number.isFinite(high)) [low, high] = [0, 1];
   if (low > high) [low, high] = [high, low];
-  if (low === high) [low, high] = [low - Math.abs(low || 1) / 2, high + Math.abs(high || 1) / 2];
+  // A range that numbers can hardly tell from none.
+  const size = Math.max(Math.abs(low), Math.abs(high));
+  if (high - low <= Math.max(size * 1e-9, 1 / largest)) [low, high] = size <= 1 / largest ? [-0.5, 0.5] : [low - size / 2, high + size / 2];
   if (!limits) {
     const margin = (high - low) * 0.05;
     [low, high] = [low - margin, high + margin];
@@ -50,7 +59,13 @@ export function axisOf(values: readonly number[], limits: readonly [number, numb
   const first = Math.ceil(low / step - 1e-9);
   const last = Math.floor(high / step + 1e-9);
   const ticks = Array.from({ length: last - first + 1 }, (_, i) => (first + i) * step);
-  return { low, high, ticks, place: (value) => (value - low) / (high - low), label: (tick) => tick.toFixed(Math.min(digits, 20)) };
+  return {
+    low,
+    high,
+    ticks,
+    place: (value) => (value - low) / (high - low),
+    label: (tick) => (digits > maxDigits || Math.max(Math.abs(low), Math.abs(high)) >= 10 ** maxDigits ? tick.toExponential(1) : tick.toFixed(digits)),
+  };
 }
 
 export const axesOf = ({ curves, xlim, ylim }: Chart, counts: readonly [x: number, y: number]): { readonly x: Axis; readonly y: Axis } => ({

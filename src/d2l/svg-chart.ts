@@ -1,5 +1,5 @@
 // A chart as one SVG file: no fonts, scripts or styles from elsewhere; readable on light and dark grounds.
-import { type Chart, axesOf } from "./chart.js";
+import { axesOf, type Chart, isShown } from "./chart.js";
 
 const width = 480;
 const height = 320;
@@ -34,9 +34,7 @@ export function svgChart(chart: Chart): string {
   parts.push(`<rect class="frame" x="${box.left}" y="${box.top}" width="${box.right - box.left}" height="${box.bottom - box.top}"/>`);
   for (const [i, curve] of chart.curves.entries()) {
     const dash = dashes[i % dashes.length]!;
-    const points = curve.x.flatMap((value, k) =>
-      Number.isFinite(value) && Number.isFinite(curve.y[k]!) ? [`${at(left(value))} ${at(top(curve.y[k]!))}`] : [],
-    );
+    const points = curve.x.flatMap((value, k) => (isShown(value) && isShown(curve.y[k]!) ? [`${at(left(value))} ${at(top(curve.y[k]!))}`] : []));
     const colour = `c${i % 4}`;
     if (points.length === 1) {
       const [cx, cy] = points[0]!.split(" ");

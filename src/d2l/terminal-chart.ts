@@ -1,6 +1,6 @@
 // A chart of characters: Braille patterns, of which each holds two by four points.
 import { createColors } from "picocolors";
-import { axesOf, type Chart } from "./chart.js";
+import { axesOf, type Chart, isShown } from "./chart.js";
 import { fixed } from "./measures.js";
 
 const rows = 12;
@@ -30,7 +30,7 @@ export function terminalChart(chart: Chart, columns: number, color: boolean): st
   for (const [i, curve] of chart.curves.entries()) {
     let before: readonly [number, number] | undefined;
     for (const [k, value] of curve.x.entries()) {
-      if (!Number.isFinite(value) || !Number.isFinite(curve.y[k]!)) continue;
+      if (!isShown(value) || !isShown(curve.y[k]!)) continue;
       const point = [x.place(value) * right, (1 - y.place(curve.y[k]!)) * bottom] as const;
       const from = before ?? point;
       // No more steps than points on the canvas, wherever the curve goes.
