@@ -11,10 +11,14 @@ import { modelVocabulary, type TokenizerJson } from "./tokenizer-json.js";
 import { combined, lengthsAfter, type Part, partsOf } from "./truncation.js";
 import { BertEncoder } from "./wordpiece/bert-encoder.js";
 import { bertRules } from "./wordpiece/eligible.js";
-import { IdSink } from "./wordpiece/id-sink.js";
+import { type EncodedTexts, encodeTexts } from "./wordpiece/encode-texts.js";
 
 /** Texts per turn: few enough that no timer waits long. */
 const CHUNK = 256;
+
+/** Sequences whose spans count UTF-16 code units. */
+export const inUtf16 = (sequences: readonly TokenSequence[], texts: readonly string[]): TokenSequence[] =>
+  sequences.map((sequence, i) => new Utf16Sequence(sequence, texts[i]!));
 
 /** A text, or its words. */
 export type TextInput = string | readonly string[];
@@ -22,21 +26,21 @@ export type TextInput = string | readonly string[];
 export class Engine {
   readonly json: TokenizerJson;
   readonly postProcessor: PostProcessor;
-  readonly #vocabulary: ReadonlyMap<string, number>;
-  readonly #tokens: string[] = [];
-  readonly #added = new Map<string, number>();
+  readonly #added: ReadonlyMap<string, number>;
+  // Made when they are asked for: a thread that only encodes does without.
+  #vocabulary: ReadonlyMap<string, number> | undefined;
+  #tokens: string[] | undefined;
   #native: Tokenizer | undefined;
   #fast: BertEncoder | null | undefined;
 
   constructor(json: TokenizerJson) {
     this.json = json;
     this.postProcessor = postProcessorOf(json.post_processor);
-    this.#vocabulary = modelVocabulary(json);
-    for (const [token, id] of this.#vocabulary) this.#tokens[id] = token;
-    for (const { content, id } of json.added_tokens ?? []) {
-      this.#added.set(content, id);
-      this.#tokens[id] = content;
-    }
+    this.#added = new Map((json.added_tokens ?? []).map(({ content, id }) => [content, id]));
+  }
+  get #known(): ReadonlyMap<string, number> {
+    this.#vocabulary ??= modelVocabulary(this.json);
+    return this.#vocabulary;
   }
 
   /** Our own encoder; undefined where only the library can do it. */
@@ -59,21 +63,25 @@ export class Engine {
 
   /** Entries of the model's vocabulary, without added tokens. */
   get vocabSize(): number {
-    return this.#vocabulary.size;
+    return this.#known.size;
   }
   /** With added tokens. */
   get size(): number {
     let more = 0;
-    for (const token of this.#added.keys()) if (!this.#vocabulary.has(token)) more++;
-    return this.#vocabulary.size + more;
+    for (const token of this.#added.keys()) if (!this.#known.has(token)) more++;
+    return this.#known.size + more;
   }
   vocabulary(): Map<string, number> {
-    return new Map([...this.#vocabulary, ...this.#added]);
+    return new Map([...this.#known, ...this.#added]);
   }
   idOf(token: string): number | undefined {
-    return this.#added.get(token) ?? this.#vocabulary.get(token);
+    return this.#added.get(token) ?? this.#known.get(token);
   }
   tokenOf(id: number): string | undefined {
+    if (!this.#tokens) {
+      this.#tokens = [];
+      for (const vocabulary of [this.#known, this.#added]) for (const [token, at] of vocabulary) this.#tokens[at] = token;
+    }
     return this.#tokens[id];
   }
 
@@ -85,7 +93,7 @@ export class Engine {
       const chunk = texts.slice(start, start + CHUNK);
       const flat = chunk.flat();
       const done = await this.#chunk(flat);
-      const sequences = utf16 ? done.map((sequence, i) => new Utf16Sequence(sequence, flat[i]!)) : done;
+      const sequences = utf16 ? inUtf16(done, flat) : done;
       let at = 0;
       for (const text of chunk) {
         const count = typeof text === "string" ? 1 : text.length;
@@ -98,24 +106,24 @@ export class Engine {
   }
   async #chunk(texts: readonly string[]): Promise<TokenSequence[]> {
     const { fast } = this;
-    if (!fast) return this.#byLibrary(texts);
-    const out: (TokenSequence | undefined)[] = [];
+    return fast ? this.adopt(texts, encodeTexts(fast, texts)) : this.#byLibrary(texts);
+  }
+  /** Sequences of texts that our encoder has encoded, here or in another thread. */
+  async adopt(texts: readonly string[], { ids, counts }: EncodedTexts): Promise<TokenSequence[]> {
+    const out: TokenSequence[] = [];
     const left: number[] = [];
-    const sink = new IdSink();
-    const tokenOf = (id: number) => this.#tokens[id]!;
-    texts.forEach((text, i) => {
-      const bytes = Buffer.from(text, "utf8");
-      sink.clear();
-      if (fast.encode(bytes, 0, bytes.length, sink)) out[i] = new FastSequence(sink.array.slice(0, sink.length), text, fast, tokenOf);
-      else left.push(i);
-    });
-    if (left.length > 0) {
-      const rest = await this.#byLibrary(left.map((i) => texts[i]!));
-      left.forEach((i, k) => {
-        out[i] = rest[k]!;
-      });
+    const tokenOf = (id: number) => this.tokenOf(id)!;
+    let at = 0;
+    for (const [i, count] of counts.entries()) {
+      if (count < 0) left.push(i);
+      else out[i] = new FastSequence(ids.subarray(at, at + count), texts[i]!, this.fast!, tokenOf);
+      at += Math.max(count, 0);
     }
-    return out as TokenSequence[];
+    const rest = left.length > 0 ? await this.#byLibrary(left.map((i) => texts[i]!)) : [];
+    left.forEach((i, k) => {
+      out[i] = rest[k]!;
+    });
+    return out;
   }
   async #byLibrary(texts: readonly string[]): Promise<TokenSequence[]> {
     const { native } = this;

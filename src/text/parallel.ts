@@ -1,15 +1,82 @@
-// Sequences of the texts of a call: in this thread, or of big calls on several.
-import type { Engine, TextInput } from "./engine.js";
+// Sequences of the texts of a call: in this thread, or of a big call on several, each with its own share of our BERT encoder's work.
+import { availableParallelism } from "node:os";
+import { Piscina } from "piscina";
+import { AccelerateError, ArgumentError } from "../errors.js";
+import { type Engine, inUtf16, type TextInput } from "./engine.js";
 import type { CallOptions } from "./options.js";
 import type { TokenSequence } from "./sequence.js";
+import type { EncodedTexts } from "./wordpiece/encode-texts.js";
 
+/** From here on threads give more than their start takes. */
+const MANY_TEXTS = 100_000;
+/** Texts per task. */
+const SHARE = 4096;
+
+function threadsFor(engine: Engine, count: number, words: boolean, numProc: number | undefined): number {
+  if (numProc !== undefined && (!Number.isInteger(numProc) || numProc < 1))
+    throw new ArgumentError(`tokenizer: numProc ${numProc}`, { code: "ERR_TOKENIZE_OPTIONS", hint: "a whole number of at least 1" });
+  // The library's batches use all cores by themselves.
+  if (words || !engine.fast) return 1;
+  return Math.min(numProc ?? (count >= MANY_TEXTS ? Math.min(4, availableParallelism()) : 1), Math.ceil(count / SHARE));
+}
+
+/** Sequences of the first and of the second texts, in their order. */
 export async function sequencesOf(
   engine: Engine,
-  _json: () => Uint8Array,
+  json: () => Uint8Array,
   [first, second]: readonly [readonly TextInput[], readonly TextInput[] | undefined],
   utf16: boolean,
-  { signal }: CallOptions,
+  { signal, numProc }: CallOptions,
 ): Promise<readonly [readonly TokenSequence[], readonly TokenSequence[] | undefined]> {
   signal?.throwIfAborted();
-  return [await engine.sequences(first, utf16, signal), second && (await engine.sequences(second, utf16, signal))];
+  const all = second ? [...first, ...second] : first;
+  const threads = threadsFor(
+    engine,
+    all.length,
+    all.some((text) => typeof text !== "string"),
+    numProc,
+  );
+  const sequences =
+    threads > 1 ? await onThreads(engine, json(), all as readonly string[], threads, utf16, signal) : await engine.sequences(all, utf16, signal);
+  return second ? [sequences.slice(0, first.length), sequences.slice(first.length)] : [sequences, undefined];
+}
+
+async function onThreads(
+  engine: Engine,
+  json: Uint8Array,
+  texts: readonly string[],
+  threads: number,
+  utf16: boolean,
+  signal: AbortSignal | undefined,
+): Promise<TokenSequence[]> {
+  const pool = new Piscina<readonly string[], EncodedTexts>({
+    filename: new URL("./encode-worker.js", import.meta.url).href,
+    name: "encodeShare",
+    minThreads: threads,
+    maxThreads: threads,
+    workerData: json,
+    execArgv: [],
+  });
+  // A thread may answer while the pool is being taken down after an abort; Piscina then no longer knows the task and emits an error.
+  let closing = false;
+  pool.on("error", (error: Error) => {
+    if (!closing) throw error;
+  });
+  try {
+    const shares = Array.from({ length: Math.ceil(texts.length / SHARE) }, (_, i) => texts.slice(i * SHARE, (i + 1) * SHARE));
+    const results = await Promise.all(shares.map((share) => pool.run(share, signal ? { signal } : {})));
+    const out: TokenSequence[] = [];
+    for (const [i, result] of results.entries()) {
+      const done = await engine.adopt(shares[i]!, result);
+      out.push(...(utf16 ? inUtf16(done, shares[i]!) : done));
+    }
+    return out;
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (error instanceof AccelerateError) throw error;
+    throw new AccelerateError("ERR_TOKENIZE", `tokenizer: a thread of numProc ended: ${(error as Error).message}`, { cause: error });
+  } finally {
+    closing = true;
+    await pool.destroy();
+  }
 }

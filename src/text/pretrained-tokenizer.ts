@@ -93,9 +93,9 @@ export interface PreTrainedTokenizer {
   getVocab(): Map<string, number>;
   /** Added tokens, special ones among them, with their ids. */
   getAddedVocab(): Map<string, number>;
-  /** Adds tokens that are kept whole. @returns how many are new: `model.resizeTokenEmbeddings(tokenizer.length)` makes room for them */
+  /** Adds tokens that are kept whole; `model.resizeTokenEmbeddings(tokenizer.length)` makes room for them. @returns how many were not added before */
   addTokens(tokens: string | AddedToken | readonly (string | AddedToken)[], options?: { readonly specialTokens?: boolean }): number;
-  /** Adds special tokens and says what they are for. @returns how many are new */
+  /** Adds special tokens and says what they are for. @returns how many were not added before */
   addSpecialTokens(tokens: SpecialTokenNames): number;
   /** Special tokens that a call puts around a text, or around a pair. */
   numSpecialTokensToAdd(pair?: boolean): number;

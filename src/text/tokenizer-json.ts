@@ -35,7 +35,7 @@ export type NewToken = Omit<AddedTokenJson, "id">;
 
 /**
  * The description with more added tokens. One that the model knows keeps its id, others get the next ids.
- * @returns also how many are new
+ * @returns also how many were not added before
  */
 export function withAddedTokens(json: TokenizerJson, tokens: readonly NewToken[]): { readonly json: TokenizerJson; readonly added: number } {
   const vocab = modelVocabulary(json);
@@ -61,10 +61,8 @@ export function withAddedTokens(json: TokenizerJson, tokens: readonly NewToken[]
       special: token.special ?? false,
       id: known ?? next,
     });
-    if (known === undefined) {
-      next++;
-      added++;
-    }
+    if (known === undefined) next++;
+    added++;
   }
   list.sort((a, b) => a.id - b.id);
   return { json: { ...json, added_tokens: list }, added };

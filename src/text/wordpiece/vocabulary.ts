@@ -12,23 +12,26 @@ export interface WordPieceModel {
 
 export class WordPieces {
   readonly unkId: number;
-  readonly #first: Map<string, number>;
+  readonly #first = new Map<string, number>();
   readonly #next = new Map<string, number>();
   readonly #longestFirst: number;
   readonly #longestNext: number;
   readonly #maxWord: number;
 
   constructor(model: WordPieceModel) {
-    this.#first = new Map(Object.entries(model.vocab));
     this.#maxWord = model.maxWord;
-    this.unkId = this.#first.get(model.unkToken)!;
+    const { vocab, prefix } = model;
     let [first, next] = [0, 0];
-    for (const [token, id] of this.#first) {
-      first = Math.max(first, token.length);
-      if (!token.startsWith(model.prefix) || token.length === model.prefix.length) continue;
-      this.#next.set(token.slice(model.prefix.length), id);
-      next = Math.max(next, token.length - model.prefix.length);
+    // Without Object.entries: vocabularies are large.
+    for (const token in vocab) {
+      const id = vocab[token]!;
+      this.#first.set(token, id);
+      if (token.length > first) first = token.length;
+      if (!token.startsWith(prefix) || token.length === prefix.length) continue;
+      this.#next.set(token.slice(prefix.length), id);
+      if (token.length - prefix.length > next) next = token.length - prefix.length;
     }
+    this.unkId = this.#first.get(model.unkToken)!;
     this.#longestFirst = first;
     this.#longestNext = next;
   }
