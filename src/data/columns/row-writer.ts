@@ -18,12 +18,14 @@ function missingAs(name: string, feature: Feature, fault: (message: string) => E
 export class RowWriter {
   readonly #declared: Features | undefined;
   readonly #writers = new Map<string, ColumnWriter>();
+  readonly #firstRow: number;
   #rows = 0;
 
-  /** With features only those columns are kept, and every value is checked. */
-  constructor(features?: Features) {
+  /** With features only those columns are kept, and every value is checked. `firstRow`: the number of the first row in messages. */
+  constructor(features?: Features, firstRow = 0) {
     if (features) checkFeatures(features);
     this.#declared = features;
+    this.#firstRow = firstRow;
     for (const [name, feature] of Object.entries(features ?? {})) this.#writers.set(name, writerFor(feature));
   }
   get rows(): number {
@@ -31,7 +33,7 @@ export class RowWriter {
   }
   push(row: Readonly<Record<string, unknown>>): void {
     if (typeof row !== "object" || (row as unknown) === null)
-      throw new ValueError(`row ${this.#rows} is ${inspect(row)}`, "a row is an object of columns, { name: value }");
+      throw new ValueError(`row ${this.#firstRow + this.#rows} is ${inspect(row)}`, "a row is an object of columns, { name: value }");
     if (!this.#declared) for (const name of Object.keys(row)) if (!this.#writers.has(name)) this.#writers.set(name, this.#inferring());
     for (const [name, writer] of this.#writers) this.#push(writer, name, Object.hasOwn(row, name) ? row[name] : null);
     this.#rows++;
@@ -63,7 +65,7 @@ export class RowWriter {
     return writer;
   }
   #push(writer: ColumnWriter, name: string, value: unknown): void {
-    const row = writer.length;
+    const row = this.#firstRow + writer.length;
     try {
       writer.push(value);
     } catch (error) {

@@ -3,14 +3,17 @@ import { ArgumentError } from "../../errors.js";
 import type { Features, RowOf } from "../columns/features.js";
 import { Dataset } from "../dataset/dataset.js";
 import { type DatasetDict, datasetDict } from "../dataset/dataset-dict.js";
+import type { IterableDataset } from "../stream/iterable-dataset.js";
+import type { IterableDatasetDict } from "../stream/iterable-dataset-dict.js";
 import type { Row } from "../types.js";
 import type { Files } from "./files.js";
 import type { Builder } from "./formats.js";
 import type { Known, KnownDatasets } from "./known.js";
 import { type AnyOptions, callText, checkOptions, type DataPlan, planOf } from "./plan.js";
-import { openSplit } from "./prepare.js";
-import { parseSplit, rowsOfPart } from "./split-string.js";
+import { Preparing } from "./prepare.js";
 import { concatTables, featuresOf } from "./generate.js";
+import { streams } from "./streaming.js";
+import { parseSplit, rowsOfPart } from "./split-string.js";
 
 export type { Builder } from "./formats.js";
 export type { Files } from "./files.js";
@@ -19,6 +22,10 @@ export type { DataFiles, DownloadMode } from "./plan.js";
 /** Options of loadDataset beside dataFiles, split and features. */
 export interface FileOptions extends Omit<AnyOptions, "dataFiles" | "split" | "features" | "streaming"> {
   readonly streaming?: false;
+}
+/** Options of loadDataset for streams. */
+export interface StreamingOptions extends Omit<FileOptions, "streaming"> {
+  readonly streaming: true;
 }
 export type RowFrom<F> = F extends Features ? RowOf<F> : Row;
 type FileRecord<S extends string> = { readonly [split in S]: Files };
@@ -31,7 +38,7 @@ type FileRecord<S extends string> = { readonly [split in S]: Files };
  * the values decide: integers are int64, other numbers float64; empty CSV fields are null among numbers and "" among texts.
  *
  * split takes what Python's does: "train[:10%]", "train+test[:5]", "train[-5%:]"; a list gives a Dataset each. What was read is written to the cache (HF_DATASETS_CACHE) as Arrow and mapped into
- * memory; the next time it is opened at once, unless the files or the options have changed.
+ * memory; the next time it is opened at once, unless the files or the options have changed. With streaming nothing is kept: rows are read as they are iterated.
  *
  * @throws DataFileError ERR_DATA_FILE that names file, line and byte offset or row group; ArgumentError ERR_DATASET_NOT_FOUND, ERR_FILE_NOT_FOUND, ERR_BUILDER, ERR_FEATURES, ERR_OPTIONS,
  *   ERR_SPLIT, ERR_SPLIT_NOT_FOUND.
@@ -76,12 +83,30 @@ export function loadDataset<const F extends Features | undefined = undefined>(
   path: string,
   options?: FileOptions & { dataFiles?: Files | Readonly<Record<string, Files>>; split?: undefined; features?: F },
 ): Promise<DatasetDict<RowFrom<F>>>;
+export function loadDataset<const F extends Features | undefined = undefined>(
+  path: string,
+  options: StreamingOptions & { dataFiles?: Files | Readonly<Record<string, Files>>; split: string; features?: F },
+): Promise<IterableDataset<RowFrom<F>>>;
+export function loadDataset<const F extends Features | undefined = undefined>(
+  path: string,
+  options: StreamingOptions & { dataFiles?: Files | Readonly<Record<string, Files>>; split?: undefined; features?: F },
+): Promise<IterableDatasetDict<RowFrom<F>>>;
+export function loadDataset<P extends string, C extends string>(
+  path: P,
+  config: C,
+  options: StreamingOptions & { split: string },
+): Promise<IterableDataset<Known<P, C>["row"]>>;
+export function loadDataset<P extends string, C extends string>(
+  path: P,
+  config: C,
+  options: StreamingOptions & { split?: undefined },
+): Promise<IterableDatasetDict<Known<P, C>["row"], Known<P, C>["splits"]>>;
 export async function loadDataset(path: string, second?: string | AnyOptions, third?: AnyOptions): Promise<unknown> {
   const options: AnyOptions = (typeof second === "object" ? second : third) ?? {};
   const config = typeof second === "string" ? second : options.name;
   checkOptions(callText(path, config), options, undefined);
   const plan = await planOf(path, config, options);
-  return opened(plan, options);
+  return options.streaming ? streams(plan, options) : opened(plan, options);
 }
 
 type Loaded = Dataset<never>;
@@ -95,7 +120,8 @@ async function opened(plan: DataPlan, options: AnyOptions): Promise<unknown> {
   const needed = new Set(wanted?.flatMap(([, parts]) => parts.map((part) => part.split)) ?? plan.splits.map(([name]) => name));
   await plan.fetch?.([...needed]);
   const whole = new Map<string, Loaded>();
-  for (const [name, files] of plan.splits) if (needed.has(name)) whole.set(name, await openSplit(plan, name, files, options));
+  const preparing = new Preparing(plan, options);
+  for (const [name, files] of plan.splits) if (needed.has(name)) whole.set(name, await preparing.open(name, files));
   if (!wanted) return datasetDict([...whole]);
   const datasets = wanted.map(([text, parts]) => combined(text, parts, whole));
   return typeof split === "string" ? datasets[0] : datasets;

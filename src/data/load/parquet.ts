@@ -105,6 +105,17 @@ export class ParquetFile implements AsyncDisposable {
     return this.metadata.row_groups.length;
   }
 
+  /** How many row groups lie before a row, and how many rows they hold. */
+  groupsBefore(row: number): { readonly groups: number; readonly rows: number } {
+    let [groups, rows] = [0, 0];
+    for (const group of this.metadata.row_groups) {
+      if (rows + Number(group.num_rows) > row) break;
+      groups++;
+      rows += Number(group.num_rows);
+    }
+    return { groups, rows };
+  }
+
   /** The rows of a row group; of those columns that `features` has, as they say. @throws DataFileError ERR_DATA_FILE */
   async group(index: number, features: Features): Promise<Table> {
     const start = this.metadata.row_groups.slice(0, index).reduce((sum, group) => sum + Number(group.num_rows), 0);

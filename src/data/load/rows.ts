@@ -20,6 +20,8 @@ export interface RowsOptions {
 export class RowTables {
   readonly #options: RowsOptions;
   #writer: RowWriter;
+  /** Of the table being made: its first row, the place in the file where it began. */
+  #first = 0;
   #start = 0;
 
   constructor(options: RowsOptions) {
@@ -46,7 +48,8 @@ export class RowTables {
   /** The rows since the last table. */
   take(byte: number): Table {
     const table = this.#writer.finish();
-    this.#writer = new RowWriter(this.#options.features);
+    this.#first += table.length;
+    this.#writer = new RowWriter(this.#options.features, this.#first);
     this.#start = byte;
     return table;
   }
