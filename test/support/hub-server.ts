@@ -152,7 +152,7 @@ export class HubServer implements AsyncDisposable {
     if (fault?.status) return this.#send(request, response, fault.status, fault.headers ?? {}, Buffer.from("a fault of the test"), undefined);
     const url = new URL(path, this.url);
     if (host === "storage") return this.#sendStored(request, response, url, fault);
-    const api = /^\/api\/(models|datasets)\/(.+)\/(revision|tree)\/([^/]+)$/.exec(url.pathname);
+    const api = /^\/api\/(models|datasets)\/(.+)\/(revision|tree)\/([^/]+)(?:\/(.+))?$/.exec(url.pathname);
     const file = /^\/(datasets\/)?([^/]+(?:\/[^/]+)?)\/resolve\/([^/]+)\/(.+)$/.exec(url.pathname);
     const kind = (api ? api[1] : file?.[1] ? "datasets" : "models") as Kind;
     const [name, revision] = api ? [api[2]!, decodeURIComponent(api[4]!)] : [file?.[2] ?? "", decodeURIComponent(file?.[3] ?? "")];
@@ -164,7 +164,7 @@ export class HubServer implements AsyncDisposable {
     const id = repo.refs.get(revision) ?? revision;
     const commit = repo.commits.get(id);
     if (!commit) return this.#refuse(request, response, 404, "RevisionNotFound", `Invalid rev id: ${revision}`);
-    if (api) return this.#sendListing(request, response, url, id, commit, api[3] === "tree");
+    if (api) return this.#sendListing(request, response, url, id, commit, api[3] === "tree" ? decodeURIComponent(api[5] ?? "") : undefined);
     this.#sendFile(request, response, id, commit.files.get(decodeURIComponent(file![4]!)), fault);
   }
 
@@ -185,10 +185,11 @@ export class HubServer implements AsyncDisposable {
     const headers = { ...(code ? { "x-error-code": code } : {}), "x-error-message": message, ...(commit ? { "x-repo-commit": commit } : {}) };
     this.#send(request, response, status, { ...headers, "content-type": "application/json" }, Buffer.from(JSON.stringify({ error: message })), undefined);
   }
-  #sendListing(request: IncomingMessage, response: ServerResponse, url: URL, id: string, { files }: Commit, tree: boolean): undefined {
+  #sendListing(request: IncomingMessage, response: ServerResponse, url: URL, id: string, { files }: Commit, tree: string | undefined): undefined {
     const json = (value: unknown, headers: Record<string, string> = {}) =>
       this.#send(request, response, 200, { "content-type": "application/json", ...headers }, Buffer.from(JSON.stringify(value)), undefined);
-    if (!tree) return json({ id: url.pathname.split("/").slice(3, -2).join("/"), sha: id, siblings: [...files.keys()].map((rfilename) => ({ rfilename })) });
+    if (tree === undefined)
+      return json({ id: url.pathname.split("/").slice(3, -2).join("/"), sha: id, siblings: [...files.keys()].map((rfilename) => ({ rfilename })) });
     const folders = new Set(
       [...files.keys()].flatMap((name) =>
         name
@@ -207,10 +208,13 @@ export class HubServer implements AsyncDisposable {
         ...(file.lfs ? { lfs: { oid: file.sha256, size: file.bytes.length, pointerSize: 130 } } : {}),
       })),
     ];
+    const folder = tree === "" ? "" : `${tree}/`;
+    const deep = url.searchParams.get("recursive") === "true";
+    const below = entries.filter(({ path }) => path.startsWith(folder) && (deep || !path.slice(folder.length).includes("/")));
     const from = Number(url.searchParams.get("cursor") ?? 0);
     const next = new URL(url);
     next.searchParams.set("cursor", String(from + this.pageSize));
-    json(entries.slice(from, from + this.pageSize), from + this.pageSize < entries.length ? { link: `<${next.href}>; rel="next"` } : {});
+    json(below.slice(from, from + this.pageSize), from + this.pageSize < below.length ? { link: `<${next.href}>; rel="next"` } : {});
   }
   #sendFile(request: IncomingMessage, response: ServerResponse, commit: string, file: StoredFile | undefined, fault: Fault | undefined): undefined {
     if (!file) return this.#refuse(request, response, 404, "EntryNotFound", "Entry not found", commit);

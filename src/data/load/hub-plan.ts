@@ -33,6 +33,7 @@ export async function hubPlan(path: string, config: string | undefined, options:
     splits: found.splits,
     options: { ...optionsOf(found.repo, found.options, format), ...formatOptions(options) },
     features: options.features ?? found.features ?? known,
+    identity: [found.repo, found.commit, ...found.splits.flatMap(([split, files]) => [split, ...files.map((file) => file.slice(file.indexOf(found.commit)))])],
     fetch: found.fetch,
   };
 }

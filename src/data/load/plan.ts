@@ -52,6 +52,8 @@ export interface DataPlan {
   readonly options: FormatOptions;
   /** Declared, or known of this data set; undefined: the files say or show it. */
   readonly features: Features | undefined;
+  /** What stands for the content of the files, where their sizes and times need not be asked for: commits do not change, and their files come when they are needed. */
+  readonly identity?: readonly string[];
   /** Of a data set of the hub: brings the files of these splits to where they are read. */
   readonly fetch?: (splits: readonly string[]) => Promise<void>;
 }
