@@ -5,9 +5,18 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
-import { BertForSequenceClassification } from "../../src/models/bert/for-sequence-classification.js";
+import {
+  AutoModel,
+  AutoModelForCausalLM,
+  AutoModelForMaskedLM,
+  AutoModelForSequenceClassification,
+  AutoModelForTokenClassification,
+  GPT2LMHeadModel,
+  type PreTrainedModelBase,
+  type RawConfig,
+} from "../../src/models/index.js";
 import { saveSafetensors } from "../../src/safetensors/index.js";
-import { setSeed } from "../../src/tensor/index.js";
+import { type NestedNumbers, setSeed, type Tensor } from "../../src/tensor/index.js";
 import { flatNumbers, int64Batch, near } from "./golden-support.js";
 
 const python = process.env.ACCELERATE_TS_TEST_PYTHON;
@@ -15,6 +24,88 @@ const options = { skip: python ? false : "ACCELERATE_TS_TEST_PYTHON names no Pyt
 const folder = mkdtempSync(join(tmpdir(), "python-"));
 after(() => rmSync(folder, { recursive: true }));
 const run = (code: string): unknown => JSON.parse(execFileSync(python!, ["-c", code], { stdio: ["ignore", "pipe", "ignore"] }).toString());
+
+const bert = {
+  vocab_size: 60,
+  hidden_size: 24,
+  num_hidden_layers: 2,
+  num_attention_heads: 3,
+  intermediate_size: 40,
+  max_position_embeddings: 14,
+  initializer_range: 0.3,
+};
+const configs: Readonly<Record<string, RawConfig>> = {
+  bert: { model_type: "bert", ...bert },
+  roberta: { model_type: "roberta", ...bert, type_vocab_size: 2, pad_token_id: 0 },
+  distilbert: {
+    model_type: "distilbert",
+    vocab_size: 60,
+    dim: 24,
+    n_layers: 2,
+    n_heads: 3,
+    hidden_dim: 40,
+    max_position_embeddings: 14,
+    initializer_range: 0.3,
+  },
+  gpt2: {
+    model_type: "gpt2",
+    vocab_size: 60,
+    n_embd: 24,
+    n_layer: 2,
+    n_head: 3,
+    n_positions: 14,
+    initializer_range: 0.3,
+    pad_token_id: 0,
+    bos_token_id: 1,
+    eos_token_id: 1,
+  },
+};
+const labels = { id2label: { 0: "ham", 1: "spam", 2: "unsure" } };
+const all = ["bert", "roberta", "distilbert", "gpt2"];
+const autos: readonly (readonly [name: string, auto: { fromConfig(config: RawConfig): PreTrainedModelBase }, types: readonly string[]])[] = [
+  ["AutoModel", AutoModel, all],
+  ["AutoModelForSequenceClassification", AutoModelForSequenceClassification, all],
+  ["AutoModelForTokenClassification", AutoModelForTokenClassification, ["bert", "roberta", "distilbert"]],
+  ["AutoModelForMaskedLM", AutoModelForMaskedLM, ["bert", "roberta", "distilbert"]],
+  ["AutoModelForCausalLM", AutoModelForCausalLM, ["gpt2"]],
+];
+const batch = {
+  input_ids: [
+    [5, 49, 17, 3, 0],
+    [8, 2, 0, 0, 0],
+  ],
+  attention_mask: [
+    [1, 1, 1, 1, 0],
+    [1, 1, 0, 0, 0],
+  ],
+};
+
+interface Loaded {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly wrong: number;
+  readonly parameters: number;
+  readonly values: NestedNumbers;
+}
+/** Loads folders with Auto classes, and calls the models. */
+const load = (folders: readonly (readonly [auto: string, folder: string])[]): readonly Loaded[] =>
+  run(
+    [
+      "import json, torch, transformers",
+      `batch = {k: torch.tensor(v) for k, v in json.loads('${JSON.stringify(batch)}').items()}`,
+      "found = []",
+      `for auto, folder in json.loads('${JSON.stringify(folders)}'):`,
+      "    model, info = getattr(transformers, auto).from_pretrained(folder, output_loading_info=True, attn_implementation='eager')",
+      "    output = model.eval()(**batch)",
+      "    values = output.logits if 'logits' in output else output.last_hidden_state",
+      '    found.append({"name": type(model).__name__, "labels": model.config.id2label, "wrong": sum(len(v) for v in info.values()), "parameters": model.num_parameters(), "values": values.tolist()})',
+      "print(json.dumps(found))",
+    ].join("\n"),
+  ) as readonly Loaded[];
+const valuesOf = async (model: PreTrainedModelBase): Promise<Float32Array> => {
+  const output = (model.eval() as unknown as (b: object) => { logits?: Tensor; last_hidden_state: Tensor })(int64Batch(batch));
+  return (await (output.logits ?? output.last_hidden_state).data()) as Float32Array;
+};
 
 describe("Python", options, () => {
   it("reads our safetensors", async () => {
@@ -35,42 +126,21 @@ describe("Python", options, () => {
     ]);
   });
 
-  it("loads a saved model whole and gives the same logits", async () => {
+  it("loads every class that we save whole, and gives the same numbers", async () => {
     setSeed(3);
-    const model = new BertForSequenceClassification({
-      vocab_size: 120,
-      hidden_size: 48,
-      num_hidden_layers: 3,
-      num_attention_heads: 6,
-      intermediate_size: 96,
-      max_position_embeddings: 20,
-      initializer_range: 0.3,
-      id2label: { 0: "ham", 1: "spam", 2: "unsure" },
-    });
-    await model.savePretrained(folder);
-    const batch = {
-      input_ids: [
-        [5, 99, 17, 3, 0],
-        [8, 2, 0, 0, 0],
-      ],
-      attention_mask: [
-        [1, 1, 1, 1, 0],
-        [1, 1, 0, 0, 0],
-      ],
-      token_type_ids: [
-        [0, 0, 1, 1, 0],
-        [0, 0, 0, 0, 0],
-      ],
-    };
-    const code = [
-      "import json, torch",
-      "from transformers import AutoModelForSequenceClassification",
-      `model, info = AutoModelForSequenceClassification.from_pretrained(${JSON.stringify(folder)}, output_loading_info=True)`,
-      `batch = {k: torch.tensor(v) for k, v in json.loads('${JSON.stringify(batch)}').items()}`,
-      'print(json.dumps({"name": type(model).__name__, "labels": model.config.id2label, "wrong": sum(len(v) for v in info.values()), "logits": model.eval()(**batch).logits.tolist()}))',
-    ].join("\n");
-    const { logits, ...rest } = run(code) as { logits: number[][]; name: string; labels: object; wrong: number };
-    assert.deepEqual(rest, { name: "BertForSequenceClassification", labels: { 0: "ham", 1: "spam", 2: "unsure" }, wrong: 0 });
-    near(await model.eval()(int64Batch(batch)).logits.data(), flatNumbers(logits), 1e-5, "logits");
+    const saved = autos.flatMap(([auto, { fromConfig }, types]) =>
+      types.map((type) => ({ auto, folder: join(folder, `${auto}-${type}`), model: fromConfig({ ...configs[type]!, ...labels }) })),
+    );
+    for (const { model, folder: to } of saved) await model.savePretrained(to);
+    const grown = new GPT2LMHeadModel({ ...configs.gpt2, ...labels });
+    grown.resizeTokenEmbeddings(67);
+    await grown.savePretrained(join(folder, "grown"), { maxShardSize: "9KB" });
+    saved.push({ auto: "AutoModelForCausalLM", folder: join(folder, "grown"), model: grown });
+    const loaded = load(saved.map(({ auto, folder: from }) => [auto, from] as const));
+    for (const [i, { model, auto }] of saved.entries()) {
+      const { values, ...rest } = loaded[i]!;
+      assert.deepEqual(rest, { name: model.traceName, labels: { 0: "ham", 1: "spam", 2: "unsure" }, wrong: 0, parameters: model.numParameters() }, auto);
+      near(await valuesOf(model), flatNumbers(values), 1e-5, model.traceName);
+    }
   });
 });

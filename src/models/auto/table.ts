@@ -1,7 +1,7 @@
 // Models by the model_type of a config: one table per task.
 import { AccelerateError } from "../../errors.js";
 import type { RawConfig } from "../loading/config.js";
-import { type FromPretrainedOptions, loadPretrained, modelFolder, rawConfig } from "../loading/from-pretrained.js";
+import { type FromPretrainedOptions, loadFolder, modelFolder, rawConfig } from "../loading/from-pretrained.js";
 import { type Architecture, freshModel } from "../shared/architecture.js";
 import type { PreTrainedModelBase } from "../shared/pretrained-model.js";
 
@@ -40,7 +40,7 @@ export function autoClass<M extends PreTrainedModelBase>(name: string, table: Ar
     fromPretrained: async (checkpoint, options = {}) => {
       const folder = await modelFolder(checkpoint, options);
       const { model_type: type } = await rawConfig(folder, options);
-      return loadPretrained(fromTable(name, table, type, checkpoint), checkpoint, options);
+      return loadFolder(fromTable(name, table, type, checkpoint), { folder, checkpoint }, options);
     },
     fromConfig: (config) => freshModel(fromTable(name, table, config.model_type, `${name}.fromConfig`), config),
   };

@@ -41,6 +41,21 @@ export async function rawConfig(folder: string, options: ConfigOptions) {
   return withTask({ ...raw, ...options.config } as typeof raw, options, join(folder, configName));
 }
 
+/** Loads a model of a known class from a folder; messages name the checkpoint that the user gave. */
+export async function loadFolder<M extends PreTrainedModelBase, C extends PretrainedConfig>(
+  architecture: Architecture<M, C>,
+  { folder, checkpoint }: { readonly folder: string; readonly checkpoint: string },
+  options: FromPretrainedOptions,
+): Promise<M> {
+  const config = architecture.config(await rawConfig(folder, options), join(folder, configName), options.numLabels);
+  await using weights = await Checkpoint.open(folder);
+  const model = architecture.make(config);
+  const report = await loadWeights(model, weights, { prefix: architecture.prefix, ignoreMismatchedSizes: options.ignoreMismatchedSizes });
+  initWeights(model, { std: stdOf(config), only: new Set([...report.missing, ...report.mismatched.map((m) => m.name)]) });
+  for (const warning of loadWarnings(report, architecture.name, checkpoint)) console.warn(warning);
+  return model.eval();
+}
+
 /**
  * Loads a model of a known class.
  *
@@ -51,12 +66,5 @@ export async function loadPretrained<M extends PreTrainedModelBase, C extends Pr
   checkpoint: string,
   options: FromPretrainedOptions = {},
 ): Promise<M> {
-  const folder = await modelFolder(checkpoint, options);
-  const config = architecture.config(await rawConfig(folder, options), join(folder, configName), options.numLabels);
-  await using weights = await Checkpoint.open(folder);
-  const model = architecture.make(config);
-  const report = await loadWeights(model, weights, { prefix: architecture.prefix, ignoreMismatchedSizes: options.ignoreMismatchedSizes });
-  initWeights(model, { std: stdOf(config), only: new Set([...report.missing, ...report.mismatched.map((m) => m.name)]) });
-  for (const warning of loadWarnings(report, architecture.name, checkpoint)) console.warn(warning);
-  return model.eval();
+  return loadFolder(architecture, { folder: await modelFolder(checkpoint, options), checkpoint }, options);
 }

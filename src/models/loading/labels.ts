@@ -11,8 +11,12 @@ export interface Labels {
 const defaultLabels = (count: number): Labels["id2label"] => Object.fromEntries(Array.from({ length: count }, (_, i) => [String(i), `LABEL_${i}`]));
 const inverse = (id2label: Labels["id2label"]): Labels["label2id"] => Object.fromEntries(Object.entries(id2label).map(([id, label]) => [label, Number(id)]));
 
+/** Names that say no more than how many there are. */
+const areDefault = (id2label: Labels["id2label"]): boolean => Object.entries(id2label).every(([id, label]) => label === `LABEL_${id}`);
+
 /**
- * Labels from what a config says. Another `numLabels` than the file's drops the file's names, as in transformers.
+ * Labels from what a config says: names of labels count them, unless they are LABEL_0 ... and `num_labels` says otherwise. Another `numLabels` than the file's drops the file's
+ * names, as in transformers.
  */
 export function labelsOf(
   raw: {
@@ -23,7 +27,7 @@ export function labelsOf(
   numLabels?: number,
 ): Labels {
   const named = raw.id2label ?? undefined;
-  const count = numLabels ?? (named ? Object.keys(named).length : undefined) ?? raw.num_labels ?? 2;
+  const count = numLabels ?? (named && !(areDefault(named) && raw.num_labels) ? Object.keys(named).length : (raw.num_labels ?? 2));
   if (named && Object.keys(named).length === count) return { id2label: named, label2id: raw.label2id ?? inverse(named), num_labels: count };
   const id2label = defaultLabels(count);
   return { id2label, label2id: inverse(id2label), num_labels: count };

@@ -33,7 +33,7 @@ export function freshModel<M extends PreTrainedModelBase, C extends PretrainedCo
   architecture: Architecture<M, C>,
   config: Readonly<Record<string, unknown>>,
 ): M {
-  const checked = architecture.config(config, architecture.name, typeof config.num_labels === "number" ? config.num_labels : undefined);
+  const checked = architecture.config(config, architecture.name);
   const model = architecture.make(checked);
   initWeights(model, { std: stdOf(checked) });
   return model;

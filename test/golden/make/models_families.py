@@ -1,8 +1,9 @@
 """Makes test/golden/models/families/<class>/*: every model class with a tiny config and random weights, saved by transformers; its logits on a padded and an unpadded batch, loss,
-gradients (computed in float64) and the names of its state dict.
+gradients (computed in float64) and the names of its state dict. And the weights of GPT2LMHeadModel as files of torch.save: test/golden/models/torch-weights/*.
 
 usage: python test/golden/make/models_families.py      (torch, transformers, safetensors)
 """
+import json
 import os
 import shutil
 
@@ -87,3 +88,17 @@ for family, config in CONFIGS.items():
         leftover = os.path.join(folder, "generation_config.json")
         if os.path.exists(leftover):
             os.remove(leftover)
+
+# As transformers saved before safetensors: tied weights twice, on one storage; whole, and in two shards.
+folder = os.path.join(out, "..", "torch-weights")
+shutil.rmtree(folder, ignore_errors=True)
+os.makedirs(folder)
+state = transformers.GPT2LMHeadModel.from_pretrained(os.path.join(out, "GPT2LMHeadModel")).state_dict()
+torch.save(state, os.path.join(folder, "pytorch_model.bin"))
+shards = [dict(list(state.items())[:12]), dict(list(state.items())[12:])]
+names = [f"pytorch_model-0000{i + 1}-of-00002.bin" for i in range(2)]
+for name, shard in zip(names, shards):
+    torch.save(shard, os.path.join(folder, name))
+total = sum(t.numel() * 4 for t in state.values())
+with open(os.path.join(folder, "pytorch_model.bin.index.json"), "w") as file:
+    json.dump({"metadata": {"total_size": total}, "weight_map": {key: name for name, shard in zip(names, shards) for key in shard}}, file)
