@@ -5,6 +5,6 @@ export type { PadOptions } from "./pad.js";
 export type { AddedToken, DecodeOptions, PreTrainedTokenizer, SpecialTokenNames } from "./pretrained-tokenizer.js";
 export type { Range, TokenLookup } from "./token-lookup.js";
 export { TokenizeError } from "./tokenize-error.js";
-export { AutoTokenizer } from "./tokenizer.js";
+export { AutoTokenizer, BertTokenizer, DistilBertTokenizer, GPT2Tokenizer, type PretrainedLoader, RobertaTokenizer } from "./tokenizer.js";
 export { TokenizerFileError, type TokenizerOptions } from "./tokenizer-files.js";
 export { type TrainWordPieceOptions, trainWordPiece } from "./train.js";

@@ -5,7 +5,7 @@ import { basename, dirname, join } from "node:path";
 import { AccelerateError, ArgumentError } from "../errors.js";
 import { type HubOptions, resolvePretrained } from "../hub/index.js";
 import { byteLevelJson, readMerges } from "./byte-level-json.js";
-import { namedTokens, type NamedTokens, type SpecialTokens, tokenText } from "./special-tokens.js";
+import { type NamedTokens, namedTokens, type SpecialTokens, tokenText } from "./special-tokens.js";
 import { bertTokens, kindOf, type TokenizerClass, tokenizerClass } from "./tokenizer-class.js";
 import { type NewToken, type TokenizerJson, withAddedTokens } from "./tokenizer-json.js";
 import { looksCased, readVocabulary, wordPieceJson } from "./wordpiece-json.js";
@@ -133,7 +133,9 @@ function maxLengthOf(config: TokenizerConfig, model: TokenizerConfig, fallback: 
 }
 
 interface Beside {
+  /** With the caller's options in place of what the file says. */
   readonly config: TokenizerConfig;
+  readonly given: TokenizerConfig;
   readonly mapped: TokenizerConfig;
   readonly model: TokenizerConfig;
   readonly added: TokenizerConfig;
@@ -153,8 +155,8 @@ function listedTokens({ config, added }: Beside, named: NamedTokens): NewToken[]
 }
 
 function specOf(json: TokenizerJson, beside: Beside, known: TokenizerClass, listed: boolean): TokenizerSpec {
-  const { config, mapped, model } = beside;
-  const named = namedTokens(known.tokens, mapped, config);
+  const { config, mapped, model, given } = beside;
+  const named = namedTokens(known.tokens, config, mapped, given);
   const tokens = [...(listed ? listedTokens(beside, named) : []), ...named.all];
   const names = config.model_input_names;
   return {
@@ -169,10 +171,10 @@ function specOf(json: TokenizerJson, beside: Beside, known: TokenizerClass, list
 }
 
 function fromWords(file: string, text: string, beside: Beside): TokenizerSpec {
-  const { config, mapped, model } = beside;
+  const { config, mapped, model, given } = beside;
   const vocab = readVocabulary(text);
   const known = tokenizerClass(config, model, "WordPiece");
-  const tokens = { ...bertTokens, ...namedTokens(known.tokens, mapped, config).named };
+  const tokens = { ...bertTokens, ...namedTokens(known.tokens, config, mapped, given).named };
   const lowercase = flag(config.do_lower_case) ?? !looksCased(vocab);
   const stripAccents = flag(config.strip_accents) ?? null;
   const json = wordPieceJson(vocab, { lowercase, stripAccents, chineseChars: flag(config.tokenize_chinese_chars) ?? true, tokens }, file);
@@ -180,11 +182,11 @@ function fromWords(file: string, text: string, beside: Beside): TokenizerSpec {
 }
 
 async function fromMerges(folder: string, beside: Beside): Promise<TokenizerSpec> {
-  const { config, mapped, model } = beside;
+  const { config, mapped, model, given } = beside;
   const vocab = (await readJsonFile(join(folder, "vocab.json"))) as Record<string, number>;
   const merges = readMerges(await readFile(join(folder, "merges.txt"), "utf8"));
   const known = tokenizerClass(config, model, "<s>" in vocab && "</s>" in vocab ? "Roberta" : "ByteLevel");
-  const named = namedTokens(known.tokens, mapped, config);
+  const named = namedTokens(known.tokens, config, mapped, given);
   const roberta = known.name.startsWith("Roberta") ? named.named : undefined;
   const rules = { addPrefixSpace: flag(config.add_prefix_space) ?? false, trimOffsets: flag(config.trim_offsets) ?? true, roberta };
   // The ids that missing special tokens will get stand in the post-processor, so they are added first.
@@ -196,9 +198,10 @@ async function fromMerges(folder: string, beside: Beside): Promise<TokenizerSpec
 
 /**
  * Reads a folder, a vocab.txt or tokenizer.json itself, or what an id of the hub names.
+ * @param className In place of tokenizer_class in tokenizer_config.json.
  * @throws ArgumentError ERR_TOKENIZER_NOT_FOUND, TokenizerFileError ERR_TOKENIZER_FILE, HubError
  */
-export async function readTokenizer(checkpoint: string, options: TokenizerOptions = {}): Promise<TokenizerSpec> {
+export async function readTokenizer(checkpoint: string, options: TokenizerOptions = {}, className?: string): Promise<TokenizerSpec> {
   const path = await resolvePretrained(checkpoint, wanted, options);
   const isFolder = statSync(path).isDirectory();
   const folder = isFolder ? path : dirname(path);
@@ -212,7 +215,14 @@ export async function readTokenizer(checkpoint: string, options: TokenizerOption
   // Beside a single vocabulary of another name may lie the configuration of something else.
   const read = isFolder || ["tokenizer.json", "vocab.txt", "vocab.json"].includes(file) ? (name: string) => readOptional(join(folder, name)) : async () => ({});
   const [config, mapped, model, added] = await Promise.all(["tokenizer_config.json", "special_tokens_map.json", "config.json", "added_tokens.json"].map(read));
-  const beside: Beside = { config: { ...config, ...given(options) }, mapped: mapped!, model: model!, added: added! };
+  const chosen = given(options);
+  const beside: Beside = {
+    given: chosen,
+    config: { ...config, ...chosen, ...(className ? { tokenizer_class: className } : {}) },
+    mapped: mapped!,
+    model: model!,
+    added: added!,
+  };
   if (file === "vocab.json") return fromMerges(folder, beside);
   const whole = join(folder, file);
   if (!file.endsWith(".json")) return fromWords(whole, await readFile(whole, "utf8"), beside);

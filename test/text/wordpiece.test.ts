@@ -5,11 +5,11 @@ import fc from "fast-check";
 import { Tokenizer } from "tokenizers";
 import { FastSequence } from "../../src/text/sequence.js";
 import { bertTokens } from "../../src/text/tokenizer-class.js";
-import { wordPieceJson } from "../../src/text/wordpiece-json.js";
 import { BertEncoder } from "../../src/text/wordpiece/bert-encoder.js";
 import { bertRules } from "../../src/text/wordpiece/eligible.js";
 import { IdSink } from "../../src/text/wordpiece/id-sink.js";
 import { WordCache } from "../../src/text/wordpiece/word-cache.js";
+import { wordPieceJson } from "../../src/text/wordpiece-json.js";
 
 const letters = [..."abcdefghijklmnopqrstuvwxyzABCDE0123456789.,!?'\"-()[]{}@#$%&*/:;<>=+_~^`|\\ßéÉüÜñøł中文日本がか한국어ไทยعاﬁſẞ"];
 const vocab = new Map(

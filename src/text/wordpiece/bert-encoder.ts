@@ -2,7 +2,7 @@
 // out character by character. Gaps and marks of ASCII end a word under every rule, so each run between them can be worked out alone.
 import { ALONE, type BertNormalizerRules, type CharacterRule, CharacterRules, GAP, IN_WORD } from "./code-points.js";
 import { IdSink } from "./id-sink.js";
-import { WordPieces, type WordPieceModel } from "./vocabulary.js";
+import { type WordPieceModel, WordPieces } from "./vocabulary.js";
 import { MAX_CACHED_WORD, WordCache } from "./word-cache.js";
 
 /** Kinds of bytes. Up to ODD a run goes on. */
