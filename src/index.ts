@@ -91,9 +91,20 @@ export {
   type Row,
   type Sampler,
   skipFirstBatches,
+  type TensorRow,
 } from "./data/index.js";
 export { CollectiveError } from "./distributed/errors.js";
 export { AccelerateError, ArgumentError, ShapeError } from "./errors.js";
+export {
+  HubError,
+  type HubErrorCode,
+  type HubOptions,
+  hubDownload,
+  hubSnapshot as snapshotDownload,
+  type Repo,
+  type RepoFile,
+  type SnapshotOptions,
+} from "./hub/index.js";
 export { type KnownMetrics, loadMetric, type Metric } from "./metrics/index.js";
 export {
   Adam,

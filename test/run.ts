@@ -42,8 +42,8 @@ function run(part: readonly string[], concurrency: number): Promise<number> {
   const compiledFiles = part.map((file) => join(compiled, file.replace(/\.ts$/, ".js")));
   const child = spawn(process.execPath, ["--test", "--test-reporter=spec", "--enable-source-maps", `--test-concurrency=${concurrency}`, ...compiledFiles], {
     stdio: "inherit",
-    // No settings of the user's own (accelerate-ts config, caches, tokens) reach what is under test, and nothing of it stays.
-    env: { ...others, ACCELERATE_TS_HOME: join(compiled, "no-home"), HF_HOME: cache },
+    // No settings of the user's own (accelerate-ts config, caches, tokens) reach what is under test, nothing of it stays, and no test asks the real hub.
+    env: { ...others, ACCELERATE_TS_HOME: join(compiled, "no-home"), HF_HOME: cache, HF_ENDPOINT: "http://127.0.0.1:9" },
   });
   return new Promise((resolve) => child.on("exit", (code, signal) => resolve(code ?? (signal ? 1 : 0))));
 }
