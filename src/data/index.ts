@@ -2,8 +2,11 @@
 
 export { type Collated, defaultCollate } from "./collate/collate.js";
 export { type Collator, DataLoader, type DataLoaderConstructor, type DataLoaderOptions, type LoaderState } from "./loader/data-loader.js";
+export { concatenateDatasets, type InterleaveOptions, interleaveDatasets } from "./dataset/combine.js";
 export { Dataset } from "./dataset/dataset.js";
-export { type DatasetDict, type DatasetDictMethods, datasetDict } from "./dataset/dataset-dict.js";
+export { DatasetDict, type DatasetDictMethods, datasetDict } from "./dataset/dataset-dict.js";
+export { loadFromDisk } from "./dataset/disk.js";
+export type { DatasetInfo } from "./dataset/origin.js";
 export { ClassLabel, type Feature, type Features, type FeatureTypes, type FeatureValue, type RowOf, type Sequence } from "./columns/features.js";
 export type { Known, KnownDatasets } from "./load/known.js";
 export { DataFileError } from "./load/files.js";
@@ -22,4 +25,4 @@ export { skipFirstBatches } from "./loader/skip.js";
 export type { StreamFilterOptions, StreamMapOptions } from "./stream/functions.js";
 export { IterableDataset, type ShuffleOptions, type StreamState } from "./stream/iterable-dataset.js";
 export { type IterableDatasetDict, type IterableDatasetDictMethods, iterableDatasetDict } from "./stream/iterable-dataset-dict.js";
-export type { Batch, Columns, ColumnValue, MapDataset, MapOptions, Mapper, ModuleRef, Row } from "./types.js";
+export type { Batch, Batched, Columns, ColumnValue, FilterOptions, MapDataset, MapOptions, Mapper, ModuleRef, Row, RunOptions, TensorRow } from "./types.js";

@@ -14,6 +14,7 @@ export const datasetText = (columns: readonly string[], length: number): string 
 
 /** DatasetDict({ train: Dataset({...}) ... }), every line of a split four spaces deeper. */
 export function datasetDictText(splits: readonly (readonly [name: string, text: string])[]): string {
+  if (splits.length === 0) return "DatasetDict({\n    \n})";
   const lines = splits.map(([name, text]) =>
     `${name}: ${text}`
       .split("\n")

@@ -11,6 +11,8 @@ import { fingerprintOf } from "./fingerprint.js";
 import { sharedRows } from "./rows.js";
 
 type AnyDataset = Dataset<Row>;
+/** A Dataset of any rows. */
+type SomeDataset = { readonly columnNames: readonly string[]; readonly length: number };
 type RowOfDataset<D> = D extends Dataset<infer R> ? R : never;
 type AllRows<D extends readonly unknown[]> = D extends readonly [infer First, ...infer Rest] ? RowOfDataset<First> & AllRows<Rest> : unknown;
 
@@ -57,8 +59,9 @@ function together<R>(datasets: readonly AnyDataset[], table: Table, ...parts: un
  * const all = concatenateDatasets([raw.train, raw.validation]);
  */
 export function concatenateDatasets<R>(datasets: readonly Dataset<R>[], options?: { readonly axis?: 0 }): Dataset<R>;
-export function concatenateDatasets<const D extends readonly object[]>(datasets: D, options: { readonly axis: 1 }): Dataset<Simplify<AllRows<D>>>;
-export function concatenateDatasets(given: readonly object[], { axis = 0 }: { readonly axis?: 0 | 1 } = {}): unknown {
+export function concatenateDatasets(datasets: readonly SomeDataset[], options?: { readonly axis?: 0 }): Dataset;
+export function concatenateDatasets<const D extends readonly SomeDataset[]>(datasets: D, options: { readonly axis: 1 }): Dataset<Simplify<AllRows<D>>>;
+export function concatenateDatasets(given: readonly SomeDataset[], { axis = 0 }: { readonly axis?: 0 | 1 } = {}): unknown {
   if (axis !== 0 && axis !== 1) throw new ArgumentError(`concatenateDatasets: axis is ${String(axis)}`, { code: "ERR_CONCATENATE", hint: "give 0 or 1" });
   const datasets = checked("concatenateDatasets", given);
   const tables = datasets.map((dataset) => Dataset.tableOf(dataset));

@@ -5,14 +5,17 @@ import type { Features } from "../columns/features.js";
 import { datasetDictText } from "../columns/print.js";
 import type { Row } from "../types.js";
 import { castTables, classEncodeTables, flattenTables } from "./computed.js";
+import type { SaveOptions } from "../arrow/disk.js";
 import { Dataset } from "./dataset.js";
-import type { DatasetDict } from "./dict-types.js";
+import type { DatasetDict as Dict } from "./dict-types.js";
 import type { FormatOptions, Transform } from "./format.js";
 import { type AnyFilterOptions, type AnyMapOptions, filterTables, type MapInput, type Mappable, mapTables } from "./map.js";
 import type { RunOutput } from "./run.js";
 import type { SortOptions } from "./sort.js";
 
-export type { DatasetDict, DatasetDictMethods } from "./dict-types.js";
+export type { DatasetDictMethods } from "./dict-types.js";
+/** One Dataset per split, each a property: `raw.train`. */
+export type DatasetDict<R = Row, S extends string = string> = Dict<R, S>;
 
 type AnyDataset = Dataset<Row>;
 
@@ -115,6 +118,11 @@ class SplitDict {
     return this.#computed((inputs) => flattenTables(inputs, {}));
   }
 
+  async saveToDisk(folder: string, options: SaveOptions = {}): Promise<void> {
+    const { saveDict } = await import("./disk.js");
+    await saveDict(this.#splits, folder, options);
+  }
+
   toString(): string {
     return datasetDictText([...this.#splits].map(([name, dataset]) => [name, dataset.toString()]));
   }
@@ -132,3 +140,11 @@ export function datasetDict<R, S extends string>(splits: readonly (readonly [S, 
   }
   return dict as unknown as DatasetDict<R, S>;
 }
+
+export const DatasetDict = {
+  /** Opens the folder that a DatasetDict was saved in, here or by Python. @throws ArgumentError ERR_DATASET_NOT_FOUND */
+  async loadFromDisk<R = Row, S extends string = string>(folder: string): Promise<Dict<R, S>> {
+    const { loadDict } = await import("./disk.js");
+    return loadDict<R, S>(folder);
+  },
+};

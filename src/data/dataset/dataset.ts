@@ -26,6 +26,8 @@ import type {
 import { batchTables, castTables, classEncodeTables, flattenTables } from "./computed.js";
 import { carried, type Format } from "./format.js";
 import { type AnyFilterOptions, type AnyMapOptions, filterTables, type MapInput, type Mappable, mapTables } from "./map.js";
+import type { Builder, FileOptions, Files } from "../load/index.js";
+import type { SaveOptions } from "../arrow/disk.js";
 import type { Origin } from "./origin.js";
 import type { RunOutput } from "./run.js";
 import { DatasetSelections } from "./selections.js";
@@ -95,6 +97,35 @@ export class Dataset<R = Row> extends DatasetSelections<R> {
     const writer = new RowWriter(options.features);
     for await (const row of generator()) writer.push(row);
     return new Dataset<R>(writer.finish());
+  }
+
+  /** The rows of CSV files; options are those of `loadDataset`. */
+  static fromCsv<R = Row>(files: Files, options: FileOptions = {}): Promise<Dataset<R>> {
+    return fromFiles("csv", files, options);
+  }
+  /** The rows of JSON files: one object per line, or one list of objects. */
+  static fromJson<R = Row>(files: Files, options: FileOptions = {}): Promise<Dataset<R>> {
+    return fromFiles("json", files, options);
+  }
+  static fromParquet<R = Row>(files: Files, options: FileOptions = {}): Promise<Dataset<R>> {
+    return fromFiles("parquet", files, options);
+  }
+  /** The lines of text files, as column text. */
+  static fromText<R = { text: string }>(files: Files, options: FileOptions = {}): Promise<Dataset<R>> {
+    return fromFiles("text", files, options);
+  }
+  /** Opens the folder that `saveToDisk`, or Python's `save_to_disk`, made; the rows stay in its files. @throws ArgumentError ERR_DATASET_NOT_FOUND */
+  static async loadFromDisk<R = Row>(folder: string): Promise<Dataset<R>> {
+    const { loadOne } = await import("./disk.js");
+    return loadOne<R>(folder);
+  }
+  /**
+   * Writes the rows as Arrow files into a folder that `loadFromDisk`, and Python's `load_from_disk`, open.
+   * @throws ArgumentError ERR_DATASET_OVERWRITE when its own rows lie there, ERR_SHARD_SIZE
+   */
+  async saveToDisk(folder: string, options: SaveOptions = {}): Promise<void> {
+    const { saveDataset } = await import("./disk.js");
+    await saveDataset(this, folder, options);
   }
 
   /**
@@ -195,4 +226,9 @@ export class Dataset<R = Row> extends DatasetSelections<R> {
     const [result] = await batchTables([Dataset.inputOf(this)], batchSize, options);
     return Dataset.resultOf(this, result!);
   }
+}
+
+async function fromFiles<R>(builder: Builder, dataFiles: Files, options: FileOptions): Promise<Dataset<R>> {
+  const { loadDataset } = await import("../load/index.js");
+  return (await loadDataset(builder, { ...options, dataFiles, split: "train" })) as unknown as Dataset<R>;
 }

@@ -23,6 +23,7 @@ import type {
   ValuesFunction,
   Without,
 } from "../types.js";
+import type { SaveOptions } from "../arrow/disk.js";
 import type { Dataset } from "./dataset.js";
 import type { FormatOptions } from "./format.js";
 import type { SortOptions } from "./sort.js";
@@ -112,6 +113,8 @@ export interface DatasetDictMethods<R, S extends string> {
     options?: { readonly includeNulls?: boolean },
   ): Promise<DatasetDict<Simplify<Omit<R, K> & { [C in K]: number }>, S>>;
   flattenIndices(): Promise<DatasetDict<R, S>>;
+  /** A folder for each split, which `DatasetDict.loadFromDisk` and Python's `load_from_disk` open. */
+  saveToDisk(folder: string, options?: SaveOptions): Promise<void>;
 }
 /** One Dataset per split, each a property: `raw.train`. An intersection, because a class with an index signature could have no methods. */
 export type DatasetDict<R = Row, S extends string = string> = DatasetDictMethods<R, S> & { readonly [split in S]: Dataset<R> };
