@@ -1,6 +1,20 @@
 // What the type checker must know of models and layers, and what it must refuse. Compiling this file is the test.
 import { it } from "node:test";
-import type { AutoModelForSequenceClassification, BertModel, PreTrainedModel, SequenceClassifierBatch } from "../../src/models/index.js";
+import {
+  AutoConfig,
+  AutoModel,
+  AutoModelForCausalLM,
+  AutoModelForMaskedLM,
+  type AutoModelForSequenceClassification,
+  AutoModelForTokenClassification,
+  type BertForMaskedLM,
+  type BertModel,
+  type DistilBertForSequenceClassification,
+  type GPT2LMHeadModel,
+  type PreTrainedModel,
+  type RobertaForTokenClassification,
+  type SequenceClassifierBatch,
+} from "../../src/models/index.js";
 import { crossEntropy, type Layer, Linear, Module, type Parameter } from "../../src/nn/index.js";
 import { type Tensor, tensor } from "../../src/tensor/index.js";
 
@@ -45,6 +59,40 @@ export function models(
   const anyModule: Module = model;
   const anyModel: PreTrainedModel = model;
   void [anyModule, anyModel];
+}
+
+type Lines = { readonly input_ids: Ids; readonly labels: Tensor<2, "int64"> };
+export async function families(
+  causal: AutoModelForCausalLM,
+  masked: AutoModelForMaskedLM,
+  tokens: AutoModelForTokenClassification,
+  lines: Lines,
+  ids: Ids,
+): Promise<void> {
+  const output = causal(lines);
+  same<typeof output.loss, Tensor<0, "float32">>(true);
+  same<typeof output.logits, Tensor<3, "float32">>(true);
+  const noLoss = masked({ input_ids: ids }).loss;
+  same<typeof noLoss, undefined>(true);
+  same<ReturnType<typeof tokens.inputEmbeddings>["paddingIdx"], number | undefined>(true);
+  // @ts-expect-error labels misspelt
+  tokens({ input_ids: ids, label: ids });
+  const classes: readonly PreTrainedModel[] = [causal, masked, tokens];
+  const base = await AutoModel.fromPretrained("folder", { config: { hidden_dropout_prob: 0 }, revision: "main" });
+  same<ReturnType<typeof base>["pooler_output"], Tensor<2, "float32"> | undefined>(true);
+  // @ts-expect-error an option that there is not
+  await AutoModel.fromPretrained("folder", { num_labels: 2 });
+  const config = await AutoConfig.fromPretrained("folder", { id2label: ["a", "b"] });
+  if (config.model_type === "gpt2") same<typeof config.n_embd, number>(true);
+  const made: AutoModelForCausalLM = AutoModelForCausalLM.fromConfig(config);
+  void [classes, made];
+}
+export function concrete(a: BertForMaskedLM, b: GPT2LMHeadModel, c: RobertaForTokenClassification, d: DistilBertForSequenceClassification): void {
+  const masked: AutoModelForMaskedLM = a;
+  const causal: AutoModelForCausalLM = b;
+  const tokens: AutoModelForTokenClassification = c;
+  const sequences: AutoModelForSequenceClassification = d;
+  void [masked, causal, tokens, sequences, AutoModelForMaskedLM, AutoModelForTokenClassification];
 }
 
 export function layers(x: Tensor): void {
