@@ -44,6 +44,7 @@ export async function lookUp(client: HubClient, repo: string, type: RepoType, re
   throw new HubError("ERR_HUB_HTTP", `${url}: the answer names no commit`, { hint: "check HF_ENDPOINT" });
 }
 
+const SHA256 = /^[0-9a-f]{64}$/;
 const count = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
 function readEntry(raw: unknown): [string, TreeFile] | undefined {
@@ -52,7 +53,7 @@ function readEntry(raw: unknown): [string, TreeFile] | undefined {
   const { oid: sha256, size: whole } = (lfs ?? {}) as Record<string, unknown>;
   if (typeof path !== "string" || !count(size) || typeof oid !== "string")
     throw new HubError("ERR_HUB_HTTP", "a file in the hub's listing has no path, size or oid");
-  const large = typeof sha256 === "string" && /^[0-9a-f]{64}$/.test(sha256);
+  const large = typeof sha256 === "string" && SHA256.test(sha256);
   return [path, { size: large && count(whole) ? whole : size, blobId: oid, ...(large ? { sha256 } : {}), ...(typeof xetHash === "string" ? { xetHash } : {}) }];
 }
 
@@ -86,7 +87,7 @@ export async function cachedTree(cache: RepoCache, commit: string): Promise<Tree
     for (const [path, raw] of Object.entries(files)) {
       const { size, blob_id: blobId, lfs_sha256: sha256, lfs_size: whole, xet_hash: xetHash } = raw as Record<string, unknown>;
       if (!count(size) || typeof blobId !== "string") return undefined;
-      const large = typeof sha256 === "string";
+      const large = typeof sha256 === "string" && SHA256.test(sha256);
       out.set(path, { size: large && count(whole) ? whole : size, blobId, ...(large ? { sha256 } : {}), ...(typeof xetHash === "string" ? { xetHash } : {}) });
     }
     return out;

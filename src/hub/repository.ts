@@ -7,7 +7,7 @@ import { HubError } from "./errors.js";
 import { isTransient } from "./failure.js";
 import { fetchFile, isFallible, notCached } from "./file.js";
 import { cachedTree, lookUp, type Tree, treeOf } from "./listing.js";
-import { checkFileName, checkRevision, fileUrl, isCommit } from "./names.js";
+import { checkFileName, checkRevision, etagName, fileUrl, isCommit } from "./names.js";
 import { Downloads } from "./progress.js";
 import { retried } from "./retry.js";
 import type { HubOptions, Repo, RepoType } from "./types.js";
@@ -150,9 +150,11 @@ export class Repository {
 
   async #fetchOne(filename: string, downloads: Downloads): Promise<void> {
     const { size, sha256, blobId } = this.#tree!.get(filename)!;
+    const etag = sha256 ?? etagName(blobId);
+    if (etag === undefined) throw new HubError("ERR_HUB_HTTP", `${this.repo}: the hub's listing gives ${filename} no oid`);
     const location = fileUrl(this.#client.endpoint, this.type, this.repo, this.commit, filename);
     // The listing says what a question for each file would.
-    await fetchFile(this.#client, this.#cache, { ...this, filename }, { commit: this.commit, etag: sha256 ?? blobId, size, location }, downloads);
+    await fetchFile(this.#client, this.#cache, { ...this, filename }, { commit: this.commit, etag, size, location }, downloads);
   }
 }
 

@@ -164,6 +164,13 @@ describe("loadDataset by an id of the hub", () => {
     await assert.rejects(loadDataset("org/odd"), { code: "ERR_DATASET_SCRIPT", message: /scripts are not run.*refs\/convert\/parquet/ });
   });
 
+  it("is found under an old name that has no new one here, and what its README names goes before its script", async () => {
+    await using test = await start({ glue: { ...glue, "glue.py": "import datasets" } });
+    assert.deepEqual(lengths(await loadDataset("glue", "rte")), { train: 2 });
+    await test.hub.close();
+    assert.deepEqual(lengths(await loadDataset("glue", "rte")), { train: 2 });
+  });
+
   it("opens what the cache has when nothing may be asked", async () => {
     await using test = await start({ "nyu-mll/glue": glue });
     const offline = () => loadDataset("glue", "mrpc", { split: "validation" });

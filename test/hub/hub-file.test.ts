@@ -71,6 +71,49 @@ describe("A file of the hub", () => {
     );
   });
 
+  it("gets the token of the environment or of a login, unless none is wanted", async () => {
+    await using test = await startHub();
+    const { hub, cacheDir } = test;
+    for (const token of ["hf_file", "hf_env"]) hub.tokens.add(token);
+    hub.commit("org/tiny", { "config.json": "{}" });
+    const sent = async (env: Readonly<Record<string, string>>, token?: boolean) => {
+      Object.assign(process.env, { HF_TOKEN_PATH: join(cacheDir, "token"), ...env });
+      try {
+        await hubDownload({ repo: "org/tiny", filename: "config.json" }, { ...test.options, token });
+      } finally {
+        for (const name of ["HF_TOKEN_PATH", ...Object.keys(env)]) delete process.env[name];
+      }
+      return hub.requests.at(-1)?.token;
+    };
+    await assert.rejects(sent({}, true), failing("ERR_HUB_TOKEN", /set HF_TOKEN/));
+    assert.equal(await sent({}), undefined);
+    writeFileSync(join(cacheDir, "token"), "hf_file\n");
+    assert.equal(await sent({}), "hf_file");
+    assert.equal(await sent({ HF_TOKEN: "hf_env" }), "hf_env");
+    assert.equal(await sent({ HF_TOKEN: "hf_env" }, false), undefined);
+    assert.equal(await sent({ HF_HUB_DISABLE_IMPLICIT_TOKEN: "1" }), undefined);
+    assert.equal(await sent({ HF_HUB_DISABLE_IMPLICIT_TOKEN: "1" }, true), "hf_file");
+  });
+
+  it("is fetched anew when that is wanted", async () => {
+    await using test = await startHub();
+    const { hub, options } = test;
+    hub.commit("org/tiny", { "w.bin": { lfs: weights } });
+    const file = { repo: "org/tiny", filename: "w.bin" };
+    const path = await hubDownload(file, options);
+    writeFileSync(path, "spoilt");
+    assert.equal(await hubDownload(file, { ...options, forceDownload: true }), path);
+    assert.deepEqual(readFileSync(path), weights);
+  });
+
+  it("is not looked for in circles", async () => {
+    await using test = await startHub();
+    test.hub.alias("org/a", "org/a");
+    await assert.rejects(hubDownload({ repo: "org/a", filename: "x" }, test.options), failing("ERR_HUB_HTTP", /redirects more than 20 times/));
+    test.hub.fail({ path: /./, status: 302, headers: { location: "file:///etc/passwd" } });
+    await assert.rejects(hubDownload({ repo: "org/b", filename: "x" }, test.options), failing("ERR_HUB_HTTP", /redirects to file:/));
+  });
+
   it("that is not there, or not for us, is an error that says which and what to do", async () => {
     await using test = await startHub();
     const { hub, options, cacheDir } = test;

@@ -46,6 +46,21 @@ describe("A snapshot", () => {
     await hubSnapshot({ repo: "org/evil" }, { ...test.options, allowPatterns: "good*" });
   });
 
+  it("with a hash that is none lands where it should nevertheless", async () => {
+    await using test = await startHub();
+    const commit = test.hub.commit("org/evil", { "a.txt": "x" });
+    test.hub.fail({ path: /\/tree\//, status: 200, body: JSON.stringify([{ type: "file", path: "a.txt", size: 1, oid: "../../../../evil" }]) });
+    const folder = await hubSnapshot({ repo: "org/evil" }, test.options);
+    assert.ok(folder.endsWith(commit));
+    assert.match(readdirSync(join(test.cacheDir, "models--org--evil", "blobs"))[0]!, /^[0-9a-f]{40}-etag$/);
+    for (const body of ['{"a":1}', '[{"type":"file"}]', '[{"type":"file","path":"a","size":-1,"oid":"x"}]', "[3]"]) {
+      const other = test.hub.commit("org/odd", { "a.txt": body });
+      test.hub.fail({ path: new RegExp(`/tree/${other}`), status: 200, body });
+      if (body === "[3]") await hubSnapshot({ repo: "org/odd" }, test.options);
+      else await assert.rejects(hubSnapshot({ repo: "org/odd" }, test.options), failing("ERR_HUB_HTTP"));
+    }
+  });
+
   it("ends with the first error, which names the file", async () => {
     await using test = await startHub();
     const files = Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`f${i}.bin`, { lfs: noise(100, i + 1) }]));

@@ -25,6 +25,8 @@ export interface Fault {
   readonly times?: number;
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Of an answer with that status. */
+  readonly body?: string;
   /** The connection is cut after so many bytes of the body. */
   readonly cutAfter?: number;
   /** Nothing comes after so many bytes, until the server closes. */
@@ -149,7 +151,7 @@ export class HubServer implements AsyncDisposable {
     const found = this.#faults.find(({ fault, left }) => left > 0 && fault.path.test(path) && (fault.method ?? request.method) === request.method);
     if (found) found.left--;
     const fault = found?.fault;
-    if (fault?.status) return this.#send(request, response, fault.status, fault.headers ?? {}, Buffer.from("a fault of the test"), undefined);
+    if (fault?.status) return this.#send(request, response, fault.status, fault.headers ?? {}, Buffer.from(fault.body ?? "a fault of the test"), undefined);
     const url = new URL(path, this.url);
     if (host === "storage") return this.#sendStored(request, response, url, fault);
     const api = /^\/api\/(models|datasets)\/(.+)\/(revision|tree)\/([^/]+)(?:\/(.+))?$/.exec(url.pathname);

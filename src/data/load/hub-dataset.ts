@@ -1,5 +1,5 @@
 // A data set by its id on the hub: which of its files are which split, and fetching them.
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { ArgumentError } from "../../errors.js";
 import { globPath, HubError, type HubOptions, Repository } from "../../hub/index.js";
 import type { Features } from "../columns/features.js";
@@ -33,7 +33,7 @@ export interface HubDatasetOptions extends HubOptions {
 
 /** The branch where the hub keeps its own conversion of data sets that a script makes. */
 const CONVERTED = "refs/convert/parquet";
-const MAX_README = 32 << 20;
+const MAX_TEXT = 32 << 20;
 
 /** A path within the repository: no dots, no slash at its end. */
 const tidy = (path: string): string =>
@@ -115,8 +115,14 @@ async function textOf(repository: Repository, name: string): Promise<string | un
     return undefined;
   }
   await repository.fetch([name]);
-  const text = await readFile(repository.path(name), "utf8");
-  return text.length > MAX_README ? undefined : text;
+  const file = repository.path(name);
+  const { size } = await stat(file);
+  if (size > MAX_TEXT)
+    throw new ArgumentError(`${repository.repo}: ${name} has ${size} bytes`, {
+      code: "ERR_DATASET_CARD",
+      hint: "name the files yourself: loadDataset(id, { dataFiles })",
+    });
+  return readFile(file, "utf8");
 }
 
 /** Features of dataset_infos.json, which older repositories have. */
@@ -223,8 +229,9 @@ export async function resolveHubDataset(call: string, path: string, config: stri
   const repository = await openAny(call, path, hub);
   const { repo } = repository;
   const script = `${repo.slice(repo.indexOf("/") + 1)}.py`;
-  if (repository.has(script) && dataFiles === undefined && options.revision === undefined) return converted(call, path, repo, config, script, hub);
   const card = await readCard(repo, (await textOf(repository, "README.md")) ?? "");
+  if (repository.has(script) && card.configs.length === 0 && dataFiles === undefined && options.revision === undefined)
+    return converted(call, path, repo, config, script, hub);
   const features = new Map([...(await olderInfos(repository)), ...card.features]);
   const named = dataFiles !== undefined || dataDir !== undefined;
   const given =
