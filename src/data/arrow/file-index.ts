@@ -45,6 +45,9 @@ class Numbers {
     }
     this.#array[this.length++] = value;
   }
+  at(index: number): number {
+    return this.#array[index]!;
+  }
   shared(): Float64Array {
     const out = new Float64Array(new SharedArrayBuffer(this.length * 8));
     out.set(this.#array.subarray(0, this.length));
@@ -52,20 +55,29 @@ class Numbers {
   }
 }
 
+interface BatchShape {
+  readonly nodes: number;
+  readonly buffers: number;
+  /** The nodes of the columns themselves. */
+  readonly tops: readonly number[];
+}
+
 class IndexBuilder {
   readonly #path: string;
   readonly #nodeCount: number;
   readonly #bufferCount: number;
+  readonly #tops: readonly number[];
   readonly #starts = new Numbers();
   readonly #nodes = new Numbers();
   readonly #buffers = new Numbers();
   readonly #places = new Numbers();
   #rows = 0;
 
-  constructor(path: string, { nodes, buffers }: { readonly nodes: number; readonly buffers: number }) {
+  constructor(path: string, shape: BatchShape) {
     this.#path = path;
-    this.#nodeCount = nodes;
-    this.#bufferCount = buffers;
+    this.#nodeCount = shape.nodes;
+    this.#bufferCount = shape.buffers;
+    this.#tops = shape.tops;
     this.#starts.push(0);
   }
   get batches(): number {
@@ -86,6 +98,10 @@ class IndexBuilder {
       if (length < 0 || nulls < 0 || nulls > length) throw fault(`a field of ${length} rows with ${nulls} nulls`);
       this.#nodes.push(length);
       this.#nodes.push(nulls);
+    }
+    for (const node of this.#tops) {
+      const length = this.#nodes.at(this.batches * this.#nodeCount * 2 + node * 2);
+      if (length !== rows) throw fault(`a column of ${length} rows, the batch has ${rows}`);
     }
     for (let i = 0; i < buffers.length; i++) {
       const [offset, length] = [int64At(view, buffers.at + i * 16), int64At(view, buffers.at + i * 16 + 8)];
@@ -138,8 +154,8 @@ class FileIndexBuilder {
 
   constructor(path: string, schema: ArrowSchema) {
     this.#path = path;
-    this.#rows = new IndexBuilder(path, schema);
-    for (const [id, dictionary] of schema.dictionaries) this.#dictionaries.set(id, new DictionaryBuilder(new IndexBuilder(path, dictionary)));
+    this.#rows = new IndexBuilder(path, { ...schema, tops: schema.fields.map(({ layout }) => layout.node) });
+    for (const [id, dictionary] of schema.dictionaries) this.#dictionaries.set(id, new DictionaryBuilder(new IndexBuilder(path, { ...dictionary, tops: [0] })));
   }
   add(message: Message): void {
     try {

@@ -97,7 +97,8 @@ export function readMessage(file: PlacedFile, at: number): Message | undefined {
   if (head.length < start) throw damaged(file.path, at, "the file ends in the middle of a message");
   const length = words.getInt32(marked ? 4 : 0, true);
   if (length === 0) return undefined;
-  if (length < 8 || length > longestHeader) throw damaged(file.path, at, `no message begins here (a header of ${length} bytes)`);
+  if (length < 8 || length > longestHeader || (!marked && at + start + length > file.size))
+    throw damaged(file.path, at, `no message begins here (a header of ${length} bytes)`);
   const metadata = start + length <= head.length ? head.subarray(start, start + length) : file.read(at + start, length);
   try {
     const message = FlatTable.root(metadata);

@@ -78,7 +78,9 @@ function timeValue(type: TimeType): (raw: number | bigint) => unknown {
   if (type === "date64") return (ms) => new Date(Number(ms));
   if (isDateType(type)) {
     const divisor = perMs[unitOf(type)];
-    return (raw) => new Date(Math.floor(Number(raw) / divisor));
+    const wide = BigInt(Math.max(1, divisor));
+    // BigInt division rounds towards 0, dates towards the past.
+    return (raw) => new Date(typeof raw === "number" ? Math.floor(raw / divisor) : Number((raw - (raw < 0n ? wide - 1n : 0n)) / wide));
   }
   return isDuration(type) ? (raw) => raw : (raw) => clockText(Number(raw), type);
 }
