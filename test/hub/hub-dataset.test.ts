@@ -171,6 +171,21 @@ describe("loadDataset by an id of the hub", () => {
     assert.deepEqual(lengths(await loadDataset("glue", "rte")), { train: 2 });
   });
 
+  it("is an address, too, of a whole or of files", async () => {
+    await using test = await start({ "nyu-mll/glue": glue });
+    assert.deepEqual(lengths(await loadDataset("hf://datasets/nyu-mll/glue", "rte")), { train: 2 });
+    const files = await loadDataset("parquet", {
+      dataFiles: { some: "hf://datasets/nyu-mll/glue/mrpc/train-*", other: "hf://datasets/nyu-mll/glue@main/rte/*.parquet" },
+    });
+    assert.deepEqual(lengths(files), { some: 9, other: 2 });
+    await assert.rejects(loadDataset("parquet", { dataFiles: "hf://datasets/nyu-mll/glue/none/*" }), {
+      code: "ERR_FILE_NOT_FOUND",
+      message: /it holds README/,
+    });
+    await assert.rejects(loadDataset("parquet", { dataFiles: "hf://nonsense" }), { code: "ERR_FILE_NOT_FOUND" });
+    assert.equal(test.hub.log.filter((line) => line.includes("/tree/")).length, 1);
+  });
+
   it("opens what the cache has when nothing may be asked", async () => {
     await using test = await start({ "nyu-mll/glue": glue });
     const offline = () => loadDataset("glue", "mrpc", { split: "validation" });

@@ -35,6 +35,8 @@ export interface HubDatasetOptions extends HubOptions {
 const CONVERTED = "refs/convert/parquet";
 const MAX_TEXT = 32 << 20;
 
+const inOrder = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
 /** A path within the repository: no dots, no slash at its end. */
 const tidy = (path: string): string =>
   path
@@ -42,19 +44,25 @@ const tidy = (path: string): string =>
     .filter((part) => part !== "" && part !== ".")
     .join("/");
 
-/** Data files that a pattern means. */
-function matching(names: readonly string[], pattern: string): string[] {
+/** Data files of a repository that a pattern means, sorted. @throws ArgumentError ERR_FILE_NOT_FOUND that says what it holds */
+export function filesMatching({ repo, names }: Repository, given: string): string[] {
+  const pattern = tidy(given);
   const takes = globPath(pattern);
   const file = pattern.slice(pattern.lastIndexOf("/") + 1);
-  return names.filter(
-    (name) => takes(name) && isAskedFor(name, pattern) && (!isIgnored(name) || name.endsWith(`/${file}`) || name === file) && formatOf([name]) !== undefined,
-  );
+  const isNamed = (name: string) => name === file || name.endsWith(`/${file}`);
+  const sorted = [...names].sort(inOrder);
+  const found = sorted.filter((name) => takes(name) && isAskedFor(name, pattern) && (!isIgnored(name) || isNamed(name)) && formatOf([name]) !== undefined);
+  if (found.length > 0) return found;
+  throw new ArgumentError(`${repo}: ${given}: no data file has such a name`, {
+    code: "ERR_FILE_NOT_FOUND",
+    hint: `it holds ${sorted.slice(0, 8).join(", ")}${names.length > 8 ? ", ..." : ""}`,
+  });
 }
 
 function splitsOf(repository: Repository, config: Pick<HubConfig, "dataFiles" | "dataDir" | "name">): SplitFiles {
   const base = tidy(config.dataDir ?? "");
   const prefix = base === "" ? "" : `${base}/`;
-  const names = [...repository.names].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+  const names = [...repository.names].sort(inOrder);
   if (config.dataFiles === undefined) {
     const within = names.filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length));
     const data = within.filter((name) => isAskedFor(name, "**") && !isIgnored(name));
@@ -70,12 +78,7 @@ function splitsOf(repository: Repository, config: Pick<HubConfig, "dataFiles" | 
           code: "ERR_FILE_NOT_FOUND",
           hint: "name files of the repository",
         });
-      const found = matching(names, prefix + tidy(pattern));
-      if (found.length > 0) return found;
-      throw new ArgumentError(`${repository.repo}: ${prefix}${pattern}: no data file has such a name`, {
-        code: "ERR_FILE_NOT_FOUND",
-        hint: `it holds ${names.slice(0, 8).join(", ")}${names.length > 8 ? ", ..." : ""}`,
-      });
+      return filesMatching(repository, prefix + pattern);
     });
     return [split, files] as const;
   });

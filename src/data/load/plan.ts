@@ -102,6 +102,13 @@ const isFolder = (path: string): boolean => existsSync(path) && statSync(path).i
 export const formatOptions = (options: AnyOptions): FormatOptions =>
   Object.fromEntries(Object.entries(options).filter(([name]) => !Object.hasOwn(commonOptions, name)));
 
+async function filesNamed(pattern: string, base: string, options: AnyOptions): Promise<readonly string[]> {
+  if (isUrl(pattern)) return [await urlFile(pattern, options)];
+  if (!pattern.startsWith("hf://")) return filesOfPattern(pattern, base);
+  const { hubFiles } = await import("./hub-url.js");
+  return hubFiles(pattern, { revision: options.revision, token: options.token, signal: options.signal });
+}
+
 /** Patterns by split, each to its files. */
 async function namedFiles(dataFiles: DataFiles, base: string, options: AnyOptions): Promise<SplitFiles> {
   const bySplit =
@@ -117,7 +124,7 @@ async function namedFiles(dataFiles: DataFiles, base: string, options: AnyOption
         hint: "give a path, a glob, an address, or a list of them",
       });
     const files: string[] = [];
-    for (const pattern of patterns) files.push(...(isUrl(pattern) ? [await urlFile(pattern, options)] : await filesOfPattern(pattern, base)));
+    for (const pattern of patterns) files.push(...(await filesNamed(pattern, base, options)));
     out.push([split, files]);
   }
   return out;
@@ -186,6 +193,7 @@ export async function planOf(path: string, config: string | undefined, options: 
       hint: "give a folder, a name on the hub, or csv, json, text, parquet or arrow with dataFiles",
     });
   if (Object.hasOwn(formats, path)) return formatPlan(formats[path as Builder], options);
+  if (path.startsWith("hf://datasets/")) return (await import("./hub-plan.js")).hubPlan(path.slice("hf://datasets/".length), config, options);
   const folder = config === undefined ? path : join(path, config);
   if (isFolder(folder) || isFolder(path)) return folderPlan(path, config, options);
   const { isRepoId } = await import("../../hub/index.js");
