@@ -1,6 +1,6 @@
 // Readers of single values for every Arrow type. Offsets are checked when they are used: nothing outside the batch's buffers is ever read.
 import { clockText } from "../columns/times.js";
-import { type DecimalType, decimalOf, isDateType, isDuration, type NumberType, type TimeType, unitOf } from "../columns/scalars.js";
+import { type DecimalType, decimalOf, isDateType, isDuration, type NumberArray, type NumberType, type TimeType, unitOf } from "../columns/scalars.js";
 import { decimalText } from "../columns/other-writers.js";
 import type { BatchView } from "./batch-view.js";
 import { dictionaryReader } from "./dictionary.js";
@@ -53,13 +53,12 @@ export const plainArrays = {
 type PlainNumber = keyof typeof plainArrays;
 const isPlain = (type: NumberType): type is PlainNumber => Object.hasOwn(plainArrays, type);
 
+const plainValues = (type: PlainNumber, view: BatchView, buffer: number, count: number): NumberArray =>
+  view.array<NumberArray>(plainArrays[type] as typeof Float64Array, buffer, count);
+
 const numberReader: Maker<"number"> = ({ type, buffer }, view, rows) => {
   if (isPlain(type)) {
-    const values: Float64Array | Float32Array | Int32Array | Int16Array | Int8Array | Uint32Array | Uint16Array | Uint8Array = view.array<never>(
-      plainArrays[type] as never,
-      buffer + 1,
-      rows,
-    );
+    const values = plainValues(type, view, buffer + 1, rows);
     return (row) => values[row];
   }
   if (type === "bool") {
@@ -184,6 +183,10 @@ const fixedListReader: Maker<"fixed-list"> = ({ size, items }, view, rows, mode)
 
 /** Reads items start..end of a list's child. */
 function sliceReader(items: Layout, view: BatchView, length: number, mode: Mode): (start: number, end: number) => unknown[] {
+  if (items.kind === "number" && isPlain(items.type) && !view.hasNulls(items.node) && view.rows(items.node) >= length) {
+    const values = plainValues(items.type, view, items.buffer + 1, length);
+    return (start, end) => Array.from(values.subarray(start, end));
+  }
   const read = vectorReader(items, view, length, mode);
   return (start, end) => {
     const out: unknown[] = [];
