@@ -28,7 +28,7 @@ export class SplitCache {
   readonly #plan: DataPlan;
 
   constructor(plan: DataPlan, { cacheDir }: AnyOptions) {
-    const files = plan.splits.map(([split, paths]) => [split, paths.map((path) => [path, statSync(path).size, statSync(path).mtimeMs])]);
+    const files = plan.identity ?? plan.splits.map(([split, paths]) => [split, paths.map((path) => [path, statSync(path).size, statSync(path).mtimeMs])]);
     this.key = fingerprintOf("loadDataset", READER, plan.format.name, plan.options, plan.features, files);
     this.folder = join(cacheDir ?? hubSettings().datasetsCache, plan.name, `${plan.config}-${this.key}`, "0.0.0", fingerprintOf("reader", READER));
     this.#plan = plan;
