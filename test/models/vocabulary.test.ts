@@ -28,10 +28,7 @@ describe("numParameters", () => {
     const unset = { init: false };
     assert.equal(new BertForSequenceClassification({}, unset).numParameters(), 109_483_778);
     const multilingual = new BertForSequenceClassification({ vocab_size: 119_547 }, unset);
-    assert.deepEqual(
-      [multilingual.numParameters(), multilingual.bert.numParameters({ excludeEmbeddings: true }) + 2 * 769],
-      [177_854_978, 85_648_130 - 2 * 768 + 2 * 768],
-    );
+    assert.deepEqual([multilingual.numParameters(), multilingual.numParameters({ excludeEmbeddings: true })], [177_854_978, 85_648_130]);
     assert.equal(new GPT2LMHeadModel({}, unset).numParameters(), 124_439_808);
     assert.equal(new DistilBertForSequenceClassification({}, unset).numParameters(), 66_955_010);
     assert.equal(new RobertaForMaskedLM({ max_position_embeddings: 514, type_vocab_size: 1 }, unset).numParameters(), 124_697_433);

@@ -48,8 +48,10 @@ export async function loadWeights(
     }
     mismatched.push({ name, inFile, inModel });
   }
-  // The memory of a model that was just made is untouched, and what the file does not have is set anew: nothing is copied.
+  // The memory of a model that was just made is untouched: of what the file gives, nothing is copied into the arena.
+  const unread = [...missing, ...mismatched.map(({ name }) => name)].map((name) => [parameters.get(name)!, parameters.get(name)!.values()] as const);
   ParameterArena.place([...parameters.values()], { keepsValues: true });
+  for (const [parameter, values] of unread) parameter.set(values);
   await checkpoint.readInto(fitting.map(([source, parameter]) => [source, parameter.values()] as const));
   for (const [, parameter] of fitting) parameter.changed();
   return { missing, unexpected, mismatched };
