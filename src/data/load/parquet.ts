@@ -3,6 +3,10 @@ import { type FileHandle, open } from "node:fs/promises";
 import { gunzipSync } from "node:zlib";
 import type { AsyncBuffer, Compressors, FileMetaData, ParquetParsers, SchemaElement } from "hyparquet";
 import { AccelerateError, ArgumentError } from "../../errors.js";
+import { FlatTable } from "../arrow/flat-table.js";
+import { layoutFeature } from "../arrow/layout.js";
+import { fits } from "../arrow/open-arrow.js";
+import { readSchema } from "../arrow/schema-reader.js";
 import { type ColumnData, valueReader } from "../columns/column-data.js";
 import { ValueError, writerFor } from "../columns/column-writer.js";
 import { type Feature, type Features, featureText } from "../columns/features.js";
@@ -90,7 +94,15 @@ export class ParquetFile implements AsyncDisposable {
       // Decimals are taken apart here: the decoder would make floats of them.
       for (const element of metadata.schema) if (isDecimalElement(element)) plain(element);
       const stored = storedFeatures(keyValue(metadata, "huggingface"));
-      const features = Object.fromEntries(decoded.map(([name, feature]) => [name, stored(name) ?? feature]));
+      const arrow = arrowFeatures(keyValue(metadata, "ARROW:schema"));
+      const features = Object.fromEntries(
+        decoded.map(([name, feature]) => {
+          const own = arrow.get(name) ?? feature;
+          const said = stored(name);
+          // What was said of a column that has become another one is left alone, as in Python.
+          return [name, said !== undefined && fits(said, own) ? said : own];
+        }),
+      );
       return new ParquetFile(file, handle, buffer, metadata, Object.fromEntries(decoded), features);
     } catch (error) {
       await handle.close();
@@ -194,6 +206,20 @@ function storedFeatures(text: string | undefined): (name: string) => Feature | u
   };
 }
 
+/** The columns' types as Arrow's writers keep them beside the schema: large strings, durations, lists of one length. */
+function arrowFeatures(text: string | undefined): ReadonlyMap<string, Feature> {
+  const bytes = Buffer.from(text ?? "", "base64");
+  if (bytes.length < 16) return new Map();
+  try {
+    // Older files have no marker before the length.
+    const schema = FlatTable.root(bytes.subarray(bytes.readUInt32LE(0) === 0xffffffff ? 8 : 4)).table(2);
+    return new Map(schema ? readSchema(schema).fields.map(({ name, layout }) => [name, layoutFeature(layout) as Feature]) : []);
+  } catch (error) {
+    if (error instanceof RangeError || error instanceof ArgumentError) return new Map();
+    throw error;
+  }
+}
+
 function plain(element: SchemaElement): void {
   delete element.converted_type;
   delete element.logical_type;
@@ -212,7 +238,8 @@ async function bytesAt(handle: FileHandle, start: number, end: number): Promise<
 /** Values of another type, each checked. */
 function cast(data: ColumnData, from: Feature, to: Feature): ColumnData {
   if (featureText(from) === featureText(to)) return data;
-  if (to === "json" && data.kind === "text") return { ...data, type: "json" };
+  if (data.kind === "text" && (to === "json" || to === "large_string" || to === "string") && (data.type === "string" || data.type === "large_string"))
+    return { ...data, type: to };
   const writer = writerFor(to);
   const read = valueReader(data);
   for (let i = 0; i < data.length; i++) {
