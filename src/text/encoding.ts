@@ -129,14 +129,14 @@ export class Encoding {
   }
 }
 
-/** As Hugging Face tokenizers: a space that the tokenizer itself put before the text does not count. */
+/** As Hugging Face tokenizers: one space before the text may be the tokenizer's own and stays; of more none is. */
 function trimmed([start, end]: Span, token: string, first: boolean, addPrefixSpace: boolean): Span {
   let before = leading.exec(token)![0].length;
   const after = trailing.exec(token)![0].length;
   if (before === 0 && after === 0) return [start, end];
   let [from, to] = [start, end];
   if (before > 0) {
-    if ((first || from === 0) && addPrefixSpace) before--;
+    if (before === 1 && (first || from === 0) && addPrefixSpace) before = 0;
     from = Math.min(from + before, to);
   }
   if (after > 0 && to >= after) to = Math.max(to - after, from);
