@@ -69,9 +69,9 @@ test("whatever the data set and the collator, batches from threads are those of 
       ),
     "an array, a collator by name": (options) => new DataLoader(numbers(9), { ...options, collateFn: { filename, name: "asTheyAre" } }),
   };
-  for (const [name, make] of Object.entries(kinds)) {
+  for (const [i, [name, make]] of Object.entries(kinds).entries()) {
     const expected = await epochs(make({ batchSize: 4, shuffle: true, seed: 3 }), 2);
-    await using loader = make({ batchSize: 4, shuffle: true, seed: 3, numWorkers: 2 });
+    await using loader = make({ batchSize: 4, shuffle: true, seed: 3, numWorkers: 1 + (i % 2) });
     assert.deepEqual(await epochs(loader, 2), expected, name);
   }
 });
@@ -101,7 +101,7 @@ test("positions count what was given out, and a loader goes on from them with an
     if (++seen === 2) break;
   }
   assert.deepEqual(loader.state(), { epoch: 0, batch: 2, consumed: 6, step: 2 });
-  for (const numWorkers of [0, 1, 3]) {
+  for (const numWorkers of [0, 3]) {
     await using resumed = make(numWorkers);
     resumed.loadState(loader.state());
     assert.deepEqual(await epochs(resumed), [whole.slice(2)]);
@@ -217,6 +217,19 @@ test("samplers with threads: at random, and by length", async () => {
     await epochs(new DataLoader(data, { batchSize: 4, shuffle: true, seed: 8, groupByLength: true, collateFn }), 2),
     await epochs(new DataLoader(data, { batchSize: 4, sampler: new LengthGroupedSampler(4, { dataset: data, seed: 8 }), collateFn }), 2),
   );
+});
+
+test("rows come as the data set shows them, also when that changes", async () => {
+  const data = Dataset.fromRows(numbers(6).map((i) => ({ x: [i, i], flag: i > 2, text: "t" })));
+  await using loader = new DataLoader(data, { batchSize: 4, numWorkers: 1 });
+  const same = async () => assert.deepEqual(await epochs(loader), await epochs(new DataLoader(data, { batchSize: 4 })));
+  await same();
+  data.setFormat("tensor", { columns: ["x", "flag"] });
+  await same();
+  data.setTransform((columns: { x: number[][] }) => ({ doubled: columns.x.map((row) => row.map((v) => 2 * v)) }));
+  await same();
+  data.resetFormat();
+  await same();
 });
 
 test("waits are counted", async () => {

@@ -32,7 +32,7 @@ export interface MaskingRules extends PaddingRules {
 export interface DataCollatorForLanguageModeling {
   <R>(
     rows: R[],
-  ): R extends readonly number[] ? Batch : string extends keyof R ? Batch : Omit<Padded<R>, "special_tokens_mask"> & { labels: Tensor<2, "int64"> };
+  ): R extends readonly number[] ? Batch : string extends keyof R ? Batch : Omit<Padded<R>, "special_tokens_mask" | "labels"> & { labels: Tensor<2, "int64"> };
   readonly tokenizer: unknown;
   readonly seed: number;
   /** How other threads make it (`numWorkers`). */

@@ -4,16 +4,19 @@ import { defaultCollate } from "../collate/collate.js";
 import type { MapDataset, ModuleRef } from "../types.js";
 import { BatchPool, type PoolOptions } from "./batch-pool.js";
 import { type BatchTask, rowsForThread } from "./batch-task.js";
+import { type ExportRef, exportedFunction } from "./exported.js";
 import type { Settle } from "./ordered.js";
 import { putTogether } from "./parts.js";
 import { type KeyedRow, keyedRows } from "./rows.js";
-import { exportedFunction, isModuleRef, refOfModule, travellingCollator, travellingRows } from "./travelling.js";
+import { isModuleRef, refOfModule, shownAs, travellingCollator, travellingRows } from "./travelling.js";
 
 export type AnyCollator = (rows: unknown[], context: CollateContext) => unknown;
 
 export interface BatchMaker<B> {
   /** Batches in the making at once; 0: one, when it is asked for. */
   readonly parallel: number;
+  /** An epoch begins. */
+  begin(): void;
   /** The batch of rows of a map-style dataset, by their numbers. */
   ofIndices(indices: readonly number[], epoch: number): Promise<Settle<B>>;
   ofRows(rows: readonly KeyedRow[], epoch: number): Promise<Settle<B>>;
@@ -38,6 +41,7 @@ export class LocalMaker<B> implements BatchMaker<B> {
     const { collateFn = defaultCollate } = options;
     if (!isModuleRef(collateFn)) this.#collate = collateFn as AnyCollator;
   }
+  begin(): void {}
   ofIndices(indices: readonly number[], epoch: number): Promise<Settle<B>> {
     return this.ofRows(keyedRows(this.#options.dataset!, indices), epoch);
   }
@@ -53,8 +57,12 @@ export class LocalMaker<B> implements BatchMaker<B> {
   async close(): Promise<void> {}
 }
 
+/** The threads of a loader, which are others when its data set is shown in another way. */
+interface Held {
+  pool: BatchPool | undefined;
+}
 /** Ends the threads of a loader that nobody holds any more. */
-const finalizers = new FinalizationRegistry<BatchPool>((pool) => void pool.close());
+const finalizers = new FinalizationRegistry<Held>(({ pool }) => void pool?.close());
 
 export interface ThreadOptions extends Omit<PoolOptions, "perThread"> {
   /** Batches made ahead by each thread. */
@@ -66,24 +74,33 @@ export interface ThreadOptions extends Omit<PoolOptions, "perThread"> {
 export class ThreadMaker<B> implements BatchMaker<B> {
   readonly parallel: number;
   readonly #options: MakerOptions;
-  readonly #reading: boolean;
-  readonly #pool: BatchPool;
+  readonly #threads: PoolOptions;
+  readonly #collator: ExportRef | undefined;
+  readonly #init: ExportRef | undefined;
+  readonly #held: Held = { pool: undefined };
+  #reading = false;
+  #shown: unknown;
 
   /** @throws ArgumentError ERR_CLOSURE_TRAVEL for a collator that threads cannot have. */
   constructor(loader: object, options: MakerOptions, { threads, prefetchFactor, timeoutMs, workerInitFn }: ThreadOptions) {
-    const { dataset, collateFn } = options;
-    const rows = dataset && travellingRows(dataset);
-    const plan = {
-      rows,
-      collator: collateFn && travellingCollator(collateFn),
-      init: workerInitFn && refOfModule(workerInitFn),
-      counter: new Int32Array(new SharedArrayBuffer(4)),
-    };
+    const { collateFn } = options;
     this.parallel = threads * prefetchFactor;
     this.#options = options;
+    this.#threads = { threads, perThread: prefetchFactor, timeoutMs };
+    this.#collator = collateFn && travellingCollator(collateFn);
+    this.#init = workerInitFn && refOfModule(workerInitFn);
+    finalizers.register(loader, this.#held);
+  }
+  begin(): void {
+    const { dataset } = this.#options;
+    const shown = shownAs(dataset);
+    if (this.#held.pool && shown === this.#shown) return;
+    void this.#held.pool?.close();
+    const rows = dataset && travellingRows(dataset);
+    const plan = { rows, collator: this.#collator, init: this.#init, counter: new Int32Array(new SharedArrayBuffer(4)) };
+    this.#shown = shown;
     this.#reading = rows !== undefined;
-    this.#pool = new BatchPool(plan, { threads, perThread: prefetchFactor, timeoutMs });
-    finalizers.register(loader, this.#pool);
+    this.#held.pool = new BatchPool(plan, this.#threads);
   }
   ofIndices(indices: readonly number[], epoch: number): Promise<Settle<B>> {
     return this.#reading ? this.#made({ epoch, keys: indices, rows: undefined }) : this.ofRows(keyedRows(this.#options.dataset!, indices), epoch);
@@ -95,7 +112,8 @@ export class ThreadMaker<B> implements BatchMaker<B> {
   /** Where an earlier batch has found fractions in what is whole here, the batch is made once more: types do not depend on who was first. */
   async #made(task: Omit<BatchTask, "floats">): Promise<Settle<B>> {
     const { floats } = this.#options;
-    const make = () => this.#pool.run({ ...task, floats: [...floats] });
+    const pool = this.#held.pool!;
+    const make = () => pool.run({ ...task, floats: [...floats] });
     const first = await make();
     return async () => {
       const known = new Set(first.floats);
@@ -104,7 +122,7 @@ export class ThreadMaker<B> implements BatchMaker<B> {
       return putTogether(answer.batch) as B;
     };
   }
-  close(): Promise<void> {
-    return this.#pool.close();
+  async close(): Promise<void> {
+    await this.#held.pool?.close();
   }
 }

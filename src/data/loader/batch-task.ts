@@ -2,7 +2,7 @@
 import { type dtypes, sizeOf } from "../../graph/dtype.js";
 import { ArgumentError } from "../../errors.js";
 import { type Parts, takeApart } from "./parts.js";
-import type { ExportRef, TravellingRows } from "./travelling.js";
+import type { ExportRef, TravellingRows } from "./exported.js";
 
 /** What all threads of a loader are made with. */
 export interface ThreadPlan {

@@ -5,11 +5,12 @@ import { registerTypeScript } from "../../register/register.js";
 import type { CollateContext } from "../collate/context.js";
 import { defaultCollate } from "../collate/collate.js";
 import { tableOf } from "../columns/table.js";
+import { FormattedReader } from "../dataset/format.js";
 import type { MapDataset } from "../types.js";
 import { type BatchAnswer, type BatchTask, batchForLoader, failureOf, type ThreadPlan } from "./batch-task.js";
 import { putTogether } from "./parts.js";
-import { rowAt, tableRows } from "./rows.js";
-import { exported, exportedFunction, type TravellingRows } from "./travelling.js";
+import { rowAt } from "./rows.js";
+import { exported, exportedFunction, type TravellingRows } from "./exported.js";
 
 type Collate = (rows: unknown[], context: CollateContext) => unknown;
 interface Maker {
@@ -23,7 +24,10 @@ const own = new URL("../../", import.meta.url).href;
 if ([plan.rows?.kind === "export" ? plan.rows.ref : undefined, plan.collator, plan.init].some((ref) => ref && !ref.url.startsWith(own))) registerTypeScript();
 
 async function reader(rows: TravellingRows): Promise<(index: number) => unknown> {
-  if (rows.kind === "table") return tableRows(tableOf(rows.table));
+  if (rows.kind === "table") {
+    const shown = new FormattedReader(tableOf(rows.table), rows.format);
+    return (index) => shown.row(index);
+  }
   const dataset = await exported(rows.ref);
   if (typeof dataset === "object" && dataset !== null && "at" in dataset && typeof dataset.at === "function")
     return (index) => rowAt(dataset as MapDataset<unknown>, index);

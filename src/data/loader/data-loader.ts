@@ -172,6 +172,7 @@ class BatchLoader<B> extends DealtLoader<B> {
   protected epochOf(epoch: number, consumed: number, shard: Shard): AsyncGenerator<GivenBatch<B>, void, undefined> {
     const { dataset } = this;
     const maker = this.#maker;
+    maker.begin();
     const making = { parallel: maker.parallel, ofRows: (rows: readonly KeyedRow[]) => maker.ofRows(rows, epoch), rows: (count: number) => count };
     const ahead = { prefetch: Math.max(this.ahead, maker.parallel), lookAhead: true };
     if (!isMap(dataset)) {

@@ -1,7 +1,6 @@
 // Rows of a map-style dataset, each with its number, and what is no row.
 import { inspect } from "node:util";
 import { ArgumentError } from "../../errors.js";
-import type { Table } from "../columns/table.js";
 import type { MapDataset } from "../types.js";
 
 /** A row with its number in the dataset, or its place in the stream. */
@@ -35,9 +34,3 @@ export function rowAt(dataset: MapDataset<unknown>, i: number): unknown {
 }
 
 export const keyedRows = (dataset: MapDataset<unknown>, indices: readonly number[]): KeyedRow[] => indices.map((key) => ({ key, row: rowAt(dataset, key) }));
-
-/** Reads rows of a table. */
-export function tableRows(table: Table): (index: number) => Record<string, unknown> {
-  const readers = [...table.columns.keys()].map((name) => [name, table.reader(name)] as const);
-  return (index) => Object.fromEntries(readers.map(([name, read]) => [name, read(index)]));
-}

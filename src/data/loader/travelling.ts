@@ -1,20 +1,11 @@
-// What threads can be sent of a loader: names of code with options that survive structured clone, and tables; never code.
+// What of a loader can be sent to threads: names of code with options that survive structured clone, and tables; never code.
 import { isAbsolute, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { inspect } from "node:util";
 import { ArgumentError } from "../../errors.js";
-import type { TableData } from "../columns/column-data.js";
 import { Dataset } from "../dataset/dataset.js";
 import type { MapperDescriptor, ModuleRef } from "../types.js";
-
-/** An export of a module. With options it is a maker, called with them; without it is the thing itself. */
-export interface ExportRef {
-  readonly url: string;
-  readonly name: string;
-  readonly options?: { readonly value: unknown };
-}
-/** The rows as a thread finds them; undefined when the loader's thread reads them and sends each batch's. */
-export type TravellingRows = { readonly kind: "table"; readonly table: TableData } | { readonly kind: "export"; readonly ref: ExportRef };
+import type { ExportRef, TravellingRows } from "./exported.js";
 
 export const isModuleRef = (value: unknown): value is ModuleRef =>
   typeof value === "object" && value !== null && "filename" in value && "name" in value && typeof value.name === "string";
@@ -40,12 +31,18 @@ export function descriptorOf(value: unknown): ExportRef | undefined {
   });
 }
 
-/** How threads come by the rows of a map-style dataset. */
+/** How threads come by the rows of a map-style dataset. A Dataset with a transform, which is a function, makes its rows here. */
 export function travellingRows(dataset: object): TravellingRows | undefined {
-  if (dataset instanceof Dataset) return { kind: "table", table: Dataset.tableOf(dataset).data() };
+  if (dataset instanceof Dataset) {
+    const format = Dataset.formatOf(dataset);
+    return format.transform ? undefined : { kind: "table", table: Dataset.tableOf(dataset).data(), format };
+  }
   const ref = descriptorOf(dataset);
   return ref && { kind: "export", ref };
 }
+
+/** What threads must know anew when it has changed: the format of a Dataset. */
+export const shownAs = (dataset: object | undefined): unknown => (dataset instanceof Dataset ? Dataset.formatOf(dataset) : undefined);
 
 /** @throws ArgumentError ERR_CLOSURE_TRAVEL for a collator that only this thread has. */
 export function travellingCollator(collateFn: unknown): ExportRef {
@@ -56,22 +53,4 @@ export function travellingCollator(collateFn: unknown): ExportRef {
     code: "ERR_CLOSURE_TRAVEL",
     hint: "give a collator of the library, or { filename, name } of a module's export; or leave numWorkers out",
   });
-}
-
-/** Imports what a reference names. @throws ArgumentError ERR_MODULE_EXPORT */
-export async function exported(ref: ExportRef): Promise<unknown> {
-  const exports = (await import(ref.url)) as Record<string, unknown>;
-  const found = exports[ref.name];
-  if (found === undefined || (ref.options && typeof found !== "function"))
-    throw new ArgumentError(`${ref.url} exports no ${ref.options ? "function " : ""}${ref.name}`, {
-      code: "ERR_MODULE_EXPORT",
-      hint: `its exports are ${Object.keys(exports).join(", ") || "none"}`,
-    });
-  return ref.options ? await (found as (options: unknown) => unknown)(ref.options.value) : found;
-}
-/** The same of a collator or another function. @throws ArgumentError ERR_MODULE_EXPORT */
-export async function exportedFunction(ref: ExportRef): Promise<(...args: unknown[]) => unknown> {
-  const found = await exported(ref);
-  if (typeof found === "function") return found as (...args: unknown[]) => unknown;
-  throw new ArgumentError(`${ref.url}: ${ref.name} is ${inspect(found, { depth: 0 })}`, { code: "ERR_MODULE_EXPORT", hint: "name a function" });
 }
