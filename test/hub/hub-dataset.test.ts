@@ -97,6 +97,21 @@ describe("loadDataset by an id of the hub", () => {
     assert.equal(test.hub.requests.filter(({ host }) => host === "storage").length, 1);
   });
 
+  it("fetches for a stream what is read of it", async () => {
+    await using test = await start({ "nyu-mll/glue": glue, "org/names": { "train.jsonl": '{"a":1}\n{"a":2}\n', "dev.jsonl": '{"a":3}\n' } });
+    const stored = () => test.hub.requests.filter(({ host }) => host === "storage").length;
+    const stream = await loadDataset("glue", "mrpc", { split: "train", streaming: true });
+    assert.equal(stored(), 0);
+    const rows: unknown[] = [];
+    for await (const row of stream.take(3)) rows.push(row);
+    assert.deepEqual([rows.length, stored()], [3, 1]);
+    for await (const row of stream.skip(3)) rows.push(row);
+    assert.deepEqual([rows.length, stored()], [9, 2]);
+    const dict = await loadDataset("org/names", { streaming: true });
+    for await (const row of dict.get("train")) rows.push(row);
+    assert.deepEqual(rows.slice(9), [{ a: 1 }, { a: 2 }]);
+  });
+
   it("lists the configs when one is missing or unknown", async () => {
     await using _ = await start({ "nyu-mll/glue": glue });
     await assert.rejects(loadDataset("glue", "nope"), { code: "ERR_DATASET_CONFIG", message: /no config "nope": configs are mrpc, rte/ });

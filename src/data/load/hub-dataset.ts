@@ -23,6 +23,8 @@ export interface HubDataset {
   readonly options: Readonly<Record<string, unknown>>;
   /** Brings the files of splits into the hub's cache. */
   fetch(splits: readonly string[]): Promise<void>;
+  /** Brings one of the files of `splits`. */
+  fetchFile(path: string): Promise<void>;
 }
 export interface HubDatasetOptions extends HubOptions {
   /** Patterns of files of the repository, instead of those that it names itself. */
@@ -187,6 +189,7 @@ function hubDataset(
   features: Features | undefined,
   options: Readonly<Record<string, unknown>>,
 ): HubDataset {
+  const byPath = new Map(splits.flatMap(([, names]) => names.map((name) => [repository.path(name), name] as const)));
   return {
     builder,
     repo: repository.repo,
@@ -196,6 +199,7 @@ function hubDataset(
     features,
     options,
     fetch: (wanted) => repository.fetch(splits.filter(([split]) => wanted.includes(split)).flatMap(([, names]) => names)),
+    fetchFile: (path) => repository.fetch([byPath.get(path)].filter((name) => name !== undefined)),
   };
 }
 

@@ -35,5 +35,6 @@ export async function hubPlan(path: string, config: string | undefined, options:
     features: options.features ?? found.features ?? known,
     identity: [found.repo, found.commit, ...found.splits.flatMap(([split, files]) => [split, ...files.map((file) => file.slice(file.indexOf(found.commit)))])],
     fetch: found.fetch,
+    fetchFile: found.fetchFile,
   };
 }

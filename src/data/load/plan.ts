@@ -56,6 +56,8 @@ export interface DataPlan {
   readonly identity?: readonly string[];
   /** Of a data set of the hub: brings the files of these splits to where they are read. */
   readonly fetch?: (splits: readonly string[]) => Promise<void>;
+  /** The same for one of the files. */
+  readonly fetchFile?: (file: string) => Promise<void>;
 }
 
 const commonOptions: OptionNames<CommonOptions> = {

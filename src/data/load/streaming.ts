@@ -34,9 +34,17 @@ export async function streams(plan: DataPlan, options: AnyOptions): Promise<unkn
 }
 
 async function stream(plan: DataPlan, files: readonly string[], { signal }: AnyOptions): Promise<IterableDataset<never>> {
-  const { format, options, features: declared } = plan;
-  const features = declared ?? (await format.features(files, options, SAMPLE_ROWS));
-  const shards = files.map((file) => tablesShard((skip) => (format.name === "parquet" ? parquetFrom(file, features, skip) : from(plan, file, features))));
+  const { format, options, features: declared, fetchFile } = plan;
+  // Files of the hub come when they are read; the first says what the others hold.
+  const looked = fetchFile ? files.slice(0, 1) : files;
+  if (!declared) for (const file of looked) await fetchFile?.(file);
+  const features = declared ?? (await format.features(looked, options, SAMPLE_ROWS));
+  const shards = files.map((file) =>
+    tablesShard(async (skip) => {
+      await fetchFile?.(file);
+      return format.name === "parquet" ? parquetFrom(file, features, skip) : from(plan, file, features);
+    }),
+  );
   const source = new Source(shards, declared !== undefined || tellsFeatures.has(format.name));
   return IterableDataset.ofParts({ node: source, features: printable(features), signal });
 }
