@@ -41,8 +41,18 @@ function numberOf(value: unknown): unknown {
   return Number.isNaN(number) && !/nan/i.test(value) ? value : number;
 }
 
+export interface CastTarget {
+  readonly name: string;
+  readonly to: Feature;
+  readonly code: string;
+  /** What the user is to do about values that do not fit. */
+  readonly hint?: string | undefined;
+  /** The number in messages of row 0. */
+  readonly first?: number;
+}
+
 /** Values in rows start..end as a feature. @throws ArgumentError `code` that names row and column */
-export function castRows(read: (i: number) => unknown, start: number, end: number, name: string, to: Feature, code: string): ColumnData {
+export function castRows(read: (i: number) => unknown, start: number, end: number, { name, to, code, hint, first = 0 }: CastTarget): ColumnData {
   const writer = writerFor(to);
   for (let i = start; i < end; i++) {
     const value = read(i);
@@ -50,7 +60,11 @@ export function castRows(read: (i: number) => unknown, start: number, end: numbe
       writer.push(converted(value, to));
     } catch (error) {
       if (!(error instanceof ArgumentError)) throw error;
-      throw new ArgumentError(`row ${i}, column ${name} as ${featureText(to)}: ${error.message}`, { code, cause: error });
+      throw new ArgumentError(`row ${first + i}, column ${name} as ${featureText(to)}: ${error.message}`, {
+        code,
+        cause: error,
+        ...(hint === undefined ? {} : { hint }),
+      });
     }
   }
   return writer.finish();
@@ -78,7 +92,7 @@ export const castJob =
   (features: Features, names: readonly string[]): ColumnJob =>
   async (data, start, end) => {
     const table = tableOf(data);
-    return Object.fromEntries(names.map((name) => [name, castRows(table.reader(name), start, end, name, features[name]!, "ERR_CAST")]));
+    return Object.fromEntries(names.map((name) => [name, castRows(table.reader(name), start, end, { name, to: features[name]!, code: "ERR_CAST" })]));
   };
 
 /** The same values under other features; numbers that are no classes are refused. @throws ArgumentError ERR_CAST */

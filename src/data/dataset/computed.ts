@@ -73,7 +73,7 @@ export const classEncodeTables = (inputs: readonly RunInput[], name: string, inc
         const value = read(i);
         return value === null && !includeNulls ? null : label.str2int(pythonText(value, feature));
       };
-      return { [name]: castRows(numberAt, start, end, name, "int64", "ERR_CAST") };
+      return { [name]: castRows(numberAt, start, end, { name, to: "int64", code: "ERR_CAST" }) };
     };
     return computed(input, { label: "Casting to class labels", job, key: ["classEncode", name, includeNulls], reads: [name], removed: [], features }, {});
   });
@@ -104,7 +104,9 @@ export const batchTables = (
     const names = Object.keys(features);
     const job: ColumnJob = async (data, start, end) => {
       const read = tableOf(data);
-      return Object.fromEntries(names.map((name) => [name, listsOf(castRows(read.reader(name), start, end, name, features[name]!, "ERR_CAST"), batchSize)]));
+      return Object.fromEntries(
+        names.map((name) => [name, listsOf(castRows(read.reader(name), start, end, { name, to: features[name]!, code: "ERR_CAST" }), batchSize)]),
+      );
     };
     const lists = Object.fromEntries(names.map((name) => [name, { sequence: features[name]! }]));
     return computed(

@@ -27,6 +27,7 @@ import { batchTables, castTables, classEncodeTables, flattenTables } from "./com
 import { carried, type Format } from "./format.js";
 import { type AnyFilterOptions, type AnyMapOptions, filterTables, type MapInput, type Mappable, mapTables } from "./map.js";
 import type { Builder, FileOptions, Files } from "../load/index.js";
+import type { CsvWriteOptions, JsonWriteOptions, ParquetWriteOptions, TextWriteOptions } from "../save/index.js";
 import type { SaveOptions } from "../arrow/disk.js";
 import type { Origin } from "./origin.js";
 import type { RunOutput } from "./run.js";
@@ -126,6 +127,22 @@ export class Dataset<R = Row> extends DatasetSelections<R> {
   async saveToDisk(folder: string, options: SaveOptions = {}): Promise<void> {
     const { saveDataset } = await import("./disk.js");
     await saveDataset(this, folder, options);
+  }
+  /** Writes a CSV file as pandas does, lists and objects as JSON. @returns bytes written @throws AccelerateError ERR_DATA_WRITE */
+  async toCsv(file: string, options: CsvWriteOptions = {}): Promise<number> {
+    return (await import("../save/index.js")).writeCsv(Dataset.tableOf(this), file, options);
+  }
+  /** Writes one JSON object per line, or one list. @returns bytes written @throws AccelerateError ERR_DATA_WRITE */
+  async toJson(file: string, options: JsonWriteOptions = {}): Promise<number> {
+    return (await import("../save/index.js")).writeJson(Dataset.tableOf(this), file, options);
+  }
+  /** Writes a Parquet file in which `loadDataset`, and Python's, find the same features. @returns bytes written @throws AccelerateError ERR_DATA_WRITE */
+  async toParquet(file: string, options: ParquetWriteOptions = {}): Promise<number> {
+    return (await import("../save/index.js")).writeParquet(Dataset.tableOf(this), file, options);
+  }
+  /** Writes the texts of a column, a line each. @returns bytes written @throws AccelerateError ERR_DATA_WRITE; ArgumentError ERR_TEXT_LINE */
+  async toText(file: string, options: TextWriteOptions = {}): Promise<number> {
+    return (await import("../save/index.js")).writeText(Dataset.tableOf(this), file, options);
   }
 
   /**

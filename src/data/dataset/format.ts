@@ -158,14 +158,24 @@ export class FormattedReader {
     }
     return columns;
   }
-  /** All values of a column, each in the format. @throws ArgumentError ERR_COLUMN_NOT_FOUND */
+  /** All values of a column, each in the format; of a transform what it makes under that name. @throws ArgumentError ERR_COLUMN_NOT_FOUND */
   column(name: string): unknown[] {
+    if (this.#format.transform) {
+      const columns = this.#transformed(0, this.#table.length);
+      if (Object.hasOwn(columns, name)) return [...columns[name]!];
+      if (this.#table.columns.has(name) && !this.#names.includes(name)) return this.#values(name, 0, this.#table.length);
+      throw new ArgumentError(`the transform makes no column ${JSON.stringify(name)}`, {
+        code: "ERR_COLUMN_NOT_FOUND",
+        hint: `its columns are ${Object.keys(columns).join(", ")}`,
+      });
+    }
     const values = this.#values(name, 0, this.#table.length);
     const { tensor } = this.#open(name);
-    if (tensor) return values.map((value) => tensorOf(value, tensor));
-    if (!this.#format.transform || !isFormatted(this.#format, name)) return values;
-    const result = transformed(this.#format, { [name]: values }, values.length)[name];
-    if (result) return [...result];
-    throw new ArgumentError(`the transform returned no column ${name} when it was given that one alone`, { code: "ERR_FORMAT" });
+    return tensor ? values.map((value) => tensorOf(value, tensor)) : values;
+  }
+  /** Every column that is shown, as a list of values in the format. */
+  all(): Record<string, unknown[]> {
+    if (this.#format.transform) return this.#transformed(0, this.#table.length);
+    return Object.fromEntries(this.#names.map((name) => [name, this.column(name)]));
   }
 }

@@ -5,7 +5,7 @@ import { concatColumns } from "../columns/column-infer.js";
 import { checkFeatures, type Feature, type Features, featureText } from "../columns/features.js";
 import { type ColumnView, Table, wholeColumn } from "../columns/table.js";
 import type { ArrowWriter } from "../arrow/index.js";
-import { adopted, castRows, storageText } from "./cast.js";
+import { adopted, type CastTarget, castRows, storageText } from "./cast.js";
 import { only } from "./columns.js";
 import type { JobResult } from "./jobs.js";
 import { range } from "./rows.js";
@@ -23,11 +23,11 @@ export interface SinkOptions {
   readonly fingerprint: string;
   readonly batchRows?: number;
   readonly signal?: AbortSignal;
+  /** Bytes of results that wait until their types are decided for good, and that stay in memory when no file is asked for. */
+  readonly limits?: { readonly waiting: number; readonly memory: number };
 }
 
-/** Bytes of results that wait until their types are decided for good, and that stay in memory when no file is asked for. */
-const waitingBytes = 16 * 2 ** 20;
-const memoryBytes = 256 * 2 ** 20;
+const usualLimits = { waiting: 16 * 2 ** 20, memory: 256 * 2 ** 20 };
 
 interface Part {
   readonly columns: Readonly<Record<string, ColumnData>>;
@@ -49,6 +49,8 @@ export class ResultSink implements AsyncDisposable {
   readonly #options: SinkOptions;
   #parts: Part[] = [];
   #bytes = 0;
+  /** Rows in the file. */
+  #written = 0;
   #nothing: boolean | undefined;
   #names: readonly string[] = [];
   #kept: Table;
@@ -76,10 +78,11 @@ export class ResultSink implements AsyncDisposable {
     this.#nothing = columns === undefined;
     if (!columns) return;
     const part = { columns, start, end, rows: this.#rowsOf(columns, start, end) };
-    if (this.#writer) return this.#write([part]);
+    if (this.#writer) return this.#write(this.#table([part]));
     this.#parts.push(part);
     this.#bytes += sizeOf(columns);
-    if (!this.#options.keepInMemory && this.#bytes > (this.#options.file ? waitingBytes : memoryBytes)) await this.#open();
+    const { waiting, memory } = this.#options.limits ?? usualLimits;
+    if (!this.#options.keepInMemory && this.#bytes > (this.#options.file ? waiting : memory)) await this.#open();
   }
   #rowsOf(columns: Readonly<Record<string, ColumnData>>, start: number, end: number): number {
     const names = Object.keys(columns);
@@ -124,15 +127,19 @@ export class ResultSink implements AsyncDisposable {
   }
   /** What the user said, what the column was before, or what the values are. */
   #typed(name: string, data: ColumnData): ColumnView {
-    const declared = this.#options.features?.[name] ?? this.#features?.[name];
+    const declared = this.#options.features?.[name];
     if (declared !== undefined) return this.#as(name, data, declared);
+    if (this.#features) return this.#as(name, data, this.#features[name]!, "the first rows decided the type: give features");
     const before = this.#options.removed.includes(name) ? undefined : this.#source.columns.get(name)?.feature;
     const kept = before === undefined ? undefined : adopted(data, valueReader(data), before);
     return kept ? wholeColumn(kept, before) : wholeColumn(data);
   }
-  #as(name: string, data: ColumnData, feature: Feature): ColumnView {
+  #as(name: string, data: ColumnData, feature: Feature, hint?: string): ColumnView {
     const same = storageText(plainFeature(data)) === storageText(feature) && !featureText(feature).includes("ClassLabel");
-    return wholeColumn(same ? data : castRows(valueReader(data), 0, data.length, name, feature, "ERR_MAP_RESULT"), feature);
+    return wholeColumn(same ? data : castRows(valueReader(data), 0, data.length, this.#target(name, feature, hint)), feature);
+  }
+  #target(name: string, to: Feature, hint?: string): CastTarget {
+    return { name, to, code: "ERR_MAP_RESULT", hint, first: this.#written };
   }
   /** Columns that are kept stay views; those whose type is declared anew are cast. */
   #table(parts: readonly Part[]): Table {
@@ -157,7 +164,7 @@ export class ResultSink implements AsyncDisposable {
     if (feature === undefined || feature === view.feature) return view;
     return storageText(feature) === storageText(view.feature)
       ? { ...view, feature }
-      : wholeColumn(castRows(own.reader(name), 0, own.length, name, feature, "ERR_MAP_RESULT"), feature);
+      : wholeColumn(castRows(own.reader(name), 0, own.length, this.#target(name, feature)), feature);
   }
   #checkDeclared(table: Table): void {
     const { features } = this.#options;
@@ -185,10 +192,11 @@ export class ResultSink implements AsyncDisposable {
       ...(batchRows === undefined ? {} : { batchRows }),
       ...(signal ? { signal } : {}),
     });
-    await this.#writer.write(table);
+    await this.#write(table);
   }
-  #write(parts: readonly Part[]): Promise<void> {
-    return this.#writer!.write(this.#table(parts));
+  async #write(table: Table): Promise<void> {
+    await this.#writer!.write(table);
+    this.#written += table.length;
   }
 
   /** The table of all results; undefined when the function returned nothing for any row. */

@@ -108,7 +108,7 @@ export class DatasetView<R = Row> implements MapDataset<R>, Iterable<R> {
   }
   /** Every column as a list: Python's `dataset[:]`, and `to_dict()`. */
   toColumns(): Columns<R> {
-    return Object.fromEntries(shownColumns(this.#format, this.#table).map((name) => [name, this.#reader.column(name)])) as Columns<R>;
+    return this.#reader.all() as Columns<R>;
   }
   /** Every row: Python's `to_list()`. */
   toRows(): R[] {
