@@ -2,11 +2,22 @@
 import { join } from "node:path";
 import { AccelerateError } from "../../src/errors.js";
 import { sizeOf } from "../../src/graph/dtype.js";
-import { BertModel } from "../../src/models/bert/model.js";
-import type { BertConfig } from "../../src/models/bert/config.js";
 import { BertForSequenceClassification } from "../../src/models/bert/for-sequence-classification.js";
+import { BertForTokenClassification } from "../../src/models/bert/for-token-classification.js";
+import { BertModel } from "../../src/models/bert/model.js";
+import { DistilBertForSequenceClassification } from "../../src/models/distilbert/for-sequence-classification.js";
+import { DistilBertForTokenClassification } from "../../src/models/distilbert/for-token-classification.js";
+import { DistilBertModel } from "../../src/models/distilbert/model.js";
+import { GPT2ForSequenceClassification } from "../../src/models/gpt2/for-sequence-classification.js";
+import { GPT2LMHeadModel } from "../../src/models/gpt2/lm-head.js";
+import { GPT2Model } from "../../src/models/gpt2/model.js";
 import { configName, readConfig } from "../../src/models/loading/config.js";
-import { problemTypeOf } from "../../src/models/shared/task-loss.js";
+import { RobertaForSequenceClassification } from "../../src/models/roberta/for-sequence-classification.js";
+import { RobertaForTokenClassification } from "../../src/models/roberta/for-token-classification.js";
+import { RobertaModel } from "../../src/models/roberta/model.js";
+import type { Architecture } from "../../src/models/shared/architecture.js";
+import type { PreTrainedModelBase } from "../../src/models/shared/pretrained-model.js";
+import { type ClassifierConfig, problemTypeOf } from "../../src/models/shared/task-loss.js";
 import type { ModuleBase } from "../../src/nn/index.js";
 import { recordedGraph } from "../../src/tensor/recorded-graph.js";
 import { type Tensor, zeros } from "../../src/tensor/index.js";
@@ -15,60 +26,86 @@ import type { Layer, StepMode, StepSizes, Subject } from "./subject.js";
 
 const int64 = (...shape: number[]): Tensor => zeros(shape, { dtype: "int64" });
 
-/** A model that can be asked for its step. */
-interface Made {
-  readonly model: ModuleBase;
-  readonly loss: string;
-  readonly maxLength: number;
-  /** Bytes of buffers that Python's modules keep and ours do not, by class. */
-  readonly pythonBuffers: Readonly<Record<string, number>>;
-  /** The tensor behind which the step lies. */
-  result(sizes: StepSizes, mode: StepMode): Tensor;
-}
+/** What a model's labels are for. */
+type Task = "none" | "sequences" | "tokens";
 interface Family {
   /** Classes that Python does not split over devices: transformers' `_no_split_modules`. */
   readonly whole: readonly string[];
-  make(raw: Readonly<Record<string, unknown>>, file: string): Made;
+  /** int64 buffers of Python's embeddings with an entry per position, which ours do not have. */
+  readonly positionBuffers: number;
+  /** The model without a head comes first: it is taken where a config names none of the others. */
+  readonly classes: readonly (readonly [architecture: Architecture<PreTrainedModelBase>, task: Task])[];
 }
 
-const encoderInputs = ({ batchSize: B, sequenceLength: S }: StepSizes) => ({
-  input_ids: int64(B, S),
-  attention_mask: int64(B, S),
-  token_type_ids: int64(B, S),
-});
+const families: Readonly<Record<string, Family>> = {
+  bert: {
+    whole: ["BertEmbeddings", "BertLayer"],
+    positionBuffers: 2,
+    classes: [
+      [BertModel.architecture, "none"],
+      [BertForSequenceClassification.architecture, "sequences"],
+      [BertForTokenClassification.architecture, "tokens"],
+    ],
+  },
+  roberta: {
+    whole: ["RobertaEmbeddings", "BertLayer"],
+    positionBuffers: 2,
+    classes: [
+      [RobertaModel.architecture, "none"],
+      [RobertaForSequenceClassification.architecture, "sequences"],
+      [RobertaForTokenClassification.architecture, "tokens"],
+    ],
+  },
+  distilbert: {
+    whole: [],
+    positionBuffers: 1,
+    classes: [
+      [DistilBertModel.architecture, "none"],
+      [DistilBertForSequenceClassification.architecture, "sequences"],
+      [DistilBertForTokenClassification.architecture, "tokens"],
+    ],
+  },
+  gpt2: {
+    whole: ["GPT2Block"],
+    positionBuffers: 0,
+    classes: [
+      [GPT2Model.architecture, "none"],
+      [GPT2LMHeadModel.architecture, "tokens"],
+      [GPT2ForSequenceClassification.architecture, "sequences"],
+    ],
+  },
+};
 
-/** Labels as the config's kind of problem has them. */
-function labelsOf(config: BertConfig, B: number): Tensor {
-  const classes = int64(B);
+/** Labels as the task, and the config's kind of problem, have them. */
+function labelsOf(task: Task, config: ClassifierConfig, { batchSize: B, sequenceLength: S }: StepSizes): Tensor {
+  const classes = task === "tokens" ? int64(B, S) : int64(B);
   const kind = problemTypeOf(config, classes);
-  if (kind === "single_label_classification") return classes;
+  if (task === "tokens" || kind === "single_label_classification") return classes;
   return kind === "regression" && config.num_labels === 1 ? zeros([B]) : zeros([B, config.num_labels]);
 }
 
-const bert: Family = {
-  whole: ["BertEmbeddings", "BertLayer"],
-  make: (raw, file) => {
-    const classifies = Array.isArray(raw.architectures) && raw.architectures.includes("BertForSequenceClassification");
-    const architecture = classifies ? BertForSequenceClassification.architecture : BertModel.architecture;
-    const config = architecture.config(raw, file);
-    const model = architecture.make(config);
-    // position_ids and token_type_ids: [1, positions] int64 each.
-    const pythonBuffers = { BertEmbeddings: 2 * 8 * config.max_position_embeddings };
-    const result = (sizes: StepSizes, mode: StepMode): Tensor => {
-      model.train(mode === "training");
-      const inputs = encoderInputs(sizes);
-      if (model instanceof BertModel) return mode === "training" ? model(inputs).pooler_output.mean() : model(inputs).pooler_output;
-      return mode === "training" ? model({ ...inputs, labels: labelsOf(config, sizes.batchSize) }).loss : model(inputs).logits;
-    };
-    return { model, loss: classifies ? "its own" : "the mean of the pooled output", maxLength: config.max_position_embeddings, pythonBuffers, result };
-  },
-};
-const families: Readonly<Record<string, Family>> = { bert };
+interface Output {
+  readonly loss?: Tensor;
+  readonly logits?: Tensor;
+  readonly pooler_output?: Tensor;
+  readonly last_hidden_state?: Tensor;
+}
+/** The tensor behind which a step lies. */
+function resultOf(model: PreTrainedModelBase, task: Task, sizes: StepSizes, mode: StepMode): Tensor {
+  const training = mode === "training";
+  const { batchSize: B, sequenceLength: S } = sizes;
+  const inputs = { input_ids: int64(B, S), attention_mask: int64(B, S), ...(model.config.model_type === "gpt2" ? {} : { token_type_ids: int64(B, S) }) };
+  const call = model.train(training) as unknown as (batch: object) => Output;
+  if (task !== "none") return training ? call({ ...inputs, labels: labelsOf(task, model.config, sizes) }).loss! : call(inputs).logits!;
+  const output = call(inputs);
+  const result = output.pooler_output ?? output.last_hidden_state!;
+  return training ? result.mean() : result;
+}
 
 const bytesOf = (module: ModuleBase): number => [...module.parameters()].reduce((sum, p) => sum + p.values().byteLength, 0);
 
 /** Modules that have none below them, or are not split; Python's rule. */
-function layersOf(model: ModuleBase, whole: readonly string[], buffers: Readonly<Record<string, number>>): Layer[] {
+function layersOf(model: ModuleBase, { whole }: Family, buffers: number): Layer[] {
   const all = [...model.namedModules()];
   const inside = (path: string, outer: string): boolean => path !== outer && (outer === "" || path.startsWith(`${outer}.`));
   const kept = all.filter(([, module]) => whole.includes(module.traceName));
@@ -76,7 +113,10 @@ function layersOf(model: ModuleBase, whole: readonly string[], buffers: Readonly
     if (kept.some(([outer]) => inside(path, outer))) return false;
     return whole.includes(module.traceName) || !all.some(([inner]) => inside(inner, path));
   });
-  return layers.map(([name, module]) => ({ name, bytes: bytesOf(module), pythonBuffers: buffers[module.traceName] ?? 0 }));
+  const found = layers.map(([name, module]) => ({ name, bytes: bytesOf(module), pythonBuffers: module.traceName.endsWith("Embeddings") ? buffers : 0 }));
+  // Where the embeddings are split, their buffers are no part of any layer.
+  const told = found.some(({ pythonBuffers }) => pythonBuffers > 0);
+  return told ? found : [...found, { name: "buffers of the embeddings", bytes: 0, pythonBuffers: buffers }];
 }
 
 /** @throws ConfigError, or AccelerateError ERR_MODEL_TYPE for a model that the library does not have */
@@ -87,17 +127,23 @@ export async function modelSubject(folder: string): Promise<Subject> {
     throw new AccelerateError("ERR_MODEL_TYPE", `${folder}: the library has no model of model_type "${raw.model_type}"`, {
       hint: `there is one for ${Object.keys(families).join(", ")}; of others, give the .safetensors or .onnx file itself`,
     });
-  const { model, loss, maxLength, pythonBuffers, result } = family.make(raw, join(folder, configName));
+  const named: readonly unknown[] = Array.isArray(raw.architectures) ? raw.architectures : [];
+  const [architecture, task] = family.classes.slice(1).find(([{ name }]) => named.includes(name)) ?? family.classes[0]!;
+  const config = architecture.config(raw, join(folder, configName));
+  const model = architecture.make(config);
+  const positions = config.max_position_embeddings as number;
+  // RoBERTa's tokens begin behind the padding's position.
+  const maxLength = config.model_type === "roberta" ? positions - Number(config.pad_token_id) - 1 : positions;
   return {
     name: model.traceName,
     source: folder,
     weights: [...model.namedParameters()].map(([name, { shape, dtype }]) => ({ name, shape, dtype, elements: sizeOf(shape), bytes: sizeOf(shape) * 4 })),
-    layers: layersOf(model, family.whole, pythonBuffers),
-    loss,
+    layers: layersOf(model, family, 8 * family.positionBuffers * positions),
+    loss: task !== "none" ? "its own" : `the mean of the ${"pooler" in model ? "pooled output" : "last hidden state"}`,
     step: (sizes, mode) => {
       if (sizes.sequenceLength > maxLength)
         throw new UsageError(`--sequence-length ${sizes.sequenceLength}: the model has ${maxLength} positions (max_position_embeddings)`);
-      return recordedGraph(result(sizes, mode), { backward: mode === "training" });
+      return recordedGraph(resultOf(model, task, sizes, mode), { backward: mode === "training" });
     },
   };
 }

@@ -78,6 +78,24 @@ describe("a model folder", () => {
     assert.deepEqual([accelerate.total, accelerate.largestLayer, model.largestLayer], [11_300_864, 3_159_040, "encoder.layer.0"]);
   });
 
+  it("of other architectures has the figures of Accelerate's tool", async () => {
+    // Made with accelerate.utils.calculate_maximum_sizes(AutoModel.from_config(...)).
+    const shape = { hidden_size: 256, num_hidden_layers: 3, num_attention_heads: 4, vocab_size: 1000 };
+    const cases = [
+      [{ ...shape, model_type: "distilbert", hidden_dim: 1024 }, "DistilBertModel", 2_756_864, 11_031_552, 1_052_672],
+      [{ ...shape, model_type: "roberta", intermediate_size: 1024 }, "RobertaModel", 2_823_168, 11_300_864, 3_159_040],
+      [{ ...shape, model_type: "gpt2", n_positions: 128 }, "GPT2Model", 2_658_560, 10_634_240, 3_159_040],
+      [{ ...shape, model_type: "gpt2", n_positions: 128, architectures: ["GPT2LMHeadModel"] }, "GPT2LMHeadModel", 2_658_560, 10_634_240, 3_159_040],
+    ] as const;
+    for (const [config, name, parameters, total, largestLayer] of cases) {
+      const report = await json(folder(`${name}-figures`, config), "--batch-size", "2", "--sequence-length", "8");
+      assert.deepEqual(
+        [report.model.name, report.model.parameters, report.accelerate.total, report.accelerate.largestLayer],
+        [name, parameters, total, largestLayer],
+      );
+    }
+  });
+
   it("is estimated for sizes that no machine has", async () => {
     const { steps } = await json(classifier, "--batch-size", "65536", "--sequence-length", "64", "--dtypes", "float32");
     assert.ok(steps[0]!.machine.total > 2 ** 34);
@@ -169,7 +187,7 @@ describe("a model folder", () => {
       [[classifier, "--batch-size", "1,,2"], 2, /^--batch-size "": not a whole number from 1/],
       [[classifier, "--zero", "2"], 2, /2 is invalid\. Allowed choices are 0, 1/],
       [[classifier, "--train", "--inference"], 2, /contradict each other/],
-      [[other], 1, /the library has no model of model_type "llama": there is one for bert/],
+      [[other], 1, /the library has no model of model_type "llama": there is one for bert, roberta, distilbert, gpt2/],
       [[empty], 2, /no model folder/],
       [[join(root, "nowhere")], 2, /nowhere: no such file or folder\n$/],
       [["some-org/some-model"], 2, /not among the downloads in .*\n {2}hf download some-org\/some-model config\.json --local-dir some-model\n$/],
