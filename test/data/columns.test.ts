@@ -74,6 +74,28 @@ describe("A column", () => {
     ];
     for (const [feature, value, message] of cases) assert.throws(() => column(feature, [value]), { code: "ERR_COLUMN_VALUE", message });
   });
+  it("of objects is a struct of all their fields", () => {
+    const data = inferred([{ id: 1, answers: { text: ["a"], start: [0] } }, null, { id: 1.5, extra: true }]);
+    assert.equal(
+      featureText(plainFeature(data)),
+      "{'id': Value('float64'), 'answers': {'text': List(Value('string')), 'start': List(Value('int64'))}, 'extra': Value('bool')}",
+    );
+    assert.deepEqual(valuesOf(data), [{ id: 1, answers: { text: ["a"], start: [0] }, extra: null }, null, { id: 1.5, answers: null, extra: true }]);
+  });
+  it("of objects is JSON where the values of a field differ, or the keys are data", () => {
+    const mixed = inferred([{ a: 1 }, { a: "x", b: { c: 1 } }, { a: null }]);
+    assert.equal(featureText(plainFeature(mixed)), "{'a': Json(decode=True), 'b': {'c': Value('int64')}}");
+    assert.deepEqual(valuesOf(mixed), [
+      { a: 1, b: null },
+      { a: "x", b: { c: 1 } },
+      { a: null, b: null },
+    ]);
+    const keyed = Array.from({ length: 300 }, (_, i) => (i === 5 ? null : { [`key ${i}`]: i }));
+    assert.equal(plainFeature(inferred(keyed)), "json");
+    assert.deepEqual(valuesOf(inferred(keyed)), keyed);
+    assert.deepEqual(valuesOf(inferred([{}, null, {}])), [{}, null, {}]);
+    assert.throws(() => inferred([{ a: 1 }, "x"]), /a string in a column of struct/);
+  });
   it("of dates or bytes is recognized", () => {
     assert.equal(plainFeature(inferred([new Date(0)])), "timestamp[ms]");
     assert.equal(plainFeature(inferred([null, Buffer.from("x")])), "binary");
@@ -105,6 +127,13 @@ describe("Columns as one", () => {
     assert.equal(type("int32", "float32"), "float64");
     assert.equal(type("int8", "float32"), "float32");
   });
+  it("have the fields of all, and are JSON when one of them had to be", () => {
+    const joined = concatColumns([inferred([{ a: 1 }]), inferred([{ b: "x" }, null])]);
+    assert.deepEqual(valuesOf(joined), [{ a: 1, b: null }, { a: null, b: "x" }, null]);
+    const json = concatColumns([inferred([{ a: 1 }]), inferred([{}]), inferred([{ a: { b: 1 } }])]);
+    assert.equal(plainFeature(json), "json");
+    assert.deepEqual(valuesOf(json), [{ a: 1 }, {}, { a: { b: 1 } }]);
+  });
   it("stay chunks when one of them is", () => {
     const [a, b] = parts("int64", [1, 2], [3]);
     const chunks = chunkedData([a!, b!]);
@@ -115,7 +144,7 @@ describe("Columns as one", () => {
   });
   it("of different types are refused", () => {
     assert.throws(() => concatColumns([column("string", ["a"]), column("int8", [1])]), /Value\('int8'\), another Value\('string'\)/);
-    assert.throws(() => concatColumns([column({ a: "int8" }, [{ a: 1 }]), column({ b: "int8" }, [{ b: 1 }])]), { code: "ERR_COLUMN_VALUE" });
+    assert.throws(() => concatColumns([column({ a: "int8" }, [{ a: 1 }]), column({ a: "string" }, [{ a: "x" }])]), { code: "ERR_COLUMN_VALUE" });
   });
 });
 

@@ -13,7 +13,9 @@ import {
   type TextData,
 } from "./column-data.js";
 import { featureText } from "./features.js";
+import { TextWriter } from "./column-writer.js";
 import { Growing, ValueError } from "./growing.js";
+import { valueReader } from "./value-reader.js";
 
 /** A number type holds the values of those before it, in its row; int64 and float32 meet in float64. */
 const width: readonly NumberType[] = ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float16", "float32", "float64"];
@@ -35,12 +37,13 @@ const onlyNulls = (part: ColumnData): boolean =>
 function meet(a: ColumnData, b: ColumnData): boolean {
   if (a.kind === "number" && b.kind === "number") return (a.type === "bool") === (b.type === "bool");
   if (a.kind === "list" && b.kind === "list") return a.size === b.size && a.large === b.large; // items are looked at when they are joined
-  if (a.kind === "struct" && b.kind === "struct") return a.fields.length === b.fields.length && a.fields.every(({ name }, i) => name === b.fields[i]!.name);
+  if (a.kind === "struct" && b.kind === "struct") return true; // fields that one lacks are null there
   return featureText(plainFeature(a)) === featureText(plainFeature(b));
 }
 
 /** One column out of several; numbers take the widest type, columns of nulls only adopt the others' type. */
-export function concatColumns(parts: readonly ColumnData[]): ColumnData {
+export function concatColumns(columns: readonly ColumnData[]): ColumnData {
+  const parts = jsonWhereAny(columns);
   const [first] = parts;
   if (!first) throw new ValueError("no columns to put together");
   if (parts.length === 1) return first;
@@ -78,7 +81,7 @@ function join({ ...lead }: ColumnData, telling: readonly ColumnData[], parts: re
     case "list":
       return { ...lead, length, ...joinLists(parts, length), ...nulls };
     case "struct":
-      return { ...lead, length, fields: joinFields(lead, parts), ...nulls };
+      return { ...lead, length, fields: joinFields(parts), ...nulls };
     default:
       return { kind: "null", length };
   }
@@ -147,8 +150,22 @@ function joinLists(parts: readonly ColumnData[], length: number): { readonly ite
   return { items: concatColumns(items), offsets: joinOffsets("list", parts, length) };
 }
 
-const joinFields = (lead: StructData, parts: readonly ColumnData[]): StructData["fields"] =>
-  lead.fields.map(({ name }, i) => ({
-    name,
-    data: concatColumns(parts.map((part): ColumnData => (part.kind === "struct" ? part.fields[i]!.data : { kind: "null", length: part.length }))),
-  }));
+/** All fields of all parts, in the order in which they are met. */
+function joinFields(parts: readonly ColumnData[]): StructData["fields"] {
+  const names = new Set(parts.flatMap((part) => (part.kind === "struct" ? part.fields.map(({ name }) => name) : [])));
+  const fieldOf = (part: ColumnData, name: string): ColumnData =>
+    (part.kind === "struct" ? part.fields.find((field) => field.name === name)?.data : undefined) ?? { kind: "null", length: part.length };
+  return [...names].map((name) => ({ name, data: concatColumns(parts.map((part) => fieldOf(part, name))) }));
+}
+
+/** Objects became JSON in some parts, because of what they held there: they are JSON in all. */
+function jsonWhereAny(parts: readonly ColumnData[]): readonly ColumnData[] {
+  const isJson = (part: ColumnData) => part.kind === "text" && part.type === "json";
+  if (!parts.some(isJson) || !parts.some((part) => part.kind === "struct")) return parts;
+  return parts.map((part) => {
+    if (part.kind !== "struct") return part;
+    const [read, writer] = [valueReader(part), new TextWriter("json")];
+    for (let i = 0; i < part.length; i++) writer.push(read(i));
+    return writer.finish();
+  });
+}
