@@ -102,18 +102,13 @@ export class WeightedRandomSampler extends SeededSampler {
     let sum = 0;
     this.#bounds = Float64Array.from(weights, (w) => (sum += w));
   }
-  protected *draw(random: Pcg64): Generator<number, void, undefined> {
+  protected draw(random: Pcg64): Iterable<number> {
     const bounds = this.#bounds;
-    const total = bounds.at(-1)!;
-    // Without replacement a row that is drawn again is passed over: the next draw is one of the rows that are left, by their weights.
-    const taken = new Set<number>();
-    for (let given = 0; given < this.length; ) {
-      const row = firstAbove(bounds, random.nextDouble() * total);
-      if (!this.#replacement && taken.has(row)) continue;
-      taken.add(row);
-      given++;
-      yield row;
-    }
+    if (this.#replacement) return Array.from({ length: this.length }, () => firstAbove(bounds, random.nextDouble() * bounds.at(-1)!));
+    // Rows in the order of exponential times at the rate of their weights are draws without replacement (Efraimidis and Spirakis 2006).
+    const times = bounds.map((bound, i) => -Math.log(1 - random.nextDouble()) / (bound - (bounds[i - 1] ?? 0)));
+    const rows = Array.from(times.keys()).filter((i) => bounds[i]! > (bounds[i - 1] ?? 0));
+    return rows.sort((x, y) => times[x]! - times[y]!).slice(0, this.length);
   }
 }
 /** The first place whose bound is larger. */
