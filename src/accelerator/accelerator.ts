@@ -141,7 +141,7 @@ export class Accelerator extends TrainingData implements AsyncDisposable {
   async backward(loss: Tensor, options: BackwardOptions = {}): Promise<void> {
     if (this.signal.aborted) this.loaders.unread();
     this.#stopping.check();
-    if (this.numProcesses > 1 && !this.run?.placement.arenas.length) this.#warnUnprepared();
+    if (this.numProcesses > 1 && !this.run?.placement.arenas.length && this.objects.models.length === 0) this.#warnUnprepared();
     this.loaders.noteBackward();
     const work = weightedBackward(loss, weightOf(options, this.loaders.current), {
       accumulation: this.accumulation,

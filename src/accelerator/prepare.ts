@@ -132,7 +132,10 @@ export async function prepareAll(objects: readonly unknown[], context: PrepareCo
     ...optimizers.map((optimizer) => () => optimizer.paramGroups.flatMap((g) => g.params)),
   ];
   await placement.add(sources, optimizers, options);
-  for (const optimizer of optimizers) optimizer.pace = context.pace;
+  for (const optimizer of optimizers) {
+    optimizer.pace = context.pace;
+    optimizer.exchange = placement.exchange;
+  }
   context.watch?.prepared(placement.optimizers, { loader: found.some(([kind]) => kind === "loader" || kind === "batches") });
   for (const model of models) for (const [, buffer] of model.namedBuffers()) await takeFirst(buffer, world, options);
 

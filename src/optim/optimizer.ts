@@ -54,6 +54,8 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
   stepCount = 0;
   /** @internal How its schedulers follow its steps; an Accelerator says so. */
   pace: Pace = ownPace;
+  /** @internal What brings its gradients together while none of its parameters has a place (a model of lazy layers alone); an Accelerator says so. */
+  exchange: GradientExchange | undefined;
   /** @internal Where its state lies. */
   readonly places: StatePlaces = new StatePlaces(this, () => this.stateNames);
   #skipped = false;
@@ -121,7 +123,7 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
   /** What brings the gradients of several workers together: `prepare` gives it to all parameters of an optimizer or to none. */
   #exchange(): GradientExchange | undefined {
     for (const group of this.paramGroups) for (const p of group.params) if (p.segment()?.arena.exchange) return p.segment()!.arena.exchange;
-    return undefined;
+    return this.exchange;
   }
   async #exchanged(exchange: GradientExchange, gradScale: number): Promise<void> {
     this.#inFlight++;

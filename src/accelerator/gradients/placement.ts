@@ -55,6 +55,10 @@ export class Placement {
     this.#exchange = exchange;
   }
 
+  get exchange(): GradientExchange | undefined {
+    return this.#exchange;
+  }
+
   /** Those that were prepared, in that order. */
   get optimizers(): readonly Optimizer[] {
     return this.#optimizers;
