@@ -157,7 +157,7 @@ test("tar and tar.gz are unpacked, into a folder without their extension", () =>
 function linkZip(): Uint8Array {
   const bytes = zipOf({ "a/link": Buffer.from("/etc/passwd") });
   const entry = Buffer.from(bytes).indexOf("PK\x01\x02", 0, "latin1");
-  new DataView(bytes.buffer).setUint32(entry + 38, (0o120777 << 16) >>> 0, true);
+  new DataView(bytes.buffer, bytes.byteOffset).setUint32(entry + 38, (0o120777 << 16) >>> 0, true);
   return bytes;
 }
 

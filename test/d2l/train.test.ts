@@ -1,9 +1,11 @@
 // trainCh13: the book's sums, its gradient of a sum, what it prints; lazy layers that an optimizer has not seen.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { Adam, DataLoader, setSeed, SGD, type Tensor, tensor } from "../../src/index.js";
 import { accuracy, Accumulator, Animator, evaluateAccuracy, Timer, trainBatchCh13, trainCh13, tryAllGpus, tryGpu } from "../../src/d2l/index.js";
 import { crossEntropy, LazyLinear, Linear, Module, mseLoss } from "../../src/nn/index.js";
+import { launched, lines, plain } from "../examples/launched.js";
 import { printed } from "./support.js";
 
 const loss = (predicted: Tensor, y: Tensor) => crossEntropy(predicted, y, { reduction: "none" });
@@ -129,4 +131,30 @@ test("timers and accumulators count; without a GPU there is the processor", () =
   assert.equal(metric.get(0), 0);
   assert.deepEqual(tryAllGpus().map(String), ["cpu"]);
   assert.equal(String(tryGpu(3)), "cpu");
+});
+
+interface Seen {
+  readonly loss: number;
+  readonly trainAcc: number;
+  readonly testAcc: number;
+  readonly points: readonly (readonly [x: number, y: readonly number[]])[];
+  readonly weight: readonly number[];
+}
+test("two workers sum up to what one does with batches twice as large, and count every row once", async () => {
+  const program = fileURLToPath(new URL("./workers-program.js", import.meta.url));
+  const outputs = await Promise.all([plain([program, "8"]), launched(2)([program, "4"])]);
+  const [one, two] = outputs.map(({ stdout }) => {
+    const shown = lines(stdout);
+    assert.equal(shown.filter((line) => line.startsWith("loss ")).length, 1, stdout);
+    return JSON.parse(shown.find((line) => line.startsWith("{"))!) as Seen;
+  }) as [Seen, Seen];
+  assert.ok(outputs[1]!.stdout.includes("[device(type='cpu'), device(type='cpu')]"));
+  assert.equal(one.testAcc, two.testAcc);
+  assert.equal(one.trainAcc, two.trainAcc);
+  assert.ok(Math.abs(one.loss - two.loss) < 1e-5, `${one.loss}, ${two.loss}`);
+  assert.deepEqual(
+    one.points.map(([x]) => x),
+    two.points.map(([x]) => x),
+  );
+  for (const [i, w] of one.weight.entries()) assert.ok(Math.abs(w - two.weight[i]!) < 1e-5, `weight ${i}: ${w}, ${two.weight[i]}`);
 });
