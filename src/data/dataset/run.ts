@@ -1,5 +1,4 @@
 // Runs one job over the rows of tables: threads or this one, progress, cache, results in order.
-import { delayedProgress } from "../../progress/delayed.js";
 import { ArgumentError } from "../../errors.js";
 import type { TableData } from "../columns/column-data.js";
 import type { Features } from "../columns/features.js";
@@ -9,6 +8,7 @@ import { type CachePlan, cached, cachePlan, type WorkKey, writable } from "./cac
 import { type Job, type JobDescriptor, type JobResult, jobOf } from "./jobs.js";
 import { named, type Origin } from "./origin.js";
 import { type JobRunner, ownRunner, threadRunner } from "./pool.js";
+import { MapLine } from "./map-line.js";
 import { batchRows, inOrder } from "./ranges.js";
 import { ResultSink } from "./sink.js";
 
@@ -93,7 +93,7 @@ async function runTable(
   const file = await writable(plan, options.cacheFileName !== undefined);
   const description = options.description ?? options.desc;
   const label = `${description ?? work.label}${numProc === undefined ? "" : ` (num_proc=${numProc})`}${title && ` ${title}`}`;
-  using bar = delayedProgress(rows, label, description === undefined, "examples");
+  using line = new MapLine(label, rows, description === undefined);
   await using sink = new ResultSink(table, {
     verb: work.verb,
     removed: work.removed === "all" ? [...table.columns.keys()] : work.removed,
@@ -112,7 +112,7 @@ async function runTable(
     async (columns, k) => {
       const [start, end] = span(k);
       await sink.push(columns, start, end);
-      bar.update(end - start);
+      line.update(end - start);
     },
     signal,
   );

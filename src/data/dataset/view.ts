@@ -6,8 +6,7 @@ import { printable } from "../columns/features.js";
 import { datasetText } from "../columns/print.js";
 import type { Table } from "../columns/table.js";
 import type { Batched, ColumnName, Columns, MapDataset, Row } from "../types.js";
-import { only } from "./columns.js";
-import { type Format, FormattedReader, type FormatOptions, formatFor, plainFormat, shownColumns, type Transform } from "./format.js";
+import { type Format, FormattedReader, type FormatOptions, formatFor, plainFormat, type Transform } from "./format.js";
 import { type Origin, unknownOrigin } from "./origin.js";
 import { wholeNumber } from "./rows.js";
 
@@ -38,17 +37,6 @@ export class DatasetView<R = Row> implements MapDataset<R>, Iterable<R> {
   static formatOf<R>(dataset: DatasetView<R>): Format {
     return dataset.#format;
   }
-  /**
-   * The columns that rows have, as plain values, for those that make tensors of them anyway; undefined when a transform makes the rows.
-   * @internal
-   */
-  static plainRowsOf<R>(dataset: DatasetView<R>): Table | undefined {
-    const format = dataset.#format;
-    if (format.transform) return undefined;
-    const shown = shownColumns(format, dataset.#table);
-    return shown.length === dataset.#table.columns.size ? dataset.#table : only(dataset.#table, shown);
-  }
-
   get length(): number {
     return this.#table.length;
   }
