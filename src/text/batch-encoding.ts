@@ -78,12 +78,18 @@ export function encodedTensors(columns: Columns, length: number, lookup: TokenLo
     const size = shape.reduce((product, n) => product * n, 1);
     const data = new BigInt64Array(length * size);
     cells.forEach((cell, i) => {
-      writeInt64(data, i * size, typeof cell === "number" ? [cell] : (cell.flat() as number[]));
+      writeInt64(data, i * size, numbersOf(cell));
     });
     tensors[name] = fromData(data, [length, ...shape], "int64");
     rowOf[name] = (i) => fromData(data.subarray(i * size, (i + 1) * size), shape, "int64");
   }
   return withMethods(tensors, length, (i) => Object.fromEntries(Object.entries(rowOf).map(([name, row]) => [name, row(i)])), lookup);
+}
+
+/** The numbers of a cell: a row's own list where it is one. */
+function numbersOf(cell: Cell): readonly number[] {
+  if (typeof cell === "number") return [cell];
+  return typeof cell[0] === "object" ? (cell.flat() as number[]) : (cell as readonly number[]);
 }
 
 /** The shape of each cell of a column. */

@@ -1,5 +1,4 @@
 // TokenSequence: the tokens of one text before truncation and special tokens; what is rarely asked is worked out when it is.
-import type { JsEncoding } from "tokenizers";
 import type { BertEncoder, TokenDetails } from "./wordpiece/bert-encoder.js";
 
 /** Characters start..end of a text, in code points as in Python. */
@@ -46,15 +45,22 @@ export class FastSequence implements TokenSequence {
   }
 }
 
+/** As much of the npm library's encoding as is read here: its own declarations do not type-check and must stay out of ours. */
+export interface LibraryEncoding {
+  getIds(): readonly number[];
+  getTokens(): readonly string[];
+  getOffsets(): readonly (readonly number[])[];
+  getWordIds(): readonly (number | null | undefined)[];
+}
 /** Of the npm library. */
 export class NativeSequence implements TokenSequence {
   readonly ids: readonly number[];
-  readonly #encoding: JsEncoding;
+  readonly #encoding: LibraryEncoding;
   #tokens: readonly string[] | undefined;
   #spans: readonly (readonly number[])[] | undefined;
   #words: readonly (number | null | undefined)[] | undefined;
 
-  constructor(encoding: JsEncoding) {
+  constructor(encoding: LibraryEncoding) {
     this.#encoding = encoding;
     this.ids = encoding.getIds();
   }

@@ -27,7 +27,11 @@ export interface TokenizerJson {
 export function modelVocabulary(json: TokenizerJson): ReadonlyMap<string, number> {
   const { vocab } = json.model;
   if (Array.isArray(vocab)) return new Map(vocab.map((entry: unknown, id) => [String(Array.isArray(entry) ? entry[0] : entry), id]));
-  return new Map(Object.entries((vocab ?? {}) as Readonly<Record<string, number>>));
+  const ids = (vocab ?? {}) as Readonly<Record<string, number>>;
+  const out = new Map<string, number>();
+  // Without Object.entries: vocabularies are large.
+  for (const token in ids) out.set(token, ids[token]!);
+  return out;
 }
 
 /** A token to be added; a text stands for one with the flags that Python's add_tokens or add_special_tokens gives it. */
