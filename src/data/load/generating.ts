@@ -3,6 +3,8 @@ import { processTerminal, type Terminal } from "../../progress/terminal.js";
 import { speaks } from "../../progress/delayed.js";
 
 const INTERVAL = 100;
+/** Where nothing moves, so few rows in so short a time are not worth a line. */
+const [FEW, SHORT] = [1000, 1000];
 
 const two = (n: number): string => String(n).padStart(2, "0");
 /** As tqdm: 00:07, 1:01:40. */
@@ -39,8 +41,11 @@ export class Generating implements Disposable {
     this.#done = true;
   }
   [Symbol.dispose](): void {
-    if (!this.#terminal || (!this.#done && !this.#terminal.isTTY)) return;
-    const line = this.#line(this.#terminal.now(), this.#done ? "00:00" : "?");
+    if (!this.#terminal) return;
+    const now = this.#terminal.now();
+    const worth = this.#done && (this.#examples >= FEW || now - this.#start >= SHORT);
+    if (!this.#terminal.isTTY && !worth) return;
+    const line = this.#line(now, this.#done ? "00:00" : "?");
     this.#terminal.write(this.#terminal.isTTY ? `\r${line}\x1b[K\n` : `${line}\n`);
   }
   #line(now: number, left: string): string {

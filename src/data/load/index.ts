@@ -1,7 +1,8 @@
 // loadDataset: local files by format, folders whose files are named for their splits, and data sets of the hub.
 import { ArgumentError } from "../../errors.js";
 import type { Features, RowOf } from "../columns/features.js";
-import { Dataset } from "../dataset/dataset.js";
+import { concatenateDatasets } from "../dataset/combine.js";
+import type { Dataset } from "../dataset/dataset.js";
 import { type DatasetDict, datasetDict } from "../dataset/dataset-dict.js";
 import type { IterableDataset } from "../stream/iterable-dataset.js";
 import type { IterableDatasetDict } from "../stream/iterable-dataset-dict.js";
@@ -11,7 +12,6 @@ import type { Builder } from "./formats.js";
 import type { Known, KnownDatasets } from "./known.js";
 import { type AnyOptions, callText, checkOptions, type DataPlan, planOf } from "./plan.js";
 import { Preparing } from "./prepare.js";
-import { concatTables, featuresOf } from "./generate.js";
 import { streams } from "./streaming.js";
 import { parseSplit, rowsOfPart } from "./split-string.js";
 
@@ -142,8 +142,5 @@ function combined(text: string, parts: ReturnType<typeof parseSplit>, whole: Rea
     const { start, end } = rowsOfPart(part, dataset.length, text);
     return start === 0 && end === dataset.length ? dataset : dataset.slice(start, end);
   });
-  const [first] = datasets;
-  if (datasets.length === 1) return first!;
-  const tables = datasets.map((dataset) => Dataset.tableOf(dataset));
-  return Dataset.ofTable(concatTables(tables, featuresOf(tables[0]!)));
+  return datasets.length === 1 ? datasets[0]! : concatenateDatasets<never>(datasets);
 }

@@ -124,7 +124,7 @@ async function* rowsOfField(file: string, field: string): AsyncGenerator<readonl
     whole = JSON.parse(text);
   } catch (error) {
     const { message } = error as Error;
-    const byte = faultAt({ text, ...start }, message);
+    const byte = /end of JSON/.test(message) ? Buffer.byteLength(text) : faultAt({ text, ...start }, message);
     throw new DataFileError(file, message, {
       line:
         Buffer.from(text)

@@ -66,7 +66,7 @@ export function rowsOfPart(part: SplitPart, rows: number, text: string): RowRang
   const place = (bound: number | undefined, otherwise: number): number => {
     if (bound === undefined) return otherwise;
     const at = !part.percent ? bound : part.rounding === "closest" ? roundHalfEven((bound * rows) / 100) : bound * Math.trunc(rows / 100);
-    return Math.min(at < 0 ? Math.max(rows + at, 0) : at, rows);
+    return Math.min(at < 0 ? Math.max(rows + at, 0) : at + 0, rows); // -0 becomes 0
   };
   const start = place(part.from, 0);
   return { split: part.split, start, end: Math.max(start, place(part.to, rows)) };

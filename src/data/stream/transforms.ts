@@ -111,7 +111,7 @@ export function declaring(features: Features): RowChange {
       try {
         writer.push(row[name] ?? null);
       } catch (error) {
-        throw error instanceof ValueError ? new ValueError(`row ${index} of the stream, column ${name}: ${error.message}`) : error;
+        throw error instanceof ArgumentError ? new ValueError(`row ${index} of the stream, column ${name}: ${error.message}`) : error;
       }
       out[name] = valueReader(writer.finish())(0);
     }
