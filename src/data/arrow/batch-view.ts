@@ -14,8 +14,12 @@ export class BatchView {
   readonly #index: BatchIndex;
   readonly #batch: number;
   readonly #column: string;
+  /** Record batches that come before in the file: dictionary batches count for those after them. */
+  readonly moment: number;
 
-  constructor(file: MappedFile, fileIndex: FileIndex, index: BatchIndex, batch: number, column: string) {
+  /** @param moment of a dictionary's batch; default: it is a record batch */
+  constructor(file: MappedFile, fileIndex: FileIndex, index: BatchIndex, batch: number, column: string, moment = batch) {
+    this.moment = moment;
     this.file = file;
     this.fileIndex = fileIndex;
     this.#index = index;
@@ -24,10 +28,6 @@ export class BatchView {
   }
   get column(): string {
     return this.#column;
-  }
-  /** The record batch's number in the file; of a dictionary's batch, its number among them. */
-  get batch(): number {
-    return this.#batch;
   }
   rows(node: number): number {
     return this.#index.nodes[(this.#batch * this.#index.nodeCount + node) * 2]!;

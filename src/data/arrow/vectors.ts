@@ -1,6 +1,16 @@
 // Readers of single values for every Arrow type. Offsets are checked when they are used: nothing outside the batch's buffers is ever read.
 import { clockText } from "../columns/times.js";
-import { type DecimalType, decimalOf, isDateType, isDuration, type NumberArray, type NumberType, type TimeType, unitOf } from "../columns/scalars.js";
+import {
+  type DecimalType,
+  decimalOf,
+  isDateType,
+  isDuration,
+  type NumberArray,
+  numbersOf,
+  type NumberType,
+  type TimeType,
+  unitOf,
+} from "../columns/scalars.js";
 import { decimalText } from "../columns/other-writers.js";
 import type { BatchView } from "./batch-view.js";
 import { dictionaryReader } from "./dictionary.js";
@@ -185,7 +195,7 @@ const fixedListReader: Maker<"fixed-list"> = ({ size, items }, view, rows, mode)
 function sliceReader(items: Layout, view: BatchView, length: number, mode: Mode): (start: number, end: number) => unknown[] {
   if (items.kind === "number" && isPlain(items.type) && !view.hasNulls(items.node) && view.rows(items.node) >= length) {
     const values = plainValues(items.type, view, items.buffer + 1, length);
-    return (start, end) => Array.from(values.subarray(start, end));
+    return (start, end) => numbersOf(values, start, end);
   }
   const read = vectorReader(items, view, length, mode);
   return (start, end) => {

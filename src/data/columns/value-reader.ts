@@ -3,7 +3,7 @@ import { arrowReader } from "../arrow/reader.js";
 import type { ColumnValue } from "../types.js";
 import type { BinaryData, ChunkedData, ColumnData, ListData, NumberData, StructData, TextData, TimeData } from "./column-data.js";
 import { chunkOf } from "./chunks.js";
-import { isDateType, isDuration } from "./scalars.js";
+import { isDateType, isDuration, numbersOf } from "./scalars.js";
 import { clockText } from "./times.js";
 
 export type ValueReader = (index: number) => ColumnValue;
@@ -30,7 +30,7 @@ const binaryReader =
 function listReader({ items, offsets }: ListData): ValueReader {
   if (items.kind === "number" && items.type !== "bool" && !items.validity) {
     const { values } = items;
-    return (i) => Array.from(values.subarray(offsets[i]!, offsets[i + 1]!));
+    return (i) => numbersOf(values, offsets[i]!, offsets[i + 1]!);
   }
   const read = valueReader(items);
   return (i) => {
