@@ -21,6 +21,7 @@ export { Accumulator, Timer } from "./measures.js";
 export { loadPretrainedModel, type Pretrained, type PretrainedOptions } from "./pretrained.js";
 export { readSnli, type SnliExamples } from "./snli.js";
 export { SNLIBERTDataset, type SnliBertOptions, type SnliItem } from "./snli-bert-dataset.js";
+export { loadDataSnli, type SnliBatch, SNLIDataset, type SnliDatasetOptions, type SnliLoaders, type SnliPair, truncatePad } from "./snli-dataset.js";
 export { getTokensAndSegments, tokenize, type TokensAndSegments } from "./tokens.js";
 export { type BatchOptions, type BatchSums, type Loss, trainBatchCh13, trainCh13, type TrainOptions, type TrainResult } from "./train.js";
 export type { Truncation } from "./truncate.js";

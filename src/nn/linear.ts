@@ -103,6 +103,11 @@ export class LazyLinear extends Module {
     return linear(x, this.weight!, this.bias);
   }
 
+  /** Takes the size from a saved weight [outFeatures, inFeatures]: what is loaded needs no first input. */
+  materializeFor(shapeOf: (field: string) => readonly number[] | undefined): void {
+    const inFeatures = shapeOf("weight")?.[1];
+    if (this.weight === undefined && inFeatures !== undefined && inFeatures > 0) this.materialize(inFeatures);
+  }
   /** Gives the layer its parameters for inputs of a size. */
   materialize(inFeatures: number): void {
     this.weight = firstWeight(inFeatures, this.outFeatures, this.options);

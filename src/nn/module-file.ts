@@ -27,6 +27,12 @@ export async function moduleTensors(module: ModuleBase): Promise<Map<string, Ten
   );
 }
 
+/** A layer that may not know its sizes yet, and can learn them from the shapes of saved tensors. */
+interface LazyModule {
+  materializeFor(shapeOf: (field: string) => readonly number[] | undefined): void;
+}
+const isLazy = (module: object): module is LazyModule => "materializeFor" in module;
+
 /** Writes a module's numbers into one file, whole or not at all. */
 export async function saveModule(module: ModuleBase, file: string): Promise<void> {
   await saveSafetensors(file, await moduleTensors(module));
@@ -35,6 +41,9 @@ export async function saveModule(module: ModuleBase, file: string): Promise<void
 /** Reads a module's numbers from a file that has exactly its names and shapes; nothing is changed when it has not. */
 export async function loadModule(module: ModuleBase, file: string): Promise<void> {
   await using opened = await SafetensorsFile.open(file);
+  for (const [path, part] of module.namedModules()) {
+    if (isLazy(part)) part.materializeFor((field) => opened.tensors.get(path ? `${path}.${field}` : field)?.shape);
+  }
   const wanted = await moduleTensors(module);
   const missing = [...wanted.keys()].filter((name) => !opened.tensors.has(name));
   const unexpected = [...opened.tensors.keys()].filter((name) => !wanted.has(name));

@@ -8,10 +8,10 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { DATA_HUB, DATA_URL, download, downloadAll, downloadExtract } from "../../src/d2l/index.js";
+import { DATA_HUB, DATA_URL, download, downloadAll, downloadExtract, loadDataSnli } from "../../src/d2l/index.js";
 import { extract } from "../../src/d2l/extract.js";
 import { zipOf } from "../torch-file/files.js";
-import { inFolder, printed } from "./support.js";
+import { inFolder, printed, snliText } from "./support.js";
 
 const sha1 = (bytes: Uint8Array): string => createHash("sha1").update(bytes).digest("hex");
 
@@ -77,6 +77,23 @@ test("an archive is fetched and unpacked once, and fetched again when its sha1 i
         (await readdir(cacheDir)).filter((name) => name.endsWith(".tmp") || name.endsWith(".incomplete")),
         [],
       );
+    }),
+  ));
+
+const corpus = zipOf({ "snli_1.0/snli_1.0_train.txt": Buffer.from(snliText(40)), "snli_1.0/snli_1.0_test.txt": Buffer.from(snliText(5, 1000)) });
+
+test("SNLI is downloaded, read and batched by one call", () =>
+  served({ "snli_1.0.zip": corpus }, async (url) =>
+    inFolder(async (folder) => {
+      DATA_HUB.SNLI = [`${url}snli_1.0.zip`, sha1(corpus)];
+      const lines = await printed(async () => {
+        const { trainIter, testIter, vocab } = await loadDataSnli(16, { numSteps: 6, cacheDir: folder });
+        assert.deepEqual([trainIter.length, testIter.length], [3, 1]);
+        assert.ok(vocab.length > 5);
+        for await (const [[premises, hypotheses], labels] of testIter)
+          assert.deepEqual([premises.shape, hypotheses.shape, labels.shape], [[5, 6], [5, 6], [5]]);
+      });
+      assert.deepEqual(lines.slice(1), ["read 40 examples", "read 5 examples"]);
     }),
   ));
 

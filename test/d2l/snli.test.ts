@@ -4,7 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
-import { getTokensAndSegments, readSnli, SNLIBERTDataset, tokenize, Vocab } from "../../src/d2l/index.js";
+import { getTokensAndSegments, readSnli, SNLIBERTDataset, SNLIDataset, type SnliExamples, tokenize, Vocab } from "../../src/d2l/index.js";
 import { DataLoader } from "../../src/index.js";
 import { cuts } from "../../src/d2l/truncate.js";
 import { inFolder, printed, words, writeSnli } from "./support.js";
@@ -110,6 +110,52 @@ test("a loader makes of it a batch of three tensors and labels", () =>
       ["int64", [4]],
     ]);
   }));
+
+test("threads of a loader make the same batches of it", () =>
+  inFolder(async (folder) => {
+    await writeSnli(folder, 11, 5);
+    await printed(async () => {
+      const set = await SNLIBERTDataset.create(await readSnli(folder, true), { maxLen: 12, vocab });
+      const [here, there]: unknown[][] = [[], []];
+      for (const [seen, numWorkers] of [
+        [here!, 0],
+        [there!, 2],
+      ] as const)
+        for await (const [x, y] of new DataLoader(set, { batchSize: 4, shuffle: true, seed: 7, numWorkers }))
+          seen.push(await Promise.all([...x, y].map((t) => t.toArray())));
+      assert.equal(here!.length, 3);
+      assert.deepEqual(there, here);
+    });
+  }));
+
+test("for the attention model both sentences have a fixed number of tokens, and a vocabulary of what is frequent", async () => {
+  const examples: SnliExamples = [
+    ["A man runs", "A man sleeps now", "A man", "A", "A"],
+    ["man", "dog", "man", "man", "man"],
+    [0, 1, 2, 0, 1],
+  ];
+  let set!: SNLIDataset;
+  const lines = await printed(async () => {
+    set = new SNLIDataset(examples, { numSteps: 3 });
+  });
+  assert.deepEqual(lines, ["read 5 examples"]);
+  assert.deepEqual(set.vocab.idxToToken, ["<pad>", "<unk>", "A", "man"]);
+  assert.deepEqual(set.at(1), [
+    [
+      [2, 3, 1],
+      [1, 0, 0],
+    ],
+    1,
+  ]);
+  assert.deepEqual(set.at(-1), [
+    [
+      [2, 0, 0],
+      [3, 0, 0],
+    ],
+    1,
+  ]);
+  assert.throws(() => set.at(5), { code: "ERR_ROW_RANGE" });
+});
 
 test("options and lists that do not fit are named", async () => {
   const make = (options: object, examples: Parameters<typeof SNLIBERTDataset.create>[0] = [["a"], ["b"], [0]]) =>

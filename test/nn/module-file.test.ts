@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
-import { Linear, Module, Sequential } from "../../src/nn/index.js";
+import { LazyLinear, Linear, Module, Sequential } from "../../src/nn/index.js";
 import { type Tensor, tensor } from "../../src/tensor/index.js";
 
 const folder = mkdtempSync(join(tmpdir(), "module-file-"));
@@ -33,6 +33,21 @@ describe("a module's file", () => {
     await to.load(file);
     assert.deepEqual(await to(x).toArray(), await from(x).toArray());
     assert.deepEqual(await to.offset.toArray(), [3, 3]);
+  });
+
+  it("tells lazy layers their sizes", async () => {
+    const file = join(folder, "lazy.safetensors");
+    const from = new Sequential(new Linear(2, 3), new Linear(3, 1));
+    await from.save(file);
+    const to = new Sequential(new LazyLinear(3), new LazyLinear(1));
+    await to.load(file);
+    const x = tensor([[1, 2]]);
+    assert.deepEqual(await to(x).toArray(), await from(x).toArray());
+    await assert.rejects(new Sequential(new LazyLinear(3)).load(file), { code: "ERR_WEIGHTS_MISMATCH", message: /the module has no 1\.bias, 1\.weight/ });
+    await assert.rejects(new Sequential(new LazyLinear(4), new LazyLinear(1)).load(file), {
+      code: "ERR_WEIGHTS_MISMATCH",
+      message: /0\.weight is \[3, 2\] in the file and \[4, 2\]/,
+    });
   });
 
   it("is refused by a module of another structure, which stays as it was", async () => {
