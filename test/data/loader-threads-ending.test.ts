@@ -89,6 +89,7 @@ test("a loader that is closed ends its loops and begins no other", async () => {
 test("what cannot come back from a thread is named", async () => {
   const load = (name: string) => collected(new DataLoader<unknown>(numbers(4), { numWorkers: 1, collateFn: { filename, name } }));
   assert.match(String((await load("own")).error?.message), /the batch holds a Own, which cannot travel between threads \(numWorkers\): list\[0\]/);
+  assert.match(String((await load("mapped")).error?.message), /the batch holds a tensor in a Map, which cannot travel/);
   const { batches, error } = await load("constant");
   assert.deepEqual([batches.length, error?.code], [1, "ERR_BATCH_MOVED"]);
   assert.equal((await load("nothing")).error?.code, "ERR_MODULE_EXPORT");

@@ -1,5 +1,6 @@
 // numWorkers: batches from threads are those of this thread, in their order, for every kind of data set.
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { test } from "node:test";
 import {
   DataCollatorForLanguageModeling,
@@ -14,6 +15,7 @@ import {
   skipFirstBatches,
 } from "../../src/data/index.js";
 import { type Tensor, Tensor as TensorClass, fromData } from "../../src/tensor/index.js";
+import { folderOf } from "./files.js";
 import { Squares } from "./programs/loader-exports.js";
 import { given, numbers, ranked, sharded } from "./ranks.js";
 
@@ -230,6 +232,12 @@ test("rows come as the data set shows them, also when that changes", async () =>
   await same();
   data.resetFormat();
   await same();
+});
+
+test("a collator in TypeScript is imported by threads", async (t) => {
+  const folder = await folderOf(t, { "collate.ts": "export const pairs = (rows: number[]): [number, number][] => rows.map((row) => [row, -row]);" });
+  await using loader = new DataLoader<[number, number][]>([1, 2], { numWorkers: 1, collateFn: { filename: join(folder, "collate.ts"), name: "pairs" } });
+  assert.deepEqual(await epochs(loader), [[[[1, -1]], [[2, -2]]]]);
 });
 
 test("waits are counted", async () => {

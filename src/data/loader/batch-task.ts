@@ -1,7 +1,7 @@
 // What a loader and its threads say to each other.
-import { type dtypes, sizeOf } from "../../graph/dtype.js";
+import { dtypes, sizeOf, type TypedArray } from "../../graph/dtype.js";
 import { ArgumentError } from "../../errors.js";
-import { type Parts, takeApart } from "./parts.js";
+import { type Parts, takeApart, type TensorPart } from "./parts.js";
 import type { ExportRef, TravellingRows } from "./exported.js";
 
 /** What all threads of a loader are made with. */
@@ -41,7 +41,7 @@ export function failureOf(error: unknown): ThreadFailure {
 /** Rows for a thread: tensors over a part of a larger memory, as rows of an encoding are, take their part along. */
 export async function rowsForThread(rows: readonly unknown[]): Promise<Parts> {
   const { value, tensors } = await takeApart(rows, (what, place) => cannot("a row", what, place));
-  return { value, tensors: tensors.map((part) => ({ ...part, data: isWhole(part.data) ? part.data : part.data.slice() })) };
+  return { value, tensors: tensors.map((part) => ({ ...part, data: ownMemory(part) })) };
 }
 
 /** A batch for the loader, whose memory goes over with it. */
@@ -58,14 +58,20 @@ export async function batchForLoader(batch: unknown): Promise<{ readonly parts: 
           hint: "a collateFn makes new tensors for every batch",
         },
       );
-    const data = isWhole(part.data) ? part.data : part.data.slice();
+    const data = ownMemory(part);
     if (data.buffer instanceof ArrayBuffer) moved.add(data.buffer);
-    return { dtype, shape, data: data as InstanceType<(typeof dtypes)[typeof dtype]["array"]> };
+    return { dtype, shape, data };
   });
   return { parts: { value, tensors: parts }, moved: [...moved] };
 }
 
-const isWhole = ({ buffer, byteLength }: ArrayBufferView): boolean => buffer.byteLength === byteLength;
+/** The numbers, copied where they are a part of a larger memory, which would travel with them. */
+function ownMemory({ dtype, data }: TensorPart): TypedArray {
+  if (data.buffer.byteLength === data.byteLength) return data;
+  const own = new dtypes[dtype].array(data.length);
+  own.set(data as never);
+  return own;
+}
 const cannot = (whose: string, what: string, place: string): ArgumentError =>
   new ArgumentError(`DataLoader: ${whose} holds ${what}, which cannot travel between threads (numWorkers)${place ? `: ${place}` : ""}`, {
     code: "ERR_LOADER_TRAVEL",

@@ -49,17 +49,19 @@ export interface DataLoader<B = unknown> extends AsyncIterable<B> {
   [Symbol.asyncDispose](): Promise<void>;
   [Symbol.asyncIterator](): AsyncGenerator<B, void, undefined>;
 }
-export type Collator<R, B> = (rows: R[], context: CollateContext) => B | Promise<B>;
+export type Collator<R, B> = (rows: R[]) => B | Promise<B>;
+/** What a loader calls: collators that draw are told of the epoch and of the rows' numbers. */
+export type CollateFunction<R, B> = (rows: R[], context: CollateContext) => B | Promise<B>;
 export interface DataLoaderConstructor {
   /** Rows that the type checker does not know: the collator says what they are. */
   new <R, C, B>(
     dataset: (MapDataset<R> | AsyncIterable<R>) & (string extends keyof R ? unknown : never),
-    options: DataLoaderOptions & { collateFn: Collator<C, B> },
+    options: DataLoaderOptions & { collateFn: CollateFunction<C, B> },
   ): DataLoader<B>;
   new <R>(dataset: MapDataset<R> | AsyncIterable<R>, options?: DataLoaderOptions & { collateFn?: undefined }): DataLoader<Collated<R>>;
   /** A collator that is a module's export. */
   new <B = Batch>(dataset: MapDataset<unknown> | AsyncIterable<unknown>, options: DataLoaderOptions & { collateFn: ModuleRef }): DataLoader<B>;
-  new <R, B>(dataset: MapDataset<R> | AsyncIterable<R>, options: DataLoaderOptions & { collateFn: Collator<R, B> }): DataLoader<B>;
+  new <R, B>(dataset: MapDataset<R> | AsyncIterable<R>, options: DataLoaderOptions & { collateFn: CollateFunction<R, B> }): DataLoader<B>;
   readonly prototype: DataLoader<unknown>;
 }
 
@@ -222,11 +224,15 @@ class BatchLoader<B> extends DealtLoader<B> {
 /**
  * Batches of a dataset (anything with length and at, or an async iterable of rows). Each iteration is an epoch; the order of epoch e is numpy's
  * `default_rng([seed, e]).permutation(n)`. The collator makes a batch of rows; without one numbers, lists and tensors are stacked (`defaultCollate`).
- * Leaving the loop early leaves nothing behind.
+ * Leaving the loop early leaves nothing behind. With numWorkers threads read rows and make batches, whose memory comes over without a copy; they start with the first loop and stay for all epochs.
  *
  * @throws ArgumentError ERR_LOADER_OPTIONS, ERR_LOADER_DATASET, ERR_LOADER_SAMPLER, ERR_CLOSURE_TRAVEL, ERR_SHUFFLE_STREAM
  * @example
  * const loader = new DataLoader(tokenized.train, { batchSize: 8, shuffle: true, seed: 7, collateFn: new DataCollatorWithPadding(tokenizer) });
  * for await (const batch of loader) console.log(batch.input_ids.shape); // [8, longest]
+ *
+ * await using fast = new DataLoader(tokenized.train, { batchSize: 512, shuffle: true, numWorkers: 4, collateFn: { filename: new URL("./collate.js", import.meta.url), name: "collate" } });
+ * for await (const batch of fast) train(batch);
+ * console.log(fast.stats().waitedShare); // below 0.02 when batches are made faster than they are used
  */
 export const DataLoader = BatchLoader as unknown as DataLoaderConstructor;

@@ -19,7 +19,7 @@ const isPlain = (value: object): boolean => {
   return prototype === Object.prototype || prototype === null;
 };
 /** Kinds of objects that arrive as what they were. */
-const cloned = [Date, RegExp, Map, Set, ArrayBuffer, Error, Boolean, Number, String] as const;
+const cloned = [Date, RegExp, ArrayBuffer, Error, Boolean, Number, String] as const;
 
 /** Where in a value something lies; made into text only for an error. */
 interface Place {
@@ -41,6 +41,12 @@ export async function takeApart(value: unknown, cannot: (what: string, place: st
     if (typeof part === "function" || typeof part === "symbol") throw cannot(typeof part, placeText(place));
     if (typeof part !== "object" || part === null) return part;
     if (part instanceof Tensor) return { [placeholder]: tensors.push(part) - 1 };
+    if (part instanceof Map || part instanceof Set) {
+      const before = tensors.length;
+      for (const inner of part instanceof Map ? [...part].flat() : part) walk(inner, place);
+      if (tensors.length > before) throw cannot(`a tensor in a ${part.constructor.name}`, placeText(place));
+      return part;
+    }
     if (ArrayBuffer.isView(part) || cloned.some((kind) => part instanceof kind)) return part;
     const list = Array.isArray(part);
     if (!list && !isPlain(part)) throw cannot(`a ${part.constructor?.name}`, placeText(place));

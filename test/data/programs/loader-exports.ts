@@ -44,6 +44,7 @@ export function mixed(rows: number[]) {
   const memory = Float32Array.from({ length: 10 }, (_, i) => i);
   return { part: fromData(memory.subarray(2, 4), [2]), lazy: tensor(rows).add(1), name: rows.map(String), deep: [{ x: tensor(rows[0]!) }], when: new Date(5) };
 }
+export const mapped = () => new Map([["x", tensor([1])]]);
 export class Own {}
 export const own = () => ({ list: [new Own()] });
 
