@@ -10,7 +10,7 @@ import { root } from "./files.js";
 
 type Numbered = { i: number };
 const table = (rows: number, shards: number): IterableDataset<Numbered> =>
-  IterableDataset.ofTable<Numbered>(Dataset.tableOf(Dataset.fromColumns({ i: Array.from({ length: rows }, (_, i) => i) })), shards);
+  Dataset.fromColumns({ i: Array.from({ length: rows }, (_, i) => i) }).toIterableDataset({ numShards: shards });
 const values = async (stream: AsyncIterable<Numbered>): Promise<number[]> => {
   const out: number[] = [];
   for await (const { i } of stream) out.push(i);
@@ -212,6 +212,7 @@ test("map, filter and batch change rows on the way", async () => {
   await assert.rejects(list(stream.selectColumns("x" as never)), { code: "ERR_COLUMN_NOT_FOUND", message: /columns are text, n/ });
   assert.throws(() => stream.map(() => ({}), { numProc: 2 } as never), { code: "ERR_OPTIONS", message: /has no option numProc/ });
   assert.throws(() => stream.take(-1), { code: "ERR_COUNT" });
+  assert.throws(() => table(3, 4), { code: "ERR_COUNT", message: /1 to the number of rows \(3\)/ });
   assert.throws(() => stream.shard({ numShards: 2, index: 2 }), { code: "ERR_COUNT", message: /no shard 2 of 2/ });
   assert.throws(() => IterableDataset.fromGenerator(() => rows, { genKwargs: { a: [1], b: [1, 2] } }), { code: "ERR_STREAM_SHARDS" });
 });

@@ -2,10 +2,12 @@
 import type { Feature, Features, FeatureValue, RowOf } from "../columns/features.js";
 import { RowWriter } from "../columns/row-writer.js";
 import type { Table } from "../columns/table.js";
+import { IterableDataset } from "../stream/iterable-dataset.js";
 import type {
   BatchFunction,
   BatchTest,
   ColumnName,
+  Columns,
   ColumnsFunction,
   ColumnValue,
   FilterOptions,
@@ -14,7 +16,7 @@ import type {
   Merge,
   ModuleRef,
   NoClosure,
-  NoColumns,
+  Nothing,
   Row,
   RowFunction,
   RowTest,
@@ -144,6 +146,13 @@ export class Dataset<R = Row> extends DatasetSelections<R> {
   async toText(file: string, options: TextWriteOptions = {}): Promise<number> {
     return (await import("../save/index.js")).writeText(Dataset.tableOf(this), file, options);
   }
+  /**
+   * The rows as a stream, in numShards parts that a shuffle puts into another order; formats and transforms do not go with them.
+   * @throws ArgumentError ERR_COUNT
+   */
+  toIterableDataset({ numShards = 1 }: { readonly numShards?: number } = {}): IterableDataset<R> {
+    return IterableDataset.ofTable<R>(Dataset.tableOf(this), numShards);
+  }
 
   /**
    * The rows for which the test holds, as a view: numbers of rows are computed and cached, no values copied. The test may be async.
@@ -179,11 +188,19 @@ export class Dataset<R = Row> extends DatasetSelections<R> {
     ref: ModuleRef,
     options?: MapOptions & { batched?: boolean; inputColumns?: ColumnName<R> | readonly ColumnName<R>[] },
   ): Promise<Dataset<Merge<R, Out>>>;
-  map<const C extends readonly ColumnName<R>[], Out extends Row = NoColumns>(
+  map<V extends Nothing>(
+    fn: (columns: Columns<R>, indices: readonly number[], ...more: never[]) => V,
+    options: MapOptions & { batched: true; numProc?: NoClosure; inputColumns?: undefined },
+  ): Promise<Dataset<R>>;
+  map<V extends Nothing>(
+    fn: (row: R, index: number, ...more: never[]) => V,
+    options?: MapOptions & { batched?: false; numProc?: NoClosure; inputColumns?: undefined },
+  ): Promise<Dataset<R>>;
+  map<const C extends readonly ColumnName<R>[], Out extends Row>(
     fn: ColumnsFunction<R, C, Out>,
     options: MapOptions & { inputColumns: C; batched: true; numProc?: NoClosure },
   ): Promise<Dataset<Merge<R, Out>>>;
-  map<const C extends readonly ColumnName<R>[], Out extends Row = NoColumns>(
+  map<const C extends readonly ColumnName<R>[], Out extends Row>(
     fn: ValuesFunction<R, C, Out>,
     options: MapOptions & { inputColumns: C; batched?: false; numProc?: NoClosure },
   ): Promise<Dataset<Merge<R, Out>>>;
@@ -199,8 +216,8 @@ export class Dataset<R = Row> extends DatasetSelections<R> {
     mapper: Mapper<R, Out>,
     options: MapOptions & { removeColumns: K | readonly K[]; batched?: boolean },
   ): Promise<Dataset<Merge<Without<R, K>, Out>>>;
-  map<Out extends Row = NoColumns>(fn: BatchFunction<R, Out>, options: MapOptions & { batched: true; numProc?: NoClosure }): Promise<Dataset<Merge<R, Out>>>;
-  map<Out extends Row = NoColumns>(fn: RowFunction<R, Out>, options?: MapOptions & { batched?: false; numProc?: NoClosure }): Promise<Dataset<Merge<R, Out>>>;
+  map<Out extends Row>(fn: BatchFunction<R, Out>, options: MapOptions & { batched: true; numProc?: NoClosure }): Promise<Dataset<Merge<R, Out>>>;
+  map<Out extends Row>(fn: RowFunction<R, Out>, options?: MapOptions & { batched?: false; numProc?: NoClosure }): Promise<Dataset<Merge<R, Out>>>;
   map<Out>(mapper: Mapper<R, Out>, options?: MapOptions & { batched?: boolean }): Promise<Dataset<Merge<R, Out>>>;
   async map(what: unknown, options: object = {}): Promise<unknown> {
     const [result] = await mapTables([Dataset.inputOf(this)], what as Mappable, options as AnyMapOptions);

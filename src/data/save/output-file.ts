@@ -4,7 +4,7 @@ import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { writeError } from "../arrow/arrow-writer.js";
+import { writeError } from "../arrow/write-error.js";
 
 const packed = promisify(gzip);
 
