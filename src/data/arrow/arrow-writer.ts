@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { AccelerateError, ArgumentError } from "../../errors.js";
+import { ArgumentError } from "../../errors.js";
 import { type ColumnData, plainFeature } from "../columns/column-data.js";
 import { writerFor } from "../columns/column-writer.js";
 import { checkFeatures, type Feature, type Features } from "../columns/features.js";
@@ -10,10 +10,12 @@ import { featuresToJson } from "../columns/hf-features.js";
 import { pythonJson } from "../columns/python-json.js";
 import type { ColumnView, Table } from "../columns/table.js";
 import { valueReader } from "../columns/value-reader.js";
-import { type ColumnBuilder, columnBuilder } from "./column-builder.js";
+import { columnBuilder } from "./builders.js";
+import type { ColumnBuilder } from "./column-builder.js";
 import { BatchParts, batchMessage, endOfStream, schemaMessage, type WriteSchema, writeSchema } from "./message-writer.js";
 import { fits } from "./open-arrow.js";
 import { type RawReader, rawReader } from "./raw-reader.js";
+import { writeError } from "./write-error.js";
 
 export interface ArrowWriterOptions {
   /** Written into the schema's metadata. */
@@ -27,24 +29,6 @@ export interface ArrowWriterOptions {
 const stepRows = 128;
 /** A record batch of wide rows ends here, before it has all its rows. */
 const batchBytes = 64 * 2 ** 20;
-
-const why: { readonly [code: string]: string } = {
-  ENOSPC: "no space is left there, make room or give a place on another disk",
-  EDQUOT: "your quota is used up there, make room or give a place on another disk",
-  EFBIG: "the file system or the limits of this process take no file of that size",
-  EROFS: "the file system is read-only, give another place",
-  EACCES: "you may not write there, give another place",
-  EPERM: "you may not write there, give another place",
-  ENOTDIR: "a part of the path is a file, give another place",
-};
-
-/** A file could not be written; code ERR_DATA_WRITE, the system's error is the cause. */
-export function writeError(file: string, error: unknown): Error {
-  if (error instanceof AccelerateError || (error as Error).name === "AbortError") return error as Error;
-  const { code, message } = error as NodeJS.ErrnoException;
-  const hint = code === undefined ? undefined : why[code];
-  return new AccelerateError("ERR_DATA_WRITE", `${file} cannot be written (${code ?? message})`, { cause: error, ...(hint ? { hint } : {}) });
-}
 
 /**
  * Writes an Arrow file in the stream format. Rows go to a temporary file beside it, which takes its name when it is closed: nobody sees half a file.

@@ -6,7 +6,7 @@ import { featuresToJson } from "../columns/hf-features.js";
 import { pythonJson } from "../columns/python-json.js";
 import type { DatasetInfo } from "../dataset/origin.js";
 import { DataFileError } from "../load/files.js";
-import { writeError } from "./arrow-writer.js";
+import { writeError } from "./write-error.js";
 
 /** How rows are shown; "tensor" is Python's "torch". */
 export interface DiskFormat {
