@@ -24,7 +24,13 @@ export function maskedSoftmax(scores: Tensor, validLens?: Tensor): Tensor {
   return softmax(scores.maskedFill(outside, maskedScore), -1);
 }
 
-/** Attention in several heads, with the names of the book's parameters: W_q, W_k, W_v, W_o. */
+/**
+ * Attention in several heads, with the names of the book's parameters: W_q, W_k, W_v, W_o.
+ *
+ * @example
+ * const attention = new MultiHeadAttention(100, 5, 0.5);
+ * attention(queries, keys, values, tensor([3, 2], { dtype: "int64" })).shape; // [2, 4, 100]
+ */
 export class MultiHeadAttention extends Module {
   readonly numHeads: number;
   readonly numHiddens: number;

@@ -65,7 +65,12 @@ export async function downloadExtract(name: string, options: ExtractOptions = {}
   throw new AccelerateError("ERR_ARCHIVE", `${file} holds no folder ${path}`, { hint: "name the folder that it holds: downloadExtract(name, { folder })" });
 }
 
-/** Fetches everything in DATA_HUB. */
+/**
+ * Fetches everything in DATA_HUB.
+ *
+ * @example
+ * await downloadAll({ cacheDir: "data" });
+ */
 export async function downloadAll(options: DownloadOptions = {}): Promise<void> {
   for (const name of Object.keys(DATA_HUB)) await download(name, options);
 }

@@ -62,7 +62,9 @@ export class Vocab {
 
   /** Reads a JSON list of tokens. @throws AccelerateError ERR_D2L_VOCAB */
   static async read(file: string): Promise<Vocab> {
-    const text = await readFile(file, "utf8");
+    const text = await readFile(file, "utf8").catch((cause: unknown) => {
+      throw new AccelerateError("ERR_D2L_VOCAB", `${file} cannot be read (${(cause as NodeJS.ErrnoException).code})`, { cause });
+    });
     let tokens: unknown;
     try {
       tokens = JSON.parse(text);

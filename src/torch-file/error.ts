@@ -12,6 +12,7 @@ import { AccelerateError, type AccelerateErrorOptions } from "../errors.js";
  * | ERR_TORCH_FILE_TENSOR | a tensor's sizes, strides and storage do not fit each other, or what it is to be read into |
  * | ERR_TORCH_FILE_DTYPE | an element type that cannot be read here |
  * | ERR_TORCH_FILE_CHANGED | the file is another one than when it was opened |
+ * | ERR_TORCH_FILE_OPEN | the system does not let it be read |
  */
 export type TorchFileErrorCode =
   | "ERR_TORCH_FILE_FORMAT"
@@ -21,7 +22,8 @@ export type TorchFileErrorCode =
   | "ERR_TORCH_FILE_LIMIT"
   | "ERR_TORCH_FILE_TENSOR"
   | "ERR_TORCH_FILE_DTYPE"
-  | "ERR_TORCH_FILE_CHANGED";
+  | "ERR_TORCH_FILE_CHANGED"
+  | "ERR_TORCH_FILE_OPEN";
 
 /** A file of PyTorch that cannot be used. */
 export class TorchFileError extends AccelerateError {

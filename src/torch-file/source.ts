@@ -39,13 +39,19 @@ export class FileSource {
     this.fault = fault;
   }
 
-  /** @throws TorchFileError ERR_TORCH_FILE_CHANGED when the file is not the one of the first turn. */
+  /** @throws TorchFileError ERR_TORCH_FILE_CHANGED when the file is not the one of the first turn, ERR_TORCH_FILE_OPEN when the system refuses it. */
   async open<T>(work: (bytes: Bytes) => Promise<T>): Promise<T> {
-    await using handle = await open(this.file, "r");
-    const { dev, ino, size, mtimeMs } = await handle.stat();
-    const identity = [dev, ino, size, mtimeMs].join();
-    this.#identity ??= identity;
-    if (identity !== this.#identity) throw this.fault("ERR_TORCH_FILE_CHANGED", "the file has changed since it was opened", { hint: "read it anew" });
-    return await work({ size, read: (into, position) => fill(handle, into, position, this.fault) });
+    try {
+      await using handle = await open(this.file, "r");
+      const { dev, ino, size, mtimeMs } = await handle.stat();
+      const identity = [dev, ino, size, mtimeMs].join();
+      this.#identity ??= identity;
+      if (identity !== this.#identity) throw this.fault("ERR_TORCH_FILE_CHANGED", "the file has changed since it was opened", { hint: "read it anew" });
+      return await work({ size, read: (into, position) => fill(handle, into, position, this.fault) });
+    } catch (error) {
+      const { code, syscall } = error as NodeJS.ErrnoException;
+      if (syscall === undefined) throw error;
+      throw this.fault("ERR_TORCH_FILE_OPEN", `it cannot be read (${code})`, { cause: error });
+    }
   }
 }

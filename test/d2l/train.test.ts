@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Adam, DataLoader, setSeed, SGD, type Tensor, tensor } from "../../src/index.js";
 import { accuracy, Accumulator, Animator, evaluateAccuracy, Timer, trainBatchCh13, trainCh13, tryAllGpus, tryGpu } from "../../src/d2l/index.js";
+import { deviceText } from "../../src/d2l/devices.js";
 import { crossEntropy, LazyLinear, Linear, Module, mseLoss } from "../../src/nn/index.js";
 import { launched, lines, plain } from "../examples/launched.js";
 import { printed } from "./support.js";
@@ -131,6 +132,7 @@ test("timers and accumulators count; without a GPU there is the processor", () =
   assert.equal(metric.get(0), 0);
   assert.deepEqual(tryAllGpus().map(String), ["cpu"]);
   assert.equal(String(tryGpu(3)), "cpu");
+  assert.deepEqual([{ type: "cuda", index: 1 }, tryGpu()].map(deviceText), ["device(type='cuda', index=1)", "device(type='cpu')"]);
 });
 
 interface Seen {

@@ -38,6 +38,7 @@ test("a vocabulary is read from a JSON list, and nothing else", () =>
     const file = join(folder, "vocab.json");
     await writeFile(file, '["<unk>", "<pad>", "a"]');
     assert.deepEqual((await Vocab.read(file)).get(["a", "<pad>"]), [2, 1]);
+    await assert.rejects(Vocab.read(join(folder, "none.json")), { code: "ERR_D2L_VOCAB", message: /ENOENT/ });
     for (const text of ['{"a": 1}', '["a", 1]', "[", "null"]) {
       await writeFile(file, text);
       await assert.rejects(Vocab.read(file), { code: "ERR_D2L_VOCAB" });
