@@ -54,7 +54,8 @@ export class Pcg64 {
   /** @throws ArgumentError ERR_SEED unless every seed is a non-negative integer. */
   constructor(seed: number | bigint | readonly (number | bigint)[] | undefined) {
     const seeds = seed === undefined ? [...new Uint32Array(randomBytes(16).buffer.slice(0, 16))] : typeof seed === "object" ? seed : [seed];
-    for (const s of seeds) if ((typeof s === "number" && !Number.isSafeInteger(s)) || s < 0) throw new ArgumentError(`seed ${s} is no non-negative integer`, { code: "ERR_SEED" });
+    for (const s of seeds)
+      if ((typeof s === "number" && !Number.isSafeInteger(s)) || s < 0) throw new ArgumentError(`seed ${s} is no non-negative integer`, { code: "ERR_SEED" });
     const s = seedState(seeds.flatMap(words));
     const u64 = (i: number) => (BigInt(s[2 * i + 1]!) << 32n) | BigInt(s[2 * i]!);
     this.#increment = (((u64(2) << 64n) | u64(3)) << 1n) | 1n;

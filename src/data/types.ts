@@ -102,19 +102,19 @@ export type RenamedAll<R, M> = string extends keyof R ? R : { [K in keyof R as K
 export type Without<R, K extends keyof R> = string extends keyof R ? R : Simplify<Omit<R, K>>;
 export type ColumnName<R> = keyof R & string;
 
-export type NoColumns = Record<never, never>;
+/** What a function returns that is called for what else it does. */
 // biome-ignore lint/suspicious/noConfusingVoidType: a function without return is one
-type Returned<T> = T | null | undefined | void;
-/** A function of one row; what it returns is merged into the row. A function that returns nothing is called for what else it does. */
-export type RowFunction<R, Out> = (row: R, index: number, ...more: never[]) => Returned<Out> | Promise<Returned<Out>>;
+export type Nothing = void | null | Promise<void | null>;
 type Lists<Out> = { [K in keyof Out]: readonly Out[K][] };
+/** A function of one row; what it returns is merged into the row. */
+export type RowFunction<R, Out> = (row: R, index: number, ...more: never[]) => Out | Promise<Out>;
 /** A function of many rows, as columns. */
-export type BatchFunction<R, Out> = (columns: Columns<R>, indices: readonly number[], ...more: never[]) => Returned<Lists<Out>> | Promise<Returned<Lists<Out>>>;
+export type BatchFunction<R, Out> = (columns: Columns<R>, indices: readonly number[], ...more: never[]) => Lists<Out> | Promise<Lists<Out>>;
 /** The values of chosen columns, then the row's index. */
 export type ValuesOf<R, C extends readonly (keyof R)[]> = [...values: { -readonly [I in keyof C]: R[C[I]] }, index: number];
 export type ColumnsOf<R, C extends readonly (keyof R)[]> = [...columns: { -readonly [I in keyof C]: R[C[I]][] }, indices: readonly number[]];
-export type ValuesFunction<R, C extends readonly (keyof R)[], Out> = (...args: ValuesOf<R, C>) => Returned<Out> | Promise<Returned<Out>>;
-export type ColumnsFunction<R, C extends readonly (keyof R)[], Out> = (...args: ColumnsOf<R, C>) => Returned<Lists<Out>> | Promise<Returned<Lists<Out>>>;
+export type ValuesFunction<R, C extends readonly (keyof R)[], Out> = (...args: ValuesOf<R, C>) => Out | Promise<Out>;
+export type ColumnsFunction<R, C extends readonly (keyof R)[], Out> = (...args: ColumnsOf<R, C>) => Lists<Out> | Promise<Lists<Out>>;
 
 /** Whether a row stays. */
 export type RowTest<R> = (row: R, index: number, ...more: never[]) => boolean | Promise<boolean>;

@@ -12,7 +12,7 @@ import type {
   Merge,
   ModuleRef,
   NoClosure,
-  NoColumns,
+  Nothing,
   Renamed,
   RenamedAll,
   Row,
@@ -72,11 +72,19 @@ export interface DatasetDictMethods<R, S extends string> {
     ref: ModuleRef,
     options?: MapOptions & { batched?: boolean; inputColumns?: ColumnName<R> | readonly ColumnName<R>[] },
   ): Promise<DatasetDict<Merge<R, Out>, S>>;
-  map<const C extends readonly ColumnName<R>[], Out extends Row = NoColumns>(
+  map<V extends Nothing>(
+    fn: (columns: Columns<R>, indices: readonly number[], ...more: never[]) => V,
+    options: MapOptions & { batched: true; numProc?: NoClosure; inputColumns?: undefined },
+  ): Promise<DatasetDict<R, S>>;
+  map<V extends Nothing>(
+    fn: (row: R, index: number, ...more: never[]) => V,
+    options?: MapOptions & { batched?: false; numProc?: NoClosure; inputColumns?: undefined },
+  ): Promise<DatasetDict<R, S>>;
+  map<const C extends readonly ColumnName<R>[], Out extends Row>(
     fn: ColumnsFunction<R, C, Out>,
     options: MapOptions & { inputColumns: C; batched: true; numProc?: NoClosure },
   ): Promise<DatasetDict<Merge<R, Out>, S>>;
-  map<const C extends readonly ColumnName<R>[], Out extends Row = NoColumns>(
+  map<const C extends readonly ColumnName<R>[], Out extends Row>(
     fn: ValuesFunction<R, C, Out>,
     options: MapOptions & { inputColumns: C; batched?: false; numProc?: NoClosure },
   ): Promise<DatasetDict<Merge<R, Out>, S>>;
@@ -92,14 +100,8 @@ export interface DatasetDictMethods<R, S extends string> {
     mapper: Mapper<R, Out>,
     options: MapOptions & { removeColumns: K | readonly K[]; batched?: boolean },
   ): Promise<DatasetDict<Merge<Without<R, K>, Out>, S>>;
-  map<Out extends Row = NoColumns>(
-    fn: BatchFunction<R, Out>,
-    options: MapOptions & { batched: true; numProc?: NoClosure },
-  ): Promise<DatasetDict<Merge<R, Out>, S>>;
-  map<Out extends Row = NoColumns>(
-    fn: RowFunction<R, Out>,
-    options?: MapOptions & { batched?: false; numProc?: NoClosure },
-  ): Promise<DatasetDict<Merge<R, Out>, S>>;
+  map<Out extends Row>(fn: BatchFunction<R, Out>, options: MapOptions & { batched: true; numProc?: NoClosure }): Promise<DatasetDict<Merge<R, Out>, S>>;
+  map<Out extends Row>(fn: RowFunction<R, Out>, options?: MapOptions & { batched?: false; numProc?: NoClosure }): Promise<DatasetDict<Merge<R, Out>, S>>;
   map<Out>(mapper: Mapper<R, Out>, options?: MapOptions & { batched?: boolean }): Promise<DatasetDict<Merge<R, Out>, S>>;
 
   cast<const F extends Features>(features: F): Promise<DatasetDict<RowOf<F>, S>>;

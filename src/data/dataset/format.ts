@@ -111,6 +111,8 @@ export class FormattedReader {
   readonly #format: Format;
   readonly #names: readonly string[];
   readonly #opened = new Map<string, ColumnInFormat>();
+  /** The columns of a row, once one was read. */
+  #cells: readonly (readonly [name: string, read: (i: number) => unknown])[] | undefined;
 
   constructor(table: Table, format: Format) {
     this.#table = table;
@@ -129,11 +131,12 @@ export class FormattedReader {
   }
   row(i: number): AnyRow {
     if (this.#format.transform) return Object.fromEntries(Object.entries(this.#transformed(i, i + 1)).map(([name, values]) => [name, values[0]]));
-    const row: AnyRow = {};
-    for (const name of this.#names) {
+    this.#cells ??= this.#names.map((name) => {
       const { read, tensor } = this.#open(name);
-      row[name] = tensor ? tensorOf(read(i), tensor) : read(i);
-    }
+      return [name, tensor ? (k: number) => tensorOf(read(k), tensor) : read];
+    });
+    const row: AnyRow = {};
+    for (const [name, read] of this.#cells) row[name] = read(i);
     return row;
   }
   #values(name: string, from: number, to: number): unknown[] {
