@@ -17,7 +17,11 @@ const sequence = (index: 0 | 1, type: number): LayoutPiece => ({ kind: "sequence
 const plain: PostProcessor = { single: [sequence(0, 0)], pair: [sequence(0, 0), sequence(1, 1)], trim: undefined };
 
 type Named = readonly [token: string, id: number];
-const special = ([token, id]: Named, type: number): LayoutPiece => ({ kind: "special", ids: [id], tokens: [token], type });
+const areIds = (ids: readonly unknown[]): boolean => Array.isArray(ids) && ids.every((id) => Number.isInteger(id));
+const special = ([token, id]: Named, type: number): LayoutPiece => {
+  if (!areIds([id])) throw new Error(`special token ${token} has no id`);
+  return { kind: "special", ids: [id], tokens: [token], type };
+};
 
 interface TemplatePiece {
   readonly SpecialToken?: { readonly id: string; readonly type_id: number };
@@ -30,6 +34,7 @@ function template(pieces: readonly TemplatePiece[], tokens: TemplateTokens): Lay
     if (piece.Sequence) return sequence(piece.Sequence.id === "A" ? 0 : 1, piece.Sequence.type_id);
     const { id, type_id: type } = piece.SpecialToken!;
     const { ids, tokens: names } = tokens[id]!;
+    if (!areIds(ids) || !Array.isArray(names)) throw new Error(`special token ${id} has no ids`);
     return { kind: "special", ids, tokens: names, type };
   });
 }

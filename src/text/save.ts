@@ -38,14 +38,19 @@ export async function writeTokenizer(spec: TokenizerSpec, folder: string): Promi
     "tokenizer.json": JSON.stringify(json),
     "tokenizer_config.json": pretty(written),
     "special_tokens_map.json": pretty(special),
-    ...(type === "WordPiece" ? { "vocab.txt": vocabularyText(vocab as Readonly<Record<string, number>>) } : {}),
+    ...(type === "WordPiece" ? vocabularyFile(vocab as Readonly<Record<string, number>>) : {}),
     ...(type === "BPE" ? { "vocab.json": JSON.stringify(vocab), "merges.txt": mergesText(merges) } : {}),
   };
   await Promise.all(Object.entries(files).map(([name, text]) => writeFile(join(folder, name), text)));
 }
 
-function vocabularyText(vocab: Readonly<Record<string, number>>): string {
-  const lines: string[] = [];
-  for (const [token, id] of Object.entries(vocab)) lines[id] = token;
-  return `${Array.from(lines, (line) => line ?? "").join("\n")}\n`;
+/** A list of lines, where the ids are those of lines. */
+function vocabularyFile(vocab: Readonly<Record<string, number>>): Readonly<Record<string, string>> {
+  const entries = Object.entries(vocab);
+  const lines = new Array<string>(entries.length);
+  for (const [token, id] of entries) {
+    if (id >= lines.length || lines[id] !== undefined) return {};
+    lines[id] = token;
+  }
+  return { "vocab.txt": `${lines.join("\n")}\n` };
 }

@@ -7,7 +7,7 @@ import { type HubOptions, resolvePretrained } from "../hub/index.js";
 import { byteLevelJson, readMerges } from "./byte-level-json.js";
 import { type NamedTokens, namedTokens, type SpecialTokens, tokenText } from "./special-tokens.js";
 import { bertTokens, kindOf, type TokenizerClass, tokenizerClass } from "./tokenizer-class.js";
-import { type NewToken, type TokenizerJson, withAddedTokens } from "./tokenizer-json.js";
+import { faultOf, isVocabulary, type NewToken, type TokenizerJson, withAddedTokens } from "./tokenizer-json.js";
 import { looksCased, readVocabulary, wordPieceJson } from "./wordpiece-json.js";
 
 /** A file of a tokenizer that cannot be used: code ERR_TOKENIZER_FILE, and which. */
@@ -183,7 +183,8 @@ function fromWords(file: string, text: string, beside: Beside): TokenizerSpec {
 
 async function fromMerges(folder: string, beside: Beside): Promise<TokenizerSpec> {
   const { config, mapped, model, given } = beside;
-  const vocab = (await readJsonFile(join(folder, "vocab.json"))) as Record<string, number>;
+  const vocab = await readJsonFile(join(folder, "vocab.json"));
+  if (!isVocabulary(vocab)) throw new TokenizerFileError(join(folder, "vocab.json"), "does not hold ids by token");
   const merges = readMerges(await readFile(join(folder, "merges.txt"), "utf8"));
   const known = tokenizerClass(config, model, "<s>" in vocab && "</s>" in vocab ? "Roberta" : "ByteLevel");
   const named = namedTokens(known.tokens, config, mapped, given);
@@ -227,7 +228,7 @@ export async function readTokenizer(checkpoint: string, options: TokenizerOption
   const whole = join(folder, file);
   if (!file.endsWith(".json")) return fromWords(whole, await readFile(whole, "utf8"), beside);
   const json = (await readJsonFile(whole)) as unknown as TokenizerJson;
-  if (typeof json.model !== "object" || json.model === null)
-    throw new TokenizerFileError(whole, "holds no model", { hint: "it should be a tokenizer.json of Hugging Face tokenizers" });
+  const fault = faultOf(json as unknown as Record<string, unknown>);
+  if (fault) throw new TokenizerFileError(whole, fault, { hint: "it should be a tokenizer.json of Hugging Face tokenizers" });
   return specOf(withConfig(json, beside.config), beside, tokenizerClass(beside.config, beside.model, kindOf(json)), false);
 }

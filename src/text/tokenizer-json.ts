@@ -23,6 +23,31 @@ export interface TokenizerJson {
   readonly [key: string]: unknown;
 }
 
+const isId = (value: unknown): boolean => Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 31;
+
+/** What is wrong with a parsed tokenizer.json, as far as this library looks into it; undefined when nothing is. */
+export function faultOf(json: Readonly<Record<string, unknown>>): string | undefined {
+  const { model, added_tokens: added } = json;
+  if (typeof model !== "object" || model === null) return "holds no model";
+  const { vocab } = model as { readonly vocab?: unknown };
+  if (Array.isArray(vocab) ? !vocab.every((entry) => typeof (Array.isArray(entry) ? entry[0] : entry) === "string") : !isVocabulary(vocab ?? {}))
+    return "has a vocabulary that is none of tokens and ids";
+  if (!mergesFit(model as Readonly<Record<string, unknown>>)) return "has merges whose second part lacks the continuing_subword_prefix";
+  if (added !== undefined && added !== null && !(Array.isArray(added) && added.every((token) => isId(token?.id) && typeof token.content === "string")))
+    return "has added_tokens that are no tokens with ids";
+  for (const name of ["normalizer", "pre_tokenizer", "post_processor"])
+    if (!["object", "undefined"].includes(typeof json[name]) || Array.isArray(json[name])) return `has a ${name} that is no object`;
+  return undefined;
+}
+/** The library ends the process over a second part that is shorter than the prefix. */
+function mergesFit({ merges, continuing_subword_prefix: prefix }: Readonly<Record<string, unknown>>): boolean {
+  if (typeof prefix !== "string" || prefix === "" || !Array.isArray(merges)) return true;
+  return merges.every((merge: unknown) => String((typeof merge === "string" ? merge.split(" ") : (merge as unknown[]))?.[1] ?? "").startsWith(prefix));
+}
+/** Ids by token. */
+export const isVocabulary = (value: unknown): value is Readonly<Record<string, number>> =>
+  typeof value === "object" && value !== null && Object.values(value).every(isId);
+
 /** Ids of the model's own tokens. Unigram models list them as pairs of token and score. */
 export function modelVocabulary(json: TokenizerJson): ReadonlyMap<string, number> {
   const { vocab } = json.model;

@@ -112,6 +112,13 @@ test("missing and broken files say which and what to do", async (t) => {
   await assert.rejects(load(await folderOf(t, { "tokenizer.json": "{" })), { code: "ERR_TOKENIZER_FILE", message: /tokenizer\.json: / });
   await assert.rejects(load(await folderOf(t, { "tokenizer.json": "{}" })), { code: "ERR_TOKENIZER_FILE", message: /holds no model/ });
   await assert.rejects(load(await folderOf(t, { "vocab.txt": "a\nb\n" })), { code: "ERR_VOCAB", message: /has no \[PAD\]/ });
+  const broken = async (json: object) => load(await folderOf(t, { "tokenizer.json": JSON.stringify({ model: { type: "BPE", vocab: {} }, ...json }) }));
+  await assert.rejects(broken({ model: { vocab: { a: "b" } } }), { code: "ERR_TOKENIZER_FILE", message: /vocabulary/ });
+  await assert.rejects(broken({ added_tokens: [{ id: 1 }] }), { code: "ERR_TOKENIZER_FILE", message: /added_tokens/ });
+  await assert.rejects(broken({ normalizer: "x" }), { code: "ERR_TOKENIZER_FILE", message: /normalizer/ });
+  await assert.rejects(broken({ post_processor: { type: "Other" } }), { code: "ERR_TOKENIZER_FILE", message: /no post_processor Other/ });
+  await assert.rejects(load(await folderOf(t, { "vocab.json": '{ "a": [] }', "merges.txt": "" })), { code: "ERR_TOKENIZER_FILE", message: /vocab\.json/ });
+  await assert.rejects(load(await folderOf(t, { "vocab.json": "{}" })), { code: "ERR_TOKENIZER_NOT_FOUND", message: /merges\.txt/ });
   const odd = await load(await folderOf(t, { "tokenizer.json": '{ "model": { "type": "Nothing" } }' }).then((folder) => folder))
     .then((x) => x("a"))
     .catch((e: unknown) => e as { code: string });
