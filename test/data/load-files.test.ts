@@ -183,3 +183,24 @@ test("text: by line, paragraph and document", async (t) => {
   assert.deepEqual(await load({ sampleBy: "document" }), ["one\ntwo\n\n\n\nthree\n", "four"]);
   await assert.rejects(load({ sampleBy: "word" }), { code: "ERR_OPTIONS" });
 });
+
+test("files are read by several threads in the same order, and a bad one is named", async (t) => {
+  const names = Array.from({ length: 5 }, (_, k) => `part${k}`);
+  const folder = await folderOf(t, {
+    ...Object.fromEntries(names.map((name, k) => [`${name}.jsonl`, numbers(k * 1000, k * 1000 + 1000 - 100 * k)])),
+    ...Object.fromEntries(names.map((name, k) => [`${name}.csv`, `n\n${k}\n${k === 3 ? "x" : 1}\n`])),
+  });
+  const features = { n: "int64" } as const;
+  for (const keepInMemory of [true, false]) {
+    const load = (numProc: number) =>
+      loadDataset("json", { dataFiles: join(folder, "*.jsonl"), split: "train", features, numProc, keepInMemory, cacheDir: join(folder, `cache${numProc}`) });
+    assert.deepEqual((await load(2)).column("n"), (await load(1)).column("n"));
+  }
+  const bad = loadDataset("csv", { dataFiles: join(folder, "*.csv"), split: "train", features, numProc: 3, keepInMemory: true });
+  await assert.rejects(bad, { code: "ERR_DATA_FILE", line: 3, byte: 4, message: /part3\.csv:3 \(byte 4\): row 1, column n: 'x' is no int64/ });
+  const labels = join(root, "test/golden/data-parquet/labels.parquet");
+  const read = (numProc: number) => loadDataset("parquet", { dataFiles: [labels, labels], split: "train", numProc, keepInMemory: true });
+  const [one, two] = [await read(1), await read(2)];
+  assert.deepEqual([...two], [...one]);
+  assert.equal(String(two.features), String(one.features));
+});

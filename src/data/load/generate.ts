@@ -4,7 +4,7 @@ import { concatColumns } from "../columns/column-infer.js";
 import type { Features } from "../columns/features.js";
 import { RowWriter } from "../columns/row-writer.js";
 import { type ColumnView, Table, wholeColumn } from "../columns/table.js";
-import type { DataPlan } from "./plan.js";
+import type { AnyOptions, DataPlan } from "./plan.js";
 
 /** The tables of a split, and what they hold. */
 export interface SplitTables {
@@ -13,7 +13,11 @@ export interface SplitTables {
 }
 
 /** Looks into the files as far as it must to know what they hold. @throws DataFileError ERR_DATA_FILE */
-export async function splitTables(plan: DataPlan, files: readonly string[], signal: AbortSignal | undefined): Promise<SplitTables> {
+export async function splitTables(
+  plan: DataPlan,
+  files: readonly string[],
+  { signal, numProc = 1 }: Pick<AnyOptions, "signal" | "numProc">,
+): Promise<SplitTables> {
   const { format, options, features: declared } = plan;
   if (!declared && format.whole) {
     const table = await format.whole(files, options);
@@ -28,6 +32,12 @@ export async function splitTables(plan: DataPlan, files: readonly string[], sign
   return {
     features,
     tables: async function* () {
+      const threads = Math.min(numProc, files.length);
+      if (threads > 1) {
+        const { pooledTables } = await import("./read-pool.js");
+        yield* pooledTables(plan, files, { features, declared: declared !== undefined }, threads, signal);
+        return;
+      }
       for (const file of files) {
         for await (const table of format.tables(file, options, { features, declared: declared !== undefined })) {
           signal?.throwIfAborted();

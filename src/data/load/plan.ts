@@ -34,7 +34,7 @@ export interface CommonOptions {
   readonly keepInMemory?: boolean | undefined;
   /** "force_redownload" makes the cached file anew. */
   readonly downloadMode?: DownloadMode | undefined;
-  /** Files read at the same time; default 1. */
+  /** Threads that read files, one each at a time; default 1. JSON without features is read by one: all its rows decide together what the columns hold. */
   readonly numProc?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   /** An IterableDataset, which reads the files as it is iterated and keeps nothing. */

@@ -75,7 +75,7 @@ export class Preparing {
   async #written(cache: SplitCache, split: string, files: readonly string[]): Promise<Table> {
     const { signal } = this.#options;
     using line = new Generating(split);
-    const { features, tables } = await splitTables(this.#plan, files, signal);
+    const { features, tables } = await splitTables(this.#plan, files, this.#options);
     await using writer = await ArrowWriter.create(cache.file(split), features, { fingerprint: cache.fingerprint(split), ...(signal ? { signal } : {}) });
     for await (const table of tables()) {
       await writer.write(table);
@@ -89,7 +89,7 @@ export class Preparing {
 
   async #held(split: string, files: readonly string[]): Promise<Table> {
     using line = new Generating(split);
-    const { features, tables } = await splitTables(this.#plan, files, this.#options.signal);
+    const { features, tables } = await splitTables(this.#plan, files, this.#options);
     const held: Table[] = [];
     for await (const table of tables()) {
       held.push(table);
