@@ -59,7 +59,7 @@ export async function download(name: string, options: DownloadOptions = {}): Pro
 export async function downloadExtract(name: string, options: ExtractOptions = {}): Promise<string> {
   const file = await download(name, options);
   const { cacheDir = defaultCache, folder } = options;
-  const bare = await extract(file, cacheDir);
+  const bare = await extract(file, cacheDir, options.signal);
   const path = folder === undefined ? bare : join(cacheDir, folder);
   if (await isThere(path)) return path;
   throw new AccelerateError("ERR_ARCHIVE", `${file} holds no folder ${path}`, { hint: "name the folder that it holds: downloadExtract(name, { folder })" });

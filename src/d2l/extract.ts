@@ -5,6 +5,7 @@ import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/p
 import { basename, dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { AccelerateError } from "../errors.js";
+import { locked } from "../hub/lock.js";
 
 const maxEntries = 1_000_000;
 /** Bytes of an unpacked archive. */
@@ -97,13 +98,27 @@ async function isExtracted(marker: string, { size, mtimeMs }: { readonly size: n
  *
  * @throws AccelerateError ERR_ARCHIVE
  */
-export async function extract(file: string, into: string): Promise<string> {
+export async function extract(file: string, into: string, signal?: AbortSignal): Promise<string> {
   const [ending, unpack] = formats.find(([pattern]) => pattern.test(file)) ?? [];
   if (!ending || !unpack) throw new AccelerateError("ERR_ARCHIVE", `${file} is no archive that can be unpacked`, { hint: "zip, tar and tar.gz can" });
   const bare = file.replace(ending, "");
   const marker = join(into, `.${basename(file)}.extracted`);
   const { size, mtimeMs } = await stat(file);
-  if (await isExtracted(marker, { size, mtimeMs }, into)) return bare;
+  const isDone = () => isExtracted(marker, { size, mtimeMs }, into);
+  if (await isDone()) return bare;
+  // Of several processes one unpacks: another might read already what would be replaced.
+  await locked(`${marker}.lock`, signal, async () => {
+    if (await isDone()) return;
+    const names = await replaced(file, into, unpack);
+    const work = `${marker}.${randomUUID().slice(0, 8)}.tmp`;
+    await writeFile(work, JSON.stringify({ size, mtimeMs, names } satisfies Extracted));
+    await rename(work, marker);
+  });
+  return bare;
+}
+
+/** Unpacks into a folder of its own, and moves what came out; gives the names. */
+async function replaced(file: string, into: string, unpack: Unpack): Promise<string[]> {
   const work = join(into, `.${basename(file)}.${randomUUID().slice(0, 8)}.tmp`);
   try {
     await mkdir(work, { recursive: true });
@@ -116,13 +131,10 @@ export async function extract(file: string, into: string): Promise<string> {
       await rm(join(into, name), { recursive: true, force: true });
       await rename(join(work, name), join(into, name));
     }
-    await writeFile(`${work}.json`, JSON.stringify({ size, mtimeMs, names } satisfies Extracted));
-    await rename(`${work}.json`, marker);
+    return names;
   } finally {
     await rm(work, { recursive: true, force: true });
-    await rm(`${work}.json`, { force: true });
   }
-  return bare;
 }
 
 /** A full disk, a folder that cannot be written: the archive is not to blame. */

@@ -170,6 +170,15 @@ test("tar and tar.gz are unpacked, into a folder without their extension", () =>
     }
   }));
 
+test("two that unpack the same archive at once see it whole, and leave nothing else", () =>
+  inFolder(async (folder) => {
+    const file = join(folder, "tiny.torch.zip");
+    await writeFile(file, archive);
+    const read = async () => readFile(join(await extract(file, folder), "vocab.json"), "utf8");
+    assert.deepEqual(await Promise.all([read(), read(), read()]), Array(3).fill('["<unk>"]'));
+    assert.deepEqual((await readdir(folder)).sort(), [".tiny.torch.zip.extracted", "tiny.torch", "tiny.torch.zip"]);
+  }));
+
 /** A ZIP archive whose only entry says that it is a symbolic link. */
 function linkZip(): Uint8Array {
   const bytes = zipOf({ "a/link": Buffer.from("/etc/passwd") });
