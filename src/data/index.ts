@@ -7,7 +7,7 @@ export { Dataset } from "./dataset/dataset.js";
 export { DatasetDict, type DatasetDictMethods, datasetDict } from "./dataset/dataset-dict.js";
 export { loadFromDisk } from "./dataset/disk.js";
 export type { DatasetInfo } from "./dataset/origin.js";
-export { ClassLabel, type Feature, type Features, type FeatureTypes, type FeatureValue, type RowOf, type Sequence } from "./columns/features.js";
+export { ClassLabel, type Feature, type Features, type FeatureTypes, type FeatureValue, type RowOf, type Sequence, structFeature } from "./columns/features.js";
 export type { Known, KnownDatasets } from "./load/known.js";
 export { DataFileError } from "./load/files.js";
 export { type Builder, type DataFiles, type DownloadMode, type FileOptions, type Files, loadDataset } from "./load/index.js";

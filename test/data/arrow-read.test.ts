@@ -1,9 +1,10 @@
 // Reading Arrow files that Python made: every type, both formats, and what is refused.
 import assert from "node:assert/strict";
-import { copyFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { openArrow } from "../../src/data/arrow/index.js";
+import { PlacedFile, readMessage } from "../../src/data/arrow/messages.js";
 import { printable } from "../../src/data/columns/features.js";
 import { featuresFromJson, featuresToJson } from "../../src/data/columns/hf-features.js";
 import { featuresOf, golden, goldenFolder, rowsOf, temporaryFolder } from "./arrow-support.js";
@@ -63,7 +64,21 @@ describe("openArrow reads what Python wrote", () => {
   });
 });
 
+/** The same stream as Arrow wrote it before 2019: no marker before a message, so that bodies lie 4 bytes beside where numbers are aligned. */
+function withoutMarkers(path: string): Buffer {
+  const bytes = readFileSync(path);
+  const parts: Buffer[] = [];
+  using source = new PlacedFile(path);
+  for (let message = readMessage(source, 0); message; message = readMessage(source, message.end)) parts.push(bytes.subarray(message.at + 4, message.end));
+  return Buffer.concat([...parts, Buffer.alloc(4)]);
+}
+
 describe("openArrow", () => {
+  it("reads the stream format of old, whose numbers are not aligned", async () => {
+    const old = join(folder, "old.arrow");
+    writeFileSync(old, withoutMarkers(file("types.arrow")));
+    assert.deepEqual(rowsOf(await openArrow([old])), golden().rows);
+  });
   it("keeps a file that was removed or replaced after it was opened", async () => {
     const copy = join(folder, "gone.arrow");
     copyFileSync(file("slice.arrow"), copy);

@@ -1,5 +1,6 @@
 // The messages of Arrow files: their headers are read, their bodies are not touched.
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { resolve } from "node:path";
 import { ArgumentError } from "../../errors.js";
 import { DataFileError } from "../load/files.js";
 import { FlatTable, int64At } from "./flat-table.js";
@@ -46,7 +47,7 @@ export class PlacedFile implements Disposable {
       throw new DataFileError(path, status.isDirectory() ? "is a folder" : "is no file");
     }
     this.size = Number(status.size);
-    this.identity = { path, size: this.size, device: String(status.dev), inode: String(status.ino), modified: String(status.mtimeNs) };
+    this.identity = { path: resolve(path), size: this.size, device: String(status.dev), inode: String(status.ino), modified: String(status.mtimeNs) };
   }
   /** Bytes that the next call may overwrite. @throws DataFileError when the file has fewer */
   read(at: number, length: number): Uint8Array {
