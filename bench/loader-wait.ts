@@ -1,9 +1,9 @@
 // How long a training step waits for its batch: rows like MRPC's, read from a Dataset and padded to the longest of 8, and a step of 50 ms that leaves the program's thread free (as a step of the engine
 // does) or keeps it busy. Prints what loader.stats() counts, without threads and with them.
-//   node dist/bench/loader-wait.js [--steps 120] [--step-ms 50] [--batch 8] [--workers 0,1,2]
+//   node dist/bench/loader-wait.js [--steps 120] [--step-ms 50] [--batch 8] [--workers 0,1,2] [--mask]     --mask: with the collator of masked language models, whose batches cost more
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { DataCollatorWithPadding, DataLoader, Dataset } from "accelerate-ts";
+import { DataCollatorForLanguageModeling, DataCollatorWithPadding, DataLoader, Dataset } from "accelerate-ts";
 import { machine } from "./machine.js";
 
 const { values } = parseArgs({
@@ -12,6 +12,7 @@ const { values } = parseArgs({
     "step-ms": { type: "string", default: "50" },
     batch: { type: "string", default: "8" },
     workers: { type: "string", default: "0,1,2" },
+    mask: { type: "boolean", default: false },
   },
 });
 const [steps, stepMs, batchSize] = [Number(values.steps), Number(values["step-ms"]), Number(values.batch)];
@@ -27,7 +28,8 @@ const rows = Array.from({ length: 3668 }, (_, i) => {
   };
 });
 const data = Dataset.fromRows(rows);
-const collateFn = new DataCollatorWithPadding({ padTokenId: 0 });
+const tokenizer = { padTokenId: 0, clsTokenId: 101, sepTokenId: 102, maskTokenId: 103, vocabSize: 30522 };
+const collateFn = values.mask ? new DataCollatorForLanguageModeling(tokenizer, { seed: 1 }) : new DataCollatorWithPadding(tokenizer);
 const step: Readonly<Record<string, () => unknown>> = {
   free: () => sleep(stepMs),
   busy: () => {

@@ -27,6 +27,8 @@ export interface LanguageModelingOptions {
 export interface MaskingRules extends PaddingRules {
   readonly maskTokenId?: number | undefined;
   readonly vocabSize?: number | undefined;
+  /** With added tokens. */
+  readonly length?: number | undefined;
   readonly allSpecialIds?: readonly number[] | undefined;
 }
 export interface DataCollatorForLanguageModeling {
@@ -53,10 +55,14 @@ function specialIds(tokenizer: object): number[] {
   const names = ["unkTokenId", "sepTokenId", "padTokenId", "clsTokenId", "maskTokenId", "bosTokenId", "eosTokenId"] as const;
   return names.map((name) => (tokenizer as Partial<Record<(typeof names)[number], number>>)[name]).filter((id) => typeof id === "number");
 }
+/** A tokenizer is a function: its length is the number of its tokens, or of its arguments. */
+const tokenCount = ({ vocabSize, length }: MaskingRules): number | undefined => (vocabSize === undefined ? undefined : Math.max(vocabSize, length ?? 0));
+
 /** @throws ArgumentError ERR_COLLATE */
 function maskRules(tokenizer: MaskingRules, options: LanguageModelingOptions): MaskRules | undefined {
   if (options.mlm === false) return undefined;
-  const { maskTokenId, vocabSize } = tokenizer;
+  const { maskTokenId } = tokenizer;
+  const vocabSize = tokenCount(tokenizer);
   if (maskTokenId === undefined)
     throw refused("the tokenizer has no mask token, which masked language modelling needs", "give mlm: false for causal language modelling");
   const rules = {
@@ -142,8 +148,8 @@ type Seeded = LanguageModelingOptions & { readonly seed: number };
 function modelingCall(tokenizer: MaskingRules, options: Seeded, prototype: object = CallableModeling.prototype): unknown {
   const modeling = new Modeling(tokenizer, options, options.seed);
   const call = (rows: RowsOrColumns, context?: CollateContext) => modeling.collate(rows, context);
-  const { maskTokenId, vocabSize } = tokenizer;
-  const rules = { ...rulesOf(tokenizer), maskTokenId, vocabSize, allSpecialIds: specialIds(tokenizer) };
+  const { maskTokenId } = tokenizer;
+  const rules = { ...rulesOf(tokenizer), maskTokenId, vocabSize: tokenCount(tokenizer), allSpecialIds: specialIds(tokenizer) };
   return callable(
     call,
     prototype,

@@ -31,13 +31,15 @@ export async function* ordered<T, B>(source: AsyncIterator<T>, { depth, begin }:
           await changed.given;
           continue;
         }
+        // The batch that is waited for goes out first; and what reads rows in this thread lets others have their turn.
+        if (queue.length > 0) await turn();
+        if (left) break;
         const next = await source.next();
         if (next.done || left) break;
         const work = begin(next.value);
         work.catch(() => {}); // thrown at its turn
         queue.push({ item: next.value, work });
         tell();
-        await turn(); // what reads rows in this thread lets others have their turn
       }
       end = {};
     } catch (error) {
