@@ -43,7 +43,7 @@ export interface CallOptions extends TokenizeOptions {
   readonly isSplitIntoWords?: boolean;
   /** The second text or texts, as the second argument. */
   readonly textPair?: string | readonly string[] | readonly (readonly string[])[];
-  /** Threads for a big call; default: one, or several from 20,000 texts on. Only for tokenizers of the fast path (BERT); the others use all cores anyway. */
+  /** Threads that encode a big call; default 1, as `Dataset.map` is what fans out best. Only for BERT's tokenizers; those of other models use all cores anyway. */
   readonly numProc?: number;
   readonly signal?: AbortSignal;
   /** false keeps warnings back. */

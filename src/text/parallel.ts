@@ -1,5 +1,5 @@
-// Sequences of the texts of a call: in this thread, or of a big call on several, each with its own share of our BERT encoder's work.
-import { availableParallelism } from "node:os";
+// Sequences of the texts of a call: in this thread, or of a big call on several. Never unasked: encoding is the smaller part of
+// a call, lists and tensors are made here, so that threads give little until texts are long and many.
 import { Piscina } from "piscina";
 import { AccelerateError, ArgumentError } from "../errors.js";
 import { type Engine, inUtf16, type TextInput } from "./engine.js";
@@ -7,8 +7,6 @@ import type { CallOptions } from "./options.js";
 import type { TokenSequence } from "./sequence.js";
 import type { EncodedTexts } from "./wordpiece/encode-texts.js";
 
-/** From here on threads give more than their start takes. */
-const MANY_TEXTS = 100_000;
 /** Texts per task. */
 const SHARE = 4096;
 
@@ -17,7 +15,7 @@ function threadsFor(engine: Engine, count: number, words: boolean, numProc: numb
     throw new ArgumentError(`tokenizer: numProc ${numProc}`, { code: "ERR_TOKENIZE_OPTIONS", hint: "a whole number of at least 1" });
   // The library's batches use all cores by themselves.
   if (words || !engine.fast) return 1;
-  return Math.min(numProc ?? (count >= MANY_TEXTS ? Math.min(4, availableParallelism()) : 1), Math.ceil(count / SHARE));
+  return Math.min(numProc ?? 1, Math.ceil(count / SHARE));
 }
 
 /** Sequences of the first and of the second texts, in their order. */
