@@ -61,17 +61,19 @@ export interface RunOptions {
   readonly withRank?: boolean;
   /** The last argument of every call; must survive structured clone when numProc is given. */
   readonly fnKwargs?: Readonly<Record<string, unknown>>;
-  /** Keeps the result in memory, whatever its size, and writes no cache file. */
+  /** Keeps the result in memory and writes no cache file. Without it results of more than 256 MiB that are not cached lie in a temporary file. */
   readonly keepInMemory?: boolean;
   /** false: computes again what is in the cache. true: lets the result of a closure be found again by the text of the function; captured variables are not seen. */
   readonly loadFromCacheFile?: boolean;
-  /** Where the result is written, and read from when it is there. */
+  /** Where the result is written, and read from when it is there. For a DatasetDict the splits' names are added. */
   readonly cacheFileName?: string;
   /** Rows per record batch of the cache file; default 1000. */
   readonly writerBatchSize?: number;
   /** The name of the result in the cache, in place of one made from data, function and options: up to 64 letters, digits, - and _. */
   readonly newFingerprint?: string;
 }
+/** Of computations of the library's own, which call no function. */
+export type OwnOptions = Omit<RunOptions, "numProc" | "batchSize" | "withIndices" | "withRank" | "fnKwargs">;
 export interface MapOptions extends RunOptions {
   /** A last batch that is not full is left out; with batched. */
   readonly dropLastBatch?: boolean;

@@ -82,6 +82,22 @@ test("a chain of transforms is found again from its first to its last", async (t
   ]);
 });
 
+test("what could never be found again is not put into the cache", async (t) => {
+  const { data, filename, files } = await place(t);
+  const ref = { filename, name: "noted" };
+  await (await data.map((row) => ({ k: row.n }))).map(ref);
+  await data.shuffle().map(ref);
+  await data.shuffle().trainTestSplit({ seed: 1 }).train.map(ref);
+  assert.deepEqual(await files(), []);
+  for (let k = 0; k < 2; k++) {
+    await data.select([3, 1]).map(ref);
+    await data.addColumn("k", [1, 2, 3, 4, 5, 6]).map(ref);
+    assert.equal((await files()).length, 2);
+  }
+  await data.addColumn("k", [1, 2, 3, 4, 5, 7]).map(ref);
+  assert.equal((await files()).length, 3);
+});
+
 test("filter keeps row numbers only", async (t) => {
   const { data, filename, cacheDirectory } = await place(t);
   const few = await data.filter({ filename, name: "small" });

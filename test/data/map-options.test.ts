@@ -227,3 +227,12 @@ test("any number of threads and any batch size make the same rows in the same or
   assert.ok(told.column("rank").every((rank) => rank === 0 || rank === 1));
   assert.deepEqual((await ten.map<{ rank: number }>({ filename, name: "ofRank" }, { withRank: true })).column("rank"), new Array(10).fill(0));
 });
+
+test("of several that fail, or run beside one that fails, the first by order is told", async () => {
+  const failing = async (row: { n: number }) => {
+    await wait(row.n === 1500 ? 0 : 5);
+    if (row.n >= 1500) throw new RangeError(String(row.n));
+    return { n: row.n };
+  };
+  await assert.rejects(numbers(3000).map(failing), { code: "ERR_MAP_FAILED", message: "map: row 1500: RangeError: 1500" });
+});

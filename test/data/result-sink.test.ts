@@ -1,7 +1,8 @@
 // Results on their way into memory or files: types decided by what waits, files for what is large.
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { Dataset } from "../../src/data/index.js";
 import type { ColumnData } from "../../src/data/columns/column-data.js";
@@ -43,6 +44,15 @@ test("large results of data in memory go to a file that goes with the process, u
   ]);
   assert.equal(inMemory.table.view("m").data.kind, "number");
   assert.equal(inMemory.table.view("s").data, source.view("s").data);
+});
+
+test("temporary files are gone when the process is", () => {
+  const module = new URL("../../src/data/dataset/temporary.js", import.meta.url).href;
+  const script = `import { writeFileSync } from "node:fs"; import { temporaryFile } from ${JSON.stringify(module)};
+    const file = temporaryFile(".arrow"); writeFileSync(file, "x"); console.log(file);`;
+  const { stdout } = spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
+  assert.match(stdout, /\.arrow\n$/);
+  assert.equal(existsSync(dirname(stdout.trim())), false);
 });
 
 test("types are decided by the rows that come before the file is begun", async (t) => {

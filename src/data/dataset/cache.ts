@@ -17,6 +17,8 @@ const log = debuglog("accelerate-ts");
 /** Where a result is kept and under what fingerprint. */
 export interface CachePlan {
   readonly fingerprint: string;
+  /** Whether another run would have the same fingerprint. */
+  readonly known: boolean;
   readonly file: string | undefined;
   /** The file, when it is there, is the result. */
   readonly load: boolean;
@@ -68,7 +70,7 @@ export function cachePlan(origin: Origin, verb: string, key: WorkKey, options: R
       : known && !keepInMemory && origin.cacheDirectory !== undefined
         ? join(origin.cacheDirectory, `cache-${fingerprint}.arrow`)
         : undefined;
-  return { fingerprint, file, load: loadFromCacheFile !== false };
+  return { fingerprint, known, file, load: loadFromCacheFile !== false };
 }
 
 /** The result of an earlier run; undefined when there is none that can be read. */

@@ -74,12 +74,17 @@ export const runningAtOnce = 1000;
 /** Calls a function; of the promises that it returns, only so many run at once. */
 export class Caller {
   #running = 0;
-  #failed = false;
+  #failure: AccelerateError | undefined;
   readonly #waiting: (() => void)[] = [];
 
-  /** Whether a call has failed: there is no use in more. */
-  get failed(): boolean {
-    return this.#failed;
+  /** What the first call that failed threw: there is no use in more. */
+  get failure(): AccelerateError | undefined {
+    return this.#failure;
+  }
+  #failed(error: unknown, where: string): AccelerateError {
+    const told = failure(error, where);
+    this.#failure ??= told;
+    return told;
   }
   /** undefined when a call can start at once. */
   room(): Promise<void> | undefined {
@@ -90,8 +95,7 @@ export class Caller {
     try {
       value = fn(...(args as never[]));
     } catch (error) {
-      this.#failed = true;
-      throw failure(error, where());
+      throw this.#failed(error, where());
     }
     return isThenable(value) ? this.#track(value, where) : value;
   }
@@ -107,9 +111,9 @@ export class Caller {
         return result;
       },
       (error: unknown) => {
-        this.#failed = true;
+        const told = this.#failed(error, where());
         done();
-        throw failure(error, where());
+        throw told;
       },
     );
     // It is awaited with the others of its batch; until then nobody looks.

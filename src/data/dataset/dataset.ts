@@ -17,10 +17,10 @@ import type {
   ModuleRef,
   NoClosure,
   Nothing,
+  OwnOptions,
   Row,
   RowFunction,
   RowTest,
-  RunOptions,
   Simplify,
   ValuesFunction,
   Without,
@@ -225,7 +225,7 @@ export class Dataset<R = Row> extends DatasetSelections<R> {
   }
 
   /** All columns as other types. @throws ArgumentError ERR_CAST that names row and column, ERR_FEATURES */
-  async cast<const F extends Features>(features: F, options: RunOptions = {}): Promise<Dataset<RowOf<F>>> {
+  async cast<const F extends Features>(features: F, options: OwnOptions = {}): Promise<Dataset<RowOf<F>>> {
     const [result] = await castTables([Dataset.inputOf(this)], features, true, options);
     return Dataset.resultOf(this, result!);
   }
@@ -251,12 +251,12 @@ export class Dataset<R = Row> extends DatasetSelections<R> {
     return Dataset.resultOf(this, result!);
   }
   /** Copies chosen rows one after the other, so that reading them in order is reading in order. */
-  async flattenIndices(options: RunOptions = {}): Promise<Dataset<R>> {
+  async flattenIndices(options: OwnOptions = {}): Promise<Dataset<R>> {
     const [result] = await flattenTables([Dataset.inputOf(this)], options);
     return Dataset.resultOf(this, result!);
   }
   /** Rows of batches: each value is a list of those of batchSize rows. @throws ArgumentError ERR_COUNT */
-  async batch(batchSize: number, options: RunOptions & { readonly dropLastBatch?: boolean } = {}): Promise<Dataset<{ [K in keyof R]: R[K][] }>> {
+  async batch(batchSize: number, options: OwnOptions & { readonly dropLastBatch?: boolean } = {}): Promise<Dataset<{ [K in keyof R]: R[K][] }>> {
     const [result] = await batchTables([Dataset.inputOf(this)], batchSize, options);
     return Dataset.resultOf(this, result!);
   }

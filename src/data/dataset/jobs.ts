@@ -36,9 +36,11 @@ function rowJob(fn: AnyFunction, call: CallOptions, rank: number, inputsOf: (dat
     const inputs = inputsOf(data);
     const results: unknown[] = [];
     let promises = false;
-    for (let i = start; i < end && !(promises && caller.failed); i++) {
+    for (let i = start; i < end; i++) {
       const room = caller.room();
       if (room) await room;
+      // One of the promises that run beside this call.
+      if (promises && caller.failure) throw caller.failure;
       const value = caller.call(fn, argumentsOf(inputs.row(i), i), () => `${call.verb}: row ${i}`);
       promises ||= isThenable(value);
       results.push(value);

@@ -48,6 +48,7 @@ export const unknownOrigin = (): Origin => new LazyOrigin({}, uniqueFingerprint)
 /** The origin of what a transform makes: same place, a fingerprint of all that went into it. */
 export const after = (origin: Origin, transform: string, ...parts: unknown[]): Origin =>
   new LazyOrigin(origin, () => fingerprintOf(origin.fingerprint, transform, ...parts));
-/** Of what a transform makes whose result has no name: it was drawn at random, or a closure made it. */
-export const afterUnknown = (origin: Origin): Origin => new LazyOrigin(origin, uniqueFingerprint);
+/** Of what a transform makes whose result has no name: it was drawn at random, or a closure made it. What comes of it would never be found in the cache, and is not put there. */
+export const afterUnknown = ({ split, info }: Origin): Origin =>
+  new LazyOrigin({ ...(split === undefined ? {} : { split }), ...(info ? { info } : {}) }, uniqueFingerprint);
 export const named = (origin: Origin, fingerprint: string): Origin => new LazyOrigin(origin, () => fingerprint);

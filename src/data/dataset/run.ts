@@ -6,7 +6,7 @@ import type { Table } from "../columns/table.js";
 import type { RunOptions } from "../types.js";
 import { type CachePlan, cached, cachePlan, type WorkKey, writable } from "./cache.js";
 import { type Job, type JobDescriptor, type JobResult, jobOf } from "./jobs.js";
-import { named, type Origin } from "./origin.js";
+import { afterUnknown, named, type Origin } from "./origin.js";
 import { type JobRunner, ownRunner, threadRunner } from "./pool.js";
 import { MapLine } from "./map-line.js";
 import { batchRows, inOrder } from "./ranges.js";
@@ -62,7 +62,8 @@ export async function runWork(inputs: readonly RunInput[], work: Work, options: 
     for (const [i, input] of inputs.entries()) {
       const plan = plans[i]!;
       const table = (await cached(plan)) ?? (await runTable(input, i, sizes[i]!, work, plan, options, started));
-      out.push(table ? { table, origin: named(input.origin, plan.fingerprint) } : { table: input.table, origin: input.origin });
+      const origin = plan.known ? named(input.origin, plan.fingerprint) : afterUnknown(input.origin);
+      out.push(table ? { table, origin } : { table: input.table, origin: input.origin });
     }
   } finally {
     await runner?.[Symbol.asyncDispose]();
@@ -92,7 +93,7 @@ async function runTable(
   const runner = await started();
   const file = await writable(plan, options.cacheFileName !== undefined);
   const description = options.description ?? options.desc;
-  const label = `${description ?? work.label}${numProc === undefined ? "" : ` (num_proc=${numProc})`}${title && ` ${title}`}`;
+  const label = `${description ?? work.label}${numProc === undefined || work.code.kind === "own" ? "" : ` (num_proc=${numProc})`}${title && ` ${title}`}`;
   using line = new MapLine(label, rows, description === undefined);
   await using sink = new ResultSink(table, {
     verb: work.verb,

@@ -115,7 +115,7 @@ export abstract class DatasetSelections<R = Row> extends DatasetView<R> {
   addColumn<const N extends string, V>(name: N, values: Iterable<V>): Dataset<Simplify<R & { [K in N]: V }>>;
   addColumn(name: string, values: Iterable<unknown>, feature?: Feature): unknown {
     const table = withColumn(this.#table, name, values, feature);
-    return this.made(table, afterUnknown(DatasetView.originOf(this)), carried(this.format, this.#table, table));
+    return this.derived(table, "addColumn", name, table.view(name));
   }
 
   /** Another view that shows rows as tensors, or plain: see `setFormat`. @throws ArgumentError ERR_FORMAT, ERR_COLUMN_NOT_FOUND */
