@@ -1,7 +1,7 @@
 // A call of a module outside forward: finds or makes its trace, records the call, and gives outputs that are lazy until touched.
 import { inspect } from "node:util";
 import { ArgumentError } from "../errors.js";
-import { flattenArguments } from "./arguments.js";
+import { type FlatArguments, flattenArguments } from "./arguments.js";
 import { defaultGenerator } from "./generator.js";
 import type { Parameter } from "./parameter.js";
 import { parameterChanges } from "./parameter-changes.js";
@@ -33,6 +33,20 @@ interface Found {
   readonly sizes: Map<string, number>;
 }
 
+function runTrace(target: Traceable, fields: readonly Tensor[], flat: FlatArguments): Trace {
+  const tracer = new Tracer(target.traceName, fields, () => new Map([...target.namedParameters()].map(([name, p]) => [p, name])));
+  const given = flat.rebuild((x, name) => tracer.input(x, name));
+  return tracer.run(() => target.forward(...(given as never[])));
+}
+
+/** The graph of one call, traced anew whatever was called before, with the tensors that its inputs stand for. */
+export function traceCall(target: Traceable, args: readonly unknown[]): { readonly trace: Trace; readonly tensors: readonly Tensor[] } {
+  const flat = flattenArguments(args);
+  const fields: Tensor[] = [];
+  target.structure(fields);
+  return { trace: runTrace(target, fields, flat), tensors: flat.tensors };
+}
+
 function findTrace(target: Traceable, args: readonly unknown[]): Found {
   const flat = flattenArguments(args);
   const { tensors } = flat;
@@ -58,9 +72,7 @@ function findTrace(target: Traceable, args: readonly unknown[]): Found {
     const sizes = sizesOf(trace, tensors);
     if (trace.graph.env.holds(sizes)) return found(trace, sizes);
   }
-  const tracer = new Tracer(target.traceName, fields, () => new Map([...target.namedParameters()].map(([name, p]) => [p, name])));
-  const given = flat.rebuild((x, name) => tracer.input(x, name));
-  const trace = tracer.run(() => target.forward(...(given as never[])));
+  const trace = runTrace(target, fields, flat);
   traces.push(trace);
   if (cache.size > maxStructures) cache.delete(cache.keys().next().value!);
   return found(trace, sizesOf(trace, tensors));

@@ -2,15 +2,15 @@
 import { differentiate } from "../autograd/differentiate.js";
 import { AccelerateError } from "../errors.js";
 import { Builder } from "../graph/builder.js";
+import { copyNodes } from "../graph/copy-nodes.js";
 import type { ShapeEnv } from "../graph/dims.js";
-import { Graph, type Node, type Value } from "../graph/graph.js";
+import { Graph, type Value } from "../graph/graph.js";
 import { toOnnx } from "../graph/onnx/write.js";
 import type { Binding } from "../runtime/binding.js";
 import type { Engine } from "../runtime/engine.js";
 import type { Session } from "../runtime/session.js";
 import { tensorOps } from "./ops.js";
 import type { Plan, Reference } from "./plan.js";
-import type { Trace } from "./trace.js";
 
 /** What is bound to an input of the session. */
 export type InputSlot = { readonly kind: "feed"; readonly feed: number } | { readonly kind: "parameter"; readonly parameter: number };
@@ -36,19 +36,6 @@ export interface Program {
   /** Whether its gradients are bound to where the parameters have theirs, not to the scratch memory beside it. */
   direct: boolean;
 }
-
-/** Copies the graph of a traced forward into a program's graph; shapes are inferred anew, in the program's sizes. */
-function inline(graph: Graph, trace: Trace, given: ReadonlyMap<Value, Value>): Map<Value, Value> {
-  const values = new Map(given);
-  for (const c of trace.graph.constants) values.set(c, graph.constant(c.constant!, c.name));
-  for (const node of trace.graph.nodes) {
-    const inputs = node.inputs.map((v) => (v ? values.get(v) : undefined));
-    const outputs = graph.add(node.op, inputs, node.attributes, { domain: node.domain, outputs: node.outputs.length, scope: scopeOf(node) });
-    for (const [i, out] of node.outputs.entries()) values.set(out, outputs[i]!);
-  }
-  return values;
-}
-const scopeOf = (node: Node): string => node.name.slice(0, Math.max(0, node.name.lastIndexOf("/")));
 
 /** Builds the graph of a plan; the feeds' sizes become symbols with the sizes of this run as hints. */
 export function buildGraph(plan: Plan): { graph: Graph; slots: Map<Value, InputSlot>; symbols: SymbolSource[]; gradients: number[]; outputs: Value[] } {
@@ -90,7 +77,7 @@ export function buildGraph(plan: Plan): { graph: Graph; slots: Map<Value, InputS
     for (const [p, v] of trace.parameters) given.set(v, parameters[plan.parameters.indexOf(p)]!);
     for (const [k, { value }] of trace.captured.entries()) given.set(value, feeds[plan.feeds.indexOf(node.captured[k]!)]!);
     if (trace.key) given.set(trace.key, key!);
-    const values = inline(graph, trace, given);
+    const values = copyNodes(trace.graph, graph, given);
     results.push(trace.outputs.map((v) => values.get(v)!));
   }
 

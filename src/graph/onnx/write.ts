@@ -7,7 +7,7 @@ import { maxVariadic } from "../op-def.js";
 import { liveNodes } from "../passes/dead-code.js";
 import { equalConstants } from "../passes/equal-constants.js";
 import { encode } from "./encode.js";
-import { type AttributeProto, attributeType, type NodeProto, type TensorProto, type ValueInfoProto } from "./schema.js";
+import { type AttributeProto, attributeType, type GraphProto, type ModelProto, type NodeProto, type TensorProto, type ValueInfoProto } from "./schema.js";
 
 export const irVersion = 10;
 export const opset = 21;
@@ -90,15 +90,8 @@ function attributes(all: Attributes): AttributeProto[] {
   return out;
 }
 
-/**
- * Writes what the outputs of a graph need as an ONNX model: IR version 10, opset 21, symbolic sizes as dim_param, constants as initializers
- * (equal small ones once). All inputs and outputs are declared, in order. An output that is an input, a constant or given twice comes through an Identity.
- *
- * @example
- * const session = await engine.createSession(toOnnx(graph, { name: "train" }));
- * @throws ArgumentError ERR_ONNX_VALUE where a value comes from neither an input, a constant nor a node of the graph
- */
-export function toOnnx(graph: Graph, options: ToOnnxOptions = {}): Uint8Array {
+/** What the outputs of a graph need, as messages; the numbers of constants are views. */
+export function modelProto(graph: Graph, options: ToOnnxOptions = {}): ModelProto & { readonly graph: GraphProto } {
   const { env } = graph;
   const live = liveNodes(graph);
   const names = new Names();
@@ -173,12 +166,24 @@ export function toOnnx(graph: Graph, options: ToOnnxOptions = {}): Uint8Array {
     node.push({ input: [names.of(from)], output: [name], name, opType: "Identity" });
   }
 
-  return encode("ModelProto", {
+  return {
     irVersion,
     opsetImport: [...domains].map((domain) => ({ domain, version: domain === "" ? (options.opset ?? opset) : 1 })),
     producerName: "accelerate-ts",
     graph: { node, name: options.name ?? "graph", initializer, input, output },
-  });
+  };
+}
+
+/**
+ * Writes what the outputs of a graph need as an ONNX model: IR version 10, opset 21, symbolic sizes as dim_param, constants as initializers
+ * (equal small ones once). All inputs and outputs are declared, in order. An output that is an input, a constant or given twice comes through an Identity.
+ *
+ * @example
+ * const session = await engine.createSession(toOnnx(graph, { name: "train" }));
+ * @throws ArgumentError ERR_ONNX_VALUE where a value comes from neither an input, a constant nor a node of the graph
+ */
+export function toOnnx(graph: Graph, options: ToOnnxOptions = {}): Uint8Array {
+  return encode("ModelProto", modelProto(graph, options));
 }
 
 function trimmed(list: string[]): string[] {
