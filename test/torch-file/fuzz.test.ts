@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
 import { readTorchFile, TorchFileError } from "../../src/torch-file/index.js";
-import { archiveOf, golden, withFiles } from "./files.js";
+import { archiveOf, dictPickle, golden, tensorPickle, withFiles } from "./files.js";
 
 const files = ["views.zip.pt", "views.legacy.pt", "checkpoint.zip.pt", "checkpoint.legacy.pt", "deflated.zip.pt", "protocol4.zip.pt"].map((name) =>
   readFileSync(join(golden, name)),
@@ -72,3 +72,22 @@ test("random bytes behind each format's first ones", () =>
     ([head, rest]) => Buffer.concat([Buffer.from(head, "latin1"), rest]),
     300,
   ));
+
+test("any view of a storage gives the elements that its strides name, row by row", () =>
+  withFiles(async (write) => {
+    const numbers = Float32Array.from({ length: 200 }, (_, i) => i);
+    const storage = { 0: new Uint8Array(numbers.buffer) };
+    const dims = fc.array(fc.tuple(fc.integer({ min: 0, max: 4 }), fc.integer({ min: 0, max: 12 })), { maxLength: 4 });
+    await fc.assert(
+      fc.asyncProperty(dims, fc.nat(20), async (view, offset) => {
+        const [shape, strides] = [view.map(([size]) => size), view.map(([, stride]) => stride)];
+        const expected = shape.reduce<number[]>((at, size, d) => at.flatMap((a) => Array.from({ length: size }, (_, i) => a + i * strides[d]!)), [offset]);
+        const file = await write(archiveOf(dictPickle("v", tensorPickle({ shape, strides, offset, length: 200 })), storage));
+        const tensor = (await readTorchFile(file)).get("v")!;
+        assert.deepEqual(tensor.shape, shape);
+        assert.deepEqual([...(await tensor.read())], expected);
+        assert.deepEqual([...(await tensor.readFloat32())], expected);
+      }),
+      { numRuns: 200 },
+    );
+  }));
