@@ -69,32 +69,36 @@ export class Encoding {
     return out;
   }
   ids(): number[] {
-    return this.#column(
-      this.#filling?.id ?? 0,
-      ({ ids }, k) => ids[k]!,
-      ({ of }, k) => of.ids[k]!,
-    );
+    const out = new Array<number>(this.length).fill(this.#filling?.id ?? 0);
+    let at = this.#before;
+    for (const block of this.#blocks) {
+      if (block.kind === "special") for (const id of block.ids) out[at++] = id;
+      else for (let k = block.start, { ids } = block.of; k < block.end; k++) out[at++] = ids[k]!;
+    }
+    return out;
+  }
+  /** A column whose value is one for all tokens of a block. */
+  #byBlock<T>(padding: T, read: (block: Block) => T): T[] {
+    const out = new Array<T>(this.length).fill(padding);
+    let at = this.#before;
+    for (const block of this.#blocks) {
+      const end = at + lengthOf(block);
+      out.fill(read(block), at, end);
+      at = end;
+    }
+    return out;
   }
   typeIds(): number[] {
-    return this.#column(
-      this.#filling?.type ?? 0,
-      ({ type }) => type,
-      ({ type }) => type,
-    );
+    return this.#byBlock(this.#filling?.type ?? 0, ({ type }) => type);
   }
   attentionMask(): number[] {
-    return this.#column(
-      0,
-      () => 1,
-      () => 1,
-    );
+    return this.#byBlock(0, () => 1);
   }
   specialTokensMask(): number[] {
-    return this.#column(
-      1,
-      () => 1,
-      () => 0,
-    );
+    return this.#byBlock(1, ({ kind }) => (kind === "special" ? 1 : 0));
+  }
+  sequenceIds(): (number | null)[] {
+    return this.#byBlock<number | null>(null, (block) => (block.kind === "special" ? null : block.index));
   }
   tokens(): string[] {
     return this.#column(
@@ -108,13 +112,6 @@ export class Encoding {
       null,
       () => null,
       ({ of }, k) => of.word(k),
-    );
-  }
-  sequenceIds(): (number | null)[] {
-    return this.#column<number | null>(
-      null,
-      () => null,
-      ({ index }) => index,
     );
   }
   offsets(): Span[] {

@@ -76,6 +76,29 @@ export interface PlanDefaults {
   readonly added: readonly [single: number, pair: number];
 }
 
+const known: { readonly [K in keyof Required<CallOptions>]: true } = {
+  padding: true,
+  paddingSide: true,
+  truncation: true,
+  truncationSide: true,
+  maxLength: true,
+  stride: true,
+  padToMultipleOf: true,
+  addSpecialTokens: true,
+  returnTokenTypeIds: true,
+  returnAttentionMask: true,
+  returnOverflowingTokens: true,
+  returnSpecialTokensMask: true,
+  returnOffsetsMapping: true,
+  offsetUnit: true,
+  returnLength: true,
+  returnTensors: true,
+  isSplitIntoWords: true,
+  textPair: true,
+  numProc: true,
+  signal: true,
+  verbose: true,
+};
 const strategies: readonly Strategy[] = ["longest_first", "only_first", "only_second"];
 const fault = (message: string, hint: string) => new ArgumentError(`tokenizer: ${message}`, { code: "ERR_TOKENIZE_OPTIONS", hint });
 
@@ -110,6 +133,8 @@ function paddingOf(options: TokenizeOptions, limit: number): Plan["padding"]["to
 
 /** @throws ArgumentError ERR_TOKENIZE_OPTIONS, ERR_PAD_TOKEN when rows are to be padded and there is no padding token. */
 export function planOf(options: TokenizeOptions, defaults: PlanDefaults, isPair: boolean): Plan {
+  const odd = Object.keys(options).find((name) => !Object.hasOwn(known, name));
+  if (odd !== undefined) throw fault(`there is no option ${odd}`, `options are ${Object.keys(known).join(", ")}`);
   const { maxLength, stride = 0, padToMultipleOf = 1, addSpecialTokens = true } = options;
   const added = addSpecialTokens ? defaults.added[isPair ? 1 : 0] : 0;
   whole("maxLength", maxLength, Math.max(1, added), `a whole number of at least ${Math.max(1, added)}: the special tokens`);

@@ -223,5 +223,7 @@ test("maxLength truncates when it is given alone; beside padding it waits for tr
 test("what is no text and what is no padding is refused by name", async (t) => {
   const tokenizer = await AutoTokenizer.fromPretrained(await uncased(t));
   for (const bad of [null, undefined, 5, {}]) await assert.rejects(tokenizer(bad as never), { code: "ERR_TEXT_INPUT" }, String(bad));
+  await assert.rejects(tokenizer("cat", { max_length: 3 } as never), { code: "ERR_TOKENIZE_OPTIONS", message: /no option max_length.*maxLength/s });
+  assert.throws(() => tokenizer.mapper("text", { max_length: 3 } as never), { code: "ERR_TOKENIZE_OPTIONS" });
   await assert.rejects(tokenizer("cat", { padding: "longst" as never }), { code: "ERR_TOKENIZE_OPTIONS", message: /"longst"/ });
 });
