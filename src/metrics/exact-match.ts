@@ -1,4 +1,5 @@
 // Exact match: how many texts are those of their references, up to what is to be ignored.
+import { ArgumentError } from "../errors.js";
 import { checkLabels } from "./inputs.js";
 
 export interface ExactMatchArgs {
@@ -11,6 +12,24 @@ export interface ExactMatchArgs {
   readonly ignorePunctuation?: boolean;
   /** Takes out the digits 0 to 9. */
   readonly ignoreNumbers?: boolean;
+}
+
+/** An expression for all its matches. Texts are read by code points where they can be, else as Python's escapes have them. */
+function everywhere(expression: string | RegExp): RegExp {
+  if (typeof expression !== "string") return new RegExp(expression.source, expression.flags.includes("g") ? expression.flags : `${expression.flags}g`);
+  try {
+    return new RegExp(expression, "gu");
+  } catch {
+    try {
+      return new RegExp(expression, "g");
+    } catch (cause) {
+      throw new ArgumentError(`metric: ${JSON.stringify(expression)} is no regular expression`, {
+        code: "ERR_METRIC_INPUT",
+        cause,
+        hint: "write it as JavaScript has them",
+      });
+    }
+  }
 }
 
 /** Python's string.punctuation. */
@@ -26,9 +45,7 @@ const digits = /[0-9]/g;
  */
 export function exactMatch(args: ExactMatchArgs): { exact_match: number } {
   checkLabels(args);
-  const expressions = (args.regexesToIgnore ?? []).map((e) =>
-    typeof e === "string" ? new RegExp(e, "gu") : new RegExp(e.source, e.flags.includes("g") ? e.flags : `${e.flags}g`),
-  );
+  const expressions = (args.regexesToIgnore ?? []).map(everywhere);
   const plain = (text: string) => {
     let out = expressions.reduce((t, expression) => t.replace(expression, ""), text);
     if (args.ignoreCase) out = out.toLowerCase();

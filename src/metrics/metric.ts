@@ -152,6 +152,11 @@ export function loadMetric<P extends string, C extends string>(
 ): `${P}/${C}` extends keyof KnownMetrics ? KnownMetric<`${P}/${C}`> : P extends keyof KnownMetrics ? KnownMetric<P> : Metric;
 export function loadMetric<P extends string>(path: P): P extends keyof KnownMetrics ? KnownMetric<P> : Metric;
 export function loadMetric(path: string, config?: string): unknown {
+  if (config !== undefined && typeof config !== "string")
+    throw new ArgumentError(`loadMetric: the second argument is ${inspect(config, { depth: 0 })}`, {
+      code: "ERR_METRIC_INPUT",
+      hint: "give the name of a configuration; several workers gather their predictions first: accelerator.gatherForMetrics",
+    });
   // "default" and the tasks that a metric does not tell apart are the metric itself, as in Python; glue has no default.
   const names = config === undefined ? [path] : [`${path}/${config}`, ...(config === "default" ? [path] : [])];
   const name = names.find((key) => Object.hasOwn(definitions, key));

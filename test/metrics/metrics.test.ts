@@ -79,6 +79,7 @@ test("the names of glue's tasks lead to their scores", async () => {
   assert.throws(() => loadMetric("glue", "mrcp"), { code: "ERR_METRIC_UNKNOWN", message });
   assert.throws(() => loadMetric("glue"), { code: "ERR_METRIC_UNKNOWN", message });
   assert.throws(() => loadMetric("acuracy"), { code: "ERR_METRIC_UNKNOWN", message: /metrics are "accuracy", "f1"/ });
+  assert.throws(() => loadMetric("f1", { numProcess: 2 } as never), { code: "ERR_METRIC_INPUT", message: /gatherForMetrics/ });
   assert.throws(() => loadMetric("f1", "multilist"), { code: "ERR_METRIC_UNKNOWN", message: /configurations "multilabel"/ });
 });
 
@@ -146,6 +147,12 @@ test("exact match ignores what it is told to", () => {
   assert.deepEqual(exactMatch(ignoring), { exact_match: 0.5 });
   assert.deepEqual(exactMatch({ ...ignoring, regexesToIgnore: ["the ", "yell", "YELL"] }), { exact_match: 0.75 });
   assert.deepEqual(loadMetric("exact_match").compute({ ...ignoring, regexesToIgnore: [/the /, "yell", "YELL"], ignoreNumbers: true }), { exact_match: 1 });
+});
+
+test("expressions to ignore are JavaScript's, with escapes that Python takes", () => {
+  const args = { predictions: ["a-b \u{1f600}"], references: ["ab"] };
+  assert.deepEqual(exactMatch({ ...args, regexesToIgnore: ["\\-", " .$"] }), { exact_match: 1 });
+  assert.throws(() => exactMatch({ ...args, regexesToIgnore: ["("] }), { code: "ERR_METRIC_INPUT", message: /"\(" is no regular expression/ });
 });
 
 test("perplexity is exp of the mean loss of a text's tokens; padding does not count", async () => {
