@@ -48,6 +48,13 @@ const filterOptions: OptionNames<StreamFilterOptions> = { batched: true, batchSi
 
 const listOf = (names: string | readonly string[] | undefined): readonly string[] => (names === undefined ? [] : typeof names === "string" ? [names] : names);
 const isRef = (what: Mappable): what is ModuleRef => "filename" in what && typeof what !== "function";
+/** @throws ArgumentError unless it can be called. */
+function checkCallable(verb: string, what: unknown): void {
+  if (typeof what === "function" || (typeof what === "object" && what !== null && ("descriptor" in what || ("filename" in what && "name" in what)))) return;
+  throw new ArgumentError(`IterableDataset.${verb}: ${what === null ? "null" : typeof what} is no function`, {
+    hint: "give a function, { filename, name } of a module's export, or tokenizer.mapper(...)",
+  });
+}
 const isMapper = (what: Mappable): what is Mapper<never, unknown> => "descriptor" in what;
 
 /** @throws ArgumentError ERR_COUNT */
@@ -161,6 +168,7 @@ function mapperChange(mapper: Mapper<never, unknown>, options: StreamMapOptions)
 
 /** @throws ArgumentError ERR_OPTIONS, ERR_COUNT, ERR_FEATURES */
 export function mapNode(inner: StreamNode, what: Mappable, options: StreamMapOptions): StreamNode {
+  checkCallable("map", what);
   checkNames("IterableDataset.map", options, mapOptions);
   if (options.features) checkFeatures(options.features);
   const settings = { batchSize: sizeOf(options), dropLastBatch: options.dropLastBatch ?? false };
@@ -174,6 +182,7 @@ export function mapNode(inner: StreamNode, what: Mappable, options: StreamMapOpt
 
 /** @throws ArgumentError ERR_OPTIONS, ERR_COUNT */
 export function filterNode(inner: StreamNode, test: AnyFunction | ModuleRef, options: StreamFilterOptions): StreamNode {
+  checkCallable("filter", test);
   checkNames("IterableDataset.filter", options, filterOptions);
   const load = functionOf(test);
   const argumentsOf = argumentsFor(options);
