@@ -39,13 +39,17 @@ function rowJob(fn: AnyFunction, call: CallOptions, rank: number, inputsOf: (dat
     for (let i = start; i < end; i++) {
       const room = caller.room();
       if (room) await room;
-      // One of the promises that run beside this call.
-      if (promises && caller.failure) throw caller.failure;
+      if (promises && caller.failure) break;
       const value = caller.call(fn, argumentsOf(inputs.row(i), i), () => `${call.verb}: row ${i}`);
       promises ||= isThenable(value);
       results.push(value);
     }
-    return finish(promises ? await Promise.all(results) : results, start);
+    if (!promises) return finish(results, start);
+    // One after the other: of those that fail the first row is told, not the quickest.
+    const values: unknown[] = [];
+    for (const result of results) values.push(await result);
+    if (values.length < end - start) throw caller.failure!; // a call of other rows, beside these
+    return finish(values, start);
   };
 }
 
