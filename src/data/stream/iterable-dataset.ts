@@ -9,37 +9,15 @@ import type { BatchFunction, ColumnName, Columns, ColumnValue, Mapper, Merge, Mo
 import { BatchNode, columnsOf } from "./batches.js";
 import type { Cursor, CursorState, Seed, StreamNode, StreamRow } from "./cursor.js";
 import { filterNode, type Mappable, mapNode, positive, type StreamFilterOptions, type StreamMapOptions } from "./functions.js";
+import { count, type ShuffleOptions, type StreamParts, type StreamState } from "./parts.js";
 import { Shuffle } from "./shuffle.js";
+
 import { Source } from "./source.js";
 import { generatorShards, tableShards } from "./sources.js";
 import { declaring, removing, renaming, RowNode, selecting } from "./transforms.js";
 import { Repeat, Skip, Step, Take } from "./windows.js";
 
-/** Where an iteration stands: JSON. */
-export interface StreamState {
-  readonly epoch: number;
-  readonly position: unknown;
-}
-export interface StreamParts {
-  readonly node: StreamNode;
-  readonly features: Features | undefined;
-  readonly signal?: AbortSignal | undefined;
-  /** One of several readers of the whole. */
-  readonly reader?: { readonly rank: number; readonly worldSize: number } | undefined;
-}
-export interface ShuffleOptions {
-  /** The order of numpy's generator with this seed, other in every epoch; without one each stream has its own. */
-  readonly seed?: number;
-  /** Rows held at a time; default 1000. As large as the data set: a whole permutation. */
-  readonly bufferSize?: number;
-  /** Shards that fill the buffer side by side; default 10. */
-  readonly maxBufferInputShards?: number;
-}
-
-const count = (what: string, value: unknown): number => {
-  if (typeof value === "number" && Number.isInteger(value) && value >= 0) return value;
-  throw new ArgumentError(`${what} is ${String(value)}`, { code: "ERR_COUNT", hint: "give a whole number, 0 or more" });
-};
+export type { ShuffleOptions, StreamState } from "./parts.js";
 
 /**
  * Rows that are read as they are iterated: of `loadDataset(..., { streaming: true })`, `dataset.toIterableDataset()` or `IterableDataset.fromGenerator`. Nothing is held but what is being worked on.
