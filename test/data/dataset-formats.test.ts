@@ -204,6 +204,14 @@ test("a generator's rows, at once or awaited", async () => {
   }
   assert.deepEqual((await Dataset.fromGenerator(slowly)).toColumns(), { n: [0, 1, 2], even: [true, false, true] });
   assert.deepEqual((await Dataset.fromGenerator(() => [{ n: 1 }], { features: { n: "float32" } })).features.n, "float32");
+  const many = await Dataset.fromGenerator<{ n: number; s?: string }>(function* () {
+    for (let n = 0; n < 25_000; n++) yield n < 20_000 ? { n, s: `#${n}` } : { n: n + 0.5 };
+  });
+  assert.deepEqual([many.length, many.at(19_999), many.at(-1)], [25_000, { n: 19_999, s: "#19999" }, { n: 24_999.5, s: null }]);
+  assert.deepEqual((await Dataset.fromGenerator(() => [])).shape, [0, 0]);
+  const late = () =>
+    Dataset.fromGenerator(() => Array.from({ length: 12_000 }, (_, n) => ({ n: n === 11_000 ? "x" : n }) as { n: number }), { features: { n: "int64" } });
+  await assert.rejects(late(), { code: "ERR_COLUMN_VALUE", message: /row 11000, column n/ });
   assert.deepEqual([Dataset.fromList([{ a: 1 }]).at(0), Dataset.fromDict({ a: [1] }).at(0)], [{ a: 1 }, { a: 1 }]);
 });
 

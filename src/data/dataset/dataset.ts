@@ -27,6 +27,7 @@ import type {
 } from "../types.js";
 import { batchTables, castTables, classEncodeTables, flattenTables } from "./computed.js";
 import { carried, type Format } from "./format.js";
+import { tableOfRows } from "./generated.js";
 import { type AnyFilterOptions, type AnyMapOptions, filterTables, type MapInput, type Mappable, mapTables } from "./map.js";
 import type { Builder, FileOptions, Files } from "../load/index.js";
 import type { CsvWriteOptions, JsonWriteOptions, ParquetWriteOptions, TextWriteOptions } from "../save/index.js";
@@ -97,9 +98,7 @@ export class Dataset<R = Row> extends DatasetSelections<R> {
     generator: () => Iterable<R> | AsyncIterable<R>,
     options: { readonly features?: Features } = {},
   ): Promise<Dataset<R>> {
-    const writer = new RowWriter(options.features);
-    for await (const row of generator()) writer.push(row);
-    return new Dataset<R>(writer.finish());
+    return new Dataset<R>(await tableOfRows(generator(), options.features));
   }
 
   /** The rows of CSV files; options are those of `loadDataset`. */
