@@ -4,6 +4,7 @@ import {
   DataCollatorWithPadding,
   DataLoader,
   Dataset,
+  IterableDataset,
   loadDataset,
   loadMetric,
   type MapDataset,
@@ -47,6 +48,20 @@ export async function datasets(): Promise<void> {
   const untyped = await loadDataset("csv", { dataFiles: "x" });
   untyped.train.at(0).whatever;
   (await loadDataset("someone/else")).train;
+  const parts = await loadDataset("json", { dataFiles: "x", split: ["train[:10%]", "train[10%:]"], features: { s: "string" } });
+  same<typeof parts, Dataset<{ s: string }>[]>(true);
+  const chosen = await loadDataset("glue", "mrpc", { split: "train[:5]" });
+  same<ReturnType<typeof chosen.at>["label"], number>(true);
+  const stream = await loadDataset("json", { dataFiles: "x", split: "train", streaming: true, features: { s: "string" } });
+  same<typeof stream, IterableDataset<{ s: string }>>(true);
+  const measured = stream.map(({ s }) => ({ length: s.length }), { removeColumns: "s" });
+  for await (const { length } of measured) length.toFixed();
+  // @ts-expect-error there is no such column
+  stream.column("t");
+  const streams = await loadDataset("glue", "mrpc", { streaming: true });
+  same<typeof streams.test, IterableDataset<{ sentence1: string; sentence2: string; label: number; idx: number }>>(true);
+  // @ts-expect-error there is no such option
+  await loadDataset("csv", { dataFiles: "x", seperator: ";" });
 
   const own = Dataset.fromRows([{ a: 1, b: ["x"] }]);
   same<ReturnType<typeof own.at>, { a: number; b: string[] }>(true);
