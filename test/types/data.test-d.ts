@@ -4,7 +4,7 @@ import {
   DataCollatorWithPadding,
   DataLoader,
   Dataset,
-  IterableDataset,
+  type IterableDataset,
   loadDataset,
   loadMetric,
   type MapDataset,
