@@ -3,7 +3,9 @@ import { axesOf, type Chart, isShown } from "./chart.js";
 
 const width = 480;
 const height = 320;
-const box = { left: 58, right: width - 14, top: 14, bottom: height - 44 };
+/** The frame but for its top, which lies below the names of the curves. */
+const frame = { left: 58, right: width - 14, top: 14, bottom: height - 44 };
+const rowHeight = 18;
 const dashes = ["", "6 4", "8 3 2 3", "2 3"];
 
 const escapes: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
@@ -13,16 +15,35 @@ const escaped = (text: string): string => text.replace(/[\x00-\x08\x0b-\x1f\x7f]
 const at = (x: number): string => String(Math.round(x * 100) / 100);
 
 /** Colours apart for most kinds of colour blindness, a lighter set where the ground is dark. */
-const style = `text{font:12px system-ui,sans-serif;fill:#333}.frame{fill:none;stroke:#888}.grid{stroke:#8883}.curve{fill:none;stroke-width:1.8;stroke-linejoin:round}.key{fill:#fffd;stroke:#8886}
+const style = `text{font:12px system-ui,sans-serif;fill:#333}.frame{fill:none;stroke:#888}.grid{stroke:#8883}.curve{fill:none;stroke-width:1.8;stroke-linejoin:round}
 .c0{stroke:#1f6fb4;fill:#1f6fb4}.c1{stroke:#b4309a;fill:#b4309a}.c2{stroke:#238b3c;fill:#238b3c}.c3{stroke:#c63a2b;fill:#c63a2b}
-@media(prefers-color-scheme:dark){text{fill:#ddd}.key{fill:#222d}.c0{stroke:#6db3ef;fill:#6db3ef}.c1{stroke:#ea86d5;fill:#ea86d5}.c2{stroke:#6fcf86;fill:#6fcf86}.c3{stroke:#ff8a7a;fill:#ff8a7a}}`;
+@media(prefers-color-scheme:dark){text{fill:#ddd}.c0{stroke:#6db3ef;fill:#6db3ef}.c1{stroke:#ea86d5;fill:#ea86d5}.c2{stroke:#6fcf86;fill:#6fcf86}.c3{stroke:#ff8a7a;fill:#ff8a7a}}`;
+
+/** The names of the curves beside their lines, in rows over the frame, where they hide no curve. */
+function legendOf(curves: Chart["curves"]): { readonly parts: readonly string[]; readonly height: number } {
+  const parts: string[] = [];
+  let [x, row] = [frame.left, 0];
+  for (const [i, { name }] of curves.entries()) {
+    if (name === undefined) continue;
+    const room = 30 + name.length * 6.6;
+    if (x > frame.left && x + room > frame.right) [x, row] = [frame.left, row + 1];
+    const y = frame.top + row * rowHeight;
+    parts.push(`<path class="curve c${i % 4}" style="fill:none"${dashOf(i)} d="M${at(x)} ${y}h24"/>`);
+    parts.push(`<text x="${at(x + 30)}" y="${y + 4}">${escaped(name)}</text>`);
+    x += room + 18;
+  }
+  return { parts, height: parts.length > 0 ? (row + 1) * rowHeight : 0 };
+}
+const dashOf = (i: number): string => (dashes[i % dashes.length] ? ` stroke-dasharray="${dashes[i % dashes.length]}"` : "");
 
 /** The chart as text of an SVG file. */
 export function svgChart(chart: Chart): string {
   const { x, y } = axesOf(chart, [6, 5]);
+  const legend = legendOf(chart.curves);
+  const box = { ...frame, top: frame.top + legend.height };
   const left = (value: number) => box.left + x.place(value) * (box.right - box.left);
   const top = (value: number) => box.bottom - y.place(value) * (box.bottom - box.top);
-  const parts: string[] = [];
+  const parts = [...legend.parts];
   for (const tick of x.ticks) {
     parts.push(`<path class="grid" d="M${at(left(tick))} ${box.top}V${box.bottom}"/>`);
     parts.push(`<text x="${at(left(tick))}" y="${box.bottom + 16}" text-anchor="middle">${x.label(tick)}</text>`);
@@ -33,26 +54,12 @@ export function svgChart(chart: Chart): string {
   }
   parts.push(`<rect class="frame" x="${box.left}" y="${box.top}" width="${box.right - box.left}" height="${box.bottom - box.top}"/>`);
   for (const [i, curve] of chart.curves.entries()) {
-    const dash = dashes[i % dashes.length]!;
     const points = curve.x.flatMap((value, k) => (isShown(value) && isShown(curve.y[k]!) ? [`${at(left(value))} ${at(top(curve.y[k]!))}`] : []));
     const colour = `c${i % 4}`;
     if (points.length === 1) {
       const [cx, cy] = points[0]!.split(" ");
       parts.push(`<circle class="${colour}" clip-path="url(#box)" cx="${cx}" cy="${cy}" r="2.5"/>`);
-    } else if (points.length > 1)
-      parts.push(`<path class="curve ${colour}" style="fill:none" clip-path="url(#box)"${dash && ` stroke-dasharray="${dash}"`} d="M${points.join("L")}"/>`);
-  }
-  const named = chart.curves.flatMap(({ name }, i) => (name === undefined ? [] : [{ name, i }]));
-  if (named.length > 0) {
-    const keyWidth = 42 + Math.max(...named.map(({ name }) => name.length)) * 6.6;
-    const keyLeft = box.right - keyWidth - 6;
-    parts.push(`<rect class="key" x="${at(keyLeft)}" y="${box.top + 6}" width="${at(keyWidth)}" height="${named.length * 17 + 7}" rx="3"/>`);
-    for (const [row, { name, i }] of named.entries()) {
-      const line = box.top + 19 + row * 17;
-      const dash = dashes[i % dashes.length]!;
-      parts.push(`<path class="curve c${i % 4}" style="fill:none"${dash && ` stroke-dasharray="${dash}"`} d="M${at(keyLeft + 6)} ${line}h24"/>`);
-      parts.push(`<text x="${at(keyLeft + 36)}" y="${line + 4}">${escaped(name)}</text>`);
-    }
+    } else if (points.length > 1) parts.push(`<path class="curve ${colour}" style="fill:none" clip-path="url(#box)"${dashOf(i)} d="M${points.join("L")}"/>`);
   }
   if (chart.xlabel) parts.push(`<text x="${at((box.left + box.right) / 2)}" y="${height - 8}" text-anchor="middle">${escaped(chart.xlabel)}</text>`);
   if (chart.ylabel)
