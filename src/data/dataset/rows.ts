@@ -16,6 +16,12 @@ export function sharedRows(rows: ArrayLike<number>): Uint32Array {
   out.set(rows);
   return out;
 }
+/** 0 to length - 1, so many times over. */
+export function repeatedRows(length: number, times: number): Uint32Array {
+  const rows = sharedUint32(length * times);
+  for (let i = 0; i < rows.length; i++) rows[i] = i % length;
+  return rows;
+}
 /** The place in 0..length that a slice's end means; negative numbers count from the end. */
 export const clamp = (index: number, length: number): number => Math.min(Math.max(Math.trunc(index < 0 ? index + length : index), 0), length);
 

@@ -8,7 +8,7 @@ import type { Dataset } from "./dataset.js";
 import { type DatasetDict, datasetDict } from "./dataset-dict.js";
 import { carried, type Format, type FormatOptions, formatFor, type Transform } from "./format.js";
 import { after, afterUnknown, type Origin } from "./origin.js";
-import { clamp, range, type ShardOfRows, type SplitOptions, sharedRows, shardRows, splitRows, wholeNumber } from "./rows.js";
+import { clamp, range, repeatedRows, type ShardOfRows, type SplitOptions, sharedRows, shardRows, splitRows, wholeNumber } from "./rows.js";
 import { type SortOptions, sortedRows } from "./sort.js";
 import { DatasetView } from "./view.js";
 
@@ -52,7 +52,7 @@ export abstract class DatasetSelections<R = Row> extends DatasetView<R> {
   /** All rows so many times over. @throws ArgumentError ERR_COUNT */
   repeat(times: number): Dataset<R> {
     wholeNumber("repeat", times, 0);
-    return this.#rows(sharedRows(Array.from({ length: times * this.length }, (_, i) => i % this.length)), "repeat", times);
+    return this.#rows(repeatedRows(this.length, times), "repeat", times);
   }
   /** Rows in random order: that of Python's `dataset.shuffle(seed=...)` (numpy's PCG64). Without a seed each call differs. */
   shuffle(options: { readonly seed?: number } = {}): Dataset<R> {
