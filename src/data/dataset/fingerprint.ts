@@ -34,7 +34,8 @@ function writeObject(hash: Hash, value: object, within: readonly object[]): void
     // Options mean the same in any order; a key without a value is a key that is not there.
     const entries = Object.entries(value).filter(([, item]) => item !== undefined);
     entries.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-    each(`o${value.constructor?.name ?? ""}`, entries.flat());
+    const kind = Object.getPrototypeOf(value) as { readonly constructor?: { readonly name?: string } } | null;
+    each(`o${kind?.constructor?.name ?? ""}`, entries.flat());
   }
 }
 
