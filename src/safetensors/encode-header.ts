@@ -1,7 +1,7 @@
 // The header of a safetensors file that is to be written: where each tensor goes, and the JSON that says so.
 import { sizeOf } from "../graph/dtype.js";
 import { SafetensorsError } from "./error.js";
-import { maxHeaderBytes, type StoredTypeName, storedTypes } from "./header.js";
+import { isTorn, maxHeaderBytes, type StoredTypeName, storedTypes } from "./header.js";
 
 /** The data part starts at a multiple of this, and wide types come first, so that every tensor lies aligned to its element size. */
 const alignment = 8;
@@ -35,6 +35,8 @@ export function encodeHeader<E extends HeaderEntry>(
   for (const entry of entries) {
     const { name, shape, stored } = entry;
     if (seen.has(name)) throw new SafetensorsError("ERR_SAFETENSORS_NAME", `the name ${name} is taken`, { file });
+    if (isTorn(name))
+      throw new SafetensorsError("ERR_SAFETENSORS_NAME", `the name ${JSON.stringify(name)} is no Unicode: half of a surrogate pair stands alone`, { file });
     seen.add(name);
     const end = offset + entryBytes(entry);
     fields.push([name, { dtype: stored, shape, data_offsets: [offset, end] }]);

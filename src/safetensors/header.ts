@@ -1,9 +1,10 @@
 // The header of a safetensors file: u64 length, JSON, and the rules that make every byte of the data belong to one tensor.
 import type { DType } from "../graph/dtype.js";
 import { SafetensorsError } from "./error.js";
+import { repeatedKey } from "./json-keys.js";
 
 interface StoredType {
-  /** Bytes per element. */
+  /** Bytes per element; small floats are packed. */
   readonly bytes: number;
   /** Our element type; undefined: known to the format, but not readable here. */
   readonly dtype: DType | undefined;
@@ -24,8 +25,15 @@ export const storedTypes = {
   U16: { bytes: 2, dtype: undefined },
   U32: { bytes: 4, dtype: undefined },
   U64: { bytes: 8, dtype: undefined },
+  C64: { bytes: 8, dtype: undefined },
   F8_E4M3: { bytes: 1, dtype: undefined },
   F8_E5M2: { bytes: 1, dtype: undefined },
+  F8_E8M0: { bytes: 1, dtype: undefined },
+  F8_E4M3FNUZ: { bytes: 1, dtype: undefined },
+  F8_E5M2FNUZ: { bytes: 1, dtype: undefined },
+  F6_E2M3: { bytes: 0.75, dtype: undefined },
+  F6_E3M2: { bytes: 0.75, dtype: undefined },
+  F4: { bytes: 0.5, dtype: undefined },
 } as const satisfies Record<string, StoredType>;
 export type StoredTypeName = keyof typeof storedTypes;
 
@@ -43,13 +51,20 @@ export interface SafetensorsHeader {
   readonly tensors: ReadonlyMap<string, TensorEntry>;
 }
 
-/** Longest header accepted, in bytes: the hub's own limit. */
-export const maxHeaderBytes = 25_000_000;
+/** Longest header accepted, in bytes: the limit of the format's own library (safetensors in Rust and Python). */
+export const maxHeaderBytes = 100_000_000;
 /** Bytes of the length in front of the JSON. */
 export const lengthBytes = 8;
 
 const bytes = (n: number): string => n.toLocaleString("en-US");
-const isSize = (x: unknown): x is number => typeof x === "number" && Number.isSafeInteger(x) && x >= 0;
+const isSize = (x: unknown): x is number => typeof x === "number" && Number.isSafeInteger(x) && x >= 0 && !Object.is(x, -0);
+/** Whether half of a surrogate pair stands alone in a text: UTF-8 cannot say it. */
+export const isTorn = (text: string): boolean => /\p{Surrogate}/u.test(text);
+/** What a file says, short enough for a message. */
+function shown(value: unknown): string {
+  const text = typeof value === "string" ? value : (JSON.stringify(value) ?? "nothing");
+  return text.length > 100 ? `${text.slice(0, 100)}…` : text;
+}
 
 /** Length of the JSON from the first eight bytes of a file of `fileBytes` bytes. */
 export function headerLength(prefix: Uint8Array, fileBytes: number, file: string): number {
@@ -84,22 +99,28 @@ export function parseHeader(json: Uint8Array, fileBytes: number, file: string): 
   const bad = (message: string, cause?: unknown) =>
     new SafetensorsError("ERR_SAFETENSORS_HEADER", message, { file, offset: lengthBytes, cause, hint: "this is no safetensors file, or it is damaged" });
   let parsed: unknown;
+  let twice: string | undefined;
   try {
-    parsed = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(json));
+    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(json);
+    twice = repeatedKey(text);
+    parsed = JSON.parse(text);
   } catch (cause) {
     throw bad("the header is not JSON", cause);
   }
+  if (twice !== undefined) throw new SafetensorsError("ERR_SAFETENSORS_NAME", `the header has the key ${shown(twice)} twice`, { file, offset: lengthBytes });
   if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) throw bad("the header is not a JSON object");
   const metadata: Record<string, string> = Object.create(null) as Record<string, string>;
   const tensors = new Map<string, TensorEntry>();
   for (const [name, value] of Object.entries(parsed)) {
+    if (isTorn(name)) throw bad(`the name ${shown(JSON.stringify(name))} is no Unicode`);
     if (name !== "__metadata__") {
       tensors.set(name, parseEntry(name, value, dataStart, file));
       continue;
     }
-    if (typeof value !== "object" || value === null || Array.isArray(value)) throw bad("__metadata__ is not an object of strings");
+    if (value === null) continue;
+    if (typeof value !== "object" || Array.isArray(value)) throw bad("__metadata__ is not an object of strings");
     for (const [key, text] of Object.entries(value as Record<string, unknown>)) {
-      if (typeof text !== "string") throw bad(`__metadata__.${key} is not a string`);
+      if (typeof text !== "string") throw bad(`__metadata__.${shown(key)} is not a string`);
       metadata[key] = text;
     }
   }
@@ -109,15 +130,20 @@ export function parseHeader(json: Uint8Array, fileBytes: number, file: string): 
 
 function parseEntry(name: string, value: unknown, dataStart: number, file: string): TensorEntry {
   const at = { file, offset: lengthBytes };
+  const tensor = `tensor ${shown(name)}`;
   const { dtype, shape, data_offsets: offsets } = (typeof value === "object" && value !== null ? value : {}) as Record<string, unknown>;
   if (typeof dtype !== "string" || !Object.hasOwn(storedTypes, dtype)) {
-    throw new SafetensorsError("ERR_SAFETENSORS_DTYPE", `tensor ${name} has the unknown element type ${JSON.stringify(dtype)}`, at);
+    throw new SafetensorsError(
+      "ERR_SAFETENSORS_DTYPE",
+      `${tensor} has the unknown element type ${shown(dtype === undefined ? dtype : JSON.stringify(dtype))}`,
+      at,
+    );
   }
   if (!Array.isArray(shape) || !shape.every(isSize)) {
-    throw new SafetensorsError("ERR_SAFETENSORS_HEADER", `tensor ${name} has the shape ${JSON.stringify(shape)}, not a list of sizes`, at);
+    throw new SafetensorsError("ERR_SAFETENSORS_HEADER", `${tensor} has the shape ${shown(shape)}, not a list of sizes`, at);
   }
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize) || offsets[0]! > offsets[1]!) {
-    throw new SafetensorsError("ERR_SAFETENSORS_OFFSETS", `tensor ${name} has the data_offsets ${JSON.stringify(offsets)}, not a begin and an end`, at);
+    throw new SafetensorsError("ERR_SAFETENSORS_OFFSETS", `${tensor} has the data_offsets ${shown(offsets)}, not a begin and an end`, at);
   }
   const stored = dtype as StoredTypeName;
   const [begin, end] = offsets as [number, number];
@@ -125,7 +151,7 @@ function parseEntry(name: string, value: unknown, dataStart: number, file: strin
   if (end - begin !== needed) {
     throw new SafetensorsError(
       "ERR_SAFETENSORS_SIZE",
-      `tensor ${name} of shape [${shape}] and type ${stored} takes ${bytes(needed)} bytes, its offsets say ${bytes(end - begin)}`,
+      `${tensor} of shape ${shown(shape)} and type ${stored} takes ${bytes(needed)} bytes, its offsets say ${bytes(end - begin)}`,
       {
         file,
         offset: dataStart + begin,
@@ -141,7 +167,7 @@ function checkLayout(entries: TensorEntry[], dataStart: number, fileBytes: numbe
   let position = dataStart;
   for (const { name, begin, end } of entries) {
     if (end > fileBytes) {
-      throw new SafetensorsError("ERR_SAFETENSORS_TRUNCATED", `tensor ${name} ends at byte ${bytes(end)} of a file of ${bytes(fileBytes)}`, {
+      throw new SafetensorsError("ERR_SAFETENSORS_TRUNCATED", `tensor ${shown(name)} ends at byte ${bytes(end)} of a file of ${bytes(fileBytes)}`, {
         file,
         offset: fileBytes,
         hint: "the file is cut off; download it again",
@@ -149,10 +175,14 @@ function checkLayout(entries: TensorEntry[], dataStart: number, fileBytes: numbe
     }
     if (begin !== position) {
       const how = begin < position ? "overlaps the tensor before it" : "leaves a hole behind the tensor before it";
-      throw new SafetensorsError("ERR_SAFETENSORS_OFFSETS", `tensor ${name} starts at byte ${bytes(begin)} and ${how}, which ends at ${bytes(position)}`, {
-        file,
-        offset: begin,
-      });
+      throw new SafetensorsError(
+        "ERR_SAFETENSORS_OFFSETS",
+        `tensor ${shown(name)} starts at byte ${bytes(begin)} and ${how}, which ends at ${bytes(position)}`,
+        {
+          file,
+          offset: begin,
+        },
+      );
     }
     position = end;
   }

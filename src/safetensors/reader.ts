@@ -1,8 +1,8 @@
 // Reads safetensors files: the header at once, tensors one by one when they are asked for.
-import { type FileHandle, open } from "node:fs/promises";
 import { dtypes, sizeOf, type TensorData, type TypedArray } from "../graph/dtype.js";
 import { bfloat16ToFloat32, float16ToFloat32 } from "./half-arrays.js";
 import { SafetensorsError } from "./error.js";
+import { FileAccess } from "./file-access.js";
 import { readFully, readTargets, type Target } from "./file-reads.js";
 import { headerLength, lengthBytes, parseHeader, type SafetensorsHeader, type StoredTypeName, storedTypes, type TensorEntry } from "./header.js";
 
@@ -39,27 +39,36 @@ export class SafetensorsFile implements AsyncDisposable {
   readonly file: string;
   readonly metadata: Readonly<Record<string, string>>;
   readonly tensors: ReadonlyMap<string, TensorEntry>;
-  readonly #handle: FileHandle;
+  readonly #access: FileAccess;
 
-  private constructor(file: string, handle: FileHandle, header: SafetensorsHeader) {
-    this.file = file;
+  private constructor(access: FileAccess, header: SafetensorsHeader) {
+    this.file = access.file;
     this.metadata = header.metadata;
     this.tensors = header.tensors;
-    this.#handle = handle;
+    this.#access = access;
   }
 
-  /** Opens a file and checks its whole header against the file's size. */
-  static async open(file: string): Promise<SafetensorsFile> {
-    const handle = await open(file, "r");
+  /**
+   * Opens a file and checks its whole header against the file's size.
+   *
+   * @param options.keepOpen false opens the file anew for each read: for programs with more files than handles; default true
+   */
+  static async open(file: string, options: { readonly keepOpen?: boolean } = {}): Promise<SafetensorsFile> {
+    const access = await FileAccess.open(file);
     try {
-      const { size } = await handle.stat();
-      const prefix = new Uint8Array(Math.min(lengthBytes, size));
-      await readFully(handle, prefix, 0, file, "the header length");
-      const json = new Uint8Array(headerLength(prefix, size, file));
-      await readFully(handle, json, lengthBytes, file, "the header");
-      return new SafetensorsFile(file, handle, parseHeader(json, size, file));
+      const { size } = access;
+      const json = await access.use(async (handle) => {
+        const prefix = new Uint8Array(Math.min(lengthBytes, size));
+        await readFully(handle, prefix, 0, file, "the header length");
+        const bytes = new Uint8Array(headerLength(prefix, size, file));
+        await readFully(handle, bytes, lengthBytes, file, "the header");
+        return bytes;
+      });
+      const opened = new SafetensorsFile(access, parseHeader(json, size, file));
+      if (options.keepOpen === false) await access.release();
+      return opened;
     } catch (error) {
-      await handle.close();
+      await access.release();
       throw error;
     }
   }
@@ -80,7 +89,7 @@ export class SafetensorsFile implements AsyncDisposable {
         file: this.file,
         offset: begin,
       });
-    const data: TypedArray = new dtypes[dtype].array(sizeOf(shape));
+    const data: TypedArray = this.#memory(name, () => new dtypes[dtype].array(sizeOf(shape)));
     await this.#read(new Uint8Array(data.buffer), begin, name);
     return { dtype, shape, data };
   }
@@ -92,7 +101,7 @@ export class SafetensorsFile implements AsyncDisposable {
   async readFloat32(name: string, into?: Float32Array): Promise<Float32Array> {
     const { stored, shape, begin } = this.entry(name);
     const length = sizeOf(shape);
-    const out = into ?? new Float32Array(length);
+    const out = into ?? this.#memory(name, () => new Float32Array(length));
     if (out.length !== length)
       throw new SafetensorsError("ERR_SAFETENSORS_SIZE", `tensor ${name} has ${length} elements, the memory to read it into ${out.length}`, {
         file: this.file,
@@ -130,7 +139,7 @@ export class SafetensorsFile implements AsyncDisposable {
       if (stored === "F32" && into.length === sizeOf(shape)) plain.push({ name, begin, bytes: new Uint8Array(into.buffer, into.byteOffset, into.byteLength) });
       else await this.readFloat32(name, into);
     }
-    await readTargets(this.#handle, this.file, plain);
+    if (plain.length > 0) await this.#access.use((handle) => readTargets(handle, this.file, plain));
   }
 
   /** A tensor's bytes as they are stored, piece by piece; a piece is good until the next one is asked for. */
@@ -145,11 +154,23 @@ export class SafetensorsFile implements AsyncDisposable {
   }
 
   #read(into: Uint8Array, position: number, name: string): Promise<void> {
-    return readFully(this.#handle, into, position, this.file, `tensor ${name}`);
+    return into.length === 0 ? Promise.resolve() : this.#access.use((handle) => readFully(handle, into, position, this.file, `tensor ${name}`));
+  }
+  /** Memory for a tensor; files may truly have more numbers than an array can hold. */
+  #memory<A>(name: string, make: () => A): A {
+    try {
+      return make();
+    } catch (cause) {
+      throw new SafetensorsError("ERR_SAFETENSORS_SIZE", `there is no memory for tensor ${name} of shape [${this.entry(name).shape}]`, {
+        file: this.file,
+        cause,
+      });
+    }
   }
 
+  /** Gives the file back. */
   async close(): Promise<void> {
-    await this.#handle.close();
+    await this.#access.release();
   }
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();

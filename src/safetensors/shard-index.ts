@@ -1,19 +1,21 @@
 // The index of shards: model.safetensors.index.json names for each tensor the file in which it lies.
-import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
-import { basename, join } from "node:path";
-import { z } from "zod";
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { SafetensorsError } from "./error.js";
+import { maxHeaderBytes } from "./header.js";
+import { repeatedKey } from "./json-keys.js";
 import { SafetensorsFile } from "./reader.js";
 
 export const weightsName = "model.safetensors";
 export const indexName = "model.safetensors.index.json";
 /** Most shards accepted: the hub's own limit. */
 const maxShards = 10_000;
-const schema = z.object({
-  metadata: z.looseObject({ total_size: z.number().optional().catch(undefined) }).optional(),
-  weight_map: z.record(z.string(), z.string()),
-});
+/** Longest index accepted, in bytes: it says less of each tensor than headers do. */
+const maxIndexBytes = maxHeaderBytes;
+/** Shards that are held open; of more than these each is opened when it is read. */
+const maxOpen = 32;
+/** Shards whose headers are read at once. */
+const atOnce = 8;
 
 export interface ShardIndex {
   readonly file: string;
@@ -23,6 +25,27 @@ export interface ShardIndex {
   readonly weightMap: ReadonlyMap<string, string>;
 }
 
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === "object" && value !== null && !Array.isArray(value);
+/** A name of a file in a folder, on every system. */
+const isPlain = (name: string): boolean => name !== "" && name !== "." && name !== ".." && !/[\\/\0]/.test(name);
+
+async function parsedIndex(file: string): Promise<{ readonly weightMap: ReadonlyMap<string, string>; readonly totalSize: number | undefined }> {
+  const { size } = await stat(file);
+  if (size > maxIndexBytes) throw new RangeError(`${size.toLocaleString("en-US")} bytes, ${maxIndexBytes.toLocaleString("en-US")} are accepted`);
+  const text = await readFile(file, "utf8");
+  const twice = repeatedKey(text);
+  const parsed: unknown = JSON.parse(text);
+  if (twice !== undefined) throw new TypeError(`the key ${JSON.stringify(twice)} is there twice`);
+  if (!isObject(parsed) || !isObject(parsed.weight_map)) throw new TypeError("weight_map is no object");
+  const weightMap = new Map<string, string>();
+  for (const [tensor, shard] of Object.entries(parsed.weight_map)) {
+    if (typeof shard !== "string") throw new TypeError(`weight_map.${tensor} is no text`);
+    weightMap.set(tensor, shard);
+  }
+  const total = isObject(parsed.metadata) ? parsed.metadata.total_size : undefined;
+  return { weightMap, totalSize: typeof total === "number" ? total : undefined };
+}
+
 /**
  * Indices of other formats have the same form under another name.
  *
@@ -30,21 +53,15 @@ export interface ShardIndex {
  */
 export async function readShardIndex(folder: string, name: string = indexName): Promise<ShardIndex> {
   const file = join(folder, name);
-  let parsed: z.infer<typeof schema>;
-  try {
-    parsed = schema.parse(JSON.parse(await readFile(file, "utf8")));
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message.split("\n")[0] : String(cause);
-    throw new SafetensorsError("ERR_SAFETENSORS_INDEX", `this is no index of shards: ${why}`, { file, cause });
-  }
-  const weightMap = new Map(Object.entries(parsed.weight_map));
+  const { weightMap, totalSize } = await parsedIndex(file).catch((cause: Error) => {
+    throw new SafetensorsError("ERR_SAFETENSORS_INDEX", `this is no index of shards: ${cause.message.split("\n")[0]}`, { file, cause });
+  });
   const names = new Set(weightMap.values());
   if (names.size > maxShards)
     throw new SafetensorsError("ERR_SAFETENSORS_INDEX", `${names.size} shards are more than the ${maxShards} that are accepted`, { file });
   for (const shard of names)
-    if (shard !== basename(shard) || shard === "." || shard === "..")
-      throw new SafetensorsError("ERR_SAFETENSORS_INDEX", `the shard ${JSON.stringify(shard)} is not a file of this folder`, { file });
-  return { file, totalSize: parsed.metadata?.total_size, weightMap };
+    if (!isPlain(shard)) throw new SafetensorsError("ERR_SAFETENSORS_INDEX", `the shard ${JSON.stringify(shard)} is not a file of this folder`, { file });
+  return { file, totalSize, weightMap };
 }
 
 /** The text of an index, byte for byte as Python's huggingface_hub writes it for plain names. */
@@ -63,17 +80,30 @@ export interface OpenShards {
   readonly homes: ReadonlyMap<string, SafetensorsFile>;
 }
 
-/** Opens every shard that a folder's index names, and finds every tensor in the shard that it is said to lie in. */
+async function openShard(index: string, path: string, name: string, keepOpen: boolean): Promise<SafetensorsFile> {
+  try {
+    return await SafetensorsFile.open(path, { keepOpen });
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== "ENOENT") throw cause;
+    throw new SafetensorsError("ERR_SAFETENSORS_INDEX", `the shard ${name} is missing`, { file: index, cause, hint: "download it into the same folder" });
+  }
+}
+
+/**
+ * Reads the header of every shard that a folder's index names, and finds every tensor in the shard that it is said to lie in. A few shards stay open; of many, each is opened
+ * whenever something is read of it.
+ */
 export async function openShards(folder: string): Promise<OpenShards> {
   const index = await readShardIndex(folder);
   const { file, weightMap } = index;
   const shards = new Map<string, SafetensorsFile>();
   try {
-    for (const name of new Set(weightMap.values())) {
-      const path = join(folder, name);
-      if (!existsSync(path))
-        throw new SafetensorsError("ERR_SAFETENSORS_INDEX", `the shard ${name} is missing`, { file, hint: "download it into the same folder" });
-      shards.set(name, await SafetensorsFile.open(path));
+    const names = [...new Set(weightMap.values())];
+    for (let i = 0; i < names.length; i += atOnce) {
+      const group = names.slice(i, i + atOnce);
+      const found = await Promise.allSettled(group.map((name) => openShard(file, join(folder, name), name, names.length <= maxOpen)));
+      for (const [k, result] of found.entries()) if (result.status === "fulfilled") shards.set(group[k]!, result.value);
+      for (const result of found) if (result.status === "rejected") throw result.reason;
     }
     const homes = new Map<string, SafetensorsFile>();
     for (const [tensor, name] of weightMap) {

@@ -16,7 +16,7 @@ export interface SaveSafetensorsOptions {
 
 /** A tensor's place in the header, after a look at its data. */
 function entryOf(file: string, name: string, { dtype, shape, data }: TensorData): HeaderEntry {
-  if (data.length !== sizeOf(shape))
+  if (data.length !== sizeOf(shape) || !shape.every((size) => Number.isSafeInteger(size) && size >= 0))
     throw new SafetensorsError("ERR_SAFETENSORS_SIZE", `tensor ${name} of shape [${shape}] comes with ${data.length} elements`, { file });
   const { array } = dtypes[dtype];
   if (!(data instanceof array))
