@@ -1,5 +1,8 @@
 // Columns of every kind: what writers take and refuse, what features print, and how columns become one.
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { chunkedData, type ColumnData, plainFeature } from "../../src/data/columns/column-data.js";
@@ -10,7 +13,9 @@ import { featureFromJson, featureToJson } from "../../src/data/columns/hf-featur
 import { decimalText, unscaledDecimal } from "../../src/data/columns/other-writers.js";
 import { pythonJson } from "../../src/data/columns/python-json.js";
 import { valueReader } from "../../src/data/columns/value-reader.js";
-import { float16Bits, float16Value } from "../../src/data/arrow/float16.js";
+import { pythonString } from "../../src/data/columns/print.js";
+import { ArrowWriter, openArrow } from "../../src/data/arrow/index.js";
+import { wholeColumn, Table } from "../../src/data/columns/table.js";
 
 const column = (feature: Feature, values: readonly unknown[]): ColumnData => {
   const writer = writerFor(feature);
@@ -55,6 +60,8 @@ describe("A column", () => {
     }
   });
   it("refuses what does not fit, and says what it is", () => {
+    const loop: Record<string, unknown> = {};
+    loop.self = loop;
     const cases: readonly (readonly [Feature, unknown, RegExp])[] = [
       ["uint8", 256, /256 is outside uint8/],
       ["uint32", -1, /-1 is outside uint32/],
@@ -71,6 +78,8 @@ describe("A column", () => {
       [{ a: "int8" }, { a: 300 }, /field a: 300 is outside int8/],
       [{ sequence: "int8", length: 2 }, [1], /a list of 1 in a column of lists of 2/],
       [new ClassLabel(["a"]), 1, /1 is no class/],
+      ["json", new Map([[1, 2]]), /Map\(1\).* cannot be written as JSON/],
+      ["json", loop, /cannot be written as JSON \(/],
     ];
     for (const [feature, value, message] of cases) assert.throws(() => column(feature, [value]), { code: "ERR_COLUMN_VALUE", message });
   });
@@ -142,6 +151,26 @@ describe("Columns as one", () => {
     assert.deepEqual(valuesOf(joined), [1, 2, 3, 4, null]);
     assert.equal(plainFeature(joined), "int64");
   });
+  it("of memory and of files are of one type, whatever was null before", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "columns-"));
+    const file = join(folder, "a.arrow");
+    try {
+      const ints = column("int32", [1, 2]);
+      await using writer = await ArrowWriter.create(file, { a: "int32" });
+      await writer.write(new Table(new Map([["a", wholeColumn(ints)]]), 2));
+      await writer.close();
+      const mapped = (await openArrow([file])).view("a").data;
+      for (const nulls of [column("null", [null, null]), column("string", [null, null])]) {
+        const joined = concatColumns([nulls, mapped, ints]);
+        assert.equal(plainFeature(joined), "int32");
+        assert.deepEqual(valuesOf(joined), [null, null, 1, 2, 1, 2]);
+      }
+      // Chunks would be written as int32, and 0.5 as 0.
+      assert.throws(() => concatColumns([ints, column("float64", [0.5]), mapped]), { code: "ERR_COLUMN_VALUE" });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
   it("of different types are refused", () => {
     assert.throws(() => concatColumns([column("string", ["a"]), column("int8", [1])]), /Value\('int8'\), another Value\('string'\)/);
     assert.throws(() => concatColumns([column({ a: "int8" }, [{ a: 1 }]), column({ a: "string" }, [{ a: "x" }])]), { code: "ERR_COLUMN_VALUE" });
@@ -203,16 +232,27 @@ describe("Numbers and texts of features", () => {
     );
     assert.equal(decimalText(-5n, 2), "-0.05");
   });
-  it("of half precision go there and back, and round to even", () => {
-    for (let bits = 0; bits < 65536; bits++) {
-      const value = float16Value(bits);
-      if (!Number.isNaN(value)) assert.equal(float16Bits(value), bits);
+  it("of half precision are rounded where they are kept, not only where they are written", () => {
+    assert.deepEqual(valuesOf(column("float16", [0.1, 65519, 65520, 1e-9])), [0.0999755859375, 65504, Infinity, 0]);
+  });
+  it("are Python's repr", () => {
+    const texts = ["it's", "a\\\n", "\u0000\u007f\u00a0", "\u200b\u2028\ud800", "é 😀", "\u{e0001}"];
+    assert.deepEqual(texts.map(pythonString), [`"it's"`, "'a\\\\\\n'", "'\\x00\\x7f\\xa0'", "'\\u200b\\u2028\\ud800'", "'é 😀'", "'\\U000e0001'"]);
+  });
+  it("of times are the same wherever the program runs, and as exact as the type", () => {
+    const zone = process.env.TZ;
+    process.env.TZ = "America/New_York";
+    try {
+      const texts = ["2020-01-01 12:00:00", "2020-01-01T12:00:00.5Z", "2020-01-01T12:00+0530", "2020-01-01"];
+      const iso = (values: readonly unknown[]) => values.map((value) => (value as Date).toISOString());
+      const wanted = ["2020-01-01T12:00:00.000Z", "2020-01-01T12:00:00.500Z", "2020-01-01T06:30:00.000Z", "2020-01-01T00:00:00.000Z"];
+      assert.deepEqual(iso(valuesOf(column("timestamp[ms]", texts))), wanted);
+      assert.deepEqual(iso(valuesOf(column("timestamp[s]", [texts[1], new Date(-1)]))), [wanted[0], "1969-12-31T23:59:59.000Z"]);
+      assert.equal((column("timestamp[us]", ["1970-01-01 00:00:00.123456"]) as { values: Float64Array }).values[0], 123.456);
+    } finally {
+      if (zone === undefined) delete process.env.TZ;
+      else process.env.TZ = zone;
     }
-    assert.equal(float16Bits(1 + 1 / 2048), float16Bits(1));
-    assert.equal(float16Bits(1 + 3 / 2048), float16Bits(1 + 2 / 1024));
-    assert.equal(float16Value(float16Bits(65519)), 65504);
-    assert.equal(float16Value(float16Bits(65520)), Infinity);
-    assert.ok(Number.isNaN(float16Value(float16Bits(Number.NaN))));
   });
   it("in JSON are Python's", () => {
     assert.equal(pythonJson({ a: [1, "ü😀", null, true], b: {}, c: [] }), '{"a": [1, "\\u00fc\\ud83d\\ude00", null, true], "b": {}, "c": []}');

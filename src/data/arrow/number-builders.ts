@@ -1,8 +1,8 @@
 // Builders of columns whose rows take the same number of bytes each, or bits.
+import { numberToFloat16 } from "../../graph/half.js";
 import type { ColumnData } from "../columns/column-data.js";
 import { ValueError } from "../columns/growing.js";
 import { ColumnBuilder, ValuesBuilder } from "./column-builder.js";
-import { float16Bits } from "./float16.js";
 import { GrowingBits } from "./growing-bytes.js";
 import type { BatchParts } from "./message-writer.js";
 import { plainArrays } from "./vectors.js";
@@ -73,7 +73,7 @@ export class Float16Builder extends ValuesBuilder {
     this.values.pushZeros(2);
   }
   protected pushValue(value: unknown): void {
-    this.values.elements(Uint16Array, 1)[0] = float16Bits(value as number);
+    this.values.elements(Uint16Array, 1)[0] = numberToFloat16(value as number);
   }
 }
 

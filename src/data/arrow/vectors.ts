@@ -1,4 +1,5 @@
 // Readers of single values for every Arrow type. Offsets are checked when they are used: nothing outside the batch's buffers is ever read.
+import { float16ToNumber } from "../../graph/half.js";
 import { clockText } from "../columns/times.js";
 import {
   type DecimalType,
@@ -14,7 +15,6 @@ import {
 import { decimalText } from "../columns/other-writers.js";
 import type { BatchView } from "./batch-view.js";
 import { dictionaryReader } from "./dictionary.js";
-import { float16Value } from "./float16.js";
 import type { Layout } from "./layout.js";
 
 /** A value of a row of the batch, 0 <= row < its rows. */
@@ -77,7 +77,7 @@ const numberReader: Maker<"number"> = ({ type, buffer }, view, rows) => {
   }
   if (type !== "float16") return words64(view, buffer + 1, rows, type === "int64");
   const halves = view.array(Uint16Array, buffer + 1, rows);
-  return (row) => float16Value(halves[row]!);
+  return (row) => float16ToNumber(halves[row]!);
 };
 
 const perMs = { s: 1e-3, ms: 1, us: 1e3, ns: 1e6 } as const;

@@ -13,10 +13,12 @@ import { pythonList, pythonString } from "./print.js";
  */
 export class ClassLabel {
   readonly names: readonly string[];
+  readonly #numbers: ReadonlyMap<string, number>;
 
   /** @throws ArgumentError ERR_CLASS_LABEL when a name occurs twice. */
   constructor(names: readonly string[]) {
-    const twice = new Set(names).size < names.length ? names.find((name, i) => names.indexOf(name) !== i) : undefined;
+    this.#numbers = new Map(names.map((name, i) => [name, i]));
+    const twice = this.#numbers.size < names.length ? names.find((name, i) => names.indexOf(name) !== i) : undefined;
     if (twice !== undefined) throw new ArgumentError(`the class name ${pythonString(twice)} occurs twice`, { code: "ERR_CLASS_LABEL" });
     this.names = [...names];
   }
@@ -28,12 +30,12 @@ export class ClassLabel {
     return name;
   }
 
-  /** The number of a class. @throws ArgumentError ERR_CLASS_LABEL when no class has the name. */
+  /** The number of a class; spaces around its name do not count, and a number in digits is itself. @throws ArgumentError ERR_CLASS_LABEL when there is no such class. */
   str2int(s: string): number {
-    const i = this.names.indexOf(s);
-    if (i < 0)
-      throw new ArgumentError(`invalid string class label ${pythonString(s)}`, { code: "ERR_CLASS_LABEL", hint: `classes are ${pythonList(this.names)}` });
-    return i;
+    const name = s.trim();
+    const i = this.#numbers.get(s) ?? this.#numbers.get(name) ?? (/^[+-]?\d+$/.test(name) ? Number(name) : Number.NaN);
+    if (i >= -1 && i < this.names.length) return i;
+    throw new ArgumentError(`invalid string class label ${pythonString(s)}`, { code: "ERR_CLASS_LABEL", hint: `classes are ${pythonList(this.names)}` });
   }
 
   toString(): string {

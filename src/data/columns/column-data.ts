@@ -55,7 +55,7 @@ export interface StructData extends Nullable {
 export interface NullData extends Common {
   readonly kind: "null";
 }
-/** Columns of one type, one after the other: chunk k holds rows starts[k]..starts[k + 1]. */
+/** Columns of one type, and of nulls, one after the other: chunk k holds rows starts[k]..starts[k + 1]. */
 export interface ChunkedData extends Common {
   readonly kind: "chunked";
   readonly chunks: readonly ColumnData[];
@@ -80,7 +80,8 @@ export function plainFeature(data: ColumnData): PlainFeature {
     case "struct":
       return structFeature(Object.fromEntries(data.fields.map(({ name, data: field }) => [name, plainFeature(field)]))) as PlainFeature;
     case "chunked":
-      return plainFeature(data.chunks[0]!);
+      // Chunks of nothing but null say nothing of the others.
+      return plainFeature(data.chunks.find(({ kind }) => kind !== "null") ?? data.chunks[0]!);
     case "arrow":
       return data.column.feature;
     case "null":

@@ -1,4 +1,5 @@
 // Writers: values in, a finished column in shared memory out.
+import { float16ToNumber, numberToFloat16 } from "../../graph/half.js";
 import { type ListData, type NumberArray, type NumberData, type NumberType, numberArrays, type TextData } from "./column-data.js";
 import { ClassLabel, type Feature, isListFeature } from "./features.js";
 import { type ColumnWriter, Growing, maxBytes, Nulls, shown, ValueError } from "./growing.js";
@@ -46,6 +47,7 @@ export class NumberWriter implements ColumnWriter {
     }
     const number = typeof value === "bigint" ? Number(value) : value;
     if (typeof number !== "number") throw new ValueError(`${shown(value)} is no ${this.type}`);
+    if (this.type === "float16") return float16ToNumber(numberToFloat16(number));
     if (isFloat(this.type)) return number;
     if (!Number.isInteger(number)) throw new ValueError(`${number} is no ${this.type}`);
     if (!Number.isSafeInteger(number))
@@ -98,9 +100,19 @@ export class TextWriter implements ColumnWriter {
 }
 
 function jsonText(value: unknown): string {
-  const text = JSON.stringify(value);
-  if (text === undefined) throw new ValueError(`${shown(value)} cannot be written as JSON`);
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value);
+  } catch (error) {
+    throw new ValueError(`${shown(value)} cannot be written as JSON (${(error as Error).message.split("\n", 1)[0]})`);
+  }
+  if (text === undefined || (text === "{}" && isOpaque(value))) throw new ValueError(`${shown(value)} cannot be written as JSON`);
   return text;
+}
+/** Maps, sets, promises: what they hold is not in their properties, and JSON would have nothing of it. */
+function isOpaque(value: unknown): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype !== Object.prototype && prototype !== null && Object.keys(value as object).length === 0 && !("toJSON" in (value as object));
 }
 
 export class ListWriter<W extends ColumnWriter = ColumnWriter> implements ColumnWriter {

@@ -14,7 +14,7 @@ import {
 } from "./column-data.js";
 import { featureText } from "./features.js";
 import { TextWriter } from "./column-writer.js";
-import { Growing, ValueError } from "./growing.js";
+import { Growing, maxBytes, ValueError } from "./growing.js";
 import { valueReader } from "./value-reader.js";
 
 /** A number type holds the values of those before it, in its row; int64 and float32 meet in float64. */
@@ -33,12 +33,14 @@ const onlyNulls = (part: ColumnData): boolean =>
   part.kind === "null" ||
   (part.kind === "chunked" ? part.chunks.every(onlyNulls) : part.kind !== "arrow" && (part.validity?.every((byte) => byte === 0) ?? false));
 
-/** Whether two columns can be one. */
+const sameType = (a: ColumnData, b: ColumnData): boolean => featureText(plainFeature(a)) === featureText(plainFeature(b));
+
+/** Whether two columns can be joined in memory. */
 function meet(a: ColumnData, b: ColumnData): boolean {
   if (a.kind === "number" && b.kind === "number") return (a.type === "bool") === (b.type === "bool");
   if (a.kind === "list" && b.kind === "list") return a.size === b.size && a.large === b.large; // items are looked at when they are joined
   if (a.kind === "struct" && b.kind === "struct") return true; // fields that one lacks are null there
-  return featureText(plainFeature(a)) === featureText(plainFeature(b));
+  return sameType(a, b);
 }
 
 /** One column out of several; numbers take the widest type, columns of nulls only adopt the others' type. */
@@ -49,14 +51,23 @@ export function concatColumns(columns: readonly ColumnData[]): ColumnData {
   if (parts.length === 1) return first;
   const telling = parts.filter((part) => !onlyNulls(part));
   const lead = telling[0] ?? parts.find((part) => part.kind !== "null") ?? first;
-  const other = telling.find((part) => !meet(lead, part));
+  const inMemory = parts.every(isMemory) && countable(lead, parts);
+  const together = inMemory ? meet : sameType;
+  const other = telling.find((part) => !together(lead, part));
   if (other) {
     throw new ValueError(
       `a part of the column is ${featureText(plainFeature(other))}, another ${featureText(plainFeature(lead))}`,
       "return the same type for every row",
     );
   }
-  return parts.every(isMemory) ? join(lead, telling, parts) : chunkedData(parts);
+  if (inMemory) return join(lead, telling, parts);
+  return chunkedData(telling.length === 0 ? parts : parts.map((part) => (onlyNulls(part) ? { kind: "null", length: part.length } : part)));
+}
+
+/** Whether the offsets of one column can count what all parts hold. */
+function countable({ kind }: ColumnData, parts: readonly ColumnData[]): boolean {
+  const sizeOf = (part: ColumnData) => (part.kind === "list" ? part.items.length : part.kind === "text" || part.kind === "binary" ? part.bytes.length : 0);
+  return parts.reduce((sum, part) => sum + (part.kind === kind ? sizeOf(part) : 0), 0) <= maxBytes;
 }
 
 function join({ ...lead }: ColumnData, telling: readonly ColumnData[], parts: readonly ColumnData[]): ColumnData {

@@ -32,7 +32,7 @@ export class RowWriter {
     return this.#rows;
   }
   push(row: Readonly<Record<string, unknown>>): void {
-    if (typeof row !== "object" || (row as unknown) === null)
+    if (typeof row !== "object" || (row as unknown) === null || Array.isArray(row))
       throw new ValueError(`row ${this.#firstRow + this.#rows} is ${inspect(row)}`, "a row is an object of columns, { name: value }");
     if (!this.#declared) for (const name of Object.keys(row)) if (!this.#writers.has(name)) this.#writers.set(name, this.#inferring());
     for (const [name, writer] of this.#writers) this.#push(writer, name, Object.hasOwn(row, name) ? row[name] : null);

@@ -1,5 +1,5 @@
 // Dates, times of day and durations: between JS values and the numbers that columns keep.
-import { type ClockType, type TimeType, type TimeUnit, isDateType, isDuration, unitOf } from "./scalars.js";
+import { type ClockType, type DateType, type TimeType, type TimeUnit, isDateType, isDuration, unitOf } from "./scalars.js";
 
 export const unitsPerSecond: { readonly [U in TimeUnit]: number } = { s: 1, ms: 1e3, us: 1e6, ns: 1e9 };
 const secondsOfDay = 86_400;
@@ -34,9 +34,21 @@ export function timeNumber(value: unknown, type: TimeType): number | undefined {
   return whole * per + Math.floor(Number((fraction ?? "").padEnd(9, "0")) / (1e9 / per));
 }
 
-/** Milliseconds since 1970; a text is read as by `new Date`. */
-function dateNumber(value: unknown, type: TimeType): number | undefined {
-  const date = value instanceof Date ? value.getTime() : typeof value === "string" ? Date.parse(value) : typeof value === "number" ? value : Number.NaN;
+const datePattern = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2})?)(?:[.,](\d{1,9}))?\s?(Z|[+-]\d{2}(?::?\d{2})?)?)?$/;
+
+/** Milliseconds since 1970, with fractions. A time without a zone is UTC, as in Arrow, wherever the program runs; what is not of ISO 8601 is read as by `new Date`. */
+function parsedDate(text: string): number {
+  const [, day, clock, fraction, zone = "Z"] = datePattern.exec(text) ?? [];
+  if (day === undefined) return Date.parse(text);
+  if (clock === undefined) return Date.parse(day);
+  const offset = zone === "Z" ? zone : `${zone.slice(0, 3)}:${zone.slice(3).replace(":", "") || "00"}`;
+  return Date.parse(`${day}T${clock}${offset}`) + (fraction ? Number(`0.${fraction}`) * 1000 : 0);
+}
+
+/** Milliseconds since 1970, as exact as the type is. */
+function dateNumber(value: unknown, type: DateType): number | undefined {
+  const date = value instanceof Date ? value.getTime() : typeof value === "string" ? parsedDate(value) : typeof value === "number" ? value : Number.NaN;
   if (Number.isNaN(date) || Math.abs(date) > 8.64e15) return undefined;
-  return type === "date32" || type === "date64" ? Math.floor(date / 86_400_000) * 86_400_000 : date;
+  const step = type === "date32" || type === "date64" ? secondsOfDay * 1000 : unitOf(type) === "s" ? 1000 : unitOf(type) === "ms" ? 1 : undefined;
+  return step === undefined ? date : Math.floor(date / step) * step;
 }

@@ -11,7 +11,7 @@ export type ValueReader = (index: number) => ColumnValue;
 const numberReader = ({ type, values }: NumberData): ValueReader => (type === "bool" ? (i) => values[i] === 1 : (i) => values[i]!);
 
 function timeReader({ type, values }: TimeData): ValueReader {
-  if (isDateType(type)) return (i) => new Date(values[i]!);
+  if (isDateType(type)) return (i) => new Date(Math.floor(values[i]!));
   return isDuration(type) ? (i) => values[i]! : (i) => clockText(values[i]!, type);
 }
 
