@@ -2,7 +2,6 @@
 import { mkdir, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { ArgumentError } from "../errors.js";
-import { onnxFiles } from "../graph/onnx/files.js";
 import { inferenceGraph } from "../nn/inference-graph.js";
 import type { ModuleBase } from "../nn/index.js";
 import { type StagedFile, stageFile } from "../safetensors/stage.js";
@@ -55,6 +54,7 @@ async function graphOf(model: ModuleBase, options: ExportOnnxOptions) {
 
 /** Writes a model, and the file of its weights where it has one. A model never stands beside another one's weights. */
 async function writeModel(model: ModuleBase, file: string, options: ExportOnnxOptions): Promise<{ readonly external: boolean }> {
+  const { onnxFiles } = await import("../graph/onnx/files.js");
   const graph = await graphOf(model, options);
   const dataFile = `${file}_data`;
   const files = onnxFiles(graph, { name: model.traceName, dataName: basename(dataFile), externalData: options.externalData });

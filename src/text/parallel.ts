@@ -1,6 +1,5 @@
 // Sequences of the texts of a call: in this thread, or of a big call on several. Never unasked: encoding is the smaller part of
 // a call, lists and tensors are made here, so that threads give little until texts are long and many.
-import { Piscina } from "piscina";
 import { AccelerateError, ArgumentError } from "../errors.js";
 import { type Engine, inUtf16, type TextInput } from "./engine.js";
 import type { CallOptions } from "./options.js";
@@ -47,6 +46,7 @@ async function onThreads(
   utf16: boolean,
   signal: AbortSignal | undefined,
 ): Promise<TokenSequence[]> {
+  const { Piscina } = await import("piscina");
   const pool = new Piscina<readonly string[], EncodedTexts>({
     filename: new URL("./encode-worker.js", import.meta.url).href,
     name: "encodeShare",

@@ -3,7 +3,7 @@ import { existsSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { AccelerateError, ArgumentError } from "../errors.js";
-import { type HubOptions, resolvePretrained } from "../hub/index.js";
+import type { HubOptions } from "../hub/index.js";
 import { byteLevelJson, readMerges } from "./byte-level-json.js";
 import { type NamedTokens, namedTokens, type SpecialTokens, tokenText } from "./special-tokens.js";
 import { bertTokens, kindOf, type TokenizerClass, tokenizerClass } from "./tokenizer-class.js";
@@ -73,17 +73,12 @@ const settings = [
 const given = (options: TokenizerOptions): TokenizerConfig =>
   Object.fromEntries(settings.filter(([name]) => options[name] !== undefined).map(([name, key]) => [key, options[name]]));
 
-/** All that a tokenizer can lie in: what is fetched from the hub. */
-const wanted = [
-  "tokenizer.json",
-  "tokenizer_config.json",
-  "special_tokens_map.json",
-  "added_tokens.json",
-  "vocab.txt",
-  "vocab.json",
-  "merges.txt",
-  "config.json",
-];
+/** What is there is read; anything else is an id of the hub, which takes a part of the library of its own. */
+async function located(checkpoint: string, options: TokenizerOptions): Promise<string> {
+  if (existsSync(checkpoint)) return checkpoint;
+  const { resolvePretrained, tokenizerFiles } = await import("../hub/index.js");
+  return resolvePretrained(checkpoint, tokenizerFiles, options);
+}
 
 async function readJsonFile(file: string): Promise<Record<string, unknown>> {
   try {
@@ -203,7 +198,7 @@ async function fromMerges(folder: string, beside: Beside): Promise<TokenizerSpec
  * @throws ArgumentError ERR_TOKENIZER_NOT_FOUND, TokenizerFileError ERR_TOKENIZER_FILE, HubError
  */
 export async function readTokenizer(checkpoint: string, options: TokenizerOptions = {}, className?: string): Promise<TokenizerSpec> {
-  const path = await resolvePretrained(checkpoint, wanted, options);
+  const path = await located(checkpoint, options);
   const isFolder = statSync(path).isDirectory();
   const folder = isFolder ? path : dirname(path);
   const has = (name: string) => existsSync(join(folder, name));
