@@ -137,11 +137,12 @@ export function planOf(options: TokenizeOptions, defaults: PlanDefaults, isPair:
   if (odd !== undefined) throw fault(`there is no option ${odd}`, `options are ${Object.keys(known).join(", ")}`);
   const { maxLength, stride = 0, padToMultipleOf = 1, addSpecialTokens = true } = options;
   const added = addSpecialTokens ? defaults.added[isPair ? 1 : 0] : 0;
-  whole("maxLength", maxLength, Math.max(1, added), `a whole number of at least ${Math.max(1, added)}: the special tokens`);
   whole("stride", stride, 0, "a whole number of tokens");
   whole("padToMultipleOf", padToMultipleOf, 1, "a whole number of at least 1");
   const limit = maxLength ?? defaults.modelMaxLength;
   const strategy = strategyOf(options, isPair);
+  const least = strategy === undefined ? 1 : Math.max(1, added);
+  whole("maxLength", maxLength, least, `a whole number of at least ${least}${least > 1 ? ": the special tokens" : ""}`);
   const to = paddingOf(options, limit);
   if (to !== "none" && defaults.padTokenId === undefined) {
     throw new ArgumentError("tokenizer: asked to pad, but the tokenizer does not have a padding token", {

@@ -73,6 +73,13 @@ describe("RoBERTa", () => {
       message: /11 tokens, the model has max_position_embeddings 12, 2 of them not for tokens/,
     });
   });
+  it("does not count padding, which takes no position", async () => {
+    const model = await RobertaForSequenceClassification.fromPretrained(family("RobertaForSequenceClassification"));
+    const tokens = [4, 5, 6, 7];
+    const padded = [...tokens, ...Array.from({ length: 9 }, () => 1)];
+    const logits = await model(int64Batch({ input_ids: [padded], attention_mask: [padded.map((id) => Number(id !== 1))] })).logits.data();
+    near(logits, await model(int64Batch({ input_ids: [tokens] })).logits.data(), 1e-6, "logits");
+  });
 });
 
 describe("DistilBERT", () => {

@@ -46,6 +46,7 @@ test("padding and truncation make tensors of one width", async (t) => {
   assert.deepEqual((await tokenizer("cat", { padding: "max_length", maxLength: 6 })).attention_mask, [1, 1, 1, 0, 0, 0]);
   await assert.rejects(tokenizer(["cat", "the cat"], { returnTensors: true }), { code: "ERR_RAGGED", message: /padding: true/ });
   await assert.rejects(tokenizer("cat", { maxLength: 1 }), { code: "ERR_TOKENIZE_OPTIONS" });
+  assert.deepEqual((await tokenizer("cat", { truncation: false, maxLength: 1 })).attention_mask, [1, 1, 1]);
   await assert.rejects(tokenizer("cat", { truncation: "only_second" }), { code: "ERR_TOKENIZE_OPTIONS" });
   await assert.rejects(tokenizer(["cat", null as unknown as string]), { code: "ERR_TEXT_INPUT", message: /text 1 is null/ });
   await assert.rejects(tokenizer(["cat"], ["a", "b"]), { code: "ERR_TEXT_INPUT" });

@@ -82,7 +82,7 @@ export class RobertaForMaskedLM extends PreTrainedModelBase {
   }
 
   override checkCall(batch: LanguageModelInputs): void {
-    checkEncoderValues(batch, this.config, this.config.pad_token_id + 1);
+    checkEncoderValues(batch, this.config, this.config.pad_token_id);
     checkTokens(batch, this.config);
   }
 }

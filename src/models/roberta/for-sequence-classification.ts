@@ -76,7 +76,7 @@ export class RobertaForSequenceClassification extends PreTrainedModelBase {
   }
 
   override checkCall(batch: SequenceClassifierInputs): void {
-    checkEncoderValues(batch, this.config, this.config.pad_token_id + 1);
+    checkEncoderValues(batch, this.config, this.config.pad_token_id);
     checkSequenceLabels(batch, this.config);
   }
 }

@@ -60,7 +60,7 @@ export class RobertaForTokenClassification extends PreTrainedModelBase {
   }
 
   override checkCall(batch: TokenClassifierInputs): void {
-    checkEncoderValues(batch, this.config, this.config.pad_token_id + 1);
+    checkEncoderValues(batch, this.config, this.config.pad_token_id);
     checkTokenLabels(batch, this.config);
   }
 }

@@ -81,7 +81,7 @@ export class RobertaModel extends PreTrainedModelBase {
   }
 
   override checkCall(inputs: EncoderInputs): void {
-    checkEncoderValues(inputs, this.config, this.config.pad_token_id + 1);
+    checkEncoderValues(inputs, this.config, this.config.pad_token_id);
   }
 }
 export interface RobertaModel extends EncoderCall {}

@@ -41,19 +41,36 @@ function checkTable(key: string, ids: unknown, end: number | undefined, what: st
   );
 }
 
-/** Ids within their tables, and no more tokens than there are positions, of which the first `unusable` ones are for padding. */
-export function checkEncoderValues(inputs: EncoderInputs, sizes: TableSizes, unusable: number = 0): void {
+/** Tokens of the longest row that are not `padding`; undefined when the values are not known yet. */
+function longestRow(ids: Tensor, padding: number): number | undefined {
+  const s = ids.state;
+  if (s.kind !== "concrete") return undefined;
+  const counts = new Array<number>(ids.shape[0]!).fill(0);
+  for (let at = 0; at < s.data.length; at++) if (Number(s.data[at]) !== padding) counts[Math.floor(at / ids.shape[1]!)]!++;
+  return Math.max(0, ...counts);
+}
+
+/**
+ * Ids within their tables, and no more tokens than there are positions.
+ *
+ * @param padding the id up to which positions are not for tokens, and which takes none of the others; without it every place has a position of its own
+ */
+export function checkEncoderValues(inputs: EncoderInputs, sizes: TableSizes, padding?: number): void {
   checkTable("input_ids", inputs.input_ids, sizes.vocab_size, "vocab_size");
   checkTable("token_type_ids", inputs.token_type_ids, sizes.type_vocab_size, "type_vocab_size");
   checkTable("position_ids", inputs.position_ids, sizes.max_position_embeddings, "max_position_embeddings");
-  const tokens = inputs.input_ids instanceof Tensor && inputs.input_ids.rank === 2 ? inputs.input_ids.shape[1]! : 0;
-  if (tokens > sizes.max_position_embeddings - unusable && !inputs.position_ids) {
-    const but = unusable > 0 ? `, ${unusable} of them not for tokens` : "";
-    throw new ArgumentError(`input_ids have ${tokens} tokens, the model has max_position_embeddings ${sizes.max_position_embeddings}${but}`, {
-      code: "ERR_TOO_MANY_TOKENS",
-      hint: "tokenize with { truncation: true }",
-    });
-  }
+  const { input_ids: ids } = inputs;
+  if (!(ids instanceof Tensor) || ids.rank !== 2 || inputs.position_ids) return;
+  const unusable = padding === undefined ? 0 : padding + 1;
+  const limit = sizes.max_position_embeddings - unusable;
+  const width = ids.shape[1]!;
+  const tokens = width > limit && padding !== undefined ? longestRow(ids, padding) : width;
+  if (tokens === undefined || tokens <= limit) return;
+  const but = unusable > 0 ? `, ${unusable} of them not for tokens` : "";
+  throw new ArgumentError(`input_ids have ${tokens} tokens, the model has max_position_embeddings ${sizes.max_position_embeddings}${but}`, {
+    code: "ERR_TOO_MANY_TOKENS",
+    hint: "tokenize with { truncation: true }",
+  });
 }
 
 function checkClasses(labels: unknown, end: number, what: string, where: (at: number, width: number) => string, hint: (value: number) => string): void {
