@@ -77,7 +77,7 @@ async function writeModel(model: ModuleBase, file: string, options: ExportOnnxOp
  * `token_type_ids` of any batch_size and sequence_length, output `logits` or `last_hidden_state`.
  *
  * A `target` that ends in `.onnx` is a file. Any other is a folder for transformers.js: `onnx/model.onnx`, `config.json`, and the files of the `tokenizer`.
- * GPT-2 comes without the cache of keys and values.
+ * GPT-2 comes without the cache of keys and values, which the text-generation pipeline of transformers.js needs: call its logits yourself.
  *
  * A module of one's own is given an `example` of its arguments. Its inputs are named by the keys that lead to the tensors (`x` for a lone tensor), so are its outputs (`output`); sizes
  * that the module does not fix may differ from the example's.
