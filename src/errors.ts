@@ -16,13 +16,14 @@ export interface AccelerateErrorOptions {
  */
 export class AccelerateError extends Error {
   readonly code: string;
-  readonly hint: string | undefined;
+  declare readonly hint: string | undefined;
 
   constructor(code: string, message: string, options: AccelerateErrorOptions = {}) {
     super(options.hint ? `${message}: ${options.hint}` : message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = new.target.name;
     this.code = code;
-    this.hint = options.hint;
+    // The message ends with it: printed errors need not say it twice.
+    Object.defineProperty(this, "hint", { value: options.hint, enumerable: false });
   }
 }
 

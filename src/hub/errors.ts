@@ -34,14 +34,14 @@ export interface HubErrorOptions extends AccelerateErrorOptions {
 export class HubError extends AccelerateError {
   declare readonly code: HubErrorCode;
   /** Of the answer, where there was one. */
-  readonly status: number | undefined;
-  readonly url: string | undefined;
+  declare readonly status: number | undefined;
+  declare readonly url: string | undefined;
   /** Of the answer, where there was one. */
   declare readonly headers: Headers | undefined;
   constructor(code: HubErrorCode, message: string, options: HubErrorOptions = {}) {
     super(code, message, options);
-    this.status = options.status;
-    this.url = options.url;
+    const { status, url } = options;
+    Object.assign(this, { ...(status !== undefined && { status }), ...(url !== undefined && { url }) });
     // They would drown the message where errors are printed whole.
     Object.defineProperty(this, "headers", { value: options.headers, enumerable: false });
   }

@@ -1,4 +1,5 @@
 // Devices: where values live and programs run.
+import { inspect } from "node:util";
 
 /**
  * A place for values and programs. Programs ask a device for what differs between them, never for its name.
@@ -17,4 +18,10 @@ export interface Device {
 }
 
 /** The processor of this host. */
-export const cpu: Device = Object.freeze({ type: "cpu", index: 0, flatMemory: true, customOps: true, toString: () => "cpu" });
+export const cpu: Device = Object.freeze(
+  Object.defineProperties({ type: "cpu" as const, index: 0, flatMemory: true, customOps: true } satisfies Omit<Device, "toString">, {
+    toString: { value: () => "cpu" },
+    // As PyTorch prints it.
+    [inspect.custom]: { value: () => "device(type='cpu')" },
+  }),
+);

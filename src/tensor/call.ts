@@ -1,5 +1,5 @@
 // A call of a module outside forward: finds or makes its trace, records the call, and gives outputs that are lazy until touched.
-import { inspect } from "node:util";
+import { type InspectOptions, inspect } from "node:util";
 import { ArgumentError } from "../errors.js";
 import { type FlatArguments, flattenArguments } from "./arguments.js";
 import { defaultGenerator } from "./generator.js";
@@ -87,27 +87,33 @@ function sizesOf(trace: Trace, tensors: readonly Tensor[]): Map<string, number> 
   return sizes;
 }
 
+/** The tensors of a call: `touch` brings one out with the next run, `peek` only shows it. */
+interface Outputs {
+  readonly touch: (index: number) => Tensor;
+  readonly peek: (index: number) => unknown;
+}
+
 /** Outputs as forward returned them, each tensor a getter that touches it when it is read. */
-function outputsOf(tree: OutputTree, touch: (index: number) => Tensor): unknown {
-  if (tree.kind === "tensor") return touch(tree.index);
+function outputsOf(tree: OutputTree, outputs: Outputs): unknown {
+  if (tree.kind === "tensor") return outputs.touch(tree.index);
   if (tree.kind === "static") return tree.value;
-  const define = (target: object, key: string | number, item: OutputTree) => {
+  const target = tree.kind === "array" ? [] : {};
+  for (const [key, item] of tree.kind === "array" ? tree.items.entries() : tree.entries) {
     const descriptor =
       item.kind === "tensor"
-        ? { get: () => touch(item.index), enumerable: true, configurable: true }
-        : { value: outputsOf(item, touch), enumerable: true, configurable: true };
+        ? { get: () => outputs.touch(item.index), enumerable: true, configurable: true }
+        : { value: outputsOf(item, outputs), enumerable: true, configurable: true };
     Object.defineProperty(target, key, descriptor);
-  };
-  if (tree.kind === "array") {
-    const list: unknown[] = [];
-    for (const [i, item] of tree.items.entries()) define(list, i, item);
-    return list;
   }
-  const object = {};
-  for (const [k, item] of tree.entries) define(object, k, item);
-  const names = tree.entries.map(([k]) => k);
-  Object.defineProperty(object, inspect.custom, { value: () => `{ ${names.join(", ")} } (outputs, computed when touched)`, enumerable: false });
-  return object;
+  // Printing is not asking for values.
+  const print = (_: number, options: InspectOptions) => inspect(shown(tree, outputs.peek), options);
+  return Object.defineProperty(target, inspect.custom, { value: print, enumerable: false });
+}
+function shown(tree: OutputTree, peek: Outputs["peek"]): unknown {
+  if (tree.kind === "tensor") return peek(tree.index);
+  if (tree.kind === "static") return tree.value;
+  if (tree.kind === "array") return tree.items.map((item) => shown(item, peek));
+  return Object.fromEntries([...tree.entries].map(([key, item]) => [key, shown(item, peek)]));
 }
 
 /**
@@ -126,15 +132,18 @@ export function callTraced(target: Traceable, args: readonly unknown[]): unknown
     changes: parameterChanges("values"),
   };
   noteUse(tensors, call);
+  const shapeOf = (index: number) => trace.outputs[index]!.shape.map((d) => trace.graph.env.evaluate(d, sizes));
   const touch = (index: number): Tensor => {
     const known = call.outputs[index];
     if (known) return known;
     const value = trace.outputs[index]!;
-    const shape = value.shape.map((d) => trace.graph.env.evaluate(d, sizes));
+    const shape = shapeOf(index);
     const state: LazyState = { kind: "lazy", shape, source: call, index, used: false, users: [], data: undefined, expired: false };
     const tensor = Tensor.make(value.dtype, state);
     call.outputs[index] = tensor;
     return tensor;
   };
-  return outputsOf(trace.tree, touch);
+  const peek = (index: number): unknown =>
+    call.outputs[index] ?? { [inspect.custom]: () => `Tensor ${trace.outputs[index]!.dtype} [${shapeOf(index).join(", ")}] (not touched)` };
+  return outputsOf(trace.tree, { touch, peek });
 }

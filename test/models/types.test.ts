@@ -7,6 +7,7 @@ import {
   AutoModelForMaskedLM,
   type AutoModelForSequenceClassification,
   AutoModelForTokenClassification,
+  type BatchEncoding,
   type BertForMaskedLM,
   type BertModel,
   type DistilBertForSequenceClassification,
@@ -36,7 +37,14 @@ export function models(
   good: Good,
   extra: Good & { readonly idx: Ids },
   unknown: { readonly [key: string]: Tensor },
+  encoded: BatchEncoding,
 ): void {
+  const ofTexts = model(encoded);
+  same<typeof ofTexts.loss, undefined>(true);
+  model({ ...encoded });
+  bert(encoded);
+  // @ts-expect-error an encoding is no row of labels
+  model({ ...encoded, label: good.labels });
   const output = model(good);
   same<typeof output.loss, Tensor<0, "float32">>(true);
   same<typeof output.logits, Tensor<2, "float32">>(true);

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { AccelerateError } from "../../src/errors.js";
-import { apply, arange, fromData, Parameter, tensor, zeros } from "../../src/tensor/index.js";
+import { Module } from "../../src/nn/module.js";
+import { apply, arange, defaultExecutor, fromData, Parameter, type Tensor, tensor, zeros } from "../../src/tensor/index.js";
 import { Affine, close, code, gradOf, x2 } from "./fixtures.js";
 
 describe("concrete tensors", () => {
@@ -24,6 +25,44 @@ describe("concrete tensors", () => {
     assert.throws(() => `${tensor(1)}`, code("ERR_TENSOR_COERCED"));
     assert.throws(() => JSON.stringify({ loss: tensor(1) }), code("ERR_TENSOR_COERCED"));
     assert.throws(() => (tensor(1) as unknown as number) > 0, code("ERR_TENSOR_COERCED"));
+  });
+  it("give rows at once, as parts of the same memory", async () => {
+    const t = tensor([
+      [
+        [1, 2],
+        [3, 4],
+      ],
+      [
+        [5, 6],
+        [7, 8],
+      ],
+    ]);
+    const before = defaultExecutor().compiled;
+    assert.deepEqual(await t.at(1).toArray(), [
+      [5, 6],
+      [7, 8],
+    ]);
+    assert.deepEqual(await t.at(-2, 1).toArray(), [3, 4]);
+    assert.equal(await t.at(0, -1, 0).item(), 3);
+    assert.deepEqual(await arange(3).at(-1).data(), BigInt64Array.of(2n));
+    assert.equal(defaultExecutor().compiled, before);
+    assert.equal((await t.at(1).data()).buffer, (await t.data()).buffer);
+    assert.throws(() => t.at(2), code("ERR_SHAPE"));
+    assert.throws(() => t.at(0, 0, 0, 0), code("ERR_SHAPE"));
+    assert.throws(() => t.at(0.5), code("ERR_ARGUMENT"));
+    assert.throws(() => zeros([0, 2]).at(0), code("ERR_SHAPE"));
+  });
+  it("give rows in forward that follow the field they are read from", async () => {
+    class FirstRow extends Module {
+      table = tensor([[1], [2]]);
+      forward(x: Tensor): Tensor {
+        return x.add(this.table.at(0));
+      }
+    }
+    const model = new FirstRow();
+    assert.deepEqual(await model(tensor([1])).toArray(), [2]);
+    model.table = tensor([[10], [20]]);
+    assert.deepEqual(await model(tensor([1])).toArray(), [11]);
   });
   it("compute with broadcasting, indices and reductions", async () => {
     const t = tensor([

@@ -48,6 +48,18 @@ describe("a model call", () => {
     await all.loss.item();
     assert.equal(defaultExecutor().compiled, before + 2);
   });
+  it("prints what there is of its outputs, and touches none", async () => {
+    class Both extends Module {
+      forward(x: Tensor): { loss: undefined; logits: Tensor; layers: Tensor[] } {
+        return { loss: undefined, logits: x.mul(2), layers: [x, x.add(1)] };
+      }
+    }
+    const out = new Both()(tensor([1, 2]));
+    const unread = "Tensor float32 [2] (not touched)";
+    assert.equal(inspect(out, { breakLength: 1000 }), `{ loss: undefined, logits: ${unread}, layers: [ ${unread}, ${unread} ] }`);
+    await out.logits.data();
+    assert.equal(inspect([out], { breakLength: 1000 }), `[ { loss: undefined, logits: Tensor float32 [2] [ 2, 4 ], layers: [ ${unread}, ${unread} ] } ]`);
+  });
   it("says that a symbolic size is no number", () => {
     class Sized extends Module {
       forward(x: Tensor): Tensor {

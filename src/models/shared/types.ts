@@ -73,10 +73,12 @@ export interface LanguageModelOutput<B = UnknownBatch> extends InnerStates {
   readonly logits: Tensor<3, "float32">;
 }
 
+/** What a batch can do beside its columns: `at`, `length` and the questions about tokens of what a tokenizer returns. */
+type Columns<B> = keyof { [K in keyof B as K extends "length" ? never : B[K] extends (...args: never[]) => unknown ? never : K]: 0 };
 /** A batch for a model of inputs I: unknown keys pass unchecked, known ones must all be the model's. */
 export type Fits<B, I> = string extends keyof B
   ? unknown
-  : I & { readonly [K in Exclude<keyof B, keyof I> & string]: `${K} is no input of this model: remove or rename the column` };
+  : I & { readonly [K in Exclude<Columns<B>, keyof I> & string]: `${K} is no input of this model: remove or rename the column` };
 
 /** How models are called. Shared, so that a class and the type of its Auto class are the same for the checker. */
 export type BaseModelCall = <B>(inputs: B & Fits<B, EncoderInputs>) => BaseModelOutput;
