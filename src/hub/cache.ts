@@ -1,7 +1,7 @@
 // The cache of files of the hub in the layout of Python's huggingface_hub: blobs by etag, snapshots by commit, refs from revisions to commits.
-import { constants, copyFile, link, lstat, mkdir, readFile, readlink, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { constants, copyFile, link, lstat, mkdir, readFile, readlink, rename, rm, stat, symlink } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
-import { randomUUID } from "node:crypto";
+import { sweepUnfinished, unfinishedName, writeWhole } from "../unfinished.js";
 import { HubError } from "./errors.js";
 import { checkFileName, checkRepoId, checkRevision, isCommit, repoFolder } from "./names.js";
 import type { RepoType } from "./types.js";
@@ -27,15 +27,12 @@ export async function isFile(path: string): Promise<boolean> {
   }
 }
 
-/** Writes a whole file, so that readers see the old one or the new one. */
-export async function writeWhole(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${randomUUID().slice(0, 8)}.tmp`;
+/** A note of the cache; readers see the old one or the new one. @throws HubError ERR_HUB_CACHE */
+export async function writeNote(path: string, text: string): Promise<void> {
   try {
     await mkdir(dirname(path), { recursive: true });
-    await writeFile(temporary, text);
-    await rename(temporary, path);
+    await writeWhole(path, text);
   } catch (error) {
-    await rm(temporary, { force: true }).catch(() => {});
     throw cacheFault("write", path, error);
   }
 }
@@ -85,7 +82,7 @@ export class RepoCache {
   /** Notes what a revision is now. A cache that cannot be written keeps what it has. */
   async keepCommit(revision: string, commit: string): Promise<void> {
     if (revision === commit || (await this.commitOf(revision)) === commit) return;
-    await writeWhole(join(this.folder, "refs", ...revision.split("/")), commit);
+    await writeNote(join(this.folder, "refs", ...revision.split("/")), commit);
   }
 
   /** The path of a file that is there. */
@@ -100,7 +97,18 @@ export class RepoCache {
   async keepAbsent(commit: string, filename: string): Promise<void> {
     checkFileName(filename);
     const path = join(this.folder, ".no_exist", commit, ...filename.split("/"));
-    if (!(await isFile(path))) await writeWhole(path, "");
+    if (!(await isFile(path))) await writeNote(path, "");
+  }
+
+  /** A folder for blobs, without what killed processes left there. @throws HubError ERR_HUB_CACHE */
+  async makeRoom(): Promise<void> {
+    const folder = join(this.folder, "blobs");
+    try {
+      await mkdir(folder, { recursive: true });
+    } catch (error) {
+      throw cacheFault("write", folder, error);
+    }
+    await sweepUnfinished(folder);
   }
 
   /** Makes a blob a file of a commit: a relative link, a copy where links are impossible. */
@@ -123,21 +131,30 @@ async function linkTo(blob: string, path: string): Promise<boolean> {
     if (!absent(error)) throw error;
   });
   if (found?.isSymbolicLink() && (await readlink(path)) === target) return true;
-  // Another process may be about to do the same: the rename replaces what is there.
-  const temporary = `${path}.${randomUUID().slice(0, 8)}.tmp`;
+  // Another process may be about to do the same: the rename replaces what is there. Not beside the path: its folder holds files of the repository alone.
+  const unfinished = unfinishedName(blob);
   try {
-    await symlink(target, temporary);
+    await symlink(target, unfinished);
   } catch (error) {
     if (["EPERM", "EACCES", "ENOSYS", "ENOTSUP", "EOPNOTSUPP", "UNKNOWN"].includes(code(error) ?? "")) return false;
     throw error;
   }
-  await rename(temporary, path);
+  await placed(unfinished, path);
   return true;
 }
 
 async function copyTo(blob: string, path: string): Promise<void> {
-  const temporary = `${path}.${randomUUID().slice(0, 8)}.tmp`;
+  const unfinished = unfinishedName(blob);
   // A hard link is a copy that costs nothing; not all file systems have them, nor clones.
-  await link(blob, temporary).catch(() => copyFile(blob, temporary, constants.COPYFILE_FICLONE));
-  await rename(temporary, path);
+  await placed(unfinished, path, () => link(blob, unfinished).catch(() => copyFile(blob, unfinished, constants.COPYFILE_FICLONE)));
+}
+
+async function placed(unfinished: string, path: string, make: () => Promise<void> = async () => {}): Promise<void> {
+  try {
+    await make();
+    await rename(unfinished, path);
+  } catch (error) {
+    await rm(unfinished, { force: true }).catch(() => {}); // what failed first is told
+    throw error;
+  }
 }

@@ -1,6 +1,5 @@
 // One file of a repository of the hub, as a path in the cache.
-import { mkdir, rename } from "node:fs/promises";
-import { dirname } from "node:path";
+import { rename } from "node:fs/promises";
 import { cacheFault, isFile, RepoCache } from "./cache.js";
 import { HubClient } from "./client.js";
 import { HubError } from "./errors.js";
@@ -71,11 +70,7 @@ export async function fetchFile(client: HubClient, cache: RepoCache, place: Plac
     if (path) return path;
     if (await isFile(blob)) return cache.point(etag, commit, filename);
   }
-  try {
-    await mkdir(dirname(blob), { recursive: true });
-  } catch (error) {
-    throw cacheFault("write", dirname(blob), error);
-  }
+  await cache.makeRoom();
   await locked(cache.lock(etag), client.signal, async () => {
     if (!force && (await isFile(blob))) return;
     const lasting = fileUrl(client.endpoint, type, repo, commit, filename);

@@ -1,7 +1,7 @@
 // What a revision of a repository is, and which files it holds: from the hub, or from the listing that the cache keeps per commit as Python's does.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type RepoCache, writeWhole } from "./cache.js";
+import { type RepoCache, writeNote } from "./cache.js";
 import type { HubClient } from "./client.js";
 import { HubError } from "./errors.js";
 import { plainUrl } from "./failure.js";
@@ -107,7 +107,7 @@ async function keepTree(client: HubClient, cache: RepoCache, commit: string, tre
       ]),
   );
   try {
-    await writeWhole(listingFile(cache, commit), JSON.stringify({ format_version: 1, files }, null, 1));
+    await writeNote(listingFile(cache, commit), JSON.stringify({ format_version: 1, files }, null, 1));
   } catch (error) {
     client.warn((error as Error).message);
   }

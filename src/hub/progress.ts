@@ -1,5 +1,6 @@
 // Progress of downloads as tqdm draws it in Python: `model.safetensors: 100%|████| 90.9M/90.9M [00:01<00:00, 70.0MB/s]`; of several at once the first moves, each ends with a line of its own.
 import { processTerminal, type Terminal } from "../progress/terminal.js";
+import { tqdmBar, tqdmTime } from "../progress/tqdm.js";
 
 const TTY_INTERVAL = 100;
 const PLAIN_INTERVAL = 5000;
@@ -14,12 +15,6 @@ export function sizeText(bytes: number): string {
     size /= 1000;
   }
   return `${size.toFixed(1)}P`;
-}
-/** 65 -> 01:05, 3700 -> 1:01:40. */
-function timeText(seconds: number): string {
-  const s = Math.max(0, Math.floor(seconds));
-  const two = (x: number) => String(x).padStart(2, "0");
-  return s >= 3600 ? `${Math.floor(s / 3600)}:${two(Math.floor(s / 60) % 60)}:${two(s % 60)}` : `${two(Math.floor(s / 60))}:${two(s % 60)}`;
 }
 
 export interface DownloadState {
@@ -36,17 +31,14 @@ export function downloadLine({ name, done, total, seconds, rate }: DownloadState
   const letters = [...name].map((letter) => (/\p{C}/u.test(letter) ? "?" : letter));
   const shown = letters.length > NAME_WIDTH ? `(…)${letters.slice(-NAME_WIDTH).join("")}` : letters.join("");
   const speed = rate > 0 ? `${sizeText(rate)}B/s` : "?B/s";
-  if (total === undefined) return `${shown}: ${sizeText(done)}B [${timeText(seconds)}, ${speed}]`;
+  if (total === undefined) return `${shown}: ${sizeText(done)}B [${tqdmTime(seconds)}, ${speed}]`;
   const share = total > 0 ? Math.min(1, done / total) : 1;
-  const left = share === 1 ? timeText(0) : rate > 0 ? timeText((total - done) / rate) : "?";
+  const left = share === 1 ? tqdmTime(0) : rate > 0 ? tqdmTime((total - done) / rate) : "?";
   const head = `${shown}: ${String(Math.floor(share * 100)).padStart(3)}%|`;
-  const tail = `| ${sizeText(done)}/${sizeText(total)} [${timeText(seconds)}<${left}, ${speed}]`;
+  const tail = `| ${sizeText(done)}/${sizeText(total)} [${tqdmTime(seconds)}<${left}, ${speed}]`;
   const room = columns - head.length - tail.length;
   if (room < MIN_BAR) return head.slice(0, -1) + tail;
-  const eighths = Math.floor(share * room * 8);
-  const part = " ▏▎▍▌▋▊▉"[eighths % 8]!;
-  const full = Math.floor(eighths / 8);
-  return `${head}${("█".repeat(full) + (full < room ? part : "")).padEnd(room)}${tail}`;
+  return head + tqdmBar(share, room) + tail;
 }
 
 /** One file on its way. */

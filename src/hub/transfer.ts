@@ -41,14 +41,19 @@ class Partial {
       await made.close();
       return open(path, "r+");
     });
-    const found = await file.stat();
-    // A longer file is no beginning of this one.
-    const position = size !== undefined && found.size > size ? 0 : found.size;
-    const partial = new Partial(file, path, position, digest?.algorithm);
-    if (position !== found.size) await file.truncate(0);
-    if (partial.#hash && position > 0)
-      for await (const chunk of file.createReadStream({ start: 0, end: position - 1, autoClose: false })) partial.#hash.update(chunk as Buffer);
-    return partial;
+    try {
+      const found = await file.stat();
+      // A longer file is no beginning of this one.
+      const position = size !== undefined && found.size > size ? 0 : found.size;
+      const partial = new Partial(file, path, position, digest?.algorithm);
+      if (position !== found.size) await file.truncate(0);
+      if (partial.#hash && position > 0)
+        for await (const chunk of file.createReadStream({ start: 0, end: position - 1, autoClose: false })) partial.#hash.update(chunk as Buffer);
+      return partial;
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
   }
   /** Where the bytes lie is given with each: should two processes write the same file, they write the same. */
   async write(chunk: Uint8Array): Promise<void> {

@@ -1,6 +1,6 @@
 // Saved data sets: Python's folders here, and ours.
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { loadTable, savedKind, saveSplits, saveTable } from "../../src/data/arrow/index.js";
@@ -72,6 +72,25 @@ describe("saveTable", () => {
     await assert.rejects(saveTable(own, join(folder, "own"), { fingerprint: "0" }), { code: "ERR_DATASET_OVERWRITE" });
     await saveTable(own, join(folder, "other"), { fingerprint: "0" });
     assert.deepEqual(rowsOf((await loadTable(join(folder, "other"))).table), rows);
+  });
+  it("replaces what was saved there before, and leaves no half of it", async () => {
+    const place = join(folder, "again");
+    mkdirSync(place);
+    await saveSplits(["train"], place);
+    await saveTable(table, place, { fingerprint: "0" });
+    assert.deepEqual(await savedKind(place), { kind: "dataset" });
+    await saveSplits(["train"], place);
+    assert.deepEqual(await savedKind(place), { kind: "dict", splits: ["train"] });
+    await saveTable(table, place, { fingerprint: "0" }, { numShards: 2 });
+    // The second file cannot take its name.
+    rmSync(join(place, "data-00001-of-00002.arrow"));
+    mkdirSync(join(place, "data-00001-of-00002.arrow"));
+    await assert.rejects(saveTable(table, place, { fingerprint: "1" }, { numShards: 2 }), { code: "ERR_DATA_WRITE" });
+    await assert.rejects(loadTable(place), { code: "ERR_DATASET_NOT_FOUND" });
+    assert.deepEqual(
+      readdirSync(place).filter((name) => name.endsWith(".incomplete")),
+      [],
+    );
   });
   it("refuses sizes that are none", async () => {
     for (const options of [{ maxShardSize: "big" }, { maxShardSize: 0 }, { numShards: 1.5 }, { numShards: 2, maxShardSize: 10 }])

@@ -1,8 +1,8 @@
 // ArrowWriter: tables into an Arrow file, as Python's datasets writes and opens it.
-import { randomBytes } from "node:crypto";
 import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { ArgumentError } from "../../errors.js";
+import { sweepUnfinished, unfinishedName } from "../../unfinished.js";
 import { type ColumnData, plainFeature } from "../columns/column-data.js";
 import { writerFor } from "../columns/column-writer.js";
 import { checkFeatures, type Feature, type Features } from "../columns/features.js";
@@ -68,12 +68,13 @@ export class ArrowWriter implements AsyncDisposable {
     const { batchRows = 1000, fingerprint, signal } = options;
     if (!Number.isInteger(batchRows) || batchRows < 1) throw new ArgumentError(`batchRows is ${batchRows}`, { hint: "give a whole number of at least 1" });
     signal?.throwIfAborted();
-    const temporary = join(dirname(file), `.${basename(file)}.${process.pid}-${randomBytes(6).toString("hex")}.incomplete`);
+    const temporary = unfinishedName(file);
     const schema = writeSchema(features);
     const info = { info: { features: featuresToJson(features) }, ...(fingerprint === undefined ? {} : { fingerprint }) };
     let handle: FileHandle;
     try {
       await mkdir(dirname(file), { recursive: true });
+      await sweepUnfinished(dirname(file));
       handle = await open(temporary, "wx");
     } catch (error) {
       throw writeError(file, error);

@@ -1,6 +1,7 @@
 // dataset_info.json and state.json: what Python's datasets keeps beside the Arrow files of a saved data set.
-import { readFile, rename, rm, writeFile } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { readFile } from "node:fs/promises";
+import { basename } from "node:path";
+import { writeWhole } from "../../unfinished.js";
 import type { Features } from "../columns/features.js";
 import { featuresToJson } from "../columns/hf-features.js";
 import { pythonJson } from "../columns/python-json.js";
@@ -104,13 +105,10 @@ export function stateOf(path: string, json: Fields): { readonly state: Omit<Disk
 }
 
 /** Writes a small file whole or not at all. @throws AccelerateError ERR_DATA_WRITE */
-export async function writeWhole(path: string, text: string): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}-${Date.now().toString(36)}.incomplete`);
+export async function writeFacts(path: string, text: string): Promise<void> {
   try {
-    await writeFile(temporary, text);
-    await rename(temporary, path);
+    await writeWhole(path, text);
   } catch (error) {
-    await rm(temporary, { force: true }).catch(() => {}); // what failed first is told
     throw writeError(path, error);
   }
 }

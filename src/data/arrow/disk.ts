@@ -1,6 +1,6 @@
 // Saved data sets: folders that Python's save_to_disk makes and its load_from_disk opens, and the other way round.
 import { existsSync, realpathSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { ArgumentError } from "../../errors.js";
 import { delayedProgress } from "../../progress/delayed.js";
@@ -12,7 +12,7 @@ import { Table } from "../columns/table.js";
 import { DataFileError } from "../load/files.js";
 import { ArrowWriter } from "./arrow-writer.js";
 import { writeError } from "./write-error.js";
-import { type DiskState, infoJson, infoOf, readFields, stateJson, stateOf, writeWhole } from "./disk-info.js";
+import { type DiskState, infoJson, infoOf, readFields, stateJson, stateOf, writeFacts } from "./disk-info.js";
 import { fits, openArrow } from "./open-arrow.js";
 import { filesOf, tableBytes } from "./table-size.js";
 
@@ -81,10 +81,12 @@ export async function saveTable(table: Table, folder: string, state: DiskState, 
       await writer.write(table, at, to);
       bar.update(to - at);
     }
+    // What was saved here before ends with the first file that is replaced: half old and half new is no data set.
+    if (i === 0) for (const mark of ["state.json", "dataset_dict.json"]) await rm(join(folder, mark), { force: true });
     await writer.close();
   }
-  await writeWhole(join(folder, "dataset_info.json"), infoJson(features, state.info));
-  await writeWhole(join(folder, "state.json"), stateJson(names, state));
+  await writeFacts(join(folder, "dataset_info.json"), infoJson(features, state.info));
+  await writeFacts(join(folder, "state.json"), stateJson(names, state));
 }
 
 /** Writes `dataset_dict.json`: the splits are folders beside it. @throws AccelerateError ERR_DATA_WRITE */
@@ -93,14 +95,17 @@ export async function saveSplits(splits: readonly string[], folder: string): Pro
   if (odd !== undefined) throw new ArgumentError(`the split ${JSON.stringify(odd)} cannot be the name of a folder`, { code: "ERR_SPLIT_NAME" });
   try {
     await mkdir(folder, { recursive: true });
+    // A data set that was saved here before is what Python would open.
+    await rm(join(folder, "state.json"), { force: true });
   } catch (error) {
     throw writeError(folder, error);
   }
-  await writeWhole(join(folder, "dataset_dict.json"), pythonJson({ splits }));
+  await writeFacts(join(folder, "dataset_dict.json"), pythonJson({ splits }));
 }
 
 /** What a folder holds: a data set, or a DatasetDict of splits. @throws ArgumentError ERR_DATASET_NOT_FOUND when neither */
 export async function savedKind(folder: string): Promise<{ readonly kind: "dataset" } | { readonly kind: "dict"; readonly splits: readonly string[] }> {
+  if (existsSync(join(folder, "state.json")) && existsSync(join(folder, "dataset_info.json"))) return { kind: "dataset" };
   const dict = join(folder, "dataset_dict.json");
   if (existsSync(dict)) {
     const { splits } = await readFields(dict);
@@ -108,7 +113,6 @@ export async function savedKind(folder: string): Promise<{ readonly kind: "datas
       throw new DataFileError(dict, 'there is no list "splits" of names of folders');
     return { kind: "dict", splits };
   }
-  if (existsSync(join(folder, "state.json")) && existsSync(join(folder, "dataset_info.json"))) return { kind: "dataset" };
   throw new ArgumentError(`${resolve(folder)} holds no saved data set`, {
     code: "ERR_DATASET_NOT_FOUND",
     hint: "a folder that saveToDisk made has dataset_info.json and state.json, or dataset_dict.json; loadDataset opens folders of csv, json, text and parquet files",

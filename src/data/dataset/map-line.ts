@@ -1,6 +1,7 @@
 // The line that tells how far map is, as Python's datasets writes it: Map (num_proc=2):  42%|████▏     | 1540/3668 [00:01<00:01, 1234.56 examples/s]
 import { speaks } from "../../progress/delayed.js";
 import { processTerminal, type Terminal } from "../../progress/terminal.js";
+import { tqdmBar, tqdmTime } from "../../progress/tqdm.js";
 
 /** Quick work is done before anybody wonders. */
 const PATIENCE = 1000;
@@ -8,28 +9,14 @@ const TTY_INTERVAL = 100;
 const PLAIN_INTERVAL = 5000;
 const BAR = 10;
 
-const two = (n: number): string => String(n).padStart(2, "0");
-/** As tqdm: 00:07, 1:01:40. */
-function clock(ms: number): string {
-  const s = Math.floor(ms / 1000);
-  const short = `${two(Math.floor(s / 60) % 60)}:${two(s % 60)}`;
-  return s < 3600 ? short : `${Math.floor(s / 3600)}:${short}`;
-}
-/** Eighths of a column are drawn. */
-function bar(part: number, columns: number): string {
-  const eighths = Math.floor(part * columns * 8);
-  const rest = eighths % 8 > 0 ? " ▏▎▍▌▋▊▉"[eighths % 8] : "";
-  return ("█".repeat(Math.floor(eighths / 8)) + rest).padEnd(columns);
-}
-
 /** @param columns of the whole line, which the bar fills; without them it has ten */
 export function mapLine(label: string, n: number, total: number, ms: number, columns?: number): string {
   const part = total > 0 ? n / total : 1;
   const rate = n > 0 && ms > 0 ? (n * 1000) / ms : undefined;
-  const left = rate === undefined ? "?" : clock(((total - n) / rate) * 1000);
+  const left = rate === undefined ? "?" : tqdmTime((total - n) / rate);
   const head = `${label}: ${String(Math.floor(part * 100)).padStart(3)}%|`;
-  const tail = `| ${n}/${total} [${clock(ms)}<${left}, ${rate === undefined ? "?" : rate.toFixed(2)} examples/s]`;
-  return head + bar(part, columns === undefined ? BAR : Math.max(BAR, columns - head.length - tail.length)) + tail;
+  const tail = `| ${n}/${total} [${tqdmTime(ms / 1000)}<${left}, ${rate === undefined ? "?" : rate.toFixed(2)} examples/s]`;
+  return head + tqdmBar(part, columns === undefined ? BAR : Math.max(BAR, columns - head.length - tail.length)) + tail;
 }
 
 export class MapLine implements Disposable {

@@ -1,9 +1,9 @@
 // Where the Arrow files of a data set lie: Python's folders, under a name made of the files, their sizes and times, and the options.
-import { randomBytes } from "node:crypto";
 import { statSync } from "node:fs";
-import { readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { hubSettings } from "../../config.js";
+import { writeWhole } from "../../unfinished.js";
 import { openArrow } from "../arrow/index.js";
 import type { Features } from "../columns/features.js";
 import { featuresToJson } from "../columns/hf-features.js";
@@ -85,8 +85,6 @@ export class SplitCache {
       splits,
       version: { version_str: "0.0.0", major: 0, minor: 0, patch: 0 },
     };
-    const temporary = `${this.#infoFile}.${process.pid}-${randomBytes(4).toString("hex")}`;
-    await writeFile(temporary, JSON.stringify(info));
-    await rename(temporary, this.#infoFile);
+    await writeWhole(this.#infoFile, JSON.stringify(info));
   }
 }

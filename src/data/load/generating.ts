@@ -1,18 +1,11 @@
 // The line that tells how far a split has been made: on a terminal it moves, elsewhere it is written once at the end.
 import { processTerminal, type Terminal } from "../../progress/terminal.js";
 import { speaks } from "../../progress/delayed.js";
+import { tqdmTime } from "../../progress/tqdm.js";
 
 const INTERVAL = 100;
 /** Where nothing moves, so few rows in so short a time are not worth a line. */
 const [FEW, SHORT] = [1000, 1000];
-
-const two = (n: number): string => String(n).padStart(2, "0");
-/** As tqdm: 00:07, 1:01:40. */
-function clock(ms: number): string {
-  const s = Math.floor(ms / 1000);
-  const short = `${two(Math.floor(s / 60) % 60)}:${two(s % 60)}`;
-  return s < 3600 ? short : `${Math.floor(s / 3600)}:${short}`;
-}
 
 export class Generating implements Disposable {
   readonly #split: string;
@@ -51,6 +44,6 @@ export class Generating implements Disposable {
   #line(now: number, left: string): string {
     const elapsed = now - this.#start;
     const rate = elapsed > 0 ? ((this.#examples * 1000) / elapsed).toFixed(2) : "?";
-    return `Generating ${this.#split} split: ${this.#examples} examples [${clock(elapsed)}<${left}, ${rate} examples/s]`;
+    return `Generating ${this.#split} split: ${this.#examples} examples [${tqdmTime(elapsed / 1000)}<${left}, ${rate} examples/s]`;
   }
 }

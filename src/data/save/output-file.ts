@@ -1,9 +1,9 @@
 // A file being written: under a temporary name beside it, taken over by its own when it is whole.
-import { randomBytes } from "node:crypto";
 import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
+import { sweepUnfinished, unfinishedName } from "../../unfinished.js";
 import { writeError } from "../arrow/write-error.js";
 
 const packed = promisify(gzip);
@@ -26,9 +26,10 @@ export class OutputFile implements AsyncDisposable {
   }
   /** @throws AccelerateError ERR_DATA_WRITE */
   static async create(path: string): Promise<OutputFile> {
-    const temporary = join(dirname(path), `.${basename(path)}.${process.pid}-${randomBytes(6).toString("hex")}.incomplete`);
+    const temporary = unfinishedName(path);
     try {
       await mkdir(dirname(path), { recursive: true });
+      await sweepUnfinished(dirname(path));
       return new OutputFile(path, temporary, await open(temporary, "wx"));
     } catch (error) {
       throw writeError(path, error);
@@ -64,7 +65,7 @@ export class OutputFile implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#open) return;
     this.#open = false;
-    await this.#handle.close();
+    await this.#handle.close().catch(() => {}); // a full disk may say so here once more
     await rm(this.#temporary, { force: true });
   }
 }
