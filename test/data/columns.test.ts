@@ -112,6 +112,14 @@ describe("A column", () => {
   });
 });
 
+describe("A table", () => {
+  it("refuses a column that no row could show", () => {
+    const data = column("int8", [1]);
+    assert.throws(() => new Table(new Map([["__proto__", wholeColumn(data)]]), 1), { code: "ERR_COLUMN_NAME" });
+    assert.equal(new Table(new Map([["constructor", wholeColumn(data)]]), 1).length, 1);
+  });
+});
+
 describe("Columns as one", () => {
   const parts = (feature: Feature, ...values: readonly unknown[][]): ColumnData[] => values.map((part) => column(feature, part));
   it("are joined in memory, nulls included", () => {

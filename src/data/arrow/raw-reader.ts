@@ -3,6 +3,7 @@ import { chunkOf } from "../columns/chunks.js";
 import type { ColumnData, MemoryData, TimeData } from "../columns/column-data.js";
 import { decimalOf, isDateType, isDecimal, unitOf } from "../columns/scalars.js";
 import { unitsPerSecond } from "../columns/times.js";
+import { wideReader } from "../columns/value-reader.js";
 import { rawArrowReader } from "./reader.js";
 
 export type RawReader = (row: number) => unknown;
@@ -21,6 +22,8 @@ function memoryReader(data: MemoryData): RawReader {
   switch (data.kind) {
     case "number":
       return (i) => data.values[i];
+    case "wide":
+      return wideReader(data);
     case "time":
       return rawTime(data);
     case "text":

@@ -21,6 +21,7 @@ function arrowBytes({ layout, index: { rows } }: ArrowColumn): number {
 function columnBytes(data: ColumnData): number {
   switch (data.kind) {
     case "number":
+    case "wide":
     case "time":
       return data.values.byteLength;
     case "text":

@@ -1,5 +1,6 @@
 // Readers of single values for every Arrow type. Offsets are checked when they are used: nothing outside the batch's buffers is ever read.
 import { float16ToNumber } from "../../graph/half.js";
+import { parseJson } from "../columns/exact-json.js";
 import { clockText } from "../columns/times.js";
 import {
   type DecimalType,
@@ -153,7 +154,7 @@ const textReader: Maker<"text"> = ({ type, large, buffer }, view, rows, mode) =>
 };
 function parsed(view: BatchView, row: number, text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch (error) {
     throw view.fault(`row ${row} of its batch is no JSON (${(error as Error).message})`);
   }

@@ -6,6 +6,8 @@ import type { BinaryType, NumberArray, NumberType, ScalarType, TextType, TimeTyp
 export { type NumberArray, type NumberType, numberArrays } from "./scalars.js";
 export { type ValueReader, valueReader } from "./value-reader.js";
 
+export type WideType = "int64" | "uint64";
+
 interface Common {
   readonly length: number;
 }
@@ -17,6 +19,13 @@ export interface NumberData extends Nullable {
   readonly kind: "number";
   readonly type: NumberType;
   readonly values: NumberArray;
+}
+/** Integers of 64 bits, of which some are beyond 2^53. */
+export interface WideData extends Nullable {
+  readonly kind: "wide";
+  readonly type: WideType;
+  /** Of uint64 the same bits. */
+  readonly values: BigInt64Array;
 }
 /** Dates and timestamps as milliseconds since 1970 (with fractions), times of day and durations as numbers of their unit. */
 export interface TimeData extends Nullable {
@@ -67,7 +76,7 @@ export interface ArrowData extends Common {
   readonly column: ArrowColumn;
 }
 /** Those whose values lie in memory. */
-export type MemoryData = NumberData | TimeData | TextData | BinaryData | ListData | StructData | NullData;
+export type MemoryData = NumberData | WideData | TimeData | TextData | BinaryData | ListData | StructData | NullData;
 export type ColumnData = MemoryData | ChunkedData | ArrowData;
 
 /** What a column holds, without knowledge of class names. */

@@ -1,6 +1,7 @@
 // Writers: values in, a finished column in shared memory out.
 import { float16ToNumber, numberToFloat16 } from "../../graph/half.js";
-import { type ListData, type NumberArray, type NumberData, type NumberType, numberArrays, type TextData } from "./column-data.js";
+import { type ListData, type NumberArray, type NumberData, type NumberType, numberArrays, type TextData, type WideData, type WideType } from "./column-data.js";
+import { stringifyJson } from "./exact-json.js";
 import { ClassLabel, type Feature, isListFeature } from "./features.js";
 import { type ColumnWriter, Growing, maxBytes, Nulls, shown, ValueError } from "./growing.js";
 import { BinaryWriter, ClassLabelWriter, DecimalWriter, NullWriter, StructWriter, TimeWriter } from "./other-writers.js";
@@ -17,12 +18,15 @@ const ranges: { readonly [T in NumberType]?: readonly [number, number] } = {
   uint16: [0, 2 ** 16 - 1],
   uint8: [0, 255],
 };
+const wideRanges: { readonly [type: string]: readonly [bigint, bigint] } = { int64: [-(2n ** 63n), 2n ** 63n - 1n], uint64: [0n, 2n ** 64n - 1n] };
 const isFloat = (type: NumberType): boolean => type === "float16" || type === "float32" || type === "float64";
 
 export class NumberWriter implements ColumnWriter {
   readonly type: NumberType;
   readonly #values: Growing<NumberArray>;
   readonly #nulls = new Nulls();
+  /** Integers beyond 2^53, by their row. */
+  readonly #wide = new Map<number, bigint>();
   constructor(type: NumberType) {
     this.type = type;
     this.#values = new Growing<NumberArray>(numberArrays[type]);
@@ -34,7 +38,11 @@ export class NumberWriter implements ColumnWriter {
     if (value === null || value === undefined) {
       this.#nulls.mark(this.#values.length);
       this.#values.push(0);
-    } else this.#values.push(this.#checked(value));
+    } else {
+      const number = this.#checked(value);
+      if (typeof value === "bigint" && !Number.isSafeInteger(number) && !isFloat(this.type)) this.#wide.set(this.#values.length, value);
+      this.#values.push(number);
+    }
   }
   /** Many numbers that are known to fit. */
   pushAll(values: ArrayLike<number>): void {
@@ -50,14 +58,26 @@ export class NumberWriter implements ColumnWriter {
     if (this.type === "float16") return float16ToNumber(numberToFloat16(number));
     if (isFloat(this.type)) return number;
     if (!Number.isInteger(number)) throw new ValueError(`${number} is no ${this.type}`);
+    const wide = typeof value === "bigint" ? wideRanges[this.type] : undefined;
+    if (wide) {
+      if ((value as bigint) >= wide[0] && (value as bigint) <= wide[1]) return number;
+      throw new ValueError(`${value} is outside ${this.type} (${wide[0]} to ${wide[1]})`);
+    }
     if (!Number.isSafeInteger(number))
       throw new ValueError(`${number} is beyond 2^53, where not every integer has a number`, 'declare the column as "string" or "float64"');
     const range = ranges[this.type];
     if (range && (number < range[0] || number > range[1])) throw new ValueError(`${number} is outside ${this.type} (${range[0]} to ${range[1]})`);
     return number;
   }
-  finish(): NumberData {
+  finish(): NumberData | WideData {
+    if (this.#wide.size > 0) return this.#wideData();
     return { kind: "number", type: this.type, length: this.length, values: this.#values.finish(), ...this.#nulls.finish(this.length) };
+  }
+  #wideData(): WideData {
+    const numbers = this.#values.finish();
+    const values = new BigInt64Array(new SharedArrayBuffer(this.length * 8));
+    for (let i = 0; i < this.length; i++) values[i] = this.#wide.get(i) ?? BigInt(numbers[i]!);
+    return { kind: "wide", type: this.type as WideType, length: this.length, values, ...this.#nulls.finish(this.length) };
   }
 }
 
@@ -102,7 +122,7 @@ export class TextWriter implements ColumnWriter {
 function jsonText(value: unknown): string {
   let text: string | undefined;
   try {
-    text = JSON.stringify(value);
+    text = stringifyJson(value);
   } catch (error) {
     throw new ValueError(`${shown(value)} cannot be written as JSON (${(error as Error).message.split("\n", 1)[0]})`);
   }

@@ -11,16 +11,19 @@ import {
   type StructData,
   sharedUint32,
   type TextData,
+  type WideData,
+  type WideType,
 } from "./column-data.js";
 import { featureText } from "./features.js";
 import { TextWriter } from "./column-writer.js";
 import { Growing, maxBytes, ValueError } from "./growing.js";
-import { valueReader } from "./value-reader.js";
+import { valueReader, wideReader } from "./value-reader.js";
 
 /** A number type holds the values of those before it, in its row; int64 and float32 meet in float64. */
 const width: readonly NumberType[] = ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float16", "float32", "float64"];
 const signed = (type: NumberType): boolean => type.startsWith("int");
 
+const isNumbers = (part: ColumnData): part is NumberData | WideData => part.kind === "number" || part.kind === "wide";
 const isMemory = (part: ColumnData): boolean =>
   part.kind === "list"
     ? isMemory(part.items)
@@ -37,7 +40,7 @@ const sameType = (a: ColumnData, b: ColumnData): boolean => featureText(plainFea
 
 /** Whether two columns can be joined in memory. */
 function meet(a: ColumnData, b: ColumnData): boolean {
-  if (a.kind === "number" && b.kind === "number") return (a.type === "bool") === (b.type === "bool");
+  if (isNumbers(a) && isNumbers(b)) return (a.type === "bool") === (b.type === "bool");
   if (a.kind === "list" && b.kind === "list") return a.size === b.size && a.large === b.large; // items are looked at when they are joined
   if (a.kind === "struct" && b.kind === "struct") return true; // fields that one lacks are null there
   return sameType(a, b);
@@ -76,14 +79,8 @@ function join({ ...lead }: ColumnData, telling: readonly ColumnData[], parts: re
   if ("validity" in lead) delete (lead as { validity?: Uint8Array }).validity;
   switch (lead.kind) {
     case "number":
-      return {
-        ...joinNumbers(
-          telling.filter((part) => part.kind === "number"),
-          parts,
-          length,
-        ),
-        ...nulls,
-      };
+    case "wide":
+      return { ...joinNumbers(telling.filter(isNumbers), parts, length), ...nulls };
     case "time":
       return { ...lead, length, values: joinValues(new Float64Array(new SharedArrayBuffer(length * 8)), parts), ...nulls };
     case "text":
@@ -115,6 +112,10 @@ function joinValues<A extends NumberArray>(values: A, parts: readonly ColumnData
   let at = 0;
   for (const part of parts) {
     if (part.kind === "number" || part.kind === "time") values.set(part.values, at);
+    else if (part.kind === "wide") {
+      const read = wideReader(part);
+      for (let i = 0; i < part.length; i++) values[at + i] = Number(read(i));
+    }
     at += part.length;
   }
   return values;
@@ -132,10 +133,24 @@ function widest(types: readonly NumberType[]): NumberType {
   return type;
 }
 
-function joinNumbers(telling: readonly NumberData[], parts: readonly ColumnData[], length: number): NumberData {
+function joinNumbers(telling: readonly (NumberData | WideData)[], parts: readonly ColumnData[], length: number): NumberData | WideData {
   const type = widest(telling.map((part) => part.type));
+  if ((type === "int64" || type === "uint64") && telling.some(({ kind }) => kind === "wide")) return joinWide(type, parts, length);
   const make: new (buffer: SharedArrayBuffer) => NumberArray = numberArrays[type];
   return { kind: "number", type, length, values: joinValues(new make(new SharedArrayBuffer(length * numberArrays[type].BYTES_PER_ELEMENT)), parts) };
+}
+
+function joinWide(type: WideType, parts: readonly ColumnData[], length: number): WideData {
+  const values = new BigInt64Array(new SharedArrayBuffer(length * 8));
+  let at = 0;
+  for (const part of parts) {
+    if (part.kind === "wide" && part.type !== type && part.values.some((value) => value < 0n))
+      throw new ValueError(`a part of the column is ${part.type}, another ${type}, and no type holds both`, "return the same type for every row");
+    if (part.kind === "wide") values.set(part.values, at);
+    else if (part.kind === "number") for (let i = 0; i < part.length; i++) values[at + i] = BigInt(part.values[i]!);
+    at += part.length;
+  }
+  return { kind: "wide", type, length, values };
 }
 
 /** The offsets of all rows; parts of nulls add none to what the rows hold. */

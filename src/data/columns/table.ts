@@ -16,6 +16,11 @@ export class Table {
   readonly columns: ReadonlyMap<string, ColumnView>;
 
   constructor(columns: ReadonlyMap<string, ColumnView>, length: number) {
+    if (columns.has("__proto__"))
+      throw new ArgumentError('a column cannot be called "__proto__": objects, as which rows are read, have no such key', {
+        code: "ERR_COLUMN_NAME",
+        hint: "rename it in the file, or read the other columns alone",
+      });
     this.columns = columns;
     this.length = length;
   }

@@ -1,14 +1,24 @@
 // Reading the values of columns, one row at a time.
 import { arrowReader } from "../arrow/reader.js";
 import type { ColumnValue } from "../types.js";
-import type { BinaryData, ChunkedData, ColumnData, ListData, NumberData, StructData, TextData, TimeData } from "./column-data.js";
+import type { BinaryData, ChunkedData, ColumnData, ListData, NumberData, StructData, TextData, TimeData, WideData } from "./column-data.js";
 import { chunkOf } from "./chunks.js";
+import { parseJson } from "./exact-json.js";
 import { isDateType, isDuration, numbersOf } from "./scalars.js";
 import { clockText } from "./times.js";
 
 export type ValueReader = (index: number) => ColumnValue;
 
 const numberReader = ({ type, values }: NumberData): ValueReader => (type === "bool" ? (i) => values[i] === 1 : (i) => values[i]!);
+
+/** Beyond 2^53 bigints. */
+export function wideReader({ type, values }: WideData): (index: number) => number | bigint {
+  const whole = type === "uint64" ? (i: number) => BigInt.asUintN(64, values[i]!) : (i: number) => values[i]!;
+  return (i) => {
+    const number = Number(whole(i));
+    return Number.isSafeInteger(number) ? number : whole(i);
+  };
+}
 
 function timeReader({ type, values }: TimeData): ValueReader {
   if (isDateType(type)) return (i) => new Date(Math.floor(values[i]!));
@@ -18,7 +28,7 @@ function timeReader({ type, values }: TimeData): ValueReader {
 function textReader({ type, bytes, offsets }: TextData): ValueReader {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const read = (i: number) => buffer.toString("utf8", offsets[i]!, offsets[i + 1]!);
-  return type === "json" ? (i) => JSON.parse(read(i)) as ColumnValue : read;
+  return type === "json" ? (i) => parseJson(read(i)) as ColumnValue : read;
 }
 
 /** Copies: the bytes of a row are the reader's own. */
@@ -65,6 +75,8 @@ function memoryReader(data: Exclude<ColumnData, { kind: "arrow" | "chunked" }>):
   switch (data.kind) {
     case "number":
       return numberReader(data);
+    case "wide":
+      return wideReader(data);
     case "time":
       return timeReader(data);
     case "text":

@@ -1,5 +1,6 @@
 // What a CSV field means: as a value of a declared column, and which type the fields of a column have in common.
 import { ValueError } from "../columns/column-writer.js";
+import { parseJson } from "../columns/exact-json.js";
 import { ClassLabel, type Feature } from "../columns/features.js";
 
 export type Convert = (field: string) => unknown;
@@ -21,13 +22,18 @@ const TRUTH: ReadonlyMap<string, boolean> = new Map([
 ]);
 
 const asText: Convert = (field) => field;
-const asInteger: Convert = (field) => (field === "" ? null : INTEGER.test(field.trim()) ? Number(field) : field);
+const asInteger: Convert = (field) => {
+  if (field === "") return null;
+  if (!INTEGER.test(field.trim())) return field;
+  const number = Number(field);
+  return Number.isSafeInteger(number) ? number : BigInt(field.trim().replace("+", ""));
+};
 const asNumber: Convert = (field) => (field === "" ? null : NUMBER.test(field.trim()) ? Number(field) : (SPECIAL.get(field) ?? field));
 const asBool: Convert = (field) => (field === "" ? null : (TRUTH.get(field) ?? (field === "1" ? true : field === "0" ? false : field)));
 const asJson: Convert = (field) => {
   if (field === "") return null;
   try {
-    return JSON.parse(field);
+    return parseJson(field);
   } catch (error) {
     throw new ValueError(`${JSON.stringify(field.slice(0, 40))} is no JSON (${(error as Error).message})`);
   }

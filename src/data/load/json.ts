@@ -1,4 +1,5 @@
 // JSON files: one object per line, or one array of objects, read as a stream; errors name line and byte.
+import { parseJson } from "../columns/exact-json.js";
 import type { Features } from "../columns/features.js";
 import type { Table } from "../columns/table.js";
 import { chunksOf, DataFileError } from "./files.js";
@@ -121,7 +122,7 @@ async function* rowsOfField(file: string, field: string): AsyncGenerator<readonl
   const fault = (message: string, more: object = {}) => new DataFileError(file, message, { ...start, ...more });
   let whole: unknown;
   try {
-    whole = JSON.parse(text);
+    whole = parseJson(text);
   } catch (error) {
     const { message } = error as Error;
     const byte = /end of JSON/.test(message) ? Buffer.byteLength(text) : faultAt({ text, ...start }, message);
@@ -167,7 +168,7 @@ async function* jsonRows(
   for await (const piece of first === OPEN_BRACKET ? elements(file, chunks) : lines(chunks)) {
     let row: unknown;
     try {
-      row = JSON.parse(piece.text);
+      row = parseJson(piece.text);
     } catch (error) {
       const { message } = error as Error;
       throw new DataFileError(file, message, {

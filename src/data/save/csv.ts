@@ -2,6 +2,7 @@
 import { ArgumentError } from "../../errors.js";
 import { checkNames, type OptionNames } from "../../option-names.js";
 import type { Table } from "../columns/table.js";
+import { jsonText } from "./json.js";
 import { OutputFile, ranges } from "./output-file.js";
 
 export interface CsvWriteOptions {
@@ -36,7 +37,7 @@ function fieldText(value: unknown, isFloat: boolean, nothing: string): string {
   if (typeof value === "string") return value;
   if (value instanceof Date) return value.toISOString();
   if (value instanceof Uint8Array) return Buffer.from(value).toString("base64");
-  return typeof value === "bigint" ? String(value) : JSON.stringify(value, (_, inner) => (typeof inner === "bigint" ? Number(inner) : inner));
+  return typeof value === "bigint" ? String(value) : jsonText(value);
 }
 
 /**

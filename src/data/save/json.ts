@@ -15,7 +15,7 @@ export interface JsonWriteOptions {
 const names: OptionNames<JsonWriteOptions> = { lines: true, forceAscii: true, columns: true, signal: true };
 
 /** Integers beyond 2^53 keep their digits, bytes become base64; NaN and infinities null, as in pandas. */
-function jsonText(value: unknown): string {
+export function jsonText(value: unknown): string {
   if (typeof value === "bigint") return String(value);
   if (value instanceof Uint8Array) return JSON.stringify(Buffer.from(value).toString("base64"));
   if (Array.isArray(value)) return `[${value.map(jsonText).join(",")}]`;

@@ -41,7 +41,7 @@ const plain: { readonly [type: string]: readonly [element: Element, convert: Con
   uint8: [integer(8, false), same],
   uint16: [integer(16, false), same],
   uint32: [integer(32, false), same],
-  uint64: [integer(64, false), (value) => BigInt.asIntN(64, BigInt(value as number | bigint))],
+  uint64: [integer(64, false), big],
   float16: [{ type: "FIXED_LEN_BYTE_ARRAY", type_length: 2, logical_type: { type: "FLOAT16" } }, same],
   float32: [{ type: "FLOAT" }, same],
   float64: [{ type: "DOUBLE" }, same],
