@@ -24,7 +24,7 @@ if (files.length === 0) {
 }
 /** Rooms whose tests start no processes and look at no clock: as many files at once as there are cores. */
 const together = new Set([
-  ..."autograd d2l data graph hub kernels metrics models nn optim package progress register safetensors tensor text torch-file".split(" "),
+  ..."autograd d2l data graph hub kernels metrics models nn onnx optim package progress register safetensors tensor text torch-file".split(" "),
 ]);
 /** Rooms whose tests start workers and wait for them, in files that share nothing: two at once. */
 const pairs = new Set(["accelerator", "examples"]);

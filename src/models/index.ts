@@ -13,7 +13,6 @@ export { DistilBertForMaskedLM } from "./distilbert/for-masked-lm.js";
 export { DistilBertForSequenceClassification } from "./distilbert/for-sequence-classification.js";
 export { DistilBertForTokenClassification } from "./distilbert/for-token-classification.js";
 export { DistilBertModel } from "./distilbert/model.js";
-export { type ExportOnnxOptions, exportOnnx } from "./export-onnx.js";
 export { type Gpt2Config, type Gpt2ConfigOptions, gpt2Config } from "./gpt2/config.js";
 export { GPT2ForSequenceClassification } from "./gpt2/for-sequence-classification.js";
 export { GPT2LMHeadModel } from "./gpt2/lm-head.js";

@@ -2,7 +2,8 @@
 //   node export.mjs FOLDER
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { AutoModelForSequenceClassification, exportOnnx, trainWordPiece } from "accelerate-ts/models";
+import { exportOnnx } from "accelerate-ts/graph";
+import { AutoModelForSequenceClassification, trainWordPiece } from "accelerate-ts/models";
 import { setSeed } from "accelerate-ts";
 
 const [folder] = process.argv.slice(2);

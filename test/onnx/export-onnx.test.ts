@@ -14,15 +14,14 @@ import {
   AutoModelForMaskedLM,
   AutoModelForSequenceClassification,
   AutoModelForTokenClassification,
-  exportOnnx,
-  type ExportOnnxOptions,
   type PreTrainedModelBase,
   type RawConfig,
   trainWordPiece,
 } from "../../src/models/index.js";
 import { dropout, Linear, Module } from "../../src/nn/index.js";
+import { type ExportOnnxOptions, exportOnnx } from "../../src/onnx/index.js";
 import { cat, setSeed, type Tensor, tensor, zeros } from "../../src/tensor/index.js";
-import { int64Batch, near } from "./golden-support.js";
+import { int64Batch, near } from "../models/golden-support.js";
 import type { Columns, OnnxJob, OnnxRun } from "./programs/run-onnx.js";
 
 const folder = mkdtempSync(join(tmpdir(), "export-"));

@@ -2,13 +2,13 @@
 import { mkdir, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { ArgumentError } from "../errors.js";
-import { inferenceGraph } from "../nn/inference-graph.js";
+import { inferenceGraph } from "./inference-graph.js";
 import type { ModuleBase } from "../nn/index.js";
 import { type StagedFile, stageFile } from "../safetensors/stage.js";
 import { tensor } from "../tensor/index.js";
 import type { PreTrainedTokenizer } from "../text/index.js";
-import { type PretrainedConfig, saveConfig } from "./loading/config.js";
-import { PreTrainedModelBase } from "./shared/pretrained-model.js";
+import { type PretrainedConfig, saveConfig } from "../models/loading/config.js";
+import { PreTrainedModelBase } from "../models/shared/pretrained-model.js";
 
 export interface ExportOnnxOptions {
   /** Its files come into the folder, for transformers.js. */

@@ -8,7 +8,7 @@ import { removeDeadCode } from "../graph/passes/dead-code.js";
 import { standardOnly } from "../graph/passes/standard-only.js";
 import { traceCall } from "../tensor/call.js";
 import type { OutputTree, Trace } from "../tensor/trace.js";
-import type { ModuleBase } from "./module.js";
+import type { ModuleBase } from "../nn/module.js";
 
 export interface InferenceGraphOptions {
   /** Names of the sizes of an input; equal names are one size. */
