@@ -80,6 +80,7 @@ test("a split string chooses rows, a list of them gives a data set each", async 
   assert.deepEqual([first!.length, rest!.length, rest!.at(0)], [10, 90, { n: 10 }]);
   await assert.rejects(load("train[:10"), { code: "ERR_SPLIT", message: /cannot read "train\[:10".*as in Python/ });
   await assert.rejects(load("dev"), { code: "ERR_SPLIT_NOT_FOUND", message: /splits are train, test/ });
+  for (const split of [5, ["train", 5]]) await assert.rejects(loadDataset(folder, { split } as never), { code: "ERR_SPLIT", message: /split is 5/ });
   const record = await loadDataset("json", {
     dataFiles: { train: join(folder, "train.jsonl"), test: join(folder, "test.jsonl") },
     split: "test",
@@ -128,7 +129,10 @@ test("options are those of the format; others are refused by name", async (t) =>
   await assert.rejects(load("csv", { numProc: 0 }), { code: "ERR_OPTIONS" });
   await assert.rejects(load("csv", { features: { n: "number" } }), { code: "ERR_FEATURES" });
   await assert.rejects(loadDataset("csv", {} as never), { code: "ERR_FILE_NOT_FOUND", message: /names no files: give dataFiles/ });
-  await assert.rejects(loadDataset("csv", { dataFiles: [] }), { code: "ERR_FILE_NOT_FOUND" });
+  for (const dataFiles of [[], {}, 5, { train: [] }]) await assert.rejects(loadDataset("csv", { dataFiles } as never), { code: "ERR_FILE_NOT_FOUND" });
+  // The cache's files are named for the splits.
+  for (const split of ["../../x", "", "a b", "train[:1]"])
+    await assert.rejects(loadDataset("csv", { dataFiles: { [split]: join(folder, "x.csv") } }), { code: "ERR_SPLIT_NAME" });
 });
 
 test("CSV: names of columns, rows left out, quotes, nulls", async (t) => {

@@ -13,7 +13,7 @@ import type { Known, KnownDatasets } from "./known.js";
 import { type AnyOptions, callText, checkOptions, type DataPlan, planOf } from "./plan.js";
 import { Preparing } from "./prepare.js";
 import { streams } from "./streaming.js";
-import { parseSplit, rowsOfPart } from "./split-string.js";
+import { parseSplit, rowsOfPart, splitTexts } from "./split-string.js";
 
 export type { Builder } from "./formats.js";
 export type { Files } from "./files.js";
@@ -113,7 +113,7 @@ type Loaded = Dataset<never>;
 
 async function opened(plan: DataPlan, options: AnyOptions): Promise<unknown> {
   const { split } = options;
-  const texts = split === undefined ? undefined : typeof split === "string" ? [split] : split;
+  const texts = splitTexts(split);
   const wanted = texts?.map((text) => [text, parseSplit(text)] as const);
   // Before anything is read.
   for (const [, parts] of wanted ?? []) for (const part of parts) checkSplit(part.split, plan);

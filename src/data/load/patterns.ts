@@ -15,6 +15,10 @@ const keywords: readonly (readonly [split: string, words: readonly string[]])[] 
 const AROUND = "[-._ 0-9]";
 const SHARDED = /^(?<split>.+)-\d{5}-of-\d{5}.*\./;
 const SPLIT_NAME = /^[\p{L}\p{N}_]+(\.[\p{L}\p{N}_]+)*$/u;
+/** @throws ArgumentError ERR_SPLIT_NAME */
+export function checkSplitName(name: string, hint = "give it a name of letters, digits, underscores and dots"): void {
+  if (!SPLIT_NAME.test(name)) throw new ArgumentError(`a split cannot be called ${JSON.stringify(name)}`, { code: "ERR_SPLIT_NAME", hint });
+}
 const ignored = new Set(["README.md", "config.json", "dataset_info.json", "dataset_infos.json", "dummy_data.zip", "dataset_dict.json", "state.json"]);
 
 /** Files that repositories and saved data sets have beside their data. */
@@ -108,9 +112,7 @@ export function splitsOfPaths(paths: readonly string[]): SplitFiles {
     if (split !== undefined) sharded.set(split, [...(sharded.get(split) ?? []), path]);
   }
   if (sharded.size > 0) {
-    const odd = [...sharded.keys()].find((split) => !SPLIT_NAME.test(split));
-    if (odd !== undefined)
-      throw new ArgumentError(`a split cannot be called ${JSON.stringify(odd)}`, { code: "ERR_SPLIT_NAME", hint: "rename the files in data/" });
+    for (const split of sharded.keys()) checkSplitName(split, "rename the files in data/");
     const known = keywords.map(([split]) => split);
     const place = (split: string) => (known.includes(split) ? known.indexOf(split) : known.length);
     return [...sharded].sort(([a], [b]) => place(a) - place(b) || inOrder(a, b));

@@ -1,13 +1,14 @@
 // What a call of loadDataset means: a format, the files of each split, and the options to read them with.
 import { existsSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
+import { inspect } from "node:util";
 import { ArgumentError } from "../../errors.js";
 import { checkNames, type OptionNames } from "../../option-names.js";
 import { type Features, checkFeatures } from "../columns/features.js";
 import type { Files } from "./files.js";
 import { type Builder, type Format, type FormatOptions, formatOf, formats, isOfFormat } from "./formats.js";
 import { knownFeatures } from "./known.js";
-import { filesOfFolder, filesOfPattern, type SplitFiles } from "./patterns.js";
+import { checkSplitName, filesOfFolder, filesOfPattern, type SplitFiles } from "./patterns.js";
 import { isUrl, urlFile } from "./urls.js";
 
 export type DataFiles = Files | Readonly<Record<string, Files>>;
@@ -116,7 +117,14 @@ async function namedFiles(dataFiles: DataFiles, base: string, options: AnyOption
   const bySplit =
     typeof dataFiles === "string" || Array.isArray(dataFiles)
       ? [["train", dataFiles as Files] as const]
-      : Object.entries(dataFiles as Readonly<Record<string, Files>>);
+      : typeof dataFiles === "object" && dataFiles !== null
+        ? Object.entries(dataFiles as Readonly<Record<string, Files>>)
+        : [];
+  if (bySplit.length === 0)
+    throw new ArgumentError(`dataFiles is ${inspect(dataFiles)}`, {
+      code: "ERR_FILE_NOT_FOUND",
+      hint: "give a path, a glob, an address, a list of them, or a record of splits",
+    });
   const out: [string, readonly string[]][] = [];
   for (const [split, given] of bySplit) {
     const patterns = typeof given === "string" ? [given] : given;
@@ -187,8 +195,15 @@ async function folderPlan(path: string, config: string | undefined, options: Any
   };
 }
 
-/** @throws ArgumentError ERR_DATASET_NOT_FOUND, ERR_FILE_NOT_FOUND, ERR_BUILDER, ERR_OPTIONS */
+/** @throws ArgumentError ERR_DATASET_NOT_FOUND, ERR_FILE_NOT_FOUND, ERR_BUILDER, ERR_OPTIONS, ERR_SPLIT_NAME */
 export async function planOf(path: string, config: string | undefined, options: AnyOptions): Promise<DataPlan> {
+  const plan = await anyPlan(path, config, options);
+  // Names of splits become names of files.
+  for (const [name] of plan.splits) checkSplitName(name);
+  return plan;
+}
+
+async function anyPlan(path: string, config: string | undefined, options: AnyOptions): Promise<DataPlan> {
   if (typeof path !== "string" || path === "")
     throw new ArgumentError(`loadDataset: ${String(path)} is no data set`, {
       code: "ERR_DATASET_NOT_FOUND",

@@ -1,5 +1,15 @@
 // Split strings as in Python's datasets: train, train[:10%], train[10:-5]+test, train[:33%](pct1_dropremainder).
+import { inspect } from "node:util";
 import { ArgumentError } from "../../errors.js";
+
+/** The split strings that the option `split` gives; undefined: all splits are wanted. @throws ArgumentError ERR_SPLIT */
+export function splitTexts(split: unknown): readonly string[] | undefined {
+  if (split === undefined || split === null) return undefined;
+  const texts: readonly unknown[] = Array.isArray(split) ? split : [split];
+  const odd = texts.find((text) => typeof text !== "string");
+  if (odd === undefined) return texts as readonly string[];
+  throw new ArgumentError(`split is ${inspect(odd)}`, { code: "ERR_SPLIT", hint: 'give a text, "train[:10%]", or a list of them' });
+}
 
 /** One part of a split string. */
 export interface SplitPart {

@@ -7,6 +7,7 @@ import { type IterableDatasetDict, iterableDatasetDict } from "../stream/iterabl
 import { Source } from "../stream/source.js";
 import { ParquetFile } from "./parquet.js";
 import type { AnyOptions, DataPlan } from "./plan.js";
+import { splitTexts } from "./split-string.js";
 
 /** So many rows are looked at where the files do not say what they hold. */
 const SAMPLE_ROWS = 10_000;
@@ -17,7 +18,8 @@ const tellsFeatures = new Set(["json", "parquet", "arrow"]);
 export async function streams(plan: DataPlan, options: AnyOptions): Promise<unknown> {
   const { split } = options;
   const names = plan.splits.map(([name]) => name);
-  const wanted = split === undefined ? names : typeof split === "string" ? [split] : split;
+  const texts = splitTexts(split);
+  const wanted = texts ?? names;
   for (const name of wanted) {
     if (names.includes(name)) continue;
     const part = /[[+(]/.test(name);
@@ -29,7 +31,7 @@ export async function streams(plan: DataPlan, options: AnyOptions): Promise<unkn
   const out = new Map<string, IterableDataset<never>>();
   for (const [name, files] of plan.splits) if (wanted.includes(name)) out.set(name, await stream(plan, files, options));
   if (typeof split === "string") return out.get(split);
-  if (split !== undefined) return split.map((name) => out.get(name));
+  if (texts) return texts.map((name) => out.get(name));
   return iterableDatasetDict([...out]) satisfies IterableDatasetDict<never>;
 }
 
