@@ -8,6 +8,8 @@ export const isCommit = (revision: string): boolean => COMMIT.test(revision);
 
 /** Whether a text has the form of a repository's id: "name" or "owner/name". Rules of huggingface_hub. */
 export function isRepoId(text: string): boolean {
+  // A program without types may have no text at all.
+  if (typeof text !== "string") return false;
   const parts = text.split("/");
   return (
     parts.length <= 2 && parts.every((part) => /^[A-Za-z0-9_](?:[\w.-]{0,94}[A-Za-z0-9_])?$/.test(part)) && !/--|\.\./.test(text) && !text.endsWith(".git")
@@ -16,7 +18,7 @@ export function isRepoId(text: string): boolean {
 
 /** @throws HubError ERR_HUB_NAME */
 export function checkRepoId(text: string): void {
-  if (typeof text === "string" && isRepoId(text)) return;
+  if (isRepoId(text)) return;
   throw new HubError("ERR_HUB_NAME", `${JSON.stringify(text)} is no id of a repository`, {
     hint: 'an id is "name" or "owner/name" of letters, digits, "-", "_" and ".", at most 96 each, without "--" and ".."',
   });

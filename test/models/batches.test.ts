@@ -92,6 +92,30 @@ describe("DistilBERT", () => {
   });
 });
 
+describe("a batch", () => {
+  it("is of tensors, of as many rows and tokens as input_ids", async () => {
+    const model = await BertForTokenClassification.fromPretrained(family("BertForTokenClassification"));
+    const call = (batch: unknown) => () => (model as unknown as (batch: unknown) => unknown)(batch);
+    const ids = int64Batch({ input_ids: [[4, 5, 6], [9, 8, 7]] }); // biome-ignore format: rows
+    assert.throws(call(undefined), { code: "ERR_MODEL_INPUT", message: /called with undefined, not with a batch/ });
+    assert.throws(call(ids.input_ids), { code: "ERR_MODEL_INPUT", message: /called with a tensor/ });
+    assert.throws(call({ ...ids, labels: [[0, 1, 2], [0, 1, 2]] }), { code: "ERR_MODEL_INPUT", message: /labels of the batch: a list, not a tensor/ }); // biome-ignore format: rows
+    for (const attention_mask of [[[1, 1]], [1, 1, 1], [[[1, 1, 1]]]])
+      assert.throws(call({ ...ids, ...int64Batch({ attention_mask }) }), {
+        code: "ERR_SHAPE",
+        message: /attention_mask of the batch are .*, input_ids \[2, 3\]/,
+      });
+    assert.throws(call({ ...ids, ...int64Batch({ position_ids: [0, 1] }) }), { code: "ERR_SHAPE", message: /position_ids/ });
+    const whole = await model(ids).logits.data();
+    const serving: readonly (readonly [key: string, values: number[] | number[][]])[] = [
+      ["position_ids", [0, 1, 2]],
+      ["attention_mask", [[1, 1, 1]]],
+      ["token_type_ids", [[0, 0, 0]]],
+    ];
+    for (const [key, values] of serving) near(await model({ ...ids, ...int64Batch({ [key]: values }) }).logits.data(), whole, 1e-6, key);
+  });
+});
+
 describe("labels of tokens", () => {
   it("are checked by row and token, and those that do not count do not", async () => {
     const model = await BertForTokenClassification.fromPretrained(family("BertForTokenClassification"));

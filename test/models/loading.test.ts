@@ -167,6 +167,12 @@ describe("options of the task", () => {
       code: "ERR_CONFIG",
       message: /numLabels is 3, but there are names of 2 labels/,
     });
+    await assert.rejects(AutoModelForSequenceClassification.fromPretrained(bert, { numLabels: 2.5 }), { code: "ERR_CONFIG", message: /numLabels is 2\.5/ });
+    await assert.rejects(AutoModelForSequenceClassification.fromPretrained(bert, { num_labels: 3 } as object), {
+      code: "ERR_OPTIONS",
+      message: /no option num_labels: write numLabels/,
+    });
+    await assert.rejects(AutoModel.fromPretrained(undefined as unknown as string), { code: "ERR_HUB_NAME", message: /no folder undefined/ });
   });
 
   it("have no class where the library has none for a model_type", async () => {
@@ -220,6 +226,11 @@ describe("AutoConfig", () => {
     assert.deepEqual([saved.n_embd, saved.n_positions, saved.summary_type, "hidden_size" in saved, "num_labels" in saved], [8, 6, "mean", false, false]);
     assert.throws(() => AutoConfig.forModel("distilbert", { n_heads: 5 }), { code: "ERR_CONFIG", message: /dim 768 is no multiple of n_heads 5/ });
     assert.throws(() => AutoConfig.forModel("roberta", { pad_token_id: null }), { code: "ERR_CONFIG", message: /positions are counted from it/ });
+    assert.throws(() => AutoConfig.forModel("bert", { pad_token_id: 30522 }), { code: "ERR_CONFIG", message: /pad_token_id 30522 is none of the 30522 words/ });
+    assert.throws(() => AutoConfig.forModel("bert", { id2label: { first: "a" } }), { code: "ERR_CONFIG", message: /id2label\.first/ });
+    // They would take all memory before a weight is looked at.
+    assert.throws(() => AutoConfig.forModel("gpt2", { n_layer: 1e9 }), { code: "ERR_CONFIG", message: /n_layer: Too big/ });
+    assert.throws(() => AutoConfig.forModel("bert", { vocab_size: 2e10 }), { code: "ERR_CONFIG", message: /vocab_size: Too big/ });
   });
 
   it("keeps what files of Python say, key by key", async (t) => {

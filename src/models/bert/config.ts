@@ -3,13 +3,13 @@ import { z } from "zod";
 import { ConfigError, type PretrainedConfig, type TaskConfig, validateConfig } from "../loading/config.js";
 import { type Labels, labelsOf } from "../loading/labels.js";
 import { type ActivationName, activationNames } from "../shared/activations.js";
-import { count, padTokenId, probability, standardDeviation, taskKeys } from "../shared/config-parts.js";
+import { count, layers, padTokenId, probability, standardDeviation, taskKeys } from "../shared/config-parts.js";
 
 /** Keys of the architectures that are BERT's, whatever they are called; defaults are bert-base-uncased's. */
 export const bertKeys = {
   vocab_size: count.default(30522),
   hidden_size: count.default(768),
-  num_hidden_layers: z.int().nonnegative().default(12),
+  num_hidden_layers: layers.default(12),
   num_attention_heads: count.default(12),
   intermediate_size: count.default(3072),
   hidden_act: z.enum(activationNames).default("gelu"),
@@ -57,6 +57,14 @@ export function checkHeads(where: string, [size, channels]: readonly [string, nu
   if (channels % heads !== 0) throw new ConfigError(`${where}: ${size} ${channels} is no multiple of ${count} ${heads}`);
 }
 
+/** @throws ConfigError unless the padding is a word of the table */
+export function checkPadding(
+  where: string,
+  { pad_token_id: pad, vocab_size: size }: { readonly pad_token_id: number | null; readonly vocab_size: number },
+): void {
+  if (pad !== null && pad >= size) throw new ConfigError(`${where}: pad_token_id ${pad} is none of the ${size} words`);
+}
+
 /**
  * A checked BERT configuration from some of its keys.
  *
@@ -67,5 +75,6 @@ export function checkHeads(where: string, [size, channels]: readonly [string, nu
 export function bertConfig(options: BertConfigOptions = {}, where = "BertConfig", numLabels?: number): BertConfig {
   const config = validateConfig(schema, options, where);
   checkHeads(where, ["hidden_size", config.hidden_size], ["num_attention_heads", config.num_attention_heads]);
+  checkPadding(where, config);
   return { ...config, ...labelsOf(config, numLabels) };
 }

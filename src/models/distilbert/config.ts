@@ -1,10 +1,10 @@
 // The configuration of a DistilBERT: keys, defaults and other names of keys as in transformers' DistilBertConfig.
 import { z } from "zod";
-import { checkHeads } from "../bert/config.js";
+import { checkHeads, checkPadding } from "../bert/config.js";
 import { type PretrainedConfig, type TaskConfig, validateConfig } from "../loading/config.js";
 import { type Labels, labelsOf } from "../loading/labels.js";
 import { type ActivationName, activationNames } from "../shared/activations.js";
-import { count, padTokenId, probability, standardDeviation, taskKeys } from "../shared/config-parts.js";
+import { count, layers, padTokenId, probability, standardDeviation, taskKeys } from "../shared/config-parts.js";
 import { ownNames, withAliases } from "../shared/key-aliases.js";
 
 const schema = z.looseObject({
@@ -12,7 +12,7 @@ const schema = z.looseObject({
   vocab_size: count.default(30522),
   max_position_embeddings: count.default(512),
   sinusoidal_pos_embds: z.boolean().default(false),
-  n_layers: z.int().nonnegative().default(6),
+  n_layers: layers.default(6),
   n_heads: count.default(12),
   dim: count.default(768),
   hidden_dim: count.default(3072),
@@ -58,5 +58,6 @@ export interface DistilBertConfig extends PretrainedConfig, Labels, TaskConfig {
 export function distilBertConfig(options: DistilBertConfigOptions = {}, where = "DistilBertConfig", numLabels?: number): DistilBertConfig {
   const config = validateConfig(schema, ownNames("distilbert", options), where);
   checkHeads(where, ["dim", config.dim], ["n_heads", config.n_heads]);
+  checkPadding(where, config);
   return { ...withAliases("distilbert", config), hidden_size: config.dim, ...labelsOf(config, numLabels) };
 }

@@ -4,7 +4,7 @@ import { checkHeads } from "../bert/config.js";
 import { type PretrainedConfig, type TaskConfig, validateConfig } from "../loading/config.js";
 import { type Labels, labelsOf } from "../loading/labels.js";
 import { type ActivationName, activationNames } from "../shared/activations.js";
-import { count, padTokenId, probability, standardDeviation, taskKeys, tokenIds } from "../shared/config-parts.js";
+import { count, layers, padTokenId, probability, standardDeviation, taskKeys, tokenIds } from "../shared/config-parts.js";
 import { ownNames, withAliases } from "../shared/key-aliases.js";
 
 const schema = z.looseObject({
@@ -12,7 +12,7 @@ const schema = z.looseObject({
   vocab_size: count.default(50257),
   n_positions: count.default(1024),
   n_embd: count.default(768),
-  n_layer: z.int().nonnegative().default(12),
+  n_layer: layers.default(12),
   n_head: count.default(12),
   n_inner: count.nullable().default(null),
   activation_function: z.enum(activationNames).default("gelu_new"),

@@ -3,6 +3,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { AccelerateError } from "../../errors.js";
 import type { HubOptions } from "../../hub/index.js";
+import { checkNames, type OptionNames } from "../../option-names.js";
 import type { Architecture } from "../shared/architecture.js";
 import { stdOf } from "../shared/architecture.js";
 import { initWeights } from "../shared/init-weights.js";
@@ -22,12 +23,30 @@ export interface FromPretrainedOptions extends ConfigOptions {
   readonly ignoreMismatchedSizes?: boolean | undefined;
 }
 
+const configOptions: OptionNames<ConfigOptions> = {
+  numLabels: true,
+  id2label: true,
+  label2id: true,
+  problemType: true,
+  config: true,
+  revision: true,
+  cacheDir: true,
+  localFilesOnly: true,
+  token: true,
+  endpoint: true,
+  forceDownload: true,
+  signal: true,
+  progress: true,
+};
+const modelOptions: OptionNames<FromPretrainedOptions> = { ...configOptions, ignoreMismatchedSizes: true };
+
 /**
  * The folder of a checkpoint; of an id of the hub, the one in the cache, once its config, and its weights where they are wanted, are there.
  *
- * @throws HubError for an id that the hub does not have; AccelerateError ERR_MODEL_NOT_FOUND for a file
+ * @throws HubError for an id that the hub does not have; AccelerateError ERR_MODEL_NOT_FOUND for a file; ArgumentError ERR_OPTIONS for an option that there is not
  */
 export async function modelFolder(checkpoint: string, options: HubOptions, wanted: "config" | "model" = "model"): Promise<string> {
+  checkNames("fromPretrained", options, wanted === "config" ? configOptions : modelOptions);
   const found = await stat(checkpoint).catch(() => undefined);
   if (found?.isDirectory()) return checkpoint;
   if (found) throw new AccelerateError("ERR_MODEL_NOT_FOUND", `${checkpoint} is a file, not a model folder`, { hint: "give the folder that it lies in" });
@@ -59,7 +78,7 @@ export async function loadFolder<M extends PreTrainedModelBase, C extends Pretra
 /**
  * Loads a model of a known class.
  *
- * @throws AccelerateError ERR_MODEL_NOT_FOUND, ERR_CONFIG, ERR_WEIGHTS_NOT_FOUND, ERR_WEIGHT_SHAPE, ERR_SAFETENSORS_*, ERR_TORCH_FILE_* or ERR_HUB_*
+ * @throws AccelerateError ERR_OPTIONS, ERR_MODEL_NOT_FOUND, ERR_CONFIG, ERR_WEIGHTS_NOT_FOUND, ERR_WEIGHT_SHAPE, ERR_SAFETENSORS_*, ERR_TORCH_FILE_* or ERR_HUB_*
  */
 export async function loadPretrained<M extends PreTrainedModelBase, C extends PretrainedConfig>(
   architecture: Architecture<M, C>,

@@ -49,6 +49,7 @@ export interface TaskOptions {
 export function withTask(raw: RawConfig, options: TaskOptions, where: string): RawConfig {
   const { numLabels, id2label, label2id, problemType } = options;
   const changed: Record<string, unknown> = { ...raw };
+  if (numLabels !== undefined && !(Number.isSafeInteger(numLabels) && numLabels > 0)) throw new ConfigError(`${where}: numLabels is ${numLabels}`);
   if (problemType !== undefined) changed.problem_type = problemType;
   if (id2label || label2id) {
     const named = id2label ? { ...id2label } : Object.fromEntries(Object.entries(label2id!).map(([label, id]) => [String(id), label]));

@@ -1,6 +1,6 @@
 // The configuration of a RoBERTa: BERT's keys with transformers' defaults of RobertaConfig.
 import { z } from "zod";
-import { bertKeys, type BertLikeConfig, checkHeads } from "../bert/config.js";
+import { bertKeys, type BertLikeConfig, checkHeads, checkPadding } from "../bert/config.js";
 import { ConfigError, validateConfig } from "../loading/config.js";
 import { labelsOf } from "../loading/labels.js";
 import { count, padTokenId, tokenIds } from "../shared/config-parts.js";
@@ -33,6 +33,7 @@ export interface RobertaConfig extends BertLikeConfig {
 export function robertaConfig(options: RobertaConfigOptions = {}, where = "RobertaConfig", numLabels?: number): RobertaConfig {
   const config = validateConfig(schema, options, where);
   checkHeads(where, ["hidden_size", config.hidden_size], ["num_attention_heads", config.num_attention_heads]);
+  checkPadding(where, config);
   const { pad_token_id: pad } = config;
   if (pad === null) throw new ConfigError(`${where}: pad_token_id is null, but positions are counted from it`);
   if (config.max_position_embeddings < pad + 2)

@@ -1,5 +1,5 @@
 // Checks of a model's batch: keys when it is traced, values and lengths in every call, so that messages can name the row.
-import { ArgumentError } from "../../errors.js";
+import { ArgumentError, ShapeError } from "../../errors.js";
 import { firstOutOfRange } from "../../nn/check-indices.js";
 import { Tensor } from "../../tensor/index.js";
 import { type ClassifierConfig, ignoredLabel, problemTypeOf } from "./task-loss.js";
@@ -41,6 +41,40 @@ function checkTable(key: string, ids: unknown, end: number | undefined, what: st
   );
 }
 
+/** Columns that a model reads, and how many dims each may have. */
+const ranks: { readonly [K in keyof Required<EncoderInputs>]: readonly number[] } = {
+  input_ids: [2],
+  attention_mask: [2],
+  token_type_ids: [1, 2],
+  position_ids: [1, 2],
+};
+const kindOf = (value: unknown): string => (value === null ? "null" : Array.isArray(value) ? "a list" : typeof value);
+
+/** Columns are tensors, of as many rows and tokens as input_ids; a size of 1 serves all. */
+function checkColumns(batch: EncoderInputs): void {
+  if (typeof batch !== "object" || batch === null || batch instanceof Tensor)
+    throw new ArgumentError(`a model was called with ${batch instanceof Tensor ? "a tensor" : kindOf(batch)}, not with a batch`, {
+      code: "ERR_MODEL_INPUT",
+      hint: "give an object of tensors: model({ input_ids, attention_mask })",
+    });
+  for (const key of labelledKeys) {
+    const value = (batch as unknown as Readonly<Record<string, unknown>>)[key];
+    if (value === undefined || value === null || value instanceof Tensor) continue;
+    throw new ArgumentError(`${key} of the batch: ${kindOf(value)}, not a tensor`, {
+      code: "ERR_MODEL_INPUT",
+      hint: 'tokenize with { returnTensors: true }, or write tensor(values, { dtype: "int64" })',
+    });
+  }
+  const ids: unknown = batch.input_ids;
+  if (!(ids instanceof Tensor) || ids.rank !== 2) return;
+  const sizes = ids.shape;
+  for (const [key, allowed] of Object.entries(ranks) as [keyof EncoderInputs, readonly number[]][]) {
+    const { shape } = batch[key] ?? ids;
+    if (allowed.includes(shape.length) && shape.every((size, dim) => size === 1 || size === sizes[dim + 2 - shape.length])) continue;
+    throw new ShapeError(`${key} of the batch are [${shape.join(", ")}], input_ids [${sizes.join(", ")}]`, { hint: "both are [batch, tokens]" });
+  }
+}
+
 /** Tokens of the longest row that are not `padding`; undefined when the values are not known yet. */
 function longestRow(ids: Tensor, padding: number): number | undefined {
   const s = ids.state;
@@ -56,6 +90,7 @@ function longestRow(ids: Tensor, padding: number): number | undefined {
  * @param padding the id up to which positions are not for tokens, and which takes none of the others; without it every place has a position of its own
  */
 export function checkEncoderValues(inputs: EncoderInputs, sizes: TableSizes, padding?: number): void {
+  checkColumns(inputs);
   checkTable("input_ids", inputs.input_ids, sizes.vocab_size, "vocab_size");
   checkTable("token_type_ids", inputs.token_type_ids, sizes.type_vocab_size, "type_vocab_size");
   checkTable("position_ids", inputs.position_ids, sizes.max_position_embeddings, "max_position_embeddings");
