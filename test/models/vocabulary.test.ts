@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import {
   AutoModelForCausalLM,
+  AutoModelForMaskedLM,
   BertForMaskedLM,
   BertForSequenceClassification,
   DistilBertForMaskedLM,
@@ -86,6 +87,19 @@ describe("resizeTokenEmbeddings", () => {
     const bert = await BertForMaskedLM.fromPretrained(family("BertForMaskedLM"));
     bert.resizeTokenEmbeddings(31);
     assert.equal(bert.cls.predictions.bias, bert.outputEmbeddings().bias);
+  });
+
+  it("gives both biases of a last map of its own the new size, so that what is saved loads again", async () => {
+    const sizes = { vocab_size: 30, hidden_size: 8, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 8, tie_word_embeddings: false };
+    for (const model_type of ["bert", "roberta"]) {
+      const model = AutoModelForMaskedLM.fromConfig({ model_type, ...sizes }).eval();
+      model.resizeTokenEmbeddings(33);
+      assert.notEqual(model.outputEmbeddings()!.bias, model.outputBias());
+      assert.deepEqual(model.outputBias()!.shape, [33]);
+      await model.savePretrained(join(root, `untied-${model_type}`));
+      const again = await AutoModelForMaskedLM.fromPretrained(join(root, `untied-${model_type}`));
+      assert.deepEqual(await again(ids).logits.data(), await model(ids).logits.data());
+    }
   });
 
   it("refuses what is no size", async () => {

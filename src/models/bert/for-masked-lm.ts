@@ -102,6 +102,9 @@ export class BertForMaskedLM extends PreTrainedModelBase {
   override outputEmbeddings(): Linear {
     return this.cls.predictions.decoder;
   }
+  override outputBias(): Parameter<1> {
+    return this.cls.predictions.bias;
+  }
 
   forward(batch: LanguageModelInputs): LanguageModelOutput<LanguageModelInputs> {
     checkKeys("BertForMaskedLM", batch, labelledKeys);

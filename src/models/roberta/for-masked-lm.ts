@@ -72,6 +72,9 @@ export class RobertaForMaskedLM extends PreTrainedModelBase {
   override outputEmbeddings(): Linear {
     return this.lm_head.decoder;
   }
+  override outputBias(): Parameter<1> {
+    return this.lm_head.bias;
+  }
 
   forward(batch: LanguageModelInputs): LanguageModelOutput<LanguageModelInputs> {
     checkKeys("RobertaForMaskedLM", batch, labelledKeys);

@@ -24,6 +24,10 @@ export abstract class PreTrainedModelBase extends ModuleBase {
   outputEmbeddings(): Linear | undefined {
     return undefined;
   }
+  /** A number for each word that a head holds beside that map; where the map is the table of the words, it is the map's bias under another name. */
+  outputBias(): Parameter<1> | undefined {
+    return undefined;
+  }
 
   /**
    * Writes config.json and model.safetensors into a folder, which Python's transformers and `fromPretrained` load. Weights of more than `maxShardSize` ("10GB") become several files and an index.

@@ -68,7 +68,7 @@ export function resizeEmbeddings(model: PreTrainedModelBase, newSize: number, { 
   if (table.weight.shape[0] !== rows) {
     replace(model, table.weight, resized(table.weight, rows, std));
     if (output && !tied) replace(model, output.weight, resized(output.weight, rows, std));
-    if (output?.bias) replace(model, output.bias, resized(output.bias, rows, meanResizing ? undefined : 0));
+    for (const bias of new Set([output?.bias, model.outputBias()])) if (bias) replace(model, bias, resized(bias, rows, meanResizing ? undefined : 0));
     if (output) (output as { outFeatures: number }).outFeatures = rows;
   }
   // The config of every part: the base model within has one of its own.
