@@ -87,11 +87,12 @@ interface Loaded {
   readonly parameters: number;
   readonly values: NestedNumbers;
 }
-/** Loads folders with Auto classes, and calls the models. */
-const load = (folders: readonly (readonly [auto: string, folder: string])[]): readonly Loaded[] =>
+/** Loads folders with Auto classes, and calls the models; and a file of safetensors. One process, for what takes long is to load the libraries. */
+const load = (folders: readonly (readonly [auto: string, folder: string])[], file: string) =>
   run(
     [
       "import json, torch, transformers",
+      "from safetensors.numpy import load_file",
       `batch = {k: torch.tensor(v) for k, v in json.loads('${JSON.stringify(batch)}').items()}`,
       "found = []",
       `for auto, folder in json.loads('${JSON.stringify(folders)}'):`,
@@ -99,35 +100,24 @@ const load = (folders: readonly (readonly [auto: string, folder: string])[]): re
       "    output = model.eval()(**batch)",
       "    values = output.logits if 'logits' in output else output.last_hidden_state",
       '    found.append({"name": type(model).__name__, "labels": model.config.id2label, "wrong": sum(len(v) for v in info.values()), "parameters": model.num_parameters(), "values": values.tolist()})',
-      "print(json.dumps(found))",
+      `tensors = load_file(${JSON.stringify(file)})`,
+      "print(json.dumps({'models': found, 'tensors': {k: v.tolist() for k, v in tensors.items()}}))",
     ].join("\n"),
-  ) as readonly Loaded[];
+  ) as { readonly models: readonly Loaded[]; readonly tensors: Readonly<Record<string, NestedNumbers>> };
 const valuesOf = async (model: PreTrainedModelBase): Promise<Float32Array> => {
   const output = (model.eval() as unknown as (b: object) => { logits?: Tensor; last_hidden_state: Tensor })(int64Batch(batch));
   return (await (output.logits ?? output.last_hidden_state).data()) as Float32Array;
 };
 
 describe("Python", options, () => {
-  it("reads our safetensors", async () => {
+  it("loads every class that we save whole, and gives the same numbers; and reads our safetensors", async () => {
+    setSeed(3);
     const file = join(folder, "x.safetensors");
     await saveSafetensors(file, [
       ["x", { dtype: "float32", shape: [2, 2], data: Float32Array.of(1, 2, 3, 4) }],
       ["odd", { dtype: "int8", shape: [3], data: Int8Array.of(1, -2, 3) }],
       ["y", { dtype: "int64", shape: [], data: BigInt64Array.of(-5n) }],
     ]);
-    const code = `import json; from safetensors.numpy import load_file; t = load_file(${JSON.stringify(file)}); print(json.dumps([t["x"].tolist(), t["odd"].tolist(), int(t["y"])]))`;
-    assert.deepEqual(run(code), [
-      [
-        [1, 2],
-        [3, 4],
-      ],
-      [1, -2, 3],
-      -5,
-    ]);
-  });
-
-  it("loads every class that we save whole, and gives the same numbers", async () => {
-    setSeed(3);
     const saved = autos.flatMap(([auto, { fromConfig }, types]) =>
       types.map((type) => ({ auto, folder: join(folder, `${auto}-${type}`), model: fromConfig({ ...configs[type]!, ...labels }) })),
     );
@@ -136,7 +126,11 @@ describe("Python", options, () => {
     grown.resizeTokenEmbeddings(67);
     await grown.savePretrained(join(folder, "grown"), { maxShardSize: "9KB" });
     saved.push({ auto: "AutoModelForCausalLM", folder: join(folder, "grown"), model: grown });
-    const loaded = load(saved.map(({ auto, folder: from }) => [auto, from] as const));
+    const { models: loaded, tensors } = load(
+      saved.map(({ auto, folder: from }) => [auto, from] as const),
+      file,
+    );
+    assert.deepEqual(tensors, { x: [[1, 2], [3, 4]], odd: [1, -2, 3], y: -5 }); // biome-ignore format: rows
     for (const [i, { model, auto }] of saved.entries()) {
       const { values, ...rest } = loaded[i]!;
       assert.deepEqual(rest, { name: model.traceName, labels: { 0: "ham", 1: "spam", 2: "unsure" }, wrong: 0, parameters: model.numParameters() }, auto);
