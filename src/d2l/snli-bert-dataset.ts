@@ -1,9 +1,8 @@
 // SNLI as input of BERT: rows encoded once by threads, held in shared memory, padded when they are read.
-import { isMainThread } from "node:worker_threads";
-import { Piscina } from "piscina";
 import type { MapDataset, MapperDescriptor } from "../data/types.js";
 import { ArgumentError } from "../errors.js";
 import { speaks } from "../progress/delayed.js";
+import { startThreads } from "../threads/index.js";
 import type { SnliExamples } from "./snli.js";
 import { type EncodedRows, encodePairs } from "./snli-rows.js";
 import type { EncodeTask, WorkerData } from "./snli-worker.js";
@@ -116,18 +115,7 @@ async function encoded(
   // One task is done before a thread has started.
   if (threads < 2) return tasks.map((task) => encodePairs(task.premises, task.hypotheses, vocab, { maxLen, truncation }));
   const workerData: WorkerData = { tokens: vocab.idxToToken, options: { maxLen, truncation } };
-  const pool = new Piscina<EncodeTask, EncodedRows>({
-    filename: new URL("./snli-worker.js", import.meta.url).href,
-    name: "encode",
-    minThreads: threads,
-    maxThreads: threads,
-    workerData,
-    // Flags such as --import would be run again in every thread.
-    ...(isMainThread ? { execArgv: process.execArgv.filter((flag) => flag === "--enable-source-maps") } : {}),
-  });
-  try {
-    return await Promise.all(tasks.map((task) => pool.run(task)));
-  } finally {
-    await pool.destroy();
-  }
+  const module = new URL("./snli-worker.js", import.meta.url);
+  await using pool = startThreads<EncodeTask, EncodedRows>({ module, name: "encode", threads, data: workerData });
+  return await Promise.all(tasks.map((task) => pool.run(task)));
 }

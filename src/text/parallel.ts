@@ -46,23 +46,12 @@ async function onThreads(
   utf16: boolean,
   signal: AbortSignal | undefined,
 ): Promise<TokenSequence[]> {
-  const { Piscina } = await import("piscina");
-  const pool = new Piscina<readonly string[], EncodedTexts>({
-    filename: new URL("./encode-worker.js", import.meta.url).href,
-    name: "encodeShare",
-    minThreads: threads,
-    maxThreads: threads,
-    workerData: json,
-    execArgv: [],
-  });
-  // A thread may answer while the pool is being taken down after an abort; Piscina then no longer knows the task and emits an error.
-  let closing = false;
-  pool.on("error", (error: Error) => {
-    if (!closing) throw error;
-  });
+  const { startThreads } = await import("../threads/index.js");
+  const module = new URL("./encode-worker.js", import.meta.url);
+  await using pool = startThreads<readonly string[], EncodedTexts>({ module, name: "encodeShare", threads, data: json });
   try {
     const shares = Array.from({ length: Math.ceil(texts.length / SHARE) }, (_, i) => texts.slice(i * SHARE, (i + 1) * SHARE));
-    const results = await Promise.all(shares.map((share) => pool.run(share, signal ? { signal } : {})));
+    const results = await Promise.all(shares.map((share) => pool.run(share, signal)));
     const out: TokenSequence[] = [];
     for (const [i, result] of results.entries()) {
       const done = await engine.adopt(shares[i]!, result);
@@ -73,8 +62,5 @@ async function onThreads(
     signal?.throwIfAborted();
     if (error instanceof AccelerateError) throw error;
     throw new AccelerateError("ERR_TOKENIZE", `tokenizer: a thread of numProc ended: ${(error as Error).message}`, { cause: error });
-  } finally {
-    closing = true;
-    await pool.destroy();
   }
 }

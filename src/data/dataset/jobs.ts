@@ -1,11 +1,8 @@
 // Column jobs: what map and filter do to a range of rows, made from a closure, a library mapper or an export of a module.
-import { statSync } from "node:fs";
-import { isAbsolute, resolve } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
-import { pathToFileURL } from "node:url";
-import { ArgumentError } from "../../errors.js";
 import type { ColumnData, TableData } from "../columns/column-data.js";
-import type { MapperDescriptor, ModuleRef } from "../types.js";
+import { importFunction } from "../module-ref.js";
+import type { MapperDescriptor } from "../types.js";
 import { type AnyFunction, argumentsFor, type CallOptions, Caller, type Inputs, isThenable, plainInputsOf } from "./call.js";
 import { columnsOfBatch, columnsOfRows, keptOfBatch, keptOfRows } from "./results.js";
 
@@ -65,27 +62,10 @@ function batchJob(fn: AnyFunction, call: CallOptions, rank: number, inputsOf: (d
   };
 }
 
-/** @throws ArgumentError ERR_MODULE_EXPORT when there is no such file. */
-export function moduleUrl(ref: ModuleRef): string {
-  if (ref.filename instanceof URL || /^[a-z]+:\/\//.test(ref.filename)) return String(ref.filename);
-  const file = isAbsolute(ref.filename) ? ref.filename : resolve(ref.filename);
-  if (!statSync(file, { throwIfNoEntry: false })?.isFile())
-    throw new ArgumentError(`there is no module ${file}`, {
-      code: "ERR_MODULE_EXPORT",
-      hint: "give a path that is absolute or relative to where the program was started, or a URL: new URL('./lib.js', import.meta.url)",
-    });
-  return pathToFileURL(file).href;
-}
-
 /** Imports the code that a descriptor names. @throws ArgumentError ERR_MODULE_EXPORT when the module has no such function. */
 export async function jobOf(descriptor: JobDescriptor, rank: number): Promise<Job> {
   const { url, name } = descriptor.kind === "mapper" ? { url: descriptor.mapper.module, name: descriptor.mapper.name } : descriptor;
-  const exports = (await import(url)) as Record<string, unknown>;
-  const fn = exports[name];
-  if (typeof fn !== "function") {
-    const names = Object.keys(exports).filter((key) => typeof exports[key] === "function");
-    throw new ArgumentError(`${url} exports no function ${name}`, { code: "ERR_MODULE_EXPORT", hint: `its functions are ${names.join(", ") || "none"}` });
-  }
+  const fn = await importFunction(url, name);
   if (descriptor.kind === "mapper") return (await fn(descriptor.mapper.options)) as Job;
   return functionJob(fn as AnyFunction, descriptor.call, rank);
 }

@@ -2,12 +2,13 @@
 import { ArgumentError } from "../../errors.js";
 import { type ColumnData, type TableData, valueReader } from "../columns/column-data.js";
 import type { Table } from "../columns/table.js";
+import { isModuleRef, moduleUrl } from "../module-ref.js";
 import type { FilterOptions, MapOptions, Mapper, ModuleRef, RunOptions } from "../types.js";
 import { type AnyFunction, type CallOptions, type Inputs, plainInputsOf, runningAtOnce } from "./call.js";
 import { closureKey, keyOf } from "./cache.js";
 import { listed } from "./columns.js";
 import { type Format, FormattedReader } from "./format.js";
-import { functionJob, type Job, type JobDescriptor, moduleUrl } from "./jobs.js";
+import { functionJob, type Job, type JobDescriptor } from "./jobs.js";
 import { sharedRows } from "./rows.js";
 import { type RunInput, type RunOutput, runWork, type Work } from "./run.js";
 
@@ -24,7 +25,6 @@ export interface MapInput extends RunInput {
 }
 
 const isMapper = (what: Mappable): what is Mapper<never, unknown> => "descriptor" in what;
-const isRef = (what: Mappable): what is ModuleRef => typeof what === "object" && "filename" in what;
 const isAsync = (fn: AnyFunction): boolean => fn.constructor.name === "AsyncFunction";
 
 function callOf(verb: CallOptions["verb"], options: CallChoices): CallOptions {
@@ -45,7 +45,7 @@ function workOf(inputs: readonly MapInput[], what: Mappable, call: CallOptions, 
     const code: JobDescriptor = { kind: "mapper", mapper: what.descriptor };
     return { code, key: options.newFingerprint === undefined ? keyOf(code) : undefined, reads: what.reads, runsEmpty: call.verb === "map" };
   }
-  if (isRef(what)) {
+  if (isModuleRef(what)) {
     const code: JobDescriptor = { kind: "module", url: moduleUrl(what), name: what.name, call };
     checkTravel(call);
     return { code, key: options.newFingerprint === undefined ? keyOf(code) : undefined, reads: call.inputColumns, runsEmpty: false };

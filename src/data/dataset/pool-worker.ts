@@ -1,7 +1,7 @@
 // The entry module of a pool thread: loads the job that the pool is for, then runs it over row ranges of the pool's tables.
 import { workerData } from "piscina";
-import { AccelerateError } from "../../errors.js";
 import { registerTypeScript } from "../../register/register.js";
+import { failureOf, type ThreadFailure } from "../../threads/failure.js";
 import type { TableData } from "../columns/column-data.js";
 import { type Job, type JobDescriptor, type JobResult, jobOf } from "./jobs.js";
 
@@ -17,13 +17,7 @@ export interface RangeTask {
   readonly start: number;
   readonly end: number;
 }
-export interface Failure {
-  readonly name: string;
-  readonly message: string;
-  readonly stack: string;
-  readonly code?: string;
-}
-export type RangeResult = { readonly columns: JobResult } | { readonly failure: Failure };
+export type RangeResult = { readonly columns: JobResult } | { readonly failure: ThreadFailure };
 
 const { job: descriptor, tables, ranks } = workerData as PoolData;
 const rank = Atomics.add(ranks, 0, 1);
@@ -31,15 +25,11 @@ const rank = Atomics.add(ranks, 0, 1);
 if (descriptor.kind === "module") registerTypeScript();
 let loading: Promise<Job> | undefined;
 
-/** Errors are returned, not thrown: thrown ones lose their code and class on the way to the main thread. */
 export async function runRange({ table, start, end }: RangeTask): Promise<RangeResult> {
   try {
     loading ??= jobOf(descriptor, rank);
     return { columns: await (await loading)(tables[table]!, start, end) };
   } catch (error) {
-    const { name, message, stack, code }: Error & { code?: unknown } = error instanceof Error ? error : new Error(String(error));
-    // The user's own error tells the line.
-    const told = error instanceof AccelerateError && error.cause instanceof Error ? error.cause.stack : stack;
-    return { failure: { name, message, stack: told ?? `${name}: ${message}`, ...(typeof code === "string" ? { code } : {}) } };
+    return { failure: failureOf(error) };
   }
 }

@@ -1,10 +1,9 @@
 // Jobs on Piscina threads: the tables go to each thread once, in shared memory; tasks are row ranges, results come back in shared memory.
-import { isMainThread } from "node:worker_threads";
-import { Piscina } from "piscina";
 import { AccelerateError } from "../../errors.js";
+import { causeOf, startThreads, type ThreadFailure } from "../../threads/index.js";
 import type { TableData } from "../columns/column-data.js";
 import type { Job, JobDescriptor, JobResult } from "./jobs.js";
-import type { Failure, PoolData, RangeResult, RangeTask } from "./pool-worker.js";
+import type { PoolData, RangeResult, RangeTask } from "./pool-worker.js";
 
 /** Something that computes new columns for ranges of rows. */
 export interface JobRunner extends AsyncDisposable {
@@ -19,37 +18,23 @@ export function ownRunner(job: Job, tables: readonly TableData[], parallel: numb
 }
 
 /** An error of a thread, with the thread's own stack as the cause. */
-function revived({ name, message, stack, code }: Failure, verb: string, start: number, end: number): AccelerateError {
-  const cause = new Error(message);
-  cause.name = name;
-  cause.stack = stack;
+function revived(failure: ThreadFailure, verb: string, start: number, end: number): AccelerateError {
+  const { name, message, code } = failure;
   // What the function threw tells its row already.
   const told = message.startsWith(`${verb}: `) ? message : `${verb}: rows ${start} to ${end - 1}: ${name}: ${message}`;
-  return new AccelerateError(code?.startsWith("ERR_") ? code : "ERR_MAP_FAILED", told, { cause });
+  return new AccelerateError(code?.startsWith("ERR_") ? code : "ERR_MAP_FAILED", told, { cause: causeOf(failure) });
 }
 
 /** Threads that all do one job; they start with the first task and end with dispose. */
 export function threadRunner(job: JobDescriptor, verb: string, tables: readonly TableData[], threads: number): JobRunner {
   const data: PoolData = { job, tables, ranks: new Int32Array(new SharedArrayBuffer(4)) };
-  const pool = new Piscina<RangeTask, RangeResult>({
-    filename: new URL("./pool-worker.js", import.meta.url).href,
-    name: "runRange",
-    minThreads: threads,
-    maxThreads: threads,
-    workerData: data,
-    // Inherited flags such as --import would be run again in every thread; the worker registers what it needs.
-    ...(isMainThread ? { execArgv: process.execArgv.filter((flag) => flag === "--enable-source-maps") } : {}),
-  });
-  // A thread may answer while the pool is being taken down after another one's failure; Piscina then no longer knows the task and emits an error.
-  let closing = false;
-  pool.on("error", (error: Error) => {
-    if (!closing) throw error;
-  });
+  const module = new URL("./pool-worker.js", import.meta.url);
+  const pool = startThreads<RangeTask, RangeResult>({ module, name: "runRange", threads, data });
   return {
     // Each thread finds its next task waiting.
     parallel: threads * 2,
     async run(table, start, end, signal) {
-      const result = await pool.run({ table, start, end }, signal ? { signal } : {}).catch((error: unknown) => {
+      const result = await pool.run({ table, start, end }, signal).catch((error: unknown) => {
         signal?.throwIfAborted();
         // A task's own errors come as results: this thread is gone.
         throw new AccelerateError("ERR_MAP_FAILED", `${verb}: the thread of rows ${start} to ${end - 1} ended: ${(error as Error).message}`, {
@@ -60,9 +45,6 @@ export function threadRunner(job: JobDescriptor, verb: string, tables: readonly 
       if ("failure" in result) throw revived(result.failure, verb, start, end);
       return result.columns;
     },
-    async [Symbol.asyncDispose]() {
-      closing = true;
-      await pool.destroy();
-    },
+    [Symbol.asyncDispose]: () => pool.close(),
   };
 }

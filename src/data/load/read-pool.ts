@@ -1,7 +1,6 @@
 // Several files read at the same time, each by a thread; their tables come in the order of the files.
-import { isMainThread } from "node:worker_threads";
-import { Piscina } from "piscina";
 import { AccelerateError } from "../../errors.js";
+import { causeOf, startThreads } from "../../threads/index.js";
 import type { Features } from "../columns/features.js";
 import { featuresToJson } from "../columns/hf-features.js";
 import { type ColumnView, Table, wholeColumn } from "../columns/table.js";
@@ -18,7 +17,7 @@ function tablesOf(result: ReadResult, file: string, features: Features): readonl
     });
   }
   const { name, message, code, line, byte } = result.failure;
-  if (name !== "DataFileError") throw new AccelerateError(code ?? "ERR_DATA_FILE", `${file}: ${message}`);
+  if (name !== "DataFileError") throw new AccelerateError(code ?? "ERR_DATA_FILE", `${file}: ${message}`, { cause: causeOf(result.failure) });
   // The message begins with the place, which the error puts there again.
   const place = line === undefined ? file : `${file}:${line}${byte === undefined ? "" : ` (byte ${byte})`}`;
   throw new DataFileError(file, message.startsWith(`${place}: `) ? message.slice(place.length + 2) : message, {
@@ -35,21 +34,10 @@ export async function* pooledTables(
   threads: number,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Table> {
-  const pool = new Piscina<ReadTask, ReadResult>({
-    filename: new URL("./read-thread.js", import.meta.url).href,
-    name: "readFileTables",
-    minThreads: threads,
-    maxThreads: threads,
-    ...(isMainThread ? { execArgv: process.execArgv.filter((flag) => flag === "--enable-source-maps") } : {}),
-  });
-  let closing = false;
-  // A thread may answer while the pool is being taken down.
-  pool.on("error", (error: Error) => {
-    if (!closing) throw error;
-  });
+  await using pool = startThreads<ReadTask, ReadResult>({ module: new URL("./read-thread.js", import.meta.url), name: "readFileTables", threads });
   const features = featuresToJson(rows.features);
   const read = (file: string): Promise<ReadResult> => {
-    const result = pool.run({ builder: plan.format.name, file, options: plan.options, features, declared: rows.declared }, signal ? { signal } : {});
+    const result = pool.run({ builder: plan.format.name, file, options: plan.options, features, declared: rows.declared }, signal);
     result.catch(() => {}); // told of when its turn comes
     return result;
   };
@@ -64,8 +52,5 @@ export async function* pooledTables(
   } catch (error) {
     signal?.throwIfAborted();
     throw error;
-  } finally {
-    closing = true;
-    await pool.destroy();
   }
 }

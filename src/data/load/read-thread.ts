@@ -1,4 +1,5 @@
 // The entry module of a thread that reads files: a file in, its tables in shared memory out.
+import { failureOf, type ThreadFailure } from "../../threads/failure.js";
 import type { ColumnData } from "../columns/column-data.js";
 import type { Features } from "../columns/features.js";
 import { featuresFromJson } from "../columns/hf-features.js";
@@ -20,17 +21,8 @@ export interface ReadTable {
 }
 export type ReadResult =
   | { readonly tables: readonly ReadTable[] }
-  | {
-      readonly failure: {
-        readonly name: string;
-        readonly code: string | undefined;
-        readonly message: string;
-        readonly line?: number | undefined;
-        readonly byte?: number | undefined;
-      };
-    };
+  | { readonly failure: ThreadFailure & { readonly line?: number | undefined; readonly byte?: number | undefined } };
 
-/** Errors are returned: thrown ones lose their class and code on the way. */
 export async function readFileTables({ builder, file, options, features: json, declared }: ReadTask): Promise<ReadResult> {
   try {
     const features: Features = featuresFromJson(json);
@@ -39,7 +31,6 @@ export async function readFileTables({ builder, file, options, features: json, d
       tables.push({ length: table.length, columns: Object.keys(features).map((name) => table.view(name).data) });
     return { tables };
   } catch (error) {
-    const { name, message, code } = error as Error & { code?: string };
-    return { failure: { name, message, code, ...(error instanceof DataFileError ? { line: error.line, byte: error.byte } : {}) } };
+    return { failure: { ...failureOf(error), ...(error instanceof DataFileError ? { line: error.line, byte: error.byte } : {}) } };
   }
 }

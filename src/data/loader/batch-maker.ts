@@ -1,6 +1,7 @@
 // Who makes the batches of a loader: its own thread, or threads of its own.
 import type { CollateContext, FloatPaths } from "../collate/context.js";
 import { defaultCollate } from "../collate/collate.js";
+import { isModuleRef } from "../module-ref.js";
 import type { MapDataset, ModuleRef } from "../types.js";
 import { BatchPool, type PoolOptions } from "./batch-pool.js";
 import { type BatchTask, rowsForThread } from "./batch-task.js";
@@ -8,7 +9,7 @@ import { type ExportRef, exportedFunction } from "./exported.js";
 import type { Settle } from "./ordered.js";
 import { putTogether } from "./parts.js";
 import { type KeyedRow, keyedRows } from "./rows.js";
-import { isModuleRef, refOfModule, shownAs, travellingCollator, travellingRows } from "./travelling.js";
+import { refOfModule, shownAs, travellingCollator, travellingRows } from "./travelling.js";
 
 export type AnyCollator = (rows: unknown[], context: CollateContext) => unknown;
 

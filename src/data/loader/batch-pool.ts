@@ -1,8 +1,7 @@
 // The threads of a loader: they start with its first batch, stay for all epochs, and keep no process alive.
 import { setImmediate as turn } from "node:timers/promises";
-import { isMainThread } from "node:worker_threads";
-import { Piscina } from "piscina";
 import { AccelerateError } from "../../errors.js";
+import { causeOf, startThreads, type Threads } from "../../threads/index.js";
 import type { BatchAnswer, BatchTask, ThreadPlan } from "./batch-task.js";
 
 export interface PoolOptions {
@@ -13,7 +12,7 @@ export interface PoolOptions {
   readonly timeoutMs: number;
 }
 type Made = Exclude<BatchAnswer, { readonly failure: unknown }>;
-type Threads = Piscina<BatchTask, BatchAnswer>;
+type BatchThreads = Threads<BatchTask, BatchAnswer>;
 
 const MOST_SHOWN = 8;
 /** "rows 3, 1, 4", of many the first ones. */
@@ -30,7 +29,7 @@ const hints = {
 export class BatchPool implements AsyncDisposable {
   readonly #plan: ThreadPlan;
   readonly #options: PoolOptions;
-  #threads: Threads | undefined;
+  #threads: BatchThreads | undefined;
   /** What a thread has thrown outside of any task. */
   #stray: unknown;
   #asked = 0;
@@ -57,10 +56,11 @@ export class BatchPool implements AsyncDisposable {
       this.#answers++;
     }
     if (!("failure" in answer)) return answer;
-    const { name, message, stack, code } = answer.failure;
-    const cause = Object.assign(new Error(message), { name, stack });
+    const { name, message, code } = answer.failure;
     const own = code?.startsWith("ERR_") ? code : "ERR_LOADER_WORKER";
-    throw new AccelerateError(own, `DataLoader: a thread could not make the batch of ${rowsText(task.keys)}: ${name}: ${message}`, { cause });
+    throw new AccelerateError(own, `DataLoader: a thread could not make the batch of ${rowsText(task.keys)}: ${name}: ${message}`, {
+      cause: causeOf(answer.failure),
+    });
   }
 
   /** Ends the threads; batches that are still asked for fail. */
@@ -69,13 +69,13 @@ export class BatchPool implements AsyncDisposable {
     this.#watch = undefined;
     const threads = this.#threads;
     this.#threads = undefined;
-    await threads?.destroy();
+    await threads?.close();
   }
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  #started(): Threads {
+  #started(): BatchThreads {
     if (this.#stray !== undefined) {
       const cause = this.#stray;
       this.#stray = undefined;
@@ -83,25 +83,21 @@ export class BatchPool implements AsyncDisposable {
     }
     if (this.#threads) return this.#threads;
     const { threads, perThread } = this.#options;
-    const pool: Threads = new Piscina<BatchTask, BatchAnswer>({
-      filename: new URL("./batch-thread.js", import.meta.url).href,
+    const pool: BatchThreads = startThreads({
+      module: new URL("./batch-thread.js", import.meta.url),
       name: "makeBatch",
-      minThreads: threads,
-      maxThreads: threads,
-      // A thread finds its next batch in its queue, however busy the loader's own thread is.
-      concurrentTasksPerWorker: perThread,
-      workerData: this.#plan,
-      // Inherited flags such as --import would be run again in every thread; the thread registers what it needs.
-      ...(isMainThread ? { execArgv: process.execArgv.filter((flag) => flag === "--enable-source-maps") } : {}),
-    });
-    pool.on("error", (error: unknown) => {
-      if (this.#threads === pool) this.#stray = error; // else: it was being taken down
+      threads,
+      perThread,
+      data: this.#plan,
+      onStray: (error) => {
+        this.#stray = error;
+      },
     });
     this.#threads = pool;
     return pool;
   }
 
-  #gone(threads: Threads, { keys }: BatchTask, cause: unknown): AccelerateError {
+  #gone(threads: BatchThreads, { keys }: BatchTask, cause: unknown): AccelerateError {
     if (this.#threads === threads)
       return new AccelerateError("ERR_LOADER_WORKER", `DataLoader: the thread that made the batch of ${rowsText(keys)} ended: ${(cause as Error).message}`, {
         cause,

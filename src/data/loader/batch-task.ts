@@ -1,6 +1,7 @@
 // What a loader and its threads say to each other.
 import { dtypes, sizeOf, type TypedArray } from "../../graph/dtype.js";
 import { ArgumentError } from "../../errors.js";
+import type { ThreadFailure } from "../../threads/index.js";
 import { type Parts, takeApart, type TensorPart } from "./parts.js";
 import type { ExportRef, TravellingRows } from "./exported.js";
 
@@ -24,19 +25,8 @@ export interface BatchTask {
   /** Paths that are known to hold fractions. */
   readonly floats: readonly string[];
 }
-export interface ThreadFailure {
-  readonly name: string;
-  readonly message: string;
-  readonly stack: string;
-  readonly code?: string;
-}
 /** `floats`: the paths of the task and those that this batch has found. */
 export type BatchAnswer = { readonly batch: Parts; readonly floats: readonly string[] } | { readonly failure: ThreadFailure };
-
-export function failureOf(error: unknown): ThreadFailure {
-  const { name, message, stack, code }: Error & { code?: unknown } = error instanceof Error ? error : new Error(String(error));
-  return { name, message, stack: stack ?? `${name}: ${message}`, ...(typeof code === "string" ? { code } : {}) };
-}
 
 /** Rows for a thread: tensors over a part of a larger memory, as rows of an encoding are, take their part along. */
 export async function rowsForThread(rows: readonly unknown[]): Promise<Parts> {

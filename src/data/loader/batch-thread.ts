@@ -2,12 +2,13 @@
 import { Piscina, transferableSymbol, valueSymbol, workerData } from "piscina";
 import { ArgumentError } from "../../errors.js";
 import { registerTypeScript } from "../../register/register.js";
+import { failureOf } from "../../threads/failure.js";
 import type { CollateContext } from "../collate/context.js";
 import { defaultCollate } from "../collate/collate.js";
 import { tableOf } from "../columns/table.js";
 import { FormattedReader } from "../dataset/format.js";
 import type { MapDataset } from "../types.js";
-import { type BatchAnswer, type BatchTask, batchForLoader, failureOf, type ThreadPlan } from "./batch-task.js";
+import { type BatchAnswer, type BatchTask, batchForLoader, type ThreadPlan } from "./batch-task.js";
 import { putTogether } from "./parts.js";
 import { rowAt } from "./rows.js";
 import { exported, exportedFunction, type TravellingRows } from "./exported.js";

@@ -2,10 +2,10 @@
 import { inspect } from "node:util";
 import { ArgumentError } from "../../errors.js";
 import { checkNames, type OptionNames } from "../../option-names.js";
+import { isModuleRef } from "../module-ref.js";
 import type { MapDataset, ModuleRef } from "../types.js";
 import type { Stream } from "./rounds.js";
 import { type BatchSampler, checkBatchSampler, checkSampler, type Sampler } from "./sampler.js";
-import { isModuleRef } from "./travelling.js";
 
 export interface DataLoaderOptions {
   /** Rows per batch; default 1. */

@@ -1,20 +1,12 @@
 // What of a loader can be sent to threads: names of code with options that survive structured clone, and tables; never code.
-import { isAbsolute, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
 import { inspect } from "node:util";
 import { ArgumentError } from "../../errors.js";
 import { Dataset } from "../dataset/dataset.js";
+import { isModuleRef, moduleUrl } from "../module-ref.js";
 import type { MapperDescriptor, ModuleRef } from "../types.js";
 import type { ExportRef, TravellingRows } from "./exported.js";
 
-export const isModuleRef = (value: unknown): value is ModuleRef =>
-  typeof value === "object" && value !== null && "filename" in value && "name" in value && typeof value.name === "string";
-
-export function refOfModule({ filename, name }: ModuleRef): ExportRef {
-  const url =
-    filename instanceof URL || /^[a-z]+:\/\//.test(filename) ? String(filename) : pathToFileURL(isAbsolute(filename) ? filename : resolve(filename)).href;
-  return { url, name };
-}
+export const refOfModule = (ref: ModuleRef): ExportRef => ({ url: moduleUrl(ref), name: ref.name });
 
 /** What an object says of how another thread makes it: `descriptor`, { module, name, options } or a ModuleRef with options. */
 export function descriptorOf(value: unknown): ExportRef | undefined {

@@ -1,11 +1,10 @@
 // What map and filter of a stream are given: functions, exports of modules, mappers of the library; as changes of rows or batches.
-import { isAbsolute, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
 import { ArgumentError } from "../../errors.js";
 import { checkNames, type OptionNames } from "../../option-names.js";
 import { type ColumnData, type TableData, valueReader } from "../columns/column-data.js";
 import { checkFeatures, type Features } from "../columns/features.js";
 import { RowWriter } from "../columns/row-writer.js";
+import { importFunction, isModuleRef, moduleUrl } from "../module-ref.js";
 import type { Mapper, ModuleRef } from "../types.js";
 import { type BatchChange, BatchNode, type StreamColumns } from "./batches.js";
 import type { StreamNode, StreamRow } from "./cursor.js";
@@ -47,10 +46,9 @@ const mapOptions: OptionNames<StreamMapOptions> = {
 const filterOptions: OptionNames<StreamFilterOptions> = { batched: true, batchSize: true, inputColumns: true, withIndices: true, fnKwargs: true };
 
 const listOf = (names: string | readonly string[] | undefined): readonly string[] => (names === undefined ? [] : typeof names === "string" ? [names] : names);
-const isRef = (what: Mappable): what is ModuleRef => "filename" in what && typeof what !== "function";
 /** @throws ArgumentError unless it can be called. */
 function checkCallable(verb: string, what: unknown): void {
-  if (typeof what === "function" || (typeof what === "object" && what !== null && ("descriptor" in what || ("filename" in what && "name" in what)))) return;
+  if (typeof what === "function" || (typeof what === "object" && what !== null && ("descriptor" in what || isModuleRef(what)))) return;
   throw new ArgumentError(`IterableDataset.${verb}: ${what === null ? "null" : typeof what} is no function`, {
     hint: "give a function, { filename, name } of a module's export, or tokenizer.mapper(...)",
   });
@@ -67,18 +65,10 @@ const sizeOf = (options: StreamMapOptions): number =>
 
 /** Imports the function that a reference names, once. */
 function functionOf(what: AnyFunction | ModuleRef): () => Promise<AnyFunction> | AnyFunction {
-  if (!isRef(what)) return () => what;
+  if (!isModuleRef(what)) return () => what;
   let loading: Promise<AnyFunction> | undefined;
-  const { filename, name } = what;
-  const url =
-    filename instanceof URL || /^[a-z]+:\/\//.test(filename) ? String(filename) : pathToFileURL(isAbsolute(filename) ? filename : resolve(filename)).href;
-  const load = async () => {
-    const exports = (await import(url)) as Record<string, unknown>;
-    const fn = exports[name];
-    if (typeof fn === "function") return fn as AnyFunction;
-    throw new ArgumentError(`${url} exports no function ${name}`, { code: "ERR_MODULE_EXPORT" });
-  };
-  return () => (loading ??= load());
+  const url = moduleUrl(what);
+  return () => (loading ??= importFunction(url, what.name));
 }
 
 /** The arguments of a call: the row (or columns), or the values of inputColumns, then index and fnKwargs. */
