@@ -1,5 +1,6 @@
 // Vocab: numbers of tokens, in the order of the book d2l.ai.
 import { readFile } from "node:fs/promises";
+import { inspect } from "node:util";
 import { AccelerateError, ArgumentError } from "../errors.js";
 
 /** A token, or lists of them within each other. */
@@ -79,6 +80,10 @@ export class Vocab {
   /** How many tokens there are. */
   get length(): number {
     return this.idxToToken.length;
+  }
+  /** A vocabulary has tens of thousands of lines. */
+  [inspect.custom](): string {
+    return `Vocab(${this.length} tokens)`;
   }
   /** The number of `<unk>`. @throws ArgumentError ERR_TOKEN when it is not in the vocabulary. */
   get unk(): number {

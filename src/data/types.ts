@@ -38,6 +38,8 @@ export interface Mapper<In, Out> {
   readonly descriptor: MapperDescriptor;
   readonly __out?: Out;
 }
+/** The mappers for rows R; of unknown columns any may be read. */
+export type MapperOf<R, Out> = Mapper<string extends keyof R ? never : R, Out>;
 /** An export of a module, as in Piscina. Not the main script: importing it again would run it again. */
 export interface ModuleRef {
   readonly filename: string | URL;
@@ -108,15 +110,27 @@ export type ColumnName<R> = keyof R & string;
 // biome-ignore lint/suspicious/noConfusingVoidType: a function without return is one
 export type Nothing = void | null | Promise<void | null>;
 type Lists<Out> = { [K in keyof Out]: readonly Out[K][] };
+declare const asRow: unique symbol;
+/** What a tokenizer returns, columns with methods beside them: Out is what of it a row keeps. For the type checker alone. */
+export interface Encoded<Out> {
+  readonly [asRow]?: Out;
+}
+/** The same of several texts, by what a row of it is. */
+interface EncodedRows<Out> {
+  readonly length: number;
+  at(index: number): Out;
+}
+type RowResult<Out> = Out | Encoded<Out>;
+type BatchResult<Out> = Lists<Out> | EncodedRows<Out>;
 /** A function of one row; what it returns is merged into the row. */
-export type RowFunction<R, Out> = (row: R, index: number, ...more: never[]) => Out | Promise<Out>;
+export type RowFunction<R, Out> = (row: R, index: number, ...more: never[]) => RowResult<Out> | Promise<RowResult<Out>>;
 /** A function of many rows, as columns. */
-export type BatchFunction<R, Out> = (columns: Columns<R>, indices: readonly number[], ...more: never[]) => Lists<Out> | Promise<Lists<Out>>;
+export type BatchFunction<R, Out> = (columns: Columns<R>, indices: readonly number[], ...more: never[]) => BatchResult<Out> | Promise<BatchResult<Out>>;
 /** The values of chosen columns, then the row's index. */
 export type ValuesOf<R, C extends readonly (keyof R)[]> = [...values: { -readonly [I in keyof C]: R[C[I]] }, index: number];
 export type ColumnsOf<R, C extends readonly (keyof R)[]> = [...columns: { -readonly [I in keyof C]: R[C[I]][] }, indices: readonly number[]];
-export type ValuesFunction<R, C extends readonly (keyof R)[], Out> = (...args: ValuesOf<R, C>) => Out | Promise<Out>;
-export type ColumnsFunction<R, C extends readonly (keyof R)[], Out> = (...args: ColumnsOf<R, C>) => Lists<Out> | Promise<Lists<Out>>;
+export type ValuesFunction<R, C extends readonly (keyof R)[], Out> = (...args: ValuesOf<R, C>) => RowResult<Out> | Promise<RowResult<Out>>;
+export type ColumnsFunction<R, C extends readonly (keyof R)[], Out> = (...args: ColumnsOf<R, C>) => BatchResult<Out> | Promise<BatchResult<Out>>;
 
 /** Whether a row stays. */
 export type RowTest<R> = (row: R, index: number, ...more: never[]) => boolean | Promise<boolean>;

@@ -1,4 +1,5 @@
 // What the hub's functions take.
+import type { OptionNames } from "../option-names.js";
 
 export type RepoType = "model" | "dataset";
 
@@ -19,6 +20,18 @@ export interface HubOptions {
   /** false draws no progress; nor does HF_HUB_DISABLE_PROGRESS_BARS=1. */
   readonly progress?: boolean | undefined;
 }
+
+/** For checks of the options of functions that can fetch from the hub. */
+export const hubOptionNames: OptionNames<HubOptions> = {
+  revision: true,
+  cacheDir: true,
+  localFilesOnly: true,
+  token: true,
+  endpoint: true,
+  forceDownload: true,
+  signal: true,
+  progress: true,
+};
 
 /** A repository of the hub: `{ repo: "nyu-mll/glue", type: "dataset" }`. */
 export interface Repo {

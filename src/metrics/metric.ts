@@ -66,11 +66,13 @@ function checkValues(name: string, values: readonly unknown[], kind: Definition[
 
 class CollectingMetric implements Metric<Record<string, unknown>, Readonly<Record<string, unknown>>> {
   readonly name: string;
+  readonly #config: string | undefined;
   readonly #definition: Definition;
   #lists: [unknown[], unknown[]] = [[], []];
 
-  constructor(name: string, definition: Definition) {
+  constructor(name: string, config: string | undefined, definition: Definition) {
     this.name = name;
+    this.#config = config;
     this.#definition = definition;
   }
   add(row: Readonly<Record<string, unknown>>): void {
@@ -126,6 +128,9 @@ class CollectingMetric implements Metric<Record<string, unknown>, Readonly<Recor
       for (const value of list) this.#lists[i]!.push(this.#kept(value));
     });
   }
+  [inspect.custom](): string {
+    return `Metric(${this.name}${this.#config === undefined ? "" : `, ${this.#config}`})`;
+  }
   #kept(value: unknown): unknown {
     if (!this.#definition.single) return value;
     return typeof value === "number" ? Math.fround(value) : Array.from(value as readonly number[], Math.fround);
@@ -160,7 +165,7 @@ export function loadMetric(path: string, config?: string): unknown {
   // "default" and the tasks that a metric does not tell apart are the metric itself, as in Python; glue has no default.
   const names = config === undefined ? [path] : [`${path}/${config}`, ...(config === "default" ? [path] : [])];
   const name = names.find((key) => Object.hasOwn(definitions, key));
-  if (name) return new CollectingMetric(path, definitions[name as keyof KnownMetrics]);
+  if (name) return new CollectingMetric(path, config, definitions[name as keyof KnownMetrics]);
   if (path === "glue") throw new ArgumentError(glueTasks, { code: "ERR_METRIC_UNKNOWN" });
   const all = Object.keys(definitions).flatMap((key) => (key.includes("/") ? [] : [`"${key}"`]));
   const configs = Object.keys(definitions).flatMap((key) => (key.startsWith(`${path}/`) ? [`"${key.slice(path.length + 1)}"`] : []));

@@ -1,5 +1,6 @@
 // BatchEncoding: tokenized texts as columns, lists or tensors, with a row of each by index.
 import { writeInt64 } from "../data/columns/int64.js";
+import type { Encoded } from "../data/types.js";
 import { ArgumentError } from "../errors.js";
 import { type Dec, fromData, type Tensor } from "../tensor/index.js";
 import type { CallOptions, TokenizeOptions } from "./options.js";
@@ -31,7 +32,7 @@ export type TensorsUnder<O> = {
   [K in keyof RowUnder<O>]: RowUnder<O>[K] extends number[] ? Tensor<2, "int64"> : RowUnder<O>[K] extends number ? Tensor<1, "int64"> : Tensor<3, "int64">;
 };
 /** Of one text: its columns, and questions about its tokens. */
-export type EncodedText<O = TokenizeOptions> = RowUnder<O> & TokenLookup;
+export type EncodedText<O = TokenizeOptions> = RowUnder<O> & TokenLookup & Encoded<RowUnder<O>>;
 /** Of several texts. */
 export type EncodedBatch<O = TokenizeOptions> = BatchEncoding<O extends { readonly returnTensors: true } ? TensorsUnder<O> : ListsUnder<O>>;
 /** Of one text: with tensors or overflow it is a batch, too. */
@@ -43,7 +44,8 @@ export type EncodedOne<O = TokenizeOptions> = O extends { readonly returnTensors
 export type BatchEncoding<C = EncodedTensors> = Readonly<C> & {
   readonly length: number;
   at(index: number): { [K in keyof C]: C[K] extends Tensor<infer R, infer D> ? Tensor<Dec<R>, D> : C[K] extends (infer E)[] ? E : never };
-} & TokenLookup;
+} & TokenLookup &
+  Encoded<C>;
 
 type Cell = number | readonly number[] | readonly (readonly number[])[];
 export type Columns = Readonly<Record<string, readonly Cell[]>>;

@@ -4,6 +4,8 @@ import { readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { AccelerateError, ArgumentError } from "../errors.js";
 import type { HubOptions } from "../hub/index.js";
+import { hubOptionNames } from "../hub/types.js";
+import { checkNames } from "../option-names.js";
 import { byteLevelJson, readMerges } from "./byte-level-json.js";
 import { type NamedTokens, namedTokens, type SpecialTokens, tokenText } from "./special-tokens.js";
 import { bertTokens, kindOf, type TokenizerClass, tokenizerClass } from "./tokenizer-class.js";
@@ -70,6 +72,7 @@ const settings = [
   ["maskToken", "mask_token"],
   ["extraSpecialTokens", "extra_special_tokens"],
 ] as const satisfies readonly (readonly [keyof TokenizerOptions, string])[];
+const optionNames = { ...hubOptionNames, ...Object.fromEntries(settings.map(([name]) => [name, true])) };
 const given = (options: TokenizerOptions): TokenizerConfig =>
   Object.fromEntries(settings.filter(([name]) => options[name] !== undefined).map(([name, key]) => [key, options[name]]));
 
@@ -195,9 +198,10 @@ async function fromMerges(folder: string, beside: Beside): Promise<TokenizerSpec
 /**
  * Reads a folder, a vocab.txt or tokenizer.json itself, or what an id of the hub names.
  * @param className In place of tokenizer_class in tokenizer_config.json.
- * @throws ArgumentError ERR_TOKENIZER_NOT_FOUND, TokenizerFileError ERR_TOKENIZER_FILE, HubError
+ * @throws ArgumentError ERR_OPTIONS, ERR_TOKENIZER_NOT_FOUND, TokenizerFileError ERR_TOKENIZER_FILE, HubError
  */
 export async function readTokenizer(checkpoint: string, options: TokenizerOptions = {}, className?: string): Promise<TokenizerSpec> {
+  checkNames("fromPretrained", options, optionNames);
   const path = await located(checkpoint, options);
   const isFolder = statSync(path).isDirectory();
   const folder = isFolder ? path : dirname(path);

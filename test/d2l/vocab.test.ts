@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { inspect } from "node:util";
 import { getTokensAndSegments, tokenize, Vocab } from "../../src/d2l/index.js";
 import { inFolder } from "./support.js";
 
@@ -31,6 +32,7 @@ test("numbers come in the form of the tokens, and back", () => {
   assert.throws(() => vocab.toTokens([3]), { code: "ERR_TOKEN_RANGE", message: /0\.\.2/ });
   assert.throws(() => Vocab.of(["a"]).get("b"), { code: "ERR_TOKEN", message: /<unk>/ });
   assert.equal(Vocab.of(["<unk>", "constructor"]).get("toString"), 0);
+  assert.equal(inspect(vocab), "Vocab(3 tokens)");
 });
 
 test("a vocabulary is read from a JSON list, and nothing else", () =>

@@ -1,6 +1,7 @@
 // Scores against the values of Python's evaluate (scikit-learn, scipy), and metrics that collect batches.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { inspect } from "node:util";
 import {
   accuracy,
   combine,
@@ -219,4 +220,8 @@ test("combined metrics are fed together; keys that are there twice get the metri
     accuracy_1_accuracy: 0.5,
   });
   assert.deepEqual(combine({ first: "accuracy", second: "recall" }, { forcePrefix: true }).compute(labels), { first_accuracy: 0.5, second_recall: 0.5 });
+});
+
+test("a metric is printed with its configuration", () => {
+  assert.equal(inspect([loadMetric("glue", "mrpc"), loadMetric("accuracy")]), "[ Metric(glue, mrpc), Metric(accuracy) ]");
 });

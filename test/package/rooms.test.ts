@@ -23,7 +23,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   "src/progress": [],
   "src/tracking": [],
   "src/data": ["src/tensor", "src/graph", "src/runtime", "src/progress", "src/register", "src/native", "src/hub", "src/threads"],
-  "src/models": ["src/nn", "src/tensor", "src/text", "src/graph", "src/safetensors", "src/hub", "src/torch-file", "src/native", "src/runtime"],
+  "src/models": ["src/nn", "src/tensor", "src/text", "src/graph", "src/safetensors", "src/hub", "src/torch-file", "src/native", "src/runtime", "src/progress"],
   "src/optim": ["src/tensor", "src/runtime", "src/native"],
   "src/metrics": ["src/tensor"],
   "src/register": [],

@@ -30,6 +30,24 @@ test("one text, two, several, and pairs have the keys that models read", async (
   assert.deepEqual((await tokenizer(["cat"], ["mat"])).token_type_ids, [[0, 0, 0, 1, 1]]);
 });
 
+test("options of fromPretrained that there are not are refused by name", async (t) => {
+  const python = { do_lower_case: false } as object;
+  const folder = await uncased(t);
+  await assert.rejects(AutoTokenizer.fromPretrained(folder, python), { code: "ERR_OPTIONS", message: /write doLowerCase/ });
+});
+
+test("a tokenizer in a function of map gives its columns, of a row and of many", async (t) => {
+  const tokenizer = await AutoTokenizer.fromPretrained(await uncased(t));
+  const texts = Dataset.fromColumns({ text: ["the cat", "a mat sat"] });
+  const rows = await texts.map((row) => tokenizer(row.text, { truncation: true }));
+  const many = await texts.map((columns) => tokenizer(columns.text, { truncation: true }), { batched: true });
+  assert.deepEqual(rows.columnNames, ["text", "input_ids", "token_type_ids", "attention_mask"]);
+  assert.deepEqual(rows.toRows(), many.toRows());
+  assert.deepEqual(rows.at(0).input_ids, [2, 5, 6, 3]);
+  const parts = await texts.map((row) => tokenizer(row.text, { maxLength: 4, truncation: true, returnOverflowingTokens: true }));
+  assert.equal(parts.at(1).input_ids.length, 2);
+});
+
 test("padding and truncation make tensors of one width", async (t) => {
   const tokenizer = await AutoTokenizer.fromPretrained(await uncased(t));
   const batch = await tokenizer(["cat", "the cat sat on a mat"], { padding: true, truncation: true, maxLength: 5, returnTensors: true });

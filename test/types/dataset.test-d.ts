@@ -54,6 +54,29 @@ export async function computed(): Promise<void> {
   // @ts-expect-error it was removed
   encoded.train.at(0).sentence1;
   encoded.train.at(0).input_ids.map((id) => id.toFixed());
+  type Encoded = RowOf<typeof raw.train> & { input_ids: number[] };
+  const byBatch = await raw.map(
+    (rows) => tokenizer(rows.sentence1, rows.sentence2, { truncation: true, returnTokenTypeIds: false, returnAttentionMask: false }),
+    {
+      batched: true,
+    },
+  );
+  same<RowOf<typeof byBatch.train>, { [K in keyof Encoded]: Encoded[K] }>(true);
+  const byRow = await raw.map((row) => tokenizer(row.sentence1, { returnTokenTypeIds: false, returnAttentionMask: false }));
+  same<RowOf<typeof byRow.train>, RowOf<typeof byBatch.train>>(true);
+  const parts = await raw.train.map((row) => tokenizer(row.sentence1, { maxLength: 8, returnOverflowingTokens: true }), { removeColumns: "sentence1" });
+  same<RowOf<typeof parts>["input_ids"], number[][]>(true);
+  const listed = await raw.train.map((sentences) => tokenizer(sentences), { inputColumns: ["sentence1"], batched: true });
+  same<RowOf<typeof listed>["input_ids"], number[]>(true);
+  // @ts-expect-error rows instead of columns
+  await raw.train.map((c) => c.idx.map((i) => ({ i })), { batched: true });
+  // @ts-expect-error a function is no value of a column
+  await raw.train.map(() => ({ n: () => 1 }));
+  // @ts-expect-error the mapper reads a column that is not there
+  await raw.map(tokenizer.mapper("sentence1", "sentance2"));
+  const untyped = await loadDataset("csv", { dataFiles: "pairs.csv" });
+  await untyped.map(tokenizer.mapper("a", "b"), { batched: true, numProc: 2 });
+  untyped.train.toIterableDataset().map(tokenizer.mapper("a"));
   const values = await raw.train.map((sentence, label, index) => ({ t: sentence.trim() + label.toFixed() + index.toFixed() }), {
     inputColumns: ["sentence1", "label"],
   });

@@ -12,7 +12,7 @@ import type {
   ColumnValue,
   FilterOptions,
   MapOptions,
-  Mapper,
+  MapperOf,
   Merge,
   ModuleRef,
   NoClosure,
@@ -212,12 +212,12 @@ export class Dataset<R = Row> extends DatasetSelections<R> {
     options: MapOptions & { removeColumns: K | readonly K[]; batched?: false; numProc?: NoClosure },
   ): Promise<Dataset<Merge<Without<R, K>, Out>>>;
   map<Out, const K extends ColumnName<R>>(
-    mapper: Mapper<R, Out>,
+    mapper: MapperOf<R, Out>,
     options: MapOptions & { removeColumns: K | readonly K[]; batched?: boolean },
   ): Promise<Dataset<Merge<Without<R, K>, Out>>>;
   map<Out extends Row>(fn: BatchFunction<R, Out>, options: MapOptions & { batched: true; numProc?: NoClosure }): Promise<Dataset<Merge<R, Out>>>;
   map<Out extends Row>(fn: RowFunction<R, Out>, options?: MapOptions & { batched?: false; numProc?: NoClosure }): Promise<Dataset<Merge<R, Out>>>;
-  map<Out>(mapper: Mapper<R, Out>, options?: MapOptions & { batched?: boolean }): Promise<Dataset<Merge<R, Out>>>;
+  map<Out>(mapper: MapperOf<R, Out>, options?: MapOptions & { batched?: boolean }): Promise<Dataset<Merge<R, Out>>>;
   async map(what: unknown, options: object = {}): Promise<unknown> {
     const [result] = await mapTables([Dataset.inputOf(this)], what as Mappable, options as AnyMapOptions);
     return Dataset.resultOf(this, result!);

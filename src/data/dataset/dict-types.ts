@@ -8,7 +8,7 @@ import type {
   ColumnsFunction,
   FilterOptions,
   MapOptions,
-  Mapper,
+  MapperOf,
   Merge,
   ModuleRef,
   NoClosure,
@@ -97,12 +97,12 @@ export interface DatasetDictMethods<R, S extends string> {
     options: MapOptions & { removeColumns: K | readonly K[]; batched?: false; numProc?: NoClosure },
   ): Promise<DatasetDict<Merge<Without<R, K>, Out>, S>>;
   map<Out, const K extends ColumnName<R>>(
-    mapper: Mapper<R, Out>,
+    mapper: MapperOf<R, Out>,
     options: MapOptions & { removeColumns: K | readonly K[]; batched?: boolean },
   ): Promise<DatasetDict<Merge<Without<R, K>, Out>, S>>;
   map<Out extends Row>(fn: BatchFunction<R, Out>, options: MapOptions & { batched: true; numProc?: NoClosure }): Promise<DatasetDict<Merge<R, Out>, S>>;
   map<Out extends Row>(fn: RowFunction<R, Out>, options?: MapOptions & { batched?: false; numProc?: NoClosure }): Promise<DatasetDict<Merge<R, Out>, S>>;
-  map<Out>(mapper: Mapper<R, Out>, options?: MapOptions & { batched?: boolean }): Promise<DatasetDict<Merge<R, Out>, S>>;
+  map<Out>(mapper: MapperOf<R, Out>, options?: MapOptions & { batched?: boolean }): Promise<DatasetDict<Merge<R, Out>, S>>;
 
   cast<const F extends Features>(features: F): Promise<DatasetDict<RowOf<F>, S>>;
   castColumn<K extends ColumnName<R>, const F extends Feature>(

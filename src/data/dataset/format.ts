@@ -28,7 +28,7 @@ export interface FormatOptions<C extends string = string> {
 /** @throws ArgumentError ERR_COLUMN_NOT_FOUND, ERR_FORMAT */
 export function formatFor(table: Table, type: Format["type"] | undefined, options: FormatOptions = {}, transform?: Transform): Format {
   if (type !== undefined && type !== "plain" && type !== "tensor" && type !== "custom")
-    throw new ArgumentError(`there is no format ${JSON.stringify(type)}`, { code: "ERR_FORMAT", hint: 'formats are "tensor" and "plain"' });
+    throw new ArgumentError(`there is no format ${JSON.stringify(type)}`, { code: "ERR_FORMAT", hint: 'formats are "tensor" (Python\'s "torch") and "plain"' });
   for (const name of options.columns ?? []) table.view(name);
   return {
     type: type ?? "plain",

@@ -2,7 +2,7 @@
 import { inspect } from "node:util";
 import { ArgumentError } from "../../errors.js";
 import { datasetDictText } from "../columns/print.js";
-import type { BatchFunction, ColumnName, Columns, Mapper, Merge, ModuleRef, Renamed, Row, RowFunction, Without } from "../types.js";
+import type { BatchFunction, ColumnName, Columns, MapperOf, Merge, ModuleRef, Renamed, Row, RowFunction, Without } from "../types.js";
 import type { StreamFilterOptions, StreamMapOptions } from "./functions.js";
 import type { IterableDataset, ShuffleOptions } from "./iterable-dataset.js";
 
@@ -14,7 +14,7 @@ export interface IterableDatasetDictMethods<R, S extends string> {
   map<Out = Row>(ref: ModuleRef, options?: StreamMapOptions): IterableDatasetDict<Merge<R, Out>, S>;
   map<Out extends Row>(fn: BatchFunction<R, Out>, options: StreamMapOptions & { batched: true }): IterableDatasetDict<Merge<R, Out>, S>;
   map<Out extends Row>(fn: RowFunction<R, Out>, options?: StreamMapOptions & { batched?: false }): IterableDatasetDict<Merge<R, Out>, S>;
-  map<Out>(mapper: Mapper<R, Out>, options?: StreamMapOptions): IterableDatasetDict<Merge<R, Out>, S>;
+  map<Out>(mapper: MapperOf<R, Out>, options?: StreamMapOptions): IterableDatasetDict<Merge<R, Out>, S>;
   filter(test: (row: R, index: number) => boolean | Promise<boolean>, options?: StreamFilterOptions & { batched?: false }): IterableDatasetDict<R, S>;
   filter(
     test: (columns: Columns<R>, indices: readonly number[]) => readonly boolean[] | Promise<readonly boolean[]>,

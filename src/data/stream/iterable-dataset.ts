@@ -5,7 +5,7 @@ import { ArgumentError } from "../../errors.js";
 import { checkFeatures, type Feature, type Features, printable, type RowOf } from "../columns/features.js";
 import { pythonList } from "../columns/print.js";
 import type { Table } from "../columns/table.js";
-import type { BatchFunction, ColumnName, Columns, ColumnValue, Mapper, Merge, ModuleRef, Renamed, Row, RowFunction, Without } from "../types.js";
+import type { BatchFunction, ColumnName, Columns, ColumnValue, MapperOf, Merge, ModuleRef, Renamed, Row, RowFunction, Without } from "../types.js";
 import { BatchNode, columnsOf } from "./batches.js";
 import type { Cursor, CursorState, Seed, StreamNode, StreamRow } from "./cursor.js";
 import { filterNode, type Mappable, mapNode, positive, type StreamFilterOptions, type StreamMapOptions } from "./functions.js";
@@ -157,7 +157,7 @@ export class IterableDataset<R = Row> implements AsyncIterable<R>, AsyncDisposab
   map<Out = Row>(ref: ModuleRef, options?: StreamMapOptions): IterableDataset<Merge<R, Out>>;
   map<Out extends Row>(fn: BatchFunction<R, Out>, options: StreamMapOptions & { batched: true }): IterableDataset<Merge<R, Out>>;
   map<Out extends Row>(fn: RowFunction<R, Out>, options?: StreamMapOptions & { batched?: false }): IterableDataset<Merge<R, Out>>;
-  map<Out>(mapper: Mapper<R, Out>, options?: StreamMapOptions): IterableDataset<Merge<R, Out>>;
+  map<Out>(mapper: MapperOf<R, Out>, options?: StreamMapOptions): IterableDataset<Merge<R, Out>>;
   map(what: unknown, options: StreamMapOptions = {}): unknown {
     const node = mapNode(this.#parts.node, what as Mappable, options);
     return new IterableDataset({ ...this.#parts, node, features: options.features && printable(options.features) });

@@ -3,7 +3,9 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { AccelerateError } from "../../errors.js";
 import type { HubOptions } from "../../hub/index.js";
+import { hubOptionNames } from "../../hub/types.js";
 import { checkNames, type OptionNames } from "../../option-names.js";
+import { speaks } from "../../progress/delayed.js";
 import type { Architecture } from "../shared/architecture.js";
 import { stdOf } from "../shared/architecture.js";
 import { initWeights } from "../shared/init-weights.js";
@@ -22,22 +24,7 @@ export interface FromPretrainedOptions extends ConfigOptions {
   /** Weights whose shape differs from the model's start anew with a warning, instead of being an error. */
   readonly ignoreMismatchedSizes?: boolean | undefined;
 }
-
-const configOptions: OptionNames<ConfigOptions> = {
-  numLabels: true,
-  id2label: true,
-  label2id: true,
-  problemType: true,
-  config: true,
-  revision: true,
-  cacheDir: true,
-  localFilesOnly: true,
-  token: true,
-  endpoint: true,
-  forceDownload: true,
-  signal: true,
-  progress: true,
-};
+const configOptions: OptionNames<ConfigOptions> = { ...hubOptionNames, numLabels: true, id2label: true, label2id: true, problemType: true, config: true };
 const modelOptions: OptionNames<FromPretrainedOptions> = { ...configOptions, ignoreMismatchedSizes: true };
 
 /**
@@ -71,7 +58,8 @@ export async function loadFolder<M extends PreTrainedModelBase, C extends Pretra
   const model = architecture.make(config);
   const report = await loadWeights(model, weights, { prefix: architecture.prefix, ignoreMismatchedSizes: options.ignoreMismatchedSizes });
   initWeights(model, { std: stdOf(config), only: new Set([...report.missing, ...report.mismatched.map((m) => m.name)]) });
-  for (const warning of loadWarnings(report, architecture.name, checkpoint)) console.warn(warning);
+  // Every worker of a job loads the same files: one tells.
+  if (speaks()) for (const warning of loadWarnings(report, architecture.name, checkpoint)) console.warn(warning);
   return model.eval();
 }
 
