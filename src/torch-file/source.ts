@@ -1,5 +1,5 @@
 // Bytes of a file at a position: the file is opened for each turn of reading and must stay the one that was looked at first.
-import { type FileHandle, open } from "node:fs/promises";
+import { constants, type FileHandle, open } from "node:fs/promises";
 import type { Fault } from "./error.js";
 
 /** Bytes per system call at most. */
@@ -42,8 +42,11 @@ export class FileSource {
   /** @throws TorchFileError ERR_TORCH_FILE_CHANGED when the file is not the one of the first turn, ERR_TORCH_FILE_OPEN when the system refuses it. */
   async open<T>(work: (bytes: Bytes) => Promise<T>): Promise<T> {
     try {
-      await using handle = await open(this.file, "r");
-      const { dev, ino, size, mtimeMs } = await handle.stat();
+      // A pipe would be waited for.
+      await using handle = await open(this.file, constants.O_RDONLY | constants.O_NONBLOCK);
+      const status = await handle.stat();
+      if (!status.isFile()) throw this.fault("ERR_TORCH_FILE_OPEN", status.isDirectory() ? "it is a folder" : "it is no file");
+      const { dev, ino, size, mtimeMs } = status;
       const identity = [dev, ino, size, mtimeMs].join();
       this.#identity ??= identity;
       if (identity !== this.#identity) throw this.fault("ERR_TORCH_FILE_CHANGED", "the file has changed since it was opened", { hint: "read it anew" });

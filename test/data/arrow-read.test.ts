@@ -1,9 +1,11 @@
 // Reading Arrow files that Python made: every type, both formats, and what is refused.
 import assert from "node:assert/strict";
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { openArrow } from "../../src/data/arrow/index.js";
+import { BatchParts, batchMessage, endOfStream, schemaMessage, writeSchema } from "../../src/data/arrow/message-writer.js";
 import { PlacedFile, readMessage } from "../../src/data/arrow/messages.js";
 import { printable } from "../../src/data/columns/features.js";
 import { featuresFromJson, featuresToJson } from "../../src/data/columns/hf-features.js";
@@ -102,6 +104,15 @@ describe("openArrow", () => {
   it("refuses files of different columns, naming both", async () => {
     await assert.rejects(openArrow([file("slice.arrow"), file("map.arrow")]), { code: "ERR_ARROW_SCHEMA", message: /map\.arrow.*slice\.arrow/ });
   });
+  it("refuses more rows than can be chosen from", async () => {
+    const path = join(folder, "nothing.arrow");
+    const rows = (count: number) => batchMessage(count, Object.assign(new BatchParts(), { nodes: [count, count] }));
+    const write = (...batches: Buffer[]) => writeFileSync(path, Buffer.concat([schemaMessage(writeSchema({ nothing: "null" }), []), ...batches, endOfStream]));
+    write(rows(2 ** 31), rows(2 ** 31 - 1));
+    assert.equal((await openArrow([path])).length, 2 ** 32 - 1);
+    write(rows(2 ** 31), rows(2 ** 31));
+    await assert.rejects(openArrow([path]), { code: "ERR_DATA_FILE", message: /4294967296 rows, and a table has at most 4294967295/ });
+  });
   it("refuses what is no Arrow file, naming it", async () => {
     const text = join(folder, "text.arrow");
     writeFileSync(text, "idx,text\n1,hello\n".repeat(10));
@@ -111,6 +122,8 @@ describe("openArrow", () => {
     const nested = join(folder, "folder.arrow");
     mkdirSync(nested);
     await assert.rejects(openArrow([nested]), { code: "ERR_DATA_FILE", message: /is a folder/ });
+    const pipe = join(folder, "pipe.arrow");
+    if (spawnSync("mkfifo", [pipe]).status === 0) await assert.rejects(openArrow([pipe]), { code: "ERR_DATA_FILE", message: /is no file/ });
     await assert.rejects(openArrow([join(folder, "missing.arrow")]), { code: "ERR_FILE_NOT_FOUND" });
     await assert.rejects(openArrow([]), { code: "ERR_ARROW_SCHEMA" });
   });

@@ -80,7 +80,8 @@ test("files of other kinds are told apart", () =>
   withFiles(async (write) => {
     const fails = async (bytes: Uint8Array, code: string, message: RegExp) => assert.rejects(readTorchFile(await write(bytes)), { code, message });
     await assert.rejects(readTorchFile(join(golden, "none.pt")), { code: "ERR_TORCH_FILE_OPEN", message: /none\.pt: it cannot be read \(ENOENT\)/ });
-    await assert.rejects(readTorchFile(golden), { code: "ERR_TORCH_FILE_OPEN" });
+    await assert.rejects(readTorchFile(golden), { code: "ERR_TORCH_FILE_OPEN", message: /it is a folder/ });
+    await assert.rejects(readTorchFile("/dev/null"), { code: "ERR_TORCH_FILE_OPEN", message: /it is no file/ });
     await fails(new Uint8Array(), "ERR_TORCH_FILE_FORMAT", /empty/);
     await fails(Buffer.from("hello"), "ERR_TORCH_FILE_FORMAT", /no file of torch\.save/);
     await fails(Buffer.concat([Buffer.alloc(257), Buffer.from("ustar")]), "ERR_TORCH_FILE_FORMAT", /tar archive/);

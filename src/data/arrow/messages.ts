@@ -1,5 +1,5 @@
 // The messages of Arrow files: their headers are read, their bodies are not touched.
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { resolve } from "node:path";
 import { ArgumentError } from "../../errors.js";
 import { DataFileError } from "../load/files.js";
@@ -35,7 +35,8 @@ export class PlacedFile implements Disposable {
   constructor(path: string) {
     this.path = path;
     try {
-      this.#fd = openSync(path, "r");
+      // A pipe, which would be waited for, is told below to be no file.
+      this.#fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       if (code === "ENOENT") throw new ArgumentError(`${path}: no such file`, { code: "ERR_FILE_NOT_FOUND" });

@@ -10,6 +10,9 @@ import { layoutFeature } from "./layout.js";
 import { holdMapped } from "./mapped-file.js";
 import type { ArrowSchema } from "./schema-reader.js";
 
+/** Choices of rows are of 32 bits. */
+const mostRows = 2 ** 32 - 1;
+
 interface OpenedFile {
   readonly path: string;
   readonly schema: ArrowSchema;
@@ -44,10 +47,16 @@ function tableOf(files: readonly OpenedFile[]): Table {
     const data = chunkedData(files.map(({ schema, index }) => columnOf(schema.fields[i]!, index)));
     columns.set(name, { data, feature: features[name]! });
   }
-  return new Table(
-    columns,
-    files.reduce((rows, { index }) => rows + index.rows.starts.at(-1)!, 0),
-  );
+  const rows = files.reduce((sum, { index }) => sum + index.rows.starts.at(-1)!, 0);
+  if (rows > mostRows)
+    throw new DataFileError(
+      files.length === 1 ? first.path : `${first.path} and ${files.length - 1} more`,
+      `${rows} rows, and a table has at most ${mostRows}`,
+      {
+        hint: "load the data in several parts",
+      },
+    );
+  return new Table(columns, rows);
 }
 
 const columnOf = ({ name, layout }: ArrowSchema["fields"][number], index: FileIndex): ColumnData => ({

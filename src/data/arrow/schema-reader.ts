@@ -42,12 +42,12 @@ interface Children {
   /** The only child. */
   readonly one: () => Layout;
 }
-type Reader = (type: FlatTable, children: Children, extension: string | undefined) => { readonly kind: Form["kind"]; readonly form: () => Form };
+type Reader = (type: FlatTable, children: Children, extension: () => string | undefined) => { readonly kind: Form["kind"]; readonly form: () => Form };
 
 const scalar = (form: Form) => ({ kind: form.kind, form: () => form });
 const time = (type: TimeType, bits: 32 | 64) => scalar({ kind: "time", type, bits });
-const text = (large: boolean, extension: string | undefined) =>
-  scalar({ kind: "text", type: extension === "arrow.json" ? "json" : large ? "large_string" : "string", large });
+const text = (large: boolean, extension: () => string | undefined) =>
+  scalar({ kind: "text", type: extension() === "arrow.json" ? "json" : large ? "large_string" : "string", large });
 
 /** By the number of the type in Schema.fbs. */
 const readers: { readonly [type: number]: Reader } = {
@@ -108,8 +108,7 @@ class SchemaReader {
 
   layout(field: FlatTable, numbering: Numbering, depth: number): Layout {
     if (depth > deepest) fail(`nested more than ${deepest} deep`);
-    // A damaged file may have one list of fields in many places.
-    if (++this.#fields > mostFields) fail(`a schema of more than ${mostFields} fields`);
+    this.#count(1);
     const encoding = field.table(4);
     if (!encoding) return this.#plain(field, numbering, depth);
     const id = encoding.int64(0);
@@ -120,15 +119,27 @@ class SchemaReader {
     if (!this.dictionaries.has(id)) this.dictionaries.set(id, { values, nodes: numbers.nodes, buffers: numbers.buffers });
     return { ...own, kind: "dictionary", id, indices: index ? intType(index) : "int32", values };
   }
+  /** A damaged file may have one list of fields in many places. */
+  #count(fields: number): void {
+    this.#fields += fields;
+    if (this.#fields > mostFields) fail(`a schema of more than ${mostFields} fields`);
+  }
   #plain(field: FlatTable, numbering: Numbering, depth: number): Layout {
     const number = field.byte(2);
     const type = field.table(3);
     const reader = readers[number];
     if (!reader || !type) return fail(unreadable[number] ?? `type ${number}`);
-    const fields = field.tables(5);
-    const all = () => fields.map((child) => ({ name: child.text(0) ?? "", layout: this.layout(child, numbering, depth + 1) }));
-    const one = () => (fields.length === 1 ? all()[0]!.layout : fail(`a list with ${fields.length} item types`));
-    const { kind, form } = reader(type, { all, one }, metadataOf(field, 6).get("ARROW:extension:name"));
+    // Only where they mean something: a damaged file may have long lists of them in many places.
+    const all = () => field.tables(5).map((child) => ({ name: child.text(0) ?? "", layout: this.layout(child, numbering, depth + 1) }));
+    const one = () => {
+      const { length } = field.vector(5, 4);
+      return length === 1 ? all()[0]!.layout : fail(`a list with ${length} item types`);
+    };
+    const extension = () => {
+      this.#count(field.vector(6, 4).length);
+      return metadataOf(field, 6).get("ARROW:extension:name");
+    };
+    const { kind, form } = reader(type, { all, one }, extension);
     return { ...numbering.take(kind), ...form() };
   }
 }
