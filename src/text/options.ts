@@ -105,7 +105,8 @@ const fault = (message: string, hint: string) => new ArgumentError(`tokenizer: $
 function whole(name: string, value: number | undefined, least: number, hint: string): void {
   if (value !== undefined && (!Number.isInteger(value) || value < least)) throw fault(`${name} ${value}`, hint);
 }
-function side(name: string, value: Side | undefined, fallback: Side): Side {
+/** @throws ArgumentError ERR_TOKENIZE_OPTIONS for what is no side */
+export function side(name: string, value: Side | undefined, fallback: Side): Side {
   if (value === undefined || value === "right" || value === "left") return value ?? fallback;
   throw fault(`${name} ${JSON.stringify(value)}`, 'use "right" or "left"');
 }

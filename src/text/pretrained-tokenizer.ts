@@ -1,6 +1,7 @@
 // PreTrainedTokenizer: what users see of a tokenizer: a function of texts with methods and properties, named as transformers' in camelCase.
 import type { Mapper } from "../data/types.js";
 import type { EncodedBatch, EncodedOne, RowUnder } from "./batch-encoding.js";
+import type { TokenIds } from "./decoding.js";
 import type { CallOptions, TokenizeOptions } from "./options.js";
 import type { Padded, PadInput, PadOptions } from "./pad.js";
 import type { Side } from "./truncation.js";
@@ -78,9 +79,9 @@ export interface PreTrainedTokenizer {
   tokenize(text: string, pair?: string, options?: TokenizeOptions): Promise<string[]>;
   /** Rows, or columns of them, to one width; columns that are no token lists stay as they are. Default: padding to the longest. */
   pad<I extends PadInput, const O extends PadOptions = NoOptions>(encoded: I, options?: O): Padded<I, O>;
-  /** Ids back to text. */
-  decode(ids: readonly number[], options?: DecodeOptions): Promise<string>;
-  batchDecode(ids: readonly (readonly number[])[], options?: DecodeOptions): Promise<string[]>;
+  /** Ids back to text; ids beyond the vocabulary are left out. @throws ArgumentError ERR_TOKEN_ID for what is no id, as -100 */
+  decode(ids: TokenIds, options?: DecodeOptions): Promise<string>;
+  batchDecode(ids: readonly TokenIds[], options?: DecodeOptions): Promise<string[]>;
   /** The token of each id; the unknown token for an id that there is not. */
   convertIdsToTokens(ids: readonly number[], options?: { readonly skipSpecialTokens?: boolean }): string[];
   convertIdsToTokens(id: number): string;

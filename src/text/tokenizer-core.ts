@@ -3,7 +3,7 @@ import { inspect } from "node:util";
 import { ArgumentError } from "../errors.js";
 import { type Columns, encodedLists, encodedTensors, withLookup } from "./batch-encoding.js";
 import { columnsOf } from "./columns.js";
-import { decodeAll } from "./decoding.js";
+import { decodeAll, type TokenIds } from "./decoding.js";
 import type { Encoding } from "./encoding.js";
 import { Engine } from "./engine.js";
 import { inputsOf } from "./inputs.js";
@@ -25,6 +25,11 @@ export const camel = (name: string): string => name.replace(/_(\w)/g, (_, letter
 
 function newToken(token: string | AddedToken, special: boolean): NewToken {
   if (typeof token === "string") return { content: token, special, normalized: !special };
+  if (typeof token?.content !== "string")
+    throw new ArgumentError(`a token to add is ${token === null ? "null" : typeof token}`, {
+      code: "ERR_SPECIAL_TOKEN",
+      hint: "give a text, or { content, ... }",
+    });
   const { content, singleWord = false, lstrip = false, rstrip = false } = token;
   const isSpecial = token.special ?? special;
   return { content, single_word: singleWord, lstrip, rstrip, special: isSpecial, normalized: token.normalized ?? !isSpecial };
@@ -194,10 +199,10 @@ export class TokenizerCore {
   #cleanUp(options: DecodeOptions): boolean {
     return options.cleanUpTokenizationSpaces ?? this.#spec.config.clean_up_tokenization_spaces === true;
   }
-  async decode(ids: readonly number[], options: DecodeOptions = {}): Promise<string> {
+  async decode(ids: TokenIds, options: DecodeOptions = {}): Promise<string> {
     return (await decodeAll(this.#engine, [ids], options.skipSpecialTokens ?? false, this.#cleanUp(options)))[0]!;
   }
-  batchDecode(ids: readonly (readonly number[])[], options: DecodeOptions = {}): Promise<string[]> {
+  batchDecode(ids: readonly TokenIds[], options: DecodeOptions = {}): Promise<string[]> {
     return decodeAll(this.#engine, ids, options.skipSpecialTokens ?? false, this.#cleanUp(options));
   }
   convertIdsToTokens(ids: number | readonly number[], options: { readonly skipSpecialTokens?: boolean } = {}): string | string[] {

@@ -7,6 +7,7 @@ import type { HubOptions } from "../hub/index.js";
 import { hubOptionNames } from "../hub/types.js";
 import { checkNames } from "../option-names.js";
 import { byteLevelJson, readMerges } from "./byte-level-json.js";
+import { side } from "./options.js";
 import { type NamedTokens, namedTokens, type SpecialTokens, tokenText } from "./special-tokens.js";
 import { bertTokens, kindOf, type TokenizerClass, tokenizerClass } from "./tokenizer-class.js";
 import { faultOf, isVocabulary, type NewToken, type TokenizerJson, withAddedTokens } from "./tokenizer-json.js";
@@ -202,6 +203,7 @@ async function fromMerges(folder: string, beside: Beside): Promise<TokenizerSpec
  */
 export async function readTokenizer(checkpoint: string, options: TokenizerOptions = {}, className?: string): Promise<TokenizerSpec> {
   checkNames("fromPretrained", options, optionNames);
+  for (const name of ["paddingSide", "truncationSide"] as const) side(name, options[name], "right");
   const path = await located(checkpoint, options);
   const isFolder = statSync(path).isDirectory();
   const folder = isFolder ? path : dirname(path);

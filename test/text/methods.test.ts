@@ -184,6 +184,11 @@ test("added tokens are kept whole, special ones are skipped, and both are masked
   const { input_ids: ids } = await tokenizer("<b>the café <who>");
   assert.deepEqual(ids, [2, 18, 5, 17, 19, 3]);
   assert.equal(await tokenizer.decode(ids, { skipSpecialTokens: true }), "the café");
+  assert.equal(await tokenizer.decode(BigInt64Array.from(ids, BigInt), { skipSpecialTokens: true }), "the café");
+  for (const odd of [-100, 1.5, Number.NaN])
+    await assert.rejects(tokenizer.batchDecode([ids, [0, odd]]), { code: "ERR_TOKEN_ID", message: /id 1 of a row is/ });
+  await assert.rejects(tokenizer.decode("the" as unknown as number[]), { code: "ERR_TOKEN_ID", message: /no list of ids/ });
+  assert.throws(() => tokenizer.addTokens(5 as unknown as string), { code: "ERR_SPECIAL_TOKEN", message: /a token to add is number/ });
   assert.deepEqual(tokenizer.convertIdsToTokens(ids, { skipSpecialTokens: true }), ["the", "café"]);
   assert.deepEqual(tokenizer.getSpecialTokensMask(ids, undefined, { alreadyHasSpecialTokens: true }), [1, 1, 0, 0, 1, 1]);
   assert.deepEqual(tokenizer.getSpecialTokensMask([5], [6, 7]), [1, 0, 1, 0, 0, 1]);
