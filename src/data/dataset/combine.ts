@@ -1,7 +1,10 @@
 // Several data sets as one: one after the other, side by side, or row by row in turn.
+import { randomBytes } from "node:crypto";
 import { ArgumentError } from "../../errors.js";
 import type { Table } from "../columns/table.js";
 import { Pcg64 } from "../pcg64.js";
+import { concatenateStreams, interleaveStreams, isStream } from "../stream/combine.js";
+import type { IterableDataset } from "../stream/iterable-dataset.js";
 import type { Row, Simplify } from "../types.js";
 import { beside, under } from "./columns.js";
 import { Dataset } from "./dataset.js";
@@ -13,6 +16,8 @@ import { sharedRows } from "./rows.js";
 type AnyDataset = Dataset<Row>;
 /** A Dataset of any rows. */
 type SomeDataset = { readonly columnNames: readonly string[]; readonly length: number };
+/** A stream of any rows. */
+type SomeStream = { readonly columnNames: readonly string[] | undefined; readonly numShards: number };
 type RowOfDataset<D> = D extends Dataset<infer R> ? R : never;
 type AllRows<D extends readonly unknown[]> = D extends readonly [infer First, ...infer Rest] ? RowOfDataset<First> & AllRows<Rest> : unknown;
 
@@ -21,9 +26,11 @@ function checked(what: string, datasets: readonly object[]): readonly AnyDataset
   if (datasets.length > 0 && odd < 0) return datasets as readonly AnyDataset[];
   throw new ArgumentError(`${what}: ${odd < 0 ? "the list is empty" : `element ${odd} is no Dataset`}`, {
     code: "ERR_CONCATENATE",
-    hint: "give a list of Datasets; of a DatasetDict name a split: raw.train",
+    hint: "give a list of Datasets, or one of streams; of a DatasetDict name a split: raw.train",
   });
 }
+
+const areStreams = (given: readonly object[]): given is readonly IterableDataset[] => given.length > 0 && given.every(isStream);
 
 function together<R>(datasets: readonly AnyDataset[], table: Table, ...parts: unknown[]): Dataset<R> {
   const origins = datasets.map((dataset) => Dataset.originOf(dataset));
@@ -52,17 +59,23 @@ function together<R>(datasets: readonly AnyDataset[], table: Table, ...parts: un
 
 /**
  * Data sets one after the other, without copies (axis 0): columns of one name must be of one type, one that a data set lacks is null there.
- * Axis 1 puts columns of equally many rows side by side.
+ * Axis 1 puts columns of equally many rows side by side. Streams give a stream, of axis 0 alone.
  *
  * @throws ArgumentError ERR_CONCATENATE, ERR_COLUMN_LENGTH, ERR_COLUMN_EXISTS
  * @example
  * const all = concatenateDatasets([raw.train, raw.validation]);
  */
 export function concatenateDatasets<R>(datasets: readonly Dataset<R>[], options?: { readonly axis?: 0 }): Dataset<R>;
+export function concatenateDatasets<R>(streams: readonly IterableDataset<R>[], options?: { readonly axis?: 0 }): IterableDataset<R>;
 export function concatenateDatasets(datasets: readonly SomeDataset[], options?: { readonly axis?: 0 }): Dataset;
+export function concatenateDatasets(streams: readonly SomeStream[], options?: { readonly axis?: 0 }): IterableDataset;
 export function concatenateDatasets<const D extends readonly SomeDataset[]>(datasets: D, options: { readonly axis: 1 }): Dataset<Simplify<AllRows<D>>>;
-export function concatenateDatasets(given: readonly SomeDataset[], { axis = 0 }: { readonly axis?: 0 | 1 } = {}): unknown {
+export function concatenateDatasets(given: readonly object[], { axis = 0 }: { readonly axis?: 0 | 1 } = {}): unknown {
   if (axis !== 0 && axis !== 1) throw new ArgumentError(`concatenateDatasets: axis is ${String(axis)}`, { code: "ERR_CONCATENATE", hint: "give 0 or 1" });
+  if (areStreams(given)) {
+    if (axis === 0) return concatenateStreams(given);
+    throw new ArgumentError("concatenateDatasets: streams do not stand side by side (axis 1)", { code: "ERR_CONCATENATE", hint: "give Datasets" });
+  }
   const datasets = checked("concatenateDatasets", given);
   const tables = datasets.map((dataset) => Dataset.tableOf(dataset));
   return together(datasets, axis === 0 ? under(tables) : beside(tables), "concatenate", axis);
@@ -112,25 +125,36 @@ function drawn(lengths: readonly number[], offsets: readonly number[], strategy:
   }
 }
 
-function checkSources(lengths: readonly number[], strategy: Strategy, probabilities: readonly number[]): void {
-  if (probabilities.length !== lengths.length) throw fault(`${probabilities.length} probabilities for ${lengths.length} data sets`, "give one for each");
-  const empty = lengths.findIndex((length, i) => length === 0 && probabilities[i]! > 0);
-  if (empty >= 0) throw fault(`data set ${empty} is empty`, "leave it out, or give it probability 0");
+function checkProbabilities(sources: number, strategy: Strategy, probabilities: readonly number[]): void {
+  if (probabilities.length !== sources) throw fault(`${probabilities.length} probabilities for ${sources} data sets`, "give one for each");
   const never = probabilities.findIndex((p) => !(p > 0));
   if (strategy !== "first_exhausted" && never >= 0) throw fault(`data set ${never} has probability 0 and would never be exhausted`, "leave it out");
 }
+function checkSources(lengths: readonly number[], strategy: Strategy, probabilities: readonly number[]): void {
+  checkProbabilities(lengths.length, strategy, probabilities);
+  const empty = lengths.findIndex((length, i) => length === 0 && probabilities[i]! > 0);
+  if (empty >= 0) throw fault(`data set ${empty} is empty`, "leave it out, or give it probability 0");
+}
 
 /**
- * Rows of several data sets in turn, or drawn with probabilities: the same rows as Python's `interleave_datasets` for the same seed.
+ * Rows of several data sets in turn, or drawn with probabilities: the same rows as Python's `interleave_datasets` for the same seed. Streams give a stream, which ends at once when
+ * its strategy says so, where Datasets finish the turn.
  *
  * @throws ArgumentError ERR_INTERLEAVE, ERR_PROBABILITIES, ERR_CONCATENATE
  * @example
  * const mixed = interleaveDatasets([english, korean], { probabilities: [0.7, 0.3], seed: 42, stoppingStrategy: "all_exhausted" });
  */
-export function interleaveDatasets<R = Row>(datasets: readonly Dataset<R>[], options: InterleaveOptions = {}): Dataset<R> {
+export function interleaveDatasets<R>(datasets: readonly Dataset<R>[], options?: InterleaveOptions): Dataset<R>;
+export function interleaveDatasets<R>(streams: readonly IterableDataset<R>[], options?: InterleaveOptions): IterableDataset<R>;
+export function interleaveDatasets(streams: readonly SomeStream[], options?: InterleaveOptions): IterableDataset;
+export function interleaveDatasets(given: readonly object[], options: InterleaveOptions = {}): unknown {
   const { probabilities, seed, stoppingStrategy: strategy = "first_exhausted" } = options;
-  const sources = checked("interleaveDatasets", datasets);
   if (!strategies.includes(strategy)) throw fault(`stoppingStrategy is ${JSON.stringify(strategy)}`, `give one of ${strategies.join(", ")}`);
+  if (areStreams(given)) {
+    if (probabilities) checkProbabilities(given.length, strategy, probabilities);
+    return interleaveStreams(given, strategy, probabilities && { probabilities, seed: seed ?? randomBytes(6).readUIntBE(0, 6) });
+  }
+  const sources = checked("interleaveDatasets", given);
   const lengths = sources.map(({ length }) => length);
   const offsets = lengths.map((_, i) => lengths.slice(0, i).reduce((sum, length) => sum + length, 0));
   if (probabilities) checkSources(lengths, strategy, probabilities);

@@ -41,6 +41,10 @@ export class IterableDataset<R = Row> implements AsyncIterable<R>, AsyncDisposab
   static ofParts<R>(parts: StreamParts): IterableDataset<R> {
     return new IterableDataset<R>(parts);
   }
+  /** @internal */
+  static partsOf<R>(stream: IterableDataset<R>): StreamParts {
+    return stream.#parts;
+  }
   /** @internal The rows of a table in `numShards` parts. */
   static ofTable<R>(table: Table, numShards = 1): IterableDataset<R> {
     const features = printable(Object.fromEntries([...table.columns].map(([name, { feature }]) => [name, feature])));

@@ -1,4 +1,5 @@
 // Shards of tables, of generators and of files.
+import { inspect } from "node:util";
 import { ArgumentError } from "../../errors.js";
 import type { Table } from "../columns/table.js";
 import type { StreamRow } from "./cursor.js";
@@ -36,6 +37,11 @@ export function tableShards(table: Table, shards: number): readonly ShardSource[
 
 /** One call for each item of the lists in the arguments, which must be of one length. @throws ArgumentError ERR_STREAM_SHARDS */
 export function generatorShards(generator: (kwargs: object) => Iterable<object> | AsyncIterable<object>, kwargs: object): readonly ShardSource[] {
+  if (typeof generator !== "function")
+    throw new ArgumentError(`fromGenerator: ${generator === null ? "null" : typeof generator} is no function`, {
+      code: "ERR_STREAM_ROW",
+      hint: "give a function that gives rows: function* () { yield { ... } }",
+    });
   const lists = Object.entries(kwargs).filter((entry): entry is [string, unknown[]] => Array.isArray(entry[1]));
   const lengths = new Set(lists.map(([, list]) => list.length));
   if (lengths.size > 1)
@@ -48,7 +54,13 @@ export function generatorShards(generator: (kwargs: object) => Iterable<object> 
     async *rows(skip: number) {
       const own = shards === 1 ? kwargs : { ...kwargs, ...Object.fromEntries(lists.map(([name, list]) => [name, [list[k]]])) };
       let seen = 0;
-      for await (const row of generator(own)) {
+      const given: unknown = generator(own);
+      if (typeof given !== "object" || given === null || !(Symbol.asyncIterator in given || Symbol.iterator in given))
+        throw new ArgumentError(`the generator gave ${inspect(given, { depth: 0 })}`, {
+          code: "ERR_STREAM_ROW",
+          hint: "it gives rows one by one: function* () { yield { ... } }",
+        });
+      for await (const row of given as AsyncIterable<object>) {
         if (typeof row !== "object" || row === null)
           throw new ArgumentError(`the generator gave ${String(row)}`, { code: "ERR_STREAM_ROW", hint: "rows are objects of columns, { name: value }" });
         if (seen++ >= skip) yield row as StreamRow;

@@ -79,6 +79,11 @@ export const selecting =
     }
     return out;
   };
+/** Exactly these columns; null for what a row lacks. */
+export const filling =
+  (names: readonly string[]): RowChange =>
+  (row) =>
+    Object.fromEntries(names.map((name) => [name, row[name] ?? null]));
 /** Columns that a row does not have are no error: rows of a stream may differ. */
 export const removing =
   (names: readonly string[]): RowChange =>

@@ -68,6 +68,34 @@ for rank in range(2):
     case(f"node {rank}", split_dataset_by_node(from_table(25, 4), rank=rank, world_size=2))
     case(f"node apart {rank}", split_dataset_by_node(from_table(25, 3).shuffle(seed=42, buffer_size=5), rank=rank, world_size=2))
 
+from datasets import concatenate_datasets, interleave_datasets
+
+
+def sources():
+    # 7, 25 and 4 rows.
+    return [Dataset.from_dict({"i": list(range(start, start + rows))}).to_iterable_dataset(num_shards=shards) for start, rows, shards in [(0, 7, 2), (100, 25, 3), (200, 4, 2)]]
+
+
+def in_epoch(ds, epoch):
+    ds.set_epoch(epoch)
+    return ds
+
+
+case("chained", concatenate_datasets(sources()))
+case("chained shuffled", concatenate_datasets(sources()).shuffle(seed=42, buffer_size=5))
+case("chained epoch", in_epoch(concatenate_datasets(sources()).shuffle(seed=42, buffer_size=5), 2))
+for index in range(2):
+    case(f"chained shard {index}", concatenate_datasets(sources()).shard(num_shards=2, index=index))
+for strategy in ["first_exhausted", "all_exhausted", "all_exhausted_without_replacement"]:
+    case(f"turns {strategy}", interleave_datasets(sources(), stopping_strategy=strategy))
+    case(f"draws {strategy}", interleave_datasets(sources(), probabilities=[0.3, 0.5, 0.2], seed=42, stopping_strategy=strategy))
+drawn = lambda: interleave_datasets(sources(), probabilities=[0.3, 0.5, 0.2], seed=42, stopping_strategy="all_exhausted")
+case("turns shuffled", interleave_datasets(sources(), stopping_strategy="all_exhausted").shuffle(seed=7, buffer_size=5))
+case("draws shuffled", drawn().shuffle(seed=7, buffer_size=5))
+case("draws epoch", in_epoch(drawn(), 3))
+for index in range(2):
+    case(f"turns shard {index}", interleave_datasets(sources(), stopping_strategy="all_exhausted").shard(num_shards=2, index=index))
+
 with tempfile.TemporaryDirectory() as folder:
     # As test/data/stream.test.ts writes them.
     for k in range(3):
