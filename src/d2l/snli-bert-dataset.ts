@@ -1,7 +1,7 @@
 // SNLI as input of BERT: rows encoded once by threads, held in shared memory, padded when they are read.
 import type { MapDataset, MapperDescriptor } from "../data/types.js";
 import { ArgumentError } from "../errors.js";
-import { speaks } from "../progress/delayed.js";
+import { speaks } from "../progress/speaks.js";
 import { startThreads } from "../threads/index.js";
 import type { SnliExamples } from "./snli.js";
 import { type EncodedRows, encodePairs } from "./snli-rows.js";

@@ -1,7 +1,7 @@
 // SNLI as the book's attention model reads it (16.4): both sentences as rows of a fixed length, and loaders over them.
 import { DataLoader, type MapDataset } from "../data/index.js";
 import { ArgumentError } from "../errors.js";
-import { speaks } from "../progress/delayed.js";
+import { speaks } from "../progress/speaks.js";
 import { type Tensor, tensor } from "../tensor/index.js";
 import { type DownloadOptions, downloadExtract } from "./download.js";
 import { readSnli, type SnliExamples } from "./snli.js";

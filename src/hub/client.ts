@@ -1,7 +1,7 @@
 // Requests to the hub and to wherever it redirects: deadlines, the token only to the hub itself, and what a failed answer means.
 import { readFile } from "node:fs/promises";
 import { type HubSettings, hubSettings } from "../config.js";
-import { speaks } from "../progress/delayed.js";
+import { speaks } from "../progress/speaks.js";
 import { version } from "../version.js";
 import { HubError } from "./errors.js";
 import { failureOf, plainUrl } from "./failure.js";

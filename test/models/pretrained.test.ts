@@ -9,7 +9,6 @@ import { AutoModel, AutoModelForSequenceClassification } from "../../src/models/
 import { BertModel } from "../../src/models/bert/model.js";
 import { bertConfig } from "../../src/models/bert/config.js";
 import { BertForSequenceClassification } from "../../src/models/bert/for-sequence-classification.js";
-import { matchNames } from "../../src/models/loading/match-names.js";
 import { loadSafetensors, saveSafetensors } from "../../src/safetensors/index.js";
 import { setSeed, tensor } from "../../src/tensor/index.js";
 import { goldenFile, int64Batch, maxAbs } from "./golden-support.js";
@@ -263,37 +262,6 @@ describe("a batch for BERT", () => {
     assert.throws(() => model(unknown), { code: "ERR_MODEL_INPUT", message: /idx is no input of BertForSequenceClassification: remove or rename the column/ });
     // @ts-expect-error no input_ids
     assert.throws(() => model({ attention_mask: batch.attention_mask }), { code: "ERR_MODEL_INPUT", message: /no input_ids/ });
-  });
-});
-
-describe("names of weights", () => {
-  it("match with the modern spelling first, and report what is left on both sides", () => {
-    const { sources, missing, unexpected } = matchNames(
-      [["bert.LayerNorm.weight"], ["bert.x"], ["classifier.bias"]],
-      ["LayerNorm.gamma", "bert.LayerNorm.weight", "x", "z"],
-      "bert",
-    );
-    assert.deepEqual(
-      [...sources],
-      [
-        ["bert.LayerNorm.weight", "bert.LayerNorm.weight"],
-        ["bert.x", "x"],
-      ],
-    );
-    assert.deepEqual(missing, ["classifier.bias"]);
-    assert.deepEqual(unexpected, ["z"]);
-  });
-
-  it("of tied weights may be any they have; the one that is written wins", () => {
-    const tied = [["transformer.wte.weight", "lm_head.weight"], ["transformer.ln_f.bias"]] as const;
-    const source = (...tensors: string[]) => matchNames(tied, tensors, "transformer").sources.get("transformer.wte.weight");
-    assert.equal(source("lm_head.weight", "ln_f.bias"), "lm_head.weight");
-    assert.equal(source("lm_head.weight", "transformer.wte.weight"), "transformer.wte.weight");
-    assert.equal(source("wte.weight", "lm_head.weight"), "lm_head.weight");
-    assert.deepEqual(
-      matchNames(tied, ["wte.weight", "ln_f.bias", "lm_head.weight", "h.0.attn.bias", "transformer.h.11.attn.masked_bias"], "transformer").unexpected,
-      [],
-    );
   });
 });
 

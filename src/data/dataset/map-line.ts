@@ -1,5 +1,5 @@
 // The line that tells how far map is, as Python's datasets writes it: Map (num_proc=2):  42%|████▏     | 1540/3668 [00:01<00:01, 1234.56 examples/s]
-import { speaks } from "../../progress/delayed.js";
+import { speaks } from "../../progress/speaks.js";
 import { processTerminal, type Terminal } from "../../progress/terminal.js";
 import { tqdmBar, tqdmTime } from "../../progress/tqdm.js";
 

@@ -1,6 +1,6 @@
 // The line that tells how far a split has been made: on a terminal it moves, elsewhere it is written once at the end.
 import { processTerminal, type Terminal } from "../../progress/terminal.js";
-import { speaks } from "../../progress/delayed.js";
+import { speaks } from "../../progress/speaks.js";
 import { tqdmTime } from "../../progress/tqdm.js";
 
 const INTERVAL = 100;

@@ -2,7 +2,7 @@
 import { mkdir } from "node:fs/promises";
 import { AccelerateError } from "../../errors.js";
 import { locked } from "../../hub/lock.js";
-import { speaks } from "../../progress/delayed.js";
+import { speaks } from "../../progress/speaks.js";
 import { ArrowWriter, openArrow } from "../arrow/index.js";
 import type { Table } from "../columns/table.js";
 import { Dataset } from "../dataset/dataset.js";

@@ -5,7 +5,7 @@ import { AccelerateError } from "../../errors.js";
 import type { HubOptions } from "../../hub/index.js";
 import { hubOptionNames } from "../../hub/types.js";
 import { checkNames, type OptionNames } from "../../option-names.js";
-import { speaks } from "../../progress/delayed.js";
+import { speaks } from "../../progress/speaks.js";
 import type { Architecture } from "../shared/architecture.js";
 import { stdOf } from "../shared/architecture.js";
 import { initWeights } from "../shared/init-weights.js";
