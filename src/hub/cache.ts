@@ -1,6 +1,7 @@
 // The cache of files of the hub in the layout of Python's huggingface_hub: blobs by etag, snapshots by commit, refs from revisions to commits.
 import { constants, copyFile, link, lstat, mkdir, readFile, readlink, rename, rm, stat, symlink } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
+import { writeAdvice } from "../write-advice.js";
 import { sweepUnfinished, unfinishedName, writeWhole } from "../unfinished.js";
 import { HubError } from "./errors.js";
 import { checkFileName, checkRepoId, checkRevision, isCommit, repoFolder } from "./names.js";
@@ -13,7 +14,7 @@ const absent = (error: unknown): boolean => ["ENOENT", "ENOTDIR"].includes(code(
 export function cacheFault(what: string, path: string, error: unknown): HubError {
   return new HubError("ERR_HUB_CACHE", `the hub's cache: cannot ${what} ${path} (${code(error) ?? (error as Error).message})`, {
     cause: error,
-    hint: "give a folder that can be written: HF_HOME, HF_HUB_CACHE or cacheDir",
+    hint: `${writeAdvice(error) ?? "give a folder that can be written"}: HF_HOME, HF_HUB_CACHE or cacheDir`,
   });
 }
 

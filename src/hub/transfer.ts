@@ -95,7 +95,8 @@ export async function transfer(client: HubClient, source: Source, path: string, 
   } catch (error) {
     throw cacheFault("write", path, error);
   }
-  let [complete, keep] = [false, true];
+  // What nobody will go on with takes room for nothing.
+  let [complete, keep] = [false, resume];
   try {
     const resumed = partial.position > 0;
     const total = await fetchAll(client, source, partial, progress);

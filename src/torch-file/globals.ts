@@ -78,7 +78,7 @@ const plain: ReadonlySet<string> = new Set(
 );
 const storagePrefix = "torch.";
 /** The element type of a storage class. */
-export const dtypeOfStorage = (name: string) => (name.startsWith(storagePrefix) ? storageDtypes.get(name.slice(storagePrefix.length)) : undefined);
+const dtypeOfStorage = (name: string) => (name.startsWith(storagePrefix) ? storageDtypes.get(name.slice(storagePrefix.length)) : undefined);
 
 const hint = "only tensors in plain dicts and lists are read, and nothing is executed: in Python, torch.save(model.state_dict(), file)";
 

@@ -118,6 +118,15 @@ describe("A download", () => {
     assert.deepEqual(readdirSync(join(test.cacheDir, "data")), ["x.zip"]);
     await assert.rejects(downloadFile(`${test.hub.url}/none`, path, { progress: false }), failing("ERR_HUB_ENTRY_NOT_FOUND"));
     await assert.rejects(downloadFile("ftp://x/y", path), failing("ERR_HUB_NAME"));
+    // What came of a file without a digest is not gone on with: it does not stay.
+    test.hub.fail({ path: stored, stallAfter: 100_000 });
+    const controller = new AbortController();
+    const asked = test.hub.requests.length;
+    const download = downloadFile(url, join(test.cacheDir, "data", "y.zip"), { progress: false, signal: controller.signal });
+    while (test.hub.requests.length === asked) await new Promise((done) => setImmediate(done));
+    controller.abort();
+    await assert.rejects(download, { name: "AbortError" });
+    assert.deepEqual(readdirSync(join(test.cacheDir, "data")), ["x.zip"]);
   });
 
   it("is done once by several processes", async () => {

@@ -29,7 +29,7 @@ function scalarForm(type: ScalarType): Form {
 }
 
 /** How a feature is kept. */
-export function featureLayout(feature: Feature, numbering: Numbering): Layout {
+function featureLayout(feature: Feature, numbering: Numbering): Layout {
   if (feature instanceof ClassLabel) return featureLayout("int64", numbering);
   if (typeof feature === "string") {
     const form = scalarForm(feature);
