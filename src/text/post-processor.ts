@@ -29,9 +29,15 @@ interface TemplatePiece {
 }
 type TemplateTokens = Readonly<Record<string, { readonly ids: readonly number[]; readonly tokens: readonly string[] }>>;
 
-function template(pieces: readonly TemplatePiece[], tokens: TemplateTokens): Layout {
+/** @param sequences The texts that there are: A, and B in a pair. */
+function template(pieces: readonly TemplatePiece[], tokens: TemplateTokens, sequences: "A" | "AB"): Layout {
   return pieces.map((piece): LayoutPiece => {
-    if (piece.Sequence) return sequence(piece.Sequence.id === "A" ? 0 : 1, piece.Sequence.type_id);
+    if (piece.Sequence) {
+      const at = ["A", "B"].indexOf(piece.Sequence.id);
+      if (at !== 0 && (at !== 1 || sequences === "A"))
+        throw new Error(`there is no sequence ${JSON.stringify(piece.Sequence.id)} in a template of ${sequences}`);
+      return sequence(at as 0 | 1, piece.Sequence.type_id);
+    }
     const { id, type_id: type } = piece.SpecialToken!;
     const { ids, tokens: names } = tokens[id]!;
     if (!areIds(ids) || !Array.isArray(names)) throw new Error(`special token ${id} has no ids`);
@@ -44,8 +50,8 @@ const trimOf = (component: Component, fallback: boolean): PostProcessor["trim"] 
 
 const readers: Readonly<Record<string, (component: Component) => PostProcessor>> = {
   TemplateProcessing: (c) => ({
-    single: template(c.single as TemplatePiece[], c.special_tokens as TemplateTokens),
-    pair: template(c.pair as TemplatePiece[], c.special_tokens as TemplateTokens),
+    single: template(c.single as TemplatePiece[], c.special_tokens as TemplateTokens, "A"),
+    pair: template(c.pair as TemplatePiece[], c.special_tokens as TemplateTokens, "AB"),
     trim: undefined,
   }),
   BertProcessing: (c) => {

@@ -39,6 +39,7 @@ test("a tokenizer.json with anything changed works or is refused", async (t) => 
       try {
         const tokenizer = await AutoTokenizer.fromPretrained(folder);
         await tokenizer(["the cats ab", "é"], ["a", "b"], { truncation: true, maxLength: 6, returnOffsetsMapping: true });
+        await tokenizer("ab", { padding: tokenizer.padToken !== undefined });
         await tokenizer.decode([1, 2, 3]);
         await tokenizer.savePretrained(join(folder, "saved"));
         seen.works++;

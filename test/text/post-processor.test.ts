@@ -102,4 +102,8 @@ test("a post-processor that is not whole or not known is told with its name", ()
   const fault = { code: "ERR_TOKENIZER_FILE" };
   assert.throws(() => new Engine(around(bert, { type: "Nothing" })), { ...fault, message: /no post_processor Nothing/ });
   assert.throws(() => new Engine(around(bert, { type: "TemplateProcessing" })), { ...fault, message: /TemplateProcessing is not whole/ });
+  const of = (id: string) => [{ Sequence: { id, type_id: 0 } }];
+  const template = { type: "TemplateProcessing", special_tokens: {} };
+  assert.throws(() => new Engine(around(bert, { ...template, single: of("B"), pair: of("A") })), { ...fault, message: /no sequence "B" in a template of A/ });
+  assert.throws(() => new Engine(around(bert, { ...template, single: of("A"), pair: of("C") })), { ...fault, message: /no sequence "C" in a template of AB/ });
 });
