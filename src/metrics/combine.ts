@@ -1,4 +1,5 @@
 // combine: several metrics of the same predictions at once.
+import { refused } from "./inputs.js";
 import type { KnownMetrics, MetricArgs } from "./known.js";
 import { loadMetric, type Metric } from "./metric.js";
 
@@ -27,6 +28,7 @@ class Combined {
       const loaded: AnyMetric = typeof metric === "string" ? loadMetric(metric) : metric;
       return [name ?? loaded.name, loaded] as const;
     });
+    if (entries.length === 0) throw refused("combine: no metrics", 'name some: combine(["accuracy", "f1"])');
     this.#prefix = forcePrefix;
   }
   get name(): string {
@@ -62,7 +64,7 @@ class Combined {
 /**
  * Several metrics that are fed together and give one object; keys that two of them give are told apart by the metric's name, as in Python's evaluate.
  *
- * @throws ArgumentError ERR_METRIC_UNKNOWN
+ * @throws ArgumentError ERR_METRIC_UNKNOWN, ERR_METRIC_INPUT
  * @example
  * const metric = combine(["accuracy", "f1"]);
  * await metric.addBatch({ predictions: [0, 1], references: [1, 1] });

@@ -1,10 +1,10 @@
 // Correlations of numbers, with their p-values; the formulas of scipy.
 import { incompleteBeta } from "./incomplete-beta.js";
-import { checkLabels, type Labels } from "./inputs.js";
+import { checkNumbers, type Labels } from "./inputs.js";
 
 /** Pearson's correlation; NaN when a side is constant. */
 export function pearson({ predictions: x, references: y }: Labels): { pearson: number } {
-  checkLabels({ predictions: x, references: y });
+  checkNumbers({ predictions: x, references: y });
   const mean = (v: readonly number[]) => v.reduce((a, b) => a + b, 0) / v.length;
   const [mx, my] = [mean(x), mean(y)];
   let [xy, xx, yy] = [0, 0, 0];
@@ -34,7 +34,7 @@ export function ranks(values: readonly number[]): number[] {
 
 /** Spearman's correlation: Pearson's of the ranks; NaN when a side is constant or holds NaN. */
 export function spearman({ predictions, references }: Labels): { spearmanr: number } {
-  checkLabels({ predictions, references });
+  checkNumbers({ predictions, references });
   // NaN has no rank.
   if (predictions.some(Number.isNaN) || references.some(Number.isNaN)) return { spearmanr: Number.NaN };
   return { spearmanr: pearson({ predictions: ranks(predictions), references: ranks(references) }).pearson };

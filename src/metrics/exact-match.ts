@@ -1,6 +1,6 @@
 // Exact match: how many texts are those of their references, up to what is to be ignored.
 import { ArgumentError } from "../errors.js";
-import { checkLabels } from "./inputs.js";
+import { checkSides } from "./inputs.js";
 
 export interface ExactMatchArgs {
   readonly predictions: readonly string[];
@@ -44,7 +44,7 @@ const digits = /[0-9]/g;
  * exactMatch({ predictions: ["the Cat?", "5 theater"], references: ["the cat", "theater"], ignoreCase: true, ignorePunctuation: true }); // { exact_match: 0.5 }
  */
 export function exactMatch(args: ExactMatchArgs): { exact_match: number } {
-  checkLabels(args);
+  checkSides(args);
   const expressions = (args.regexesToIgnore ?? []).map(everywhere);
   const plain = (text: string) => {
     let out = expressions.reduce((t, expression) => t.replace(expression, ""), text);

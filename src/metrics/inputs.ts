@@ -1,4 +1,5 @@
 // What is scored: predictions against references, weighted or not, and what of them does not fit together.
+import { inspect } from "node:util";
 import { ArgumentError } from "../errors.js";
 
 export interface Labels {
@@ -25,13 +26,34 @@ export interface Sides {
 
 export const refused = (message: string, hint: string): ArgumentError => new ArgumentError(`metric: ${message}`, { code: "ERR_METRIC_INPUT", hint });
 
-/** @throws ArgumentError ERR_METRIC_INPUT when the lists differ in length or are empty. */
-export function checkLabels({ predictions, references, sampleWeight }: Sides): void {
+/** @throws ArgumentError ERR_METRIC_INPUT when there are no lists, or when they differ in length or are empty. */
+export function checkSides({ predictions, references, sampleWeight }: Sides): void {
+  for (const [name, list] of Object.entries({ predictions, references }))
+    if (!isRow(list)) throw refused(`${name} are ${list === null ? "null" : typeof list}`, "give { predictions, references }, two lists");
   if (predictions.length !== references.length)
     throw refused(`${predictions.length} predictions and ${references.length} references`, "give one prediction for each reference");
   if (sampleWeight && sampleWeight.length !== references.length)
     throw refused(`${sampleWeight.length} weights for ${references.length} rows`, "give one weight for each row");
   if (predictions.length === 0) throw refused("nothing to score", "add predictions first");
+}
+/** The same of numbers, or of rows of them. @throws ArgumentError ERR_METRIC_INPUT */
+export function checkNumbers(sides: Sides): void {
+  checkSides(sides);
+  checkValues({ predictions: sides.predictions, references: sides.references }, (value) => typeof value === "number", "numbers, or rows of them");
+}
+/** The same of labels, which NaN is none of. @throws ArgumentError ERR_METRIC_INPUT */
+export function checkLabels(sides: Sides): void {
+  checkSides(sides);
+  checkValues({ predictions: sides.predictions, references: sides.references }, isLabel, "labels: numbers, or rows of them");
+}
+export const isLabel = (value: unknown): boolean => typeof value === "number" && !Number.isNaN(value);
+/** Every value, also of those in rows. @throws ArgumentError ERR_METRIC_INPUT */
+export function checkValues(lists: Readonly<Record<string, readonly unknown[]>>, fits: (value: unknown) => boolean, what: string): void {
+  for (const [name, list] of Object.entries(lists))
+    list.forEach((value, i) => {
+      if (isRow(value) ? Array.prototype.every.call(value, fits) : fits(value)) return;
+      throw refused(`row ${i} of ${name} is ${inspect(value, { maxArrayLength: 8 })}`, `give ${what}`);
+    });
 }
 export const isRow = (value: unknown): value is readonly number[] => Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView));
 /** Rows are lists, all of one length. @throws ArgumentError ERR_METRIC_INPUT */

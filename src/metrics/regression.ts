@@ -1,5 +1,5 @@
 // Errors of numbers: squared and absolute, of one output or several; the formulas of scikit-learn.
-import { checkLabels, checkRows, mean, refused, type Weighted, type WeightedRows } from "./inputs.js";
+import { checkNumbers, checkRows, mean, refused, type Weighted, type WeightedRows } from "./inputs.js";
 
 export interface Outputs {
   /** Rows of several outputs: their mean (default), or a weight for each. "raw_values" gives each by itself: `mseOfOutputs`, `maeOfOutputs`. */
@@ -8,7 +8,7 @@ export interface Outputs {
 export type ErrorArgs = (Weighted | WeightedRows) & Outputs;
 
 function errors(args: Weighted | WeightedRows, error: (difference: number) => number): number[] {
-  checkLabels(args);
+  checkNumbers(args);
   const { predictions, references, sampleWeight } = args;
   const inRows = checkRows({ predictions, references });
   const [p, r] = (

@@ -1,5 +1,5 @@
 // The area under the ROC curve, of two labels, of many, and of rows of several labels; the formulas of scikit-learn.
-import { checkRows, labelsOf, mean, refused, sum } from "./inputs.js";
+import { checkRows, checkValues, isLabel, labelsOf, mean, refused, sum } from "./inputs.js";
 
 export interface RocAucArgs {
   /** Labels; lists of 0 and 1 for rows of several. */
@@ -113,6 +113,7 @@ export function rocAuc(args: RocAucArgs): { roc_auc: number } {
   const { references, predictionScores, maxFpr, sampleWeight } = args;
   if (references.length !== predictionScores.length)
     throw refused(`${predictionScores.length} rows of scores and ${references.length} references`, "give scores for each reference");
+  checkValues({ references, predictionScores }, isLabel, "labels, and scores that are numbers");
   if (references.length === 0) throw refused("nothing to score", "add predictions first");
   if (sampleWeight && sampleWeight.length !== references.length)
     throw refused(`${sampleWeight.length} weights for ${references.length} rows`, "give one weight for each row");

@@ -119,9 +119,12 @@ test("threads of a loader that nobody holds end", { skip: !existsSync("/proc/sel
     "main.mjs": `import { readdirSync } from "node:fs";
       import { DataLoader } from ${JSON.stringify(index)};
       const threads = () => readdirSync("/proc/self/task").length;
-      const use = async () => { for await (const _ of new DataLoader([1, 2, 3], { numWorkers: 3 })); };
-      await use();
-      const before = threads();
+      const use = async () => {
+        const loader = new DataLoader([1, 2, 3], { numWorkers: 3 });
+        for await (const _ of loader);
+        return [threads(), loader.length][0];
+      };
+      const before = await use();
       const end = Date.now() + 30_000;
       while (threads() > before - 3 && Date.now() < end) { globalThis.gc(); await new Promise((r) => setTimeout(r, 20)); }
       console.log(threads() <= before - 3);`,

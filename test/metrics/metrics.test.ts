@@ -9,9 +9,11 @@ import {
   f1,
   loadMetric,
   matthewsCorrelation,
+  mse,
   pearson,
   perplexity,
   perplexityOfLosses,
+  rocAuc,
   spearman,
 } from "../../src/metrics/index.js";
 import { tensor } from "../../src/tensor/index.js";
@@ -102,6 +104,21 @@ test("f1 refuses a positive label that neither side knows, as scikit-learn does"
 test("predictions that are no numbers any more give no rank correlation", () => {
   assert.ok(Number.isNaN(spearman({ predictions: [1, Number.NaN, 3], references: [1, 2, 3] }).spearmanr));
   assert.ok(Number.isNaN(spearman({ predictions: [1, 2, 3], references: [Number.NaN, Number.NaN, 3] }).spearmanr));
+});
+
+test("what is no number or label is named, and scores nothing", () => {
+  const wrong: readonly (() => unknown)[] = [
+    () => accuracy({ predictions: [0, Number.NaN], references: [0, 1] }),
+    () => f1({ predictions: [1n, 0n] as never, references: [1, 0] }),
+    () => matthewsCorrelation({ predictions: [1, 0], references: [1, Number.NaN] }),
+    () => spearman({ predictions: ["a", "b"] as never, references: [1, 2] }),
+    () => mse({ predictions: [[1, null]] as never, references: [[1, 2]] }),
+    () => rocAuc({ references: [1, 0, 1], predictionScores: [0.1, Number.NaN, 0.3] }),
+    () => accuracy({} as never),
+    () => combine([]),
+  ];
+  for (const score of wrong) assert.throws(score, { code: "ERR_METRIC_INPUT" });
+  assert.throws(wrong[1]!, /row 0 of predictions is 1n/);
 });
 
 test("typed arrays are scored like lists", async () => {
