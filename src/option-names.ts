@@ -9,9 +9,15 @@ const has = (names: object, name: string): boolean => Object.hasOwn(names, name)
 
 /**
  * `groups`: other places, by name, where an option may belong.
- * @throws ArgumentError ERR_OPTIONS for a name that is not known, with what was meant.
+ * @throws ArgumentError ERR_OPTIONS for a name that is not known, with what was meant, and for what is no object.
  */
 export function checkNames(what: string, options: object, known: object, groups: Readonly<Record<string, object>> = {}): void {
+  const given: unknown = options;
+  if (typeof given !== "object" || given === null)
+    throw new ArgumentError(`${what} was given ${typeof given === "object" ? "null" : JSON.stringify(given)} in the place of options`, {
+      code: "ERR_OPTIONS",
+      hint: `name it: { ${Object.keys(known)[0]}: ... }`,
+    });
   const unknown = Object.keys(options).find((name) => !has(known, name));
   if (unknown === undefined) return;
   const name = camelCase(unknown);

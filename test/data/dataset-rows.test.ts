@@ -14,6 +14,28 @@ const camel = (options: Json): object =>
   Object.fromEntries(Object.entries(options).map(([key, value]) => [key.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase()), value]));
 const numbers = (n: number, start = 0) => Dataset.fromColumns({ n: Array.from({ length: n }, (_, i) => start + i) });
 
+test("a number in the place of options is no seed, and other options are refused by name", () => {
+  const dataset = Dataset.fromColumns({ x: [1, 2, 3, 4] });
+  const call = (body: (d: { shuffle: (options: unknown) => unknown; trainTestSplit: (options: unknown) => unknown }) => unknown) => () =>
+    body(dataset as never);
+  assert.throws(
+    call((d) => d.shuffle(42)),
+    { code: "ERR_OPTIONS", message: /shuffle was given 42 .*\{ seed: \.\.\. \}/ },
+  );
+  assert.throws(
+    call((d) => d.trainTestSplit(0.1)),
+    { code: "ERR_OPTIONS", message: /given 0\.1 .*testSize/ },
+  );
+  assert.throws(
+    call((d) => d.trainTestSplit({ test_size: 0.1 })),
+    { code: "ERR_OPTIONS", message: /write testSize/ },
+  );
+  const streamed = dataset.toIterableDataset() as unknown as { shuffle: (options: unknown) => unknown };
+  assert.throws(() => streamed.shuffle(42), { code: "ERR_OPTIONS" });
+  const both = datasetDict([["a", dataset]]) as unknown as { shuffle: (options: unknown) => unknown };
+  assert.throws(() => both.shuffle(42), { code: "ERR_OPTIONS" });
+});
+
 test("trainTestSplit parts the rows as Python's, by sizes of either part, shuffled or not", () => {
   for (const { rows, options, train, test: held } of golden.splits as { rows: number; options: Json; train: number[]; test: number[] }[]) {
     const split = numbers(rows).trainTestSplit(camel(options));

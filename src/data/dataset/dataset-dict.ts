@@ -1,6 +1,7 @@
 // DatasetDict: one Dataset per split, each a property, and the operations that go through all of them.
 import { inspect } from "node:util";
 import { ArgumentError } from "../../errors.js";
+import { checkNames } from "../../option-names.js";
 import type { Features } from "../columns/features.js";
 import { datasetDictText } from "../columns/print.js";
 import type { Row } from "../types.js";
@@ -74,6 +75,7 @@ class SplitDict {
     return this.#each((dataset) => dataset.renameColumns(names));
   }
   shuffle(options: { readonly seed?: number; readonly seeds?: Readonly<Record<string, number | undefined>> } = {}): DatasetDict {
+    checkNames("shuffle", options, { seed: true, seeds: true });
     return this.#each((dataset, split) => {
       const seed = options.seeds?.[split] ?? options.seed;
       return dataset.shuffle(seed === undefined ? {} : { seed });

@@ -1,4 +1,5 @@
 // What a data set makes of itself without computing values: chosen rows, chosen and renamed columns, formats.
+import { checkNames, type OptionNames } from "../../option-names.js";
 import type { Feature, FeatureValue } from "../columns/features.js";
 import type { Table } from "../columns/table.js";
 import { Pcg64 } from "../pcg64.js";
@@ -11,6 +12,8 @@ import { after, afterUnknown, type Origin } from "./origin.js";
 import { clamp, range, repeatedRows, type ShardOfRows, type SplitOptions, sharedRows, shardRows, splitRows, wholeNumber } from "./rows.js";
 import { type SortOptions, sortedRows } from "./sort.js";
 import { DatasetView } from "./view.js";
+
+const splitOptionNames: OptionNames<SplitOptions> = { testSize: true, trainSize: true, shuffle: true, seed: true, stratifyByColumn: true };
 
 /** Every operation returns a new view of the same values. */
 export abstract class DatasetSelections<R = Row> extends DatasetView<R> {
@@ -56,6 +59,7 @@ export abstract class DatasetSelections<R = Row> extends DatasetView<R> {
   }
   /** Rows in random order: that of Python's `dataset.shuffle(seed=...)` (numpy's PCG64). Without a seed each call differs. */
   shuffle(options: { readonly seed?: number } = {}): Dataset<R> {
+    checkNames("shuffle", options, { seed: true });
     return this.#drawn(new Pcg64(options.seed).permutation(this.length), options.seed, "shuffle");
   }
   /**
@@ -78,6 +82,7 @@ export abstract class DatasetSelections<R = Row> extends DatasetView<R> {
    * const { train, test } = dataset.trainTestSplit({ testSize: 0.1, seed: 42, stratifyByColumn: "label" });
    */
   trainTestSplit(options: SplitOptions<ColumnName<R>> = {}): DatasetDict<R, "train" | "test"> {
+    checkNames("trainTestSplit", options, splitOptionNames);
     const rows = splitRows(this.#table, options);
     const seed = options.shuffle === false ? 0 : options.seed;
     return datasetDict<R, "train" | "test">([

@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { inspect } from "node:util";
 import { ArgumentError } from "../../errors.js";
+import { checkNames } from "../../option-names.js";
 import { checkFeatures, type Feature, type Features, printable, type RowOf } from "../columns/features.js";
 import { pythonList } from "../columns/print.js";
 import type { Table } from "../columns/table.js";
@@ -190,7 +191,9 @@ export class IterableDataset<R = Row> implements AsyncIterable<R>, AsyncDisposab
     return this.#with(new Repeat(this.#parts.node, n === null ? Infinity : count("repeat", n)));
   }
   /** Rows in random order, as Python's datasets 5 gives them for the seed: the shards are shuffled, and rows of several shards fill a buffer that is permuted whenever it is full. */
-  shuffle({ seed, bufferSize = 1000, maxBufferInputShards = 10 }: ShuffleOptions = {}): IterableDataset<R> {
+  shuffle(options: ShuffleOptions = {}): IterableDataset<R> {
+    checkNames("shuffle", options, { seed: true, bufferSize: true, maxBufferInputShards: true });
+    const { seed, bufferSize = 1000, maxBufferInputShards = 10 } = options;
     const settings: { seed: Seed; bufferSize: number } = {
       seed: seed === undefined ? randomBytes(6).readUIntBE(0, 6) : count("seed", seed),
       bufferSize: positive("bufferSize", bufferSize),
