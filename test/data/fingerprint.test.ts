@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { ClassLabel } from "../../src/data/index.js";
+import { tensor } from "../../src/tensor/index.js";
 import { fingerprintOf } from "../../src/data/dataset/fingerprint.js";
 
 test("a fingerprint has 16 hex digits and is that of every run", () => {
@@ -60,5 +61,7 @@ test("what cannot be told apart is refused", () => {
   const own: { self?: unknown } = {};
   own.self = own;
   assert.throws(() => fingerprintOf(own), { code: "ERR_FINGERPRINT" });
-  assert.throws(() => fingerprintOf(Symbol("x")), { code: "ERR_FINGERPRINT" });
+  for (const opaque of [Symbol("x"), tensor([1]), Promise.resolve(1), new WeakMap(), new (class {})()])
+    assert.throws(() => fingerprintOf({ opaque }), { code: "ERR_FINGERPRINT" });
+  assert.notEqual(fingerprintOf(Uint8Array.of(1).buffer), fingerprintOf(Uint8Array.of(2).buffer));
 });

@@ -33,20 +33,17 @@ export function keyOf(descriptor: JobDescriptor): WorkKey {
   return ["module", text, descriptor.name, { ...descriptor.call }];
 }
 
-let warned = false;
 /** A closure's text, when the user asks for its result to be found again. */
 export function closureKey(fn: (...args: never[]) => unknown, call: object, options: RunOptions): WorkKey {
   const asked = options.loadFromCacheFile === true || options.cacheFileName !== undefined;
   if (!asked || options.newFingerprint !== undefined) return undefined;
-  if (!warned && options.loadFromCacheFile === true) {
-    warned = true;
+  if (options.loadFromCacheFile === true)
     process.emitWarning(
       "a result of a closure is found again by the text of the function: changes of variables that it captures are not seen; pass them as fnKwargs",
       {
         code: "ACCELERATE_TS_CLOSURE_CACHE",
       },
     );
-  }
   return ["closure", Function.prototype.toString.call(fn), { ...call }];
 }
 

@@ -15,6 +15,13 @@ function write(hash: Hash, value: unknown, within: readonly object[]): void {
   else writeObject(hash, value, within);
 }
 
+/** Tensors, promises, weak maps and whatever else keeps what it is in private fields: all of a kind would look the same. */
+function isOpaque(value: object, keys: number): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype === Object.prototype || prototype === null) return false;
+  return keys === 0 || "toArray" in value || "then" in value;
+}
+
 function writeObject(hash: Hash, value: object, within: readonly object[]): void {
   if (within.includes(value)) throw new ArgumentError("an object that holds itself has no fingerprint", { code: "ERR_FINGERPRINT" });
   const inner = [...within, value];
@@ -26,6 +33,9 @@ function writeObject(hash: Hash, value: object, within: readonly object[]): void
   else if (ArrayBuffer.isView(value)) {
     hash.update(`b${value.constructor.name}${value.byteLength}:`);
     hash.update(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
+  } else if (value instanceof ArrayBuffer || value instanceof SharedArrayBuffer) {
+    hash.update(`B${value.byteLength}:`);
+    hash.update(new Uint8Array(value));
   } else if (value instanceof Date) each("D", [value.getTime()]);
   else if (value instanceof RegExp || value instanceof URL) each("R", [String(value)]);
   else if (value instanceof Map) each("M", [...value].flat());
@@ -34,6 +44,11 @@ function writeObject(hash: Hash, value: object, within: readonly object[]): void
     // Options mean the same in any order; a key without a value is a key that is not there.
     const entries = Object.entries(value).filter(([, item]) => item !== undefined);
     entries.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+    if (isOpaque(value, entries.length))
+      throw new ArgumentError(`what a ${value.constructor?.name ?? "object"} holds cannot be seen: it has no fingerprint`, {
+        code: "ERR_FINGERPRINT",
+        hint: "give plain values (of a tensor its numbers: await t.toArray()), or name the result yourself: newFingerprint",
+      });
     const kind = Object.getPrototypeOf(value) as { readonly constructor?: { readonly name?: string } } | null;
     each(`o${kind?.constructor?.name ?? ""}`, entries.flat());
   }
@@ -42,7 +57,7 @@ function writeObject(hash: Hash, value: object, within: readonly object[]): void
 /**
  * 16 hex digits (of sha256) that say what the parts are: strings, numbers, lists, plain objects whatever the order of their keys, typed arrays, dates, and functions by their text.
  *
- * @throws ArgumentError ERR_FINGERPRINT for symbols and for objects that hold themselves.
+ * @throws ArgumentError ERR_FINGERPRINT for symbols, for objects that hold themselves, and for those whose content cannot be seen, such as tensors.
  */
 export function fingerprintOf(...parts: unknown[]): string {
   const hash = createHash("sha256");
