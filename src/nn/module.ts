@@ -1,7 +1,7 @@
 // Module: a class with parameters and a forward, whose instances are called like functions.
 import { inspect } from "node:util";
 import { ArgumentError } from "../errors.js";
-import { activeTracer, callTraced, Parameter, Tensor, type Traceable } from "../tensor/index.js";
+import { activeTracer, callTraced, type Device, Parameter, Tensor, type Traceable } from "../tensor/index.js";
 import { loadModule, saveModule } from "./module-file.js";
 import { moduleRepr } from "./module-repr.js";
 
@@ -162,6 +162,10 @@ export abstract class ModuleBase extends Callable implements Traceable {
     }
   }
 
+  /** The module itself: parameters are where they are computed with. */
+  to(_device: Device): this {
+    return this;
+  }
   /** Training mode for this module and all below it. */
   train(mode: boolean = true): this {
     for (const module of this.modules()) (module as { training: boolean }).training = mode;

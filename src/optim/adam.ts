@@ -1,4 +1,5 @@
 // Adam (Kingma and Ba, 2014) with weight decay as an L2 term in the gradient, and what it shares with AdamW.
+import { checkNames, type OptionNames } from "../option-names.js";
 import { atLeastZero, validBetas } from "./checks.js";
 import type { Hyperparameters, Params } from "./groups.js";
 import { type AdamConstants, adamFields } from "./kernels.js";
@@ -66,6 +67,7 @@ export interface AdamOptions {
  */
 export class Adam extends AdamFamily<AdamHyperparameters> {
   constructor(params: Params<AdamOptions>, options: AdamOptions = {}) {
+    checkNames("Adam", options, { lr: true, betas: true, eps: true, weightDecay: true } satisfies OptionNames<AdamOptions>);
     super(params, { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, ...options });
   }
 

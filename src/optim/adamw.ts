@@ -1,4 +1,5 @@
 // AdamW (Loshchilov and Hutter, 2017): weight decay apart from the gradient, as torch and as transformers' old class do it.
+import { checkNames, type OptionNames } from "../option-names.js";
 import { AdamFamily, type AdamHyperparameters, biasCorrections } from "./adam.js";
 import { refuseOption } from "./checks.js";
 import type { Params } from "./groups.js";
@@ -54,6 +55,7 @@ const rules: { readonly [V in AdamWVariant]: Rule } = {
     decayAfter: 1 - lr * weightDecay,
   }),
 };
+const optionNames: OptionNames<AdamWOptions> = { lr: true, betas: true, eps: true, weightDecay: true, correctBias: true, variant: true };
 
 /**
  * Adam with decoupled weight decay.
@@ -68,6 +70,7 @@ export class AdamW extends AdamFamily<AdamWHyperparameters> {
   readonly variant: AdamWVariant;
 
   constructor(params: Params<AdamWGroupOptions>, options: AdamWOptions = {}) {
+    checkNames("AdamW", options, optionNames);
     const { variant = "torch", ...own } = options;
     if (!(variant in rules)) refuseOption(`Invalid variant: ${String(variant)}`, `one of ${Object.keys(rules).join(", ")}`);
     super(params, { lr: 1e-3, betas: [0.9, 0.999], correctBias: true, ...variantDefaults[variant], ...own });

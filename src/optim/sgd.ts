@@ -1,4 +1,5 @@
 // Stochastic gradient descent with momentum, dampening and Nesterov's variant, as torch.optim.SGD.
+import { checkNames, type OptionNames } from "../option-names.js";
 import { atLeastZero, refuseOption } from "./checks.js";
 import type { Hyperparameters, Params } from "./groups.js";
 import { type SgdConstants, sgdFields } from "./kernels.js";
@@ -24,6 +25,7 @@ export interface SGDHyperparameters extends Hyperparameters {
   weightDecay: number;
   nesterov: boolean;
 }
+const optionNames: OptionNames<SGDOptions> = { lr: true, momentum: true, dampening: true, weightDecay: true, nesterov: true };
 
 /**
  * b = momentum * b + (1 - dampening) * g, where the first b is g; p -= lr * b, with Nesterov p -= lr * (g + momentum * b).
@@ -37,6 +39,7 @@ export class SGD extends Optimizer<SGDHyperparameters> {
   protected override readonly stateNames: readonly string[];
 
   constructor(params: Params<SGDGroupOptions>, options: SGDOptions) {
+    checkNames("SGD", options, optionNames);
     super(params, { momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, ...options });
     this.stateNames = this.paramGroups.some((g) => g.momentum > 0) ? ["momentum_buffer"] : [];
   }

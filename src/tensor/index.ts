@@ -1,5 +1,6 @@
 // Tensors, parameters and the recording behind them.
 export type { DType } from "../graph/dtype.js";
+export type { Device } from "../runtime/device.js";
 export { apply } from "./apply.js";
 export { backward, type BackwardOptions } from "./backward.js";
 export { callTraced, type Traceable } from "./call.js";

@@ -1,7 +1,8 @@
 // The Tensor: symbolic inside forward, lazy when it was recorded, concrete when its numbers are known.
 import { inspect } from "node:util";
-import { ShapeError } from "../errors.js";
-import { type DType, type DTypeArrays, sizeOf } from "../graph/dtype.js";
+import { ArgumentError, ShapeError } from "../errors.js";
+import { type DType, type DTypeArrays, dtypes, sizeOf } from "../graph/dtype.js";
+import type { Device } from "../runtime/device.js";
 import { apply, applyScalar, scalarFor } from "./apply.js";
 import { at } from "./at.js";
 import { axisOf, noAttributes, type OpAttributes } from "./ops.js";
@@ -170,8 +171,20 @@ export class Tensor<out R extends number = number, out D extends DType = DType> 
   }
 
   // ---- dtype and recording
-  to<E extends DType>(dtype: E): Tensor<R, E> {
-    return (this.dtype as DType) === dtype ? (this as unknown as Tensor<R, E>) : this.#apply("to", { dtype });
+  /**
+   * The numbers as another dtype. A device changes nothing: a tensor is where it is computed with.
+   * @throws ArgumentError ERR_DTYPE for a name of something else
+   */
+  to(device: Device): Tensor<R, D>;
+  to<E extends DType>(dtype: E): Tensor<R, E>;
+  to(what: DType | Device): Tensor<R> {
+    if (typeof what === "object" && what !== null && "type" in what) return this;
+    if (!Object.hasOwn(dtypes, what))
+      throw new ArgumentError(`to: there is no dtype ${JSON.stringify(what)}`, {
+        code: "ERR_DTYPE",
+        hint: `dtypes are ${Object.keys(dtypes).join(", ")}; a device is an object, as accelerator.device`,
+      });
+    return this.dtype === what ? this : this.#apply("to", { dtype: what });
   }
   /** The same values, cut off from the recording: no gradient flows through. */
   detach(): Tensor<R, D> {

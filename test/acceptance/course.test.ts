@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { inspect } from "node:util";
-import { AdamW, DataCollatorWithPadding, DataLoader, getScheduler, loadDataset, loadMetric } from "accelerate-ts";
+import { AdamW, DataCollatorWithPadding, DataLoader, getScheduler, loadDataset, loadMetric, tensor } from "accelerate-ts";
 import { AutoModelForSequenceClassification, AutoTokenizer } from "accelerate-ts/models";
 import { tryGpu } from "accelerate-ts/d2l";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -136,7 +136,13 @@ describe("the course's loop", needs("data/mrpc"), () => {
     assert.deepEqual(outcome([[279, 1, 1], [129, 1, 0]]), { accuracy: 279 / 408, f1: 558 / 687 }); // biome-ignore format: counts
   });
 
-  it("names its device as PyTorch does", () => {
-    assert.equal(inspect(tryGpu()), "device(type='cpu')");
+  it("names its device as PyTorch does, and moves models and batches to it", async () => {
+    const device = tryGpu();
+    assert.equal(inspect(device), "device(type='cpu')");
+    const { value: model } = await printed("warn", () => AutoModelForSequenceClassification.fromPretrained(checkpoint));
+    assert.equal(model.to(device), model);
+    const batch = { input_ids: tensor([[101, 2023, 102]], { dtype: "int64" }) };
+    const moved = Object.fromEntries(Object.entries(batch).map(([name, x]) => [name, x.to(device)]));
+    assert.deepEqual(model(moved).logits.shape, [1, 2]);
   });
 });

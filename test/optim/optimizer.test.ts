@@ -239,3 +239,9 @@ test("biases and normalisations are not decayed", () => {
     ],
   );
 });
+
+test("options that there are not are refused by name, with what was meant", () => {
+  const python = { lr: 0.01, weight_decay: 0.1 } as { lr: number };
+  const refusal = { code: "ERR_OPTIONS", message: /no option weight_decay: write weightDecay/ };
+  for (const Kind of [AdamW, Adam, SGD]) assert.throws(() => new Kind(model(), python), refusal);
+});

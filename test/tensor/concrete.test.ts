@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { AccelerateError } from "../../src/errors.js";
 import { Module } from "../../src/nn/module.js";
+import { cpu } from "../../src/runtime/index.js";
 import { apply, arange, defaultExecutor, fromData, Parameter, type Tensor, tensor, zeros } from "../../src/tensor/index.js";
 import { Affine, close, code, gradOf, x2 } from "./fixtures.js";
 
@@ -25,6 +26,12 @@ describe("concrete tensors", () => {
     assert.throws(() => `${tensor(1)}`, code("ERR_TENSOR_COERCED"));
     assert.throws(() => JSON.stringify({ loss: tensor(1) }), code("ERR_TENSOR_COERCED"));
     assert.throws(() => (tensor(1) as unknown as number) > 0, code("ERR_TENSOR_COERCED"));
+  });
+  it("stay where they are for a device, and name the dtypes for what is none", () => {
+    const t = tensor([1]);
+    assert.equal(t.to(cpu), t);
+    assert.equal(t.to("float32"), t);
+    assert.throws(() => t.to("cuda" as "float32"), { code: "ERR_DTYPE", message: /no dtype "cuda": dtypes are float32, .*accelerator\.device/ });
   });
   it("give rows at once, as parts of the same memory", async () => {
     const t = tensor([
