@@ -1,7 +1,7 @@
 // Data sets as files of other programs: CSV, JSON, text; what is read again is what was written.
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { execFile, execFileSync } from "node:child_process";
+import { lstat, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
@@ -101,4 +101,20 @@ for kind, name in [("csv", "x.csv"), ("json", "x.jsonl")]:
   const { stdout } = await promisify(execFile)(python!, ["-c", program, folder]);
   const wanted = { text: ['a "quoted", one', "two\nlines"], n: [1, null], x: [1, 1e-7], flag: [true, false] };
   for (const line of stdout.trim().split("\n")) assert.deepEqual(JSON.parse(line), wanted);
+});
+
+test("links are written through; devices and pipes are written, not replaced", async (t) => {
+  const folder = await folderOf(t, { "real/a.csv": "old" });
+  const dataset = Dataset.fromRows([{ a: 1 }]);
+  await symlink(join(folder, "real/a.csv"), join(folder, "link.csv"));
+  await dataset.toCsv(join(folder, "link.csv"));
+  assert.equal(await readFile(join(folder, "real/a.csv"), "utf8"), "a\n1\n");
+  assert.ok((await lstat(join(folder, "link.csv"))).isSymbolicLink());
+  const pipe = join(folder, "pipe.csv");
+  execFileSync("mkfifo", [pipe]);
+  const [text] = await Promise.all([readFile(pipe, "utf8"), dataset.toCsv(pipe)]);
+  assert.equal(text, "a\n1\n");
+  assert.ok((await lstat(pipe)).isFIFO());
+  await assert.rejects(dataset.toCsv(join(folder, "real")), { code: "ERR_DATA_WRITE" });
+  assert.deepEqual((await readdir(join(folder, "real"))).sort(), ["a.csv"]);
 });
