@@ -46,7 +46,7 @@ export function carried(format: Format, from: Table, to: Table, renamed: Readonl
 }
 
 /** The names of the columns that rows have. */
-export const shownColumns = (format: Format, table: Table): readonly string[] =>
+const shownColumns = (format: Format, table: Table): readonly string[] =>
   format.columns && !format.outputAllColumns ? format.columns : [...table.columns.keys()];
 
 const isFormatted = (format: Format, name: string): boolean => format.type !== "plain" && (format.columns?.includes(name) ?? true);

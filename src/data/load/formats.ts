@@ -77,7 +77,7 @@ const extensions: { readonly [extension: string]: Builder } = {
 };
 
 /** The extension that says what a file is, in lower case: of "train.jsonl.gz" it is "jsonl". */
-export function extensionOf(path: string): string | undefined {
+function extensionOf(path: string): string | undefined {
   const parts = path
     .slice(path.lastIndexOf("/") + 1)
     .split(".")

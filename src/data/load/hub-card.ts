@@ -28,7 +28,7 @@ function fault(repo: string, what: string, cause?: unknown): ArgumentError {
 }
 
 /** The YAML between the two lines of dashes at a README's begin. */
-export function yamlOf(readme: string): string | undefined {
+function yamlOf(readme: string): string | undefined {
   const lines = readme.split(/\r\n|\r|\n/);
   const end = lines.indexOf("---", 1);
   return lines[0] === "---" && end > 0 ? lines.slice(1, end).join("\n") : undefined;

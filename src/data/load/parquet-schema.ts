@@ -41,7 +41,7 @@ const converted: { readonly [type: string]: Feature } = {
 
 export const isDecimalElement = (element: SchemaElement): boolean => element.logical_type?.type === "DECIMAL" || element.converted_type === "DECIMAL";
 
-export function decimalTypeOf(element: SchemaElement): DecimalType {
+function decimalTypeOf(element: SchemaElement): DecimalType {
   const { precision, scale = 0 } =
     element.logical_type?.type === "DECIMAL" ? element.logical_type : { precision: element.precision ?? 0, scale: element.scale };
   return `decimal${precision > 38 ? 256 : 128}(${precision}, ${scale})` as DecimalType;

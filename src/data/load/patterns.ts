@@ -68,11 +68,11 @@ export async function filesOfPattern(pattern: string, base: string): Promise<rea
 }
 
 /** @throws ArgumentError ERR_FILE_NOT_FOUND with the names nearby. */
-export async function checkFile(file: string): Promise<void> {
+async function checkFile(file: string): Promise<void> {
   if (existsSync(file) && statSync(file).isFile()) return;
   const folder = dirname(file);
   const near = existsSync(folder) ? (await readdir(folder)).filter((name) => extname(name) === extname(file)).slice(0, 8) : [];
-  const what = existsSync(file) ? "is a folder" : "no such file";
+  const what = !existsSync(file) ? "no such file" : statSync(file).isDirectory() ? "is a folder" : "is no file but a device or a pipe";
   throw new ArgumentError(`${file}: ${what}`, { code: "ERR_FILE_NOT_FOUND", ...(near.length > 0 ? { hint: `in this folder: ${near.join(", ")}` } : {}) });
 }
 

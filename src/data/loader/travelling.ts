@@ -9,7 +9,7 @@ import type { ExportRef, TravellingRows } from "./exported.js";
 export const refOfModule = (ref: ModuleRef): ExportRef => ({ url: moduleUrl(ref), name: ref.name });
 
 /** What an object says of how another thread makes it: `descriptor`, { module, name, options } or a ModuleRef with options. */
-export function descriptorOf(value: unknown): ExportRef | undefined {
+function descriptorOf(value: unknown): ExportRef | undefined {
   if ((typeof value !== "object" && typeof value !== "function") || value === null || !("descriptor" in value)) return undefined;
   const { descriptor } = value as { readonly descriptor: unknown };
   if (descriptor === undefined) return undefined;

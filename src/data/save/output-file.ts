@@ -90,7 +90,7 @@ export class OutputFile implements AsyncDisposable {
 }
 
 /** Rows that are put together before they are written. */
-export const BATCH_ROWS = 1000;
+const BATCH_ROWS = 1000;
 
 /** Ranges of rows that cover a table. */
 export function* ranges(length: number, size = BATCH_ROWS): Generator<readonly [start: number, end: number]> {
