@@ -1,7 +1,7 @@
 // ArrowWriter: what goes in comes out, in batches, whole or not at all.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { tableFromIPC } from "apache-arrow";
@@ -186,6 +186,10 @@ describe("An ArrowWriter's file", () => {
       await assert.rejects(writer.write(table), { code: "ERR_WRITER_CLOSED" });
     }
     assert.deepEqual(readdirSync(place), ["x.arrow"]);
+  });
+  it("takes the place of no folder, device or pipe", async () => {
+    await assert.rejects(ArrowWriter.create(folder, features), { code: "ERR_DATA_WRITE", message: /is no file/ });
+    assert.ok(existsSync(folder));
   });
   it("is given up when the signal says so", async () => {
     const place = join(folder, "aborted");

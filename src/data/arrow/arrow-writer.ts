@@ -1,7 +1,7 @@
 // ArrowWriter: tables into an Arrow file, as Python's datasets writes and opens it.
-import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
+import { type FileHandle, mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { ArgumentError } from "../../errors.js";
+import { AccelerateError, ArgumentError } from "../../errors.js";
 import { sweepUnfinished, unfinishedName } from "../../unfinished.js";
 import { type ColumnData, plainFeature } from "../columns/column-data.js";
 import { writerFor } from "../columns/column-writer.js";
@@ -68,6 +68,10 @@ export class ArrowWriter implements AsyncDisposable {
     const { batchRows = 1000, fingerprint, signal } = options;
     if (!Number.isInteger(batchRows) || batchRows < 1) throw new ArgumentError(`batchRows is ${batchRows}`, { hint: "give a whole number of at least 1" });
     signal?.throwIfAborted();
+    // A rename would put the file in the place of a device or a pipe; and who maps what is written needs a file.
+    const found = await stat(file).catch(() => undefined);
+    if (found && !found.isFile())
+      throw new AccelerateError("ERR_DATA_WRITE", `${file}: there is something that is no file`, { hint: "give the path of a file" });
     const temporary = unfinishedName(file);
     const schema = writeSchema(features);
     const info = { info: { features: featuresToJson(features) }, ...(fingerprint === undefined ? {} : { fingerprint }) };
