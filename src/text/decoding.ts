@@ -1,9 +1,7 @@
 // Ids back to text, and what is tidied up then.
 import { ArgumentError } from "../errors.js";
 import type { Engine } from "./engine.js";
-
-/** A row of ids, as numbers or as the data of an int64 tensor. */
-export type TokenIds = ArrayLike<number> | ArrayLike<bigint>;
+import type { TokenIds } from "./options.js";
 
 /** transformers' clean_up_tokenization: made for WordPiece. */
 const untidy: readonly (readonly [string, string])[] = [

@@ -1,7 +1,6 @@
 // Texts to numbers: tokenizers, their batches, and training a vocabulary.
 export type { BatchEncoding, EncodedBatch, EncodedLists, EncodedOne, EncodedRow, EncodedTensors, EncodedText } from "./batch-encoding.js";
-export type { TokenIds } from "./decoding.js";
-export type { CallOptions, TokenizeOptions } from "./options.js";
+export type { CallOptions, TokenIds, TokenizeOptions } from "./options.js";
 export type { PadOptions } from "./pad.js";
 export type { AddedToken, DecodeOptions, PreTrainedTokenizer, SpecialTokenNames } from "./pretrained-tokenizer.js";
 export type { Range, TokenLookup } from "./token-lookup.js";

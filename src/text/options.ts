@@ -3,6 +3,9 @@ import { ArgumentError } from "../errors.js";
 import type { Filling } from "./encoding.js";
 import type { Side, Strategy, Truncation } from "./truncation.js";
 
+/** A row of ids, as numbers or as the data of an int64 tensor. Here, as users' declarations must not reach those of the tokenizers package. */
+export type TokenIds = ArrayLike<number> | ArrayLike<bigint>;
+
 /** What shapes the rows: also of `tokenizer.mapper`. Names are transformers', in camelCase. */
 export interface TokenizeOptions {
   /** true or "longest": to the longest of the call; "max_length": to maxLength, or the model's longest input; default false. */

@@ -1,8 +1,7 @@
 // PreTrainedTokenizer: what users see of a tokenizer: a function of texts with methods and properties, named as transformers' in camelCase.
 import type { Mapper } from "../data/types.js";
 import type { EncodedBatch, EncodedOne, RowUnder } from "./batch-encoding.js";
-import type { TokenIds } from "./decoding.js";
-import type { CallOptions, TokenizeOptions } from "./options.js";
+import type { CallOptions, TokenIds, TokenizeOptions } from "./options.js";
 import type { Padded, PadInput, PadOptions } from "./pad.js";
 import type { Side } from "./truncation.js";
 

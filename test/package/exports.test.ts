@@ -1,7 +1,7 @@
 // What package.json promises: every entry point resolves, imports, and has its types; the lockfile and the scripts hold for a newcomer's machine.
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { packageRoot } from "../../src/package-root.js";
 
@@ -39,4 +39,18 @@ test("onnxruntime-node is pinned exactly and its install script is off", () => {
 
 test("the lockfile names no registry host, so any registry can serve it", () => {
   assert.doesNotMatch(lockfile, /"resolved": "https?:/);
+});
+
+test("declarations that users' programs reach do not reach those of the tokenizers package, which do not compile", () => {
+  const seen = new Map<string, string>();
+  const visit = (file: string, from: string): void => {
+    if (seen.has(file)) return;
+    seen.set(file, from);
+    for (const [, , target] of readFileSync(file, "utf8").matchAll(/(from|import\()\s*"([^"]+)"/g)) {
+      assert.notEqual(target, "tokenizers", `${file}, which ${from} imports`);
+      if (target!.startsWith(".")) visit(join(dirname(file), target!.replace(/\.js$/, ".d.ts")), file);
+    }
+  };
+  for (const target of Object.values(manifest.exports)) if (typeof target !== "string") visit(join(root, target.types), "a user's program");
+  assert.ok(seen.size > 100);
 });
