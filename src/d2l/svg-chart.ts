@@ -64,6 +64,8 @@ export function svgChart(chart: Chart): string {
   if (chart.xlabel) parts.push(`<text x="${at((box.left + box.right) / 2)}" y="${height - 8}" text-anchor="middle">${escaped(chart.xlabel)}</text>`);
   if (chart.ylabel)
     parts.push(`<text transform="translate(14 ${at((box.top + box.bottom) / 2)})rotate(-90)" text-anchor="middle">${escaped(chart.ylabel)}</text>`);
+  const names = chart.curves.flatMap(({ name }) => name ?? []).join(", ") || "curves";
+  const title = escaped(chart.xlabel ? `${names} over ${chart.xlabel}` : names);
   const clip = `<clipPath id="box"><rect x="${box.left}" y="${box.top}" width="${box.right - box.left}" height="${box.bottom - box.top}"/></clipPath>`;
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img"><style>${style}</style><defs>${clip}</defs>\n${parts.join("\n")}\n</svg>\n`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-labelledby="title"><title id="title">${title}</title><style>${style}</style><defs>${clip}</defs>\n${parts.join("\n")}\n</svg>\n`;
 }

@@ -21,7 +21,7 @@ function collector(): () => void {
 /** Arenas are unmapped by finalizers, which run in turns of the event loop behind a collection; one collection finds what finalizers of the one before have let go of. */
 const rounds = 3;
 /** The program has let go of what it gave by then, on a machine that is busy by the second time. */
-const laterMs = [100, 1000];
+const laterMs = [100, 400];
 
 async function collectGarbage(): Promise<void> {
   for (let round = 0; round < rounds; round++) {
