@@ -10,6 +10,8 @@ const HEARTBEAT = 5000;
 /** An owner that has not touched its lock for so long, by the clock of who waits, is taken for gone. */
 const SILENCE = 60_000;
 const [FIRST_POLL, MAX_POLL] = [20, 500];
+/** After so long the user is told who is waited for; an owner that is still at work so much later keeps nobody any longer. */
+const [TOLD, DEADLINE] = [10_000, 6 * 3_600_000];
 
 interface Owner {
   readonly host: string;
@@ -56,7 +58,8 @@ async function remove(path: string, owner: Partial<Owner>): Promise<void> {
 async function acquire(path: string, signal: AbortSignal | undefined): Promise<string> {
   await mkdir(dirname(path), { recursive: true });
   const id = randomUUID();
-  let [poll, seen, since] = [FIRST_POLL, "", performance.now()];
+  const begun = performance.now();
+  let [poll, seen, since, told] = [FIRST_POLL, "", begun, false];
   for (;;) {
     signal?.throwIfAborted();
     try {
@@ -79,6 +82,13 @@ async function acquire(path: string, signal: AbortSignal | undefined): Promise<s
         await remove(path, owner);
         continue;
       }
+    }
+    const waited = performance.now() - begun;
+    const who = `process ${owner?.pid ?? "?"} on ${owner?.host ?? "an unknown host"}`;
+    if (waited > DEADLINE) throw new Error(`${who} has held it for ${Math.round(DEADLINE / 3_600_000)} hours`);
+    if (waited > TOLD && !told) {
+      told = true;
+      console.warn(`waiting for ${who}, which downloads the same file (${path})`);
     }
     await sleep(poll, undefined, signal ? { signal } : {});
     poll = Math.min(MAX_POLL, poll * 2);

@@ -75,7 +75,7 @@ describe("a tracked training", () => {
     assert.equal(code, 0, all);
     for (const row of (await rowsIn(directory.path)).filter((r) => "perf/step_ms" in r)) {
       assert.equal(row["perf/slowest_rank"], 1);
-      assert.ok(row["perf/rank_ms_max"]! >= 29.5 && row["perf/rank_skew"]! > 1.3, JSON.stringify(row));
+      assert.ok(row["perf/rank_ms_max"]! >= 9.5 && row["perf/rank_skew"]! > 1.3, JSON.stringify(row));
       assert.ok(row["perf/communication_share"]! > 0.1, "rank 0 waits");
     }
   });
@@ -84,7 +84,7 @@ describe("a tracked training", () => {
     const { code, all } = await run(1, directory.path, "evaluates");
     assert.equal(code, 0, all);
     const longest = Math.max(...(await rowsIn(directory.path)).map((row) => row["perf/step_ms_max"] ?? 0));
-    assert.ok(longest > 0 && longest < 700, `${longest} ms, of which the evaluation alone takes 1000`);
+    assert.ok(longest > 0 && longest < 200, `${longest} ms, of which the evaluation alone takes 300`);
   });
   it("is made by workers that report after the same steps", async () => {
     await using directory = await temporary();

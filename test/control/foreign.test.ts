@@ -101,7 +101,7 @@ test("a rank that dies is told to all others, at once and by its number", async 
       const { code: why, message: text, ranks } = lines.at(-1);
       assert.deepEqual([why, ranks], ["ERR_PEER_LOST", [1]]);
       assert.match(text, message);
-      assert.ok(lines.find((l) => l.abort).at - dies < 3000);
+      assert.ok(lines.find((l) => l.abort).at - dies < 1000);
     }
   }
 });

@@ -15,7 +15,7 @@ test("an agent that is killed is lost at once, and all hear which host and ranks
   const { value, at } = await agents[0]!.hear("abort");
   assert.match(value.message, /^host host1 \(workers 1 and 2 of 3\) is lost: its connection closed without a word/);
   assert.deepEqual(value.ranks, [1, 2]);
-  assert.ok(at - begin < 3000, `after ${at - begin} ms`);
+  assert.ok(at - begin < 1000, `after ${at - begin} ms`);
   const { value: failure } = await agents[0]!.hear("firstFailure");
   assert.deepEqual([failure.kind, failure.symptom], ["host lost", false]);
   agents[0]!.client.reportExit({ rank: 0, signal: "SIGKILL", stopped: true });
@@ -37,7 +37,7 @@ test("a host that is cut off without a word is lost within 5 s on both sides; on
   assert.match(here.value.message, /^host host2 \(worker 2 of 3\) is lost: nothing was heard of it for 4.0 s/);
   const there = await agents[2]!.hear("lost");
   assert.match(there.value.message, /nothing was heard of the coordinator at .* for 4.0 s: its host is down, or this one is cut off/);
-  for (const { at } of [here, there]) assert.ok(at - begin > 3000 && at - begin < 9000, `after ${at - begin} ms`);
+  for (const { at } of [here, there]) assert.ok(at - begin > 3000 && at - begin < 5000, `after ${at - begin} ms`);
   assert.deepEqual(
     agents[1]!.heard.map(([event]) => event).filter((event) => event === "lost"),
     [],
@@ -72,7 +72,7 @@ test("agents hear of a killed coordinator at once, of a stopped one within 5 s",
         const { value, at } = await agent.hear("lost");
         assert.equal(value.code, "ERR_COORDINATOR_LOST");
         const ms = at - begin;
-        assert.ok(signal === "SIGKILL" ? ms < 3000 : ms > 3000 && ms < 9000, `${signal}: after ${ms} ms`);
+        assert.ok(signal === "SIGKILL" ? ms < 1000 : ms > 3000 && ms < 5000, `${signal}: after ${ms} ms`);
         await agent.client.close();
       } finally {
         child.kill("SIGKILL");

@@ -53,14 +53,14 @@ await new SingleGroup().barrier();
     assert.equal(spawnSync(process.execPath, [program], { cwd: deep, encoding: "utf8" }).stdout, "train.mjs:5:41\ntrain.mjs:7:10\n");
   });
 
-  it("costs less than a millisecond and leaves the formatting of stacks alone", () => {
+  it("costs microseconds and leaves the formatting of stacks alone", () => {
     const { prepareStackTrace, stackTraceLimit } = Error;
     const calls = 2000;
     for (let i = 0; i < 200; i++) callSite();
     const started = performance.now();
     for (let i = 0; i < calls; i++) callSite();
     const microseconds = ((performance.now() - started) * 1000) / calls;
-    assert.ok(microseconds < 1000, `${microseconds} us`);
+    assert.ok(microseconds < 100, `${microseconds} us`);
     assert.equal(Error.prepareStackTrace, prepareStackTrace);
     assert.equal(Error.stackTraceLimit, stackTraceLimit);
     assert.match(new Error("text").stack!, /^Error: text\n {4}at /);

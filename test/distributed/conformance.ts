@@ -19,7 +19,7 @@ export interface ConformanceOptions {
   readonly sizes?: readonly number[];
   /** Sums are taken in the order of ranks, so they equal the reference bit for bit; default true. */
   readonly exact?: boolean;
-  /** How soon the survivors of a killed rank know, also on a machine that is busy elsewhere; default 2 s. */
+  /** How soon the survivors of a killed rank know; default 100 ms. */
   readonly lostWithinMs?: number;
   /** A rank that closes or ends is noticed as such; default true. */
   readonly tellsOfLeaving?: boolean;
@@ -34,7 +34,7 @@ const failures = new URL("./failure-tasks.js", import.meta.url);
 const counts = [0, 1, 2, 7, 255, 256, 1021, 4099, 70_001];
 
 export function conformance(options: ConformanceOptions): void {
-  const { backend, sizes = [1, 2, 3, 4], exact = true, lostWithinMs = 2000, tellsOfLeaving = true, skip = false, largest = 25_000_000 } = options;
+  const { backend, sizes = [1, 2, 3, 4], exact = true, lostWithinMs = 100, tellsOfLeaving = true, skip = false, largest = 25_000_000 } = options;
   let groups = 0;
   /** Arguments of a task with a group of its own. */
   const fresh = (timeoutMs = 20_000): TaskBase => ({ backend: options.module.href, exact, group: { name: `${backend}/${++groups}`, timeoutMs } });
@@ -283,6 +283,6 @@ function faults(outcomes: readonly Outcome<FaultReport>[]): FaultReport[] {
 function staysFailed(reports: readonly FaultReport[]): void {
   for (const { code, message, again } of reports) {
     assert.deepEqual({ code: again.code, message: again.message }, { code, message });
-    assert.ok(again.ms < 1000, `${again.ms} ms`);
+    assert.ok(again.ms < 200, `${again.ms} ms`);
   }
 }

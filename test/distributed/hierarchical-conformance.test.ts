@@ -11,6 +11,6 @@ conformance({
   sizes: [3],
   largest: 5_000_000,
   // Over two groups and a look at the other one.
-
+  lostWithinMs: 250,
   skip: existsSync(glooPath()) ? false : "gloo is not installed (apt-get install libgloo-dev, then build-native)",
 });

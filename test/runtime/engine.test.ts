@@ -44,7 +44,7 @@ suite("Engine", () => {
     clearInterval(timer);
     // A machine with fewer cores than busy threads ticks late; a blocked JS thread would not tick at all.
     assert.ok(ticks.length > took / 25, `${ticks.length} ticks in ${took.toFixed(0)} ms`);
-    assert.ok(took > 50, `the run took only ${took.toFixed(0)} ms`);
+    assert.ok(took > 250, `the run took only ${took.toFixed(0)} ms`);
   });
 
   test("several sessions live side by side and one is made while another runs", async () => {

@@ -188,7 +188,7 @@ test("a server that is dead from the start holds nothing up: told once, all in t
   await made.tracker.start();
   for (let step = 0; step < 50; step++) await made.tracker.log({ loss: step }, { step });
   await made.tracker.finish();
-  assert.ok(performance.now() - began < 4000);
+  assert.ok(performance.now() - began < 2000);
   assert.equal(made.warned.length, 1, made.warned.join("\n"));
   assert.match(made.warned[0]!, /wandb: 127\.0\.0\.1:\d+ does not answer .*The training goes on.*wandb sync/);
   assert.equal(rowsOf(records(await readFile(made.tracker.path))).length, 50);

@@ -282,7 +282,7 @@ assert.throws(() => new Accelerator({ dataloaderConfig: { dataSeed: 0.5 } }), { 
     },
     rank === 0 ? { name: "RangeError" } : { code: "ERR_DISPATCH", message: /rank 0 could not read the next batch: RangeError: the file is broken/ },
   );
-  assert.ok(performance.now() - started < 5000);
+  assert.ok(performance.now() - started < 2000);
   assert.equal(given, 3, "what could be read is given out before");
   await accelerator.waitForEveryone();
   accelerator.print("ok");

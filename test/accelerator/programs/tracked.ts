@@ -28,7 +28,7 @@ let step = 0;
 for await (const batch of loader) {
   const loss = model(batch.x).pow(2).mean();
   await accelerator.backward(loss);
-  if (special === "uneven" && rank === 1) wait(30);
+  if (special === "uneven" && rank === 1) wait(10);
   await optimizer.step();
   optimizer.zeroGrad();
   step++;
@@ -36,7 +36,7 @@ for await (const batch of loader) {
   if (special === "evaluates" && step === 15) {
     for await (const { x } of evaluation) {
       await model(x).sum().item();
-      wait(100);
+      wait(30);
     }
     await accelerator.saveState();
     wait(0);
