@@ -21,7 +21,12 @@ Napi::Value open(const Napi::CallbackInfo& info) {
   OrtOptions options;
   options.library = info[0].As<Napi::String>();
   const Napi::Array versions = info[1].As<Napi::Array>();
-  for (uint32_t i = 0; i < versions.Length(); i++) options.versions.push_back(versions.Get(i).As<Napi::String>());
+  for (uint32_t i = 0; i < versions.Length(); i++) {
+    const Napi::Value version = versions.Get(i);
+    // A worker that is being terminated reads nothing any more, and a call on an empty handle would end the process.
+    if (version.IsEmpty()) return env.Undefined();
+    options.versions.push_back(version.As<Napi::String>());
+  }
   options.threads = info[2].As<Napi::Number>().Uint32Value();
   options.spin = info[3].As<Napi::Boolean>();
   Failure failure;

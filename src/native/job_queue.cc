@@ -144,10 +144,14 @@ void JobQueue::done(void* queue, std::unique_ptr<Job> job) { static_cast<JobQueu
 
 void JobQueue::listen(Napi::Env env) {
   if (std::exchange(listening_, true)) return;
-  const Napi::Object process = env.Global().Get("process").As<Napi::Object>();
+  // Handles are empty in a worker that is being terminated, and a call on one would end the process.
+  const Napi::Value process = env.Global().Get("process");
+  if (process.IsEmpty()) return;
   const Napi::Function halt = Napi::Function::New(
       env, [](const Napi::CallbackInfo& info) { static_cast<JobQueue*>(info.Data())->halt(); }, "haltNativeJobs", this);
-  process.Get("once").As<Napi::Function>().Call(process, {Napi::String::New(env, "exit"), halt});
+  const Napi::Value once = process.As<Napi::Object>().Get("once");
+  if (once.IsEmpty() || halt.IsEmpty()) return;
+  once.As<Napi::Function>().Call(process, {Napi::String::New(env, "exit"), halt});
 }
 
 void JobQueue::haltAtExit() {

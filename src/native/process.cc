@@ -61,7 +61,9 @@ Napi::Value setAffinity(const Napi::CallbackInfo& info) {
   uint32_t highest = 0;
   std::vector<uint32_t> numbers;
   for (uint32_t i = 0; i < cores.Length(); i++) {
-    numbers.push_back(cores.Get(i).As<Napi::Number>().Uint32Value());
+    const Napi::Value core = cores.Get(i);
+    if (core.IsEmpty()) return env.Undefined();  // in a worker that is being terminated
+    numbers.push_back(core.As<Napi::Number>().Uint32Value());
     if (numbers.back() > highest) highest = numbers.back();
   }
   Mask mask(highest + 1);
