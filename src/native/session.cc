@@ -1,6 +1,7 @@
 // Sessions: made from a model's bytes off the JS thread, described to JS, released behind the runs that still use them.
 #include "session.h"
 
+#include <atomic>
 #include <mutex>
 
 #include "job_queue.h"
@@ -39,7 +40,7 @@ class MakeSession : public Job {
     if (status == nullptr && !request_.name.empty()) status = api.SetSessionLogId(raw, request_.name.c_str());
     if (status == nullptr && !request_.profile.empty()) status = api.EnableProfiling(raw, request_.profile.c_str());
     OrtSession* session = nullptr;
-    if (status == nullptr) status = api.CreateSessionFromArray(ort()->env, model_.data, model_.length, raw, &session);
+    if (status == nullptr) status = createSession(raw, &session);
     session_->session.reset(session);
     if (status == nullptr) status = describe(true, session_->inputs);
     if (status == nullptr) status = describe(false, session_->outputs);
@@ -50,6 +51,17 @@ class MakeSession : public Job {
     std::call_once(first, JobQueue::haltAtExit);
     std::lock_guard<std::mutex> lock(mutex_);
     options_.reset();
+  }
+
+  /// ONNX Runtime enters our domain into a table of the process in the first session that has it, without a lock: until one is made, threads take turns.
+  OrtStatus* createSession(OrtSessionOptions* options, OrtSession** session) {
+    static std::mutex turns;
+    static std::atomic<bool> entered{false};
+    std::unique_lock<std::mutex> turn(turns, std::defer_lock);
+    if (!entered.load()) turn.lock();
+    OrtStatus* status = ort()->api.CreateSessionFromArray(ort()->env, model_.data, model_.length, options, session);
+    if (status == nullptr) entered.store(true);
+    return status;
   }
 
   void interrupt() noexcept override {

@@ -99,7 +99,7 @@ async function follow({ native, rank, jobRanks, store, name, timeoutMs }: Joinin
   }
   try {
     await store.set(`${name}/joined/${rank}`, bytes("here"));
-    await join(native, group, timeoutMs);
+    await join(native, group, timeoutMs + grace);
   } catch (error) {
     native.release(group);
     throw error;
@@ -127,6 +127,9 @@ async function join(native: NativeShm, group: ShmHandle, timeoutMs: number): Pro
     throw code === "ERR_SHARED_MEMORY" ? new AccelerateError(code, fault.message, { cause }) : new CollectiveError(fault, { cause });
   }
 }
+
+/** What followers wait longer than the first rank, which knows who is missing and tells them, in ms. */
+const grace = 5000;
 
 /** uint8: what carries nothing is said to have. */
 const dtypeless = 2;
