@@ -1,0 +1,212 @@
+// TrainingArguments: what a run is told, with transformers' names and defaults.
+
+export interface TrainingArgumentsOptions {
+  readonly outputDir?: string;
+  readonly perDeviceTrainBatchSize?: number;
+  readonly perDeviceEvalBatchSize?: number;
+  readonly numTrainEpochs?: number;
+  readonly maxSteps?: number;
+  readonly learningRate?: number;
+  readonly lrSchedulerType?: string;
+  readonly lrSchedulerKwargs?: Readonly<Record<string, unknown>>;
+  readonly warmupSteps?: number;
+  readonly optim?: string;
+  readonly optimArgs?: string;
+  readonly weightDecay?: number;
+  readonly adamBeta1?: number;
+  readonly adamBeta2?: number;
+  readonly adamEpsilon?: number;
+  readonly gradientAccumulationSteps?: number;
+  readonly maxGradNorm?: number;
+  readonly labelSmoothingFactor?: number;
+  readonly averageTokensAcrossDevices?: boolean;
+  readonly neftuneNoiseAlpha?: number;
+  readonly autoFindBatchSize?: boolean;
+  readonly loggingStrategy?: "no" | "steps" | "epoch";
+  readonly loggingSteps?: number;
+  readonly loggingFirstStep?: boolean;
+  readonly loggingNanInfFilter?: boolean;
+  readonly includeNumInputTokensSeen?: "no" | "all" | "non_padding";
+  readonly disableTqdm?: boolean;
+  readonly reportTo?: string | readonly string[];
+  readonly evalStrategy?: "no" | "steps" | "epoch";
+  readonly evalSteps?: number;
+  readonly evalDelay?: number;
+  readonly evalOnStart?: boolean;
+  readonly predictionLossOnly?: boolean;
+  readonly evalAccumulationSteps?: number;
+  readonly evalDoConcatBatches?: boolean;
+  readonly includeForMetrics?: readonly string[];
+  readonly batchEvalMetrics?: boolean;
+  readonly saveStrategy?: "no" | "steps" | "epoch" | "best";
+  readonly saveSteps?: number;
+  readonly saveTotalLimit?: number;
+  readonly saveOnlyModel?: boolean;
+  readonly loadBestModelAtEnd?: boolean;
+  readonly metricForBestModel?: string;
+  readonly greaterIsBetter?: boolean;
+  readonly resumeFromCheckpoint?: string | boolean;
+  readonly ignoreDataSkip?: boolean;
+  readonly seed?: number;
+  readonly dataSeed?: number;
+  readonly useCpu?: boolean;
+  readonly acceleratorConfig?: {
+    readonly splitBatches?: boolean;
+    readonly dispatchBatches?: boolean | null;
+    readonly evenBatches?: boolean;
+    readonly useSeedableSampler?: boolean;
+  };
+  readonly dataloaderDropLast?: boolean;
+  readonly dataloaderNumWorkers?: number;
+  readonly dataloaderPrefetchFactor?: number;
+  readonly dataloaderPersistentWorkers?: boolean;
+  readonly removeUnusedColumns?: boolean;
+  readonly labelNames?: readonly string[];
+  readonly trainSamplingStrategy?: "random" | "sequential" | "group_by_length";
+  readonly lengthColumnName?: string;
+  readonly runName?: string;
+  readonly project?: string;
+}
+
+export class TrainingArguments {
+  readonly outputDir: string;
+  readonly perDeviceTrainBatchSize: number;
+  readonly perDeviceEvalBatchSize: number;
+  readonly numTrainEpochs: number;
+  readonly maxSteps: number;
+  readonly learningRate: number;
+  readonly lrSchedulerType: string;
+  readonly lrSchedulerKwargs: Readonly<Record<string, unknown>> | undefined;
+  readonly warmupSteps: number;
+  readonly optim: string;
+  readonly optimArgs: string | undefined;
+  readonly weightDecay: number;
+  readonly adamBeta1: number;
+  readonly adamBeta2: number;
+  readonly adamEpsilon: number;
+  readonly gradientAccumulationSteps: number;
+  readonly maxGradNorm: number;
+  readonly labelSmoothingFactor: number;
+  readonly averageTokensAcrossDevices: boolean;
+  readonly neftuneNoiseAlpha: number | undefined;
+  readonly autoFindBatchSize: boolean;
+  readonly loggingStrategy: "no" | "steps" | "epoch";
+  readonly loggingSteps: number;
+  readonly loggingFirstStep: boolean;
+  readonly loggingNanInfFilter: boolean;
+  readonly includeNumInputTokensSeen: "no" | "all" | "non_padding";
+  readonly disableTqdm: boolean;
+  readonly reportTo: readonly string[];
+  readonly evalStrategy: "no" | "steps" | "epoch";
+  readonly evalSteps: number | undefined;
+  readonly evalDelay: number;
+  readonly evalOnStart: boolean;
+  readonly predictionLossOnly: boolean;
+  readonly evalAccumulationSteps: number | undefined;
+  readonly evalDoConcatBatches: boolean;
+  readonly includeForMetrics: readonly string[];
+  readonly batchEvalMetrics: boolean;
+  readonly saveStrategy: "no" | "steps" | "epoch" | "best";
+  readonly saveSteps: number;
+  readonly saveTotalLimit: number | undefined;
+  readonly saveOnlyModel: boolean;
+  readonly loadBestModelAtEnd: boolean;
+  readonly metricForBestModel: string | undefined;
+  readonly greaterIsBetter: boolean | undefined;
+  readonly resumeFromCheckpoint: string | boolean | undefined;
+  readonly ignoreDataSkip: boolean;
+  readonly seed: number;
+  readonly dataSeed: number | undefined;
+  readonly useCpu: boolean;
+  readonly acceleratorConfig: {
+    readonly splitBatches: boolean;
+    readonly dispatchBatches: boolean | undefined;
+    readonly evenBatches: boolean;
+    readonly useSeedableSampler: boolean;
+  };
+  readonly dataloaderDropLast: boolean;
+  readonly dataloaderNumWorkers: number;
+  readonly dataloaderPrefetchFactor: number | undefined;
+  readonly dataloaderPersistentWorkers: boolean;
+  readonly removeUnusedColumns: boolean;
+  readonly labelNames: readonly string[] | undefined;
+  readonly trainSamplingStrategy: "random" | "sequential" | "group_by_length";
+  readonly lengthColumnName: string;
+  readonly runName: string | undefined;
+  readonly project: string;
+
+  constructor(outputDir: string = "trainer_output", options: TrainingArgumentsOptions = {}) {
+    this.outputDir = outputDir;
+    this.perDeviceTrainBatchSize = options.perDeviceTrainBatchSize ?? 8;
+    this.perDeviceEvalBatchSize = options.perDeviceEvalBatchSize ?? 8;
+    this.numTrainEpochs = options.numTrainEpochs ?? 3;
+    this.maxSteps = options.maxSteps ?? -1;
+    this.learningRate = options.learningRate ?? 5e-5;
+    this.lrSchedulerType = options.lrSchedulerType ?? "linear";
+    this.lrSchedulerKwargs = options.lrSchedulerKwargs;
+    this.warmupSteps = options.warmupSteps ?? 0;
+    this.optim = options.optim ?? "adamw_torch_fused";
+    this.optimArgs = options.optimArgs;
+    this.weightDecay = options.weightDecay ?? 0;
+    this.adamBeta1 = options.adamBeta1 ?? 0.9;
+    this.adamBeta2 = options.adamBeta2 ?? 0.999;
+    this.adamEpsilon = options.adamEpsilon ?? 1e-8;
+    this.gradientAccumulationSteps = options.gradientAccumulationSteps ?? 1;
+    this.maxGradNorm = options.maxGradNorm ?? 1;
+    this.labelSmoothingFactor = options.labelSmoothingFactor ?? 0;
+    this.averageTokensAcrossDevices = options.averageTokensAcrossDevices ?? true;
+    this.neftuneNoiseAlpha = options.neftuneNoiseAlpha;
+    this.autoFindBatchSize = options.autoFindBatchSize ?? false;
+    this.loggingStrategy = options.loggingStrategy ?? "steps";
+    this.loggingSteps = options.loggingSteps ?? 500;
+    this.loggingFirstStep = options.loggingFirstStep ?? false;
+    this.loggingNanInfFilter = options.loggingNanInfFilter ?? true;
+    this.includeNumInputTokensSeen = options.includeNumInputTokensSeen ?? "no";
+    this.disableTqdm = options.disableTqdm ?? false;
+    this.reportTo = typeof options.reportTo === "string" ? [options.reportTo] : (options.reportTo ?? []);
+    this.evalStrategy = options.evalStrategy ?? "no";
+    this.evalSteps = options.evalSteps;
+    this.evalDelay = options.evalDelay ?? 0;
+    this.evalOnStart = options.evalOnStart ?? false;
+    this.predictionLossOnly = options.predictionLossOnly ?? false;
+    this.evalAccumulationSteps = options.evalAccumulationSteps;
+    this.evalDoConcatBatches = options.evalDoConcatBatches ?? true;
+    this.includeForMetrics = options.includeForMetrics ?? [];
+    this.batchEvalMetrics = options.batchEvalMetrics ?? false;
+    this.saveStrategy = options.saveStrategy ?? "steps";
+    this.saveSteps = options.saveSteps ?? 500;
+    this.saveTotalLimit = options.saveTotalLimit;
+    this.saveOnlyModel = options.saveOnlyModel ?? false;
+    this.loadBestModelAtEnd = options.loadBestModelAtEnd ?? false;
+    this.metricForBestModel = options.metricForBestModel;
+    this.greaterIsBetter = options.greaterIsBetter;
+    this.resumeFromCheckpoint = options.resumeFromCheckpoint;
+    this.ignoreDataSkip = options.ignoreDataSkip ?? false;
+    this.seed = options.seed ?? 42;
+    this.dataSeed = options.dataSeed;
+    this.useCpu = options.useCpu ?? false;
+    const { splitBatches = false, dispatchBatches, evenBatches = true, useSeedableSampler = true } = options.acceleratorConfig ?? {};
+    this.acceleratorConfig = { splitBatches, dispatchBatches: dispatchBatches ?? undefined, evenBatches, useSeedableSampler };
+    this.dataloaderDropLast = options.dataloaderDropLast ?? false;
+    this.dataloaderNumWorkers = options.dataloaderNumWorkers ?? 0;
+    this.dataloaderPrefetchFactor = options.dataloaderPrefetchFactor;
+    this.dataloaderPersistentWorkers = options.dataloaderPersistentWorkers ?? false;
+    this.removeUnusedColumns = options.removeUnusedColumns ?? true;
+    this.labelNames = options.labelNames;
+    this.trainSamplingStrategy = options.trainSamplingStrategy ?? "random";
+    this.lengthColumnName = options.lengthColumnName ?? "length";
+    this.runName = options.runName;
+    this.project = options.project ?? "huggingface";
+  }
+
+  /** Per device: there is one here. */
+  get trainBatchSize(): number {
+    return this.perDeviceTrainBatchSize;
+  }
+  get evalBatchSize(): number {
+    return this.perDeviceEvalBatchSize;
+  }
+  getWarmupSteps(total: number): number {
+    return this.warmupSteps >= 1 ? Math.trunc(this.warmupSteps) : Math.ceil(total * this.warmupSteps);
+  }
+}
