@@ -5,7 +5,7 @@ import { ArgumentError } from "../errors.js";
 import type { ModuleBase } from "../nn/index.js";
 import type { Optimizer, Scheduler } from "../optim/index.js";
 import { TrainingArguments } from "./arguments/index.js";
-import { type CallbackContext, type CallbackEvent, CallbackHandler, type TrainerCallback } from "./callbacks/index.js";
+import { type CallbackEvent, CallbackHandler, type EventDetails, type TrainerCallback } from "./callbacks/index.js";
 import * as checkpoints from "./checkpoints/index.js";
 import * as data from "./data/index.js";
 import { plotHistory } from "./display/index.js";
@@ -334,7 +334,7 @@ export class Trainer<R = unknown> {
     this.callbackHandler.remove(callback);
   }
   /** Tells all callbacks of an event; `control` is what they leave. */
-  async callEvent(event: CallbackEvent, more: Omit<CallbackContext, "trainer"> = {}): Promise<void> {
+  async callEvent(event: CallbackEvent, more: Omit<EventDetails, "trainer"> = {}): Promise<void> {
     this.control = await this.callbackHandler.call(event, this.args, this.state, this.control, { ...more, trainer: this as unknown as Trainer });
   }
 

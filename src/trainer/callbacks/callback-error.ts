@@ -14,6 +14,13 @@ export class CallbackError extends AccelerateError {
 }
 
 /** Says that this worker could not go on without another one, or that the run is stopped: launchers and loops look for these themselves. */
-const signals: ReadonlySet<string> = new Set(["ERR_STOPPED", "ERR_PEER_LOST", "ERR_COLLECTIVE_TIMEOUT", "ERR_COLLECTIVE_ABORTED", "ERR_GROUP_CLOSED", "ERR_CALLBACK"]);
+const signals: ReadonlySet<string> = new Set([
+  "ERR_STOPPED",
+  "ERR_PEER_LOST",
+  "ERR_COLLECTIVE_TIMEOUT",
+  "ERR_COLLECTIVE_ABORTED",
+  "ERR_GROUP_CLOSED",
+  "ERR_CALLBACK",
+]);
 
 export const passesThrough = (cause: unknown): cause is AccelerateError => cause instanceof AccelerateError && signals.has(cause.code);

@@ -56,7 +56,7 @@ class Context implements CallbackContext {
   }
 }
 
-const isPromise = (value: Handled): value is Promise<TrainerControl | undefined> => typeof (value as Promise<unknown> | undefined)?.then === "function";
+const isPromise = (value: Handled): value is Exclude<Handled, void | TrainerControl> => typeof (value as Promise<unknown> | undefined)?.then === "function";
 const isOf = (own: TrainerCallback, given: GivenCallback): boolean => (typeof given === "function" ? own instanceof given : own === given);
 
 /** The callbacks of a Trainer. */
@@ -101,7 +101,13 @@ export class CallbackHandler {
    * Calls the handlers of an event, one after the other. Where all of them are synchronous it returns at once, without a promise.
    * @throws CallbackError (or a promise that rejects with it) when a handler fails
    */
-  call(event: CallbackEvent, args: TrainingArguments, state: TrainerState, control: TrainerControl, details: EventDetails): TrainerControl | Promise<TrainerControl> {
+  call(
+    event: CallbackEvent,
+    args: TrainingArguments,
+    state: TrainerState,
+    control: TrainerControl,
+    details: EventDetails,
+  ): TrainerControl | Promise<TrainerControl> {
     for (const flag of cleared[event] ?? []) control[flag] = false;
     const callbacks = this.callbacks.filter((callback) => callback[event]);
     if (callbacks.length === 0) return control;
@@ -110,7 +116,8 @@ export class CallbackHandler {
       let now = given;
       for (let i = start; i < callbacks.length; i++) {
         const callback = callbacks[i]!;
-        const failed = (cause: unknown): AccelerateError => (passesThrough(cause) ? cause : new CallbackError(callbackName(callback), event, state.globalStep, cause));
+        const failed = (cause: unknown): AccelerateError =>
+          passesThrough(cause) ? cause : new CallbackError(callbackName(callback), event, state.globalStep, cause);
         let result: Handled;
         try {
           result = callback[event]!(args, state, now, context);

@@ -50,7 +50,8 @@ export class EarlyStoppingCallback extends TrainerCallback implements Exportable
     const watched = name.startsWith("eval_") ? name : `eval_${name}`;
     const value = metrics?.[watched];
     if (value === undefined) {
-      if (state.isWorldProcessZero) this.#warn(`EarlyStoppingCallback found no ${watched} in the metrics (${Object.keys(metrics ?? {}).join(", ")}): it stops nothing`);
+      if (state.isWorldProcessZero)
+        this.#warn(`EarlyStoppingCallback found no ${watched} in the metrics (${Object.keys(metrics ?? {}).join(", ")}): it stops nothing`);
       return;
     }
     this.earlyStoppingPatienceCounter = this.#isBetter(args, state, value) ? 0 : this.earlyStoppingPatienceCounter + 1;
