@@ -19,6 +19,7 @@ export { DataCollatorForLanguageModeling, type LanguageModelingOptions } from ".
 export { DataCollatorForTokenClassification } from "./collate/token-classification.js";
 export { type LengthGroupedOptions, LengthGroupedSampler } from "./loader/length-grouped.js";
 export type { Sampler } from "./loader/sampler.js";
+export { SeedableRandomSampler } from "./loader/seedable-sampler.js";
 export { BatchSampler, RandomSampler, SeededSampler, SequentialSampler, WeightedRandomSampler } from "./loader/samplers.js";
 export type { LoaderStats } from "./loader/stats.js";
 export { skipFirstBatches } from "./loader/skip.js";

@@ -2,9 +2,8 @@
 import { ArgumentError } from "../../errors.js";
 import { Tensor } from "../../tensor/index.js";
 import { Dataset } from "../dataset/dataset.js";
-import type { Pcg64 } from "../pcg64.js";
 import type { MapDataset } from "../types.js";
-import { SeededSampler } from "./samplers.js";
+import { type RandomNumbers, SeededSampler } from "./samplers.js";
 
 const MOST_BATCHES = 50;
 const fault = (message: string, hint: string): ArgumentError => new ArgumentError(`LengthGroupedSampler: ${message}`, { code: "ERR_LOADER_SAMPLER", hint });
@@ -59,7 +58,7 @@ export class LengthGroupedSampler extends SeededSampler {
   get length(): number {
     return this.#lengths.length;
   }
-  protected draw(random: Pcg64): Iterable<number> {
+  protected draw(random: RandomNumbers): Iterable<number> {
     const lengths = this.#lengths;
     const rows = random.permutation(lengths.length);
     const size = Math.max(1, Math.min(Math.floor(rows.length / (this.batchSize * 4)), MOST_BATCHES)) * this.batchSize;

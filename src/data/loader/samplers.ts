@@ -25,6 +25,9 @@ export class SequentialSampler implements Sampler {
   }
 }
 
+/** Where draws come from. */
+export type RandomNumbers = Pick<Pcg64, "permutation" | "nextBelow" | "nextDouble">;
+
 /** Draws of an epoch that depend on the seed and the epoch alone. A loader tells it the epoch; all workers of a job take rank 0's seed. */
 export abstract class SeededSampler implements Sampler {
   /** Default drawn from the default generator (`setSeed`). */
@@ -38,13 +41,17 @@ export abstract class SeededSampler implements Sampler {
     this.seedIsGiven = seed !== undefined;
   }
   abstract readonly length: number;
-  protected abstract draw(random: Pcg64): Iterable<number>;
+  protected abstract draw(random: RandomNumbers): Iterable<number>;
+  /** The numbers of an epoch: numpy's, unless a class has its own. */
+  protected random(seed: number, epoch: number): RandomNumbers {
+    return new Pcg64([seed, epoch]);
+  }
 
   setEpoch(epoch: number): void {
     this.#epoch = epoch;
   }
   [Symbol.iterator](): Iterator<number> {
-    return this.draw(new Pcg64([this.seed, this.#epoch]))[Symbol.iterator]();
+    return this.draw(this.random(this.seed, this.#epoch))[Symbol.iterator]();
   }
 }
 
@@ -70,7 +77,7 @@ export class RandomSampler extends SeededSampler {
     this.length = count("RandomSampler", "numSamples", numSamples ?? this.#rows, 0);
     if (this.#rows === 0 && this.length > 0) throw fault("RandomSampler", `${this.length} draws of no rows`, "give a dataset with rows");
   }
-  protected *draw(random: Pcg64): Generator<number, void, undefined> {
+  protected *draw(random: RandomNumbers): Generator<number, void, undefined> {
     if (this.#replacement) for (let i = 0; i < this.length; i++) yield random.nextBelow(this.#rows - 1);
     else for (let given = 0; given < this.length; given += this.#rows) yield* random.permutation(this.#rows).subarray(0, this.length - given);
   }
@@ -102,7 +109,7 @@ export class WeightedRandomSampler extends SeededSampler {
     let sum = 0;
     this.#bounds = Float64Array.from(weights, (w) => (sum += w));
   }
-  protected draw(random: Pcg64): Iterable<number> {
+  protected draw(random: RandomNumbers): Iterable<number> {
     const bounds = this.#bounds;
     if (this.#replacement) return Array.from({ length: this.length }, () => firstAbove(bounds, random.nextDouble() * bounds.at(-1)!));
     // Rows in the order of exponential times at the rate of their weights are draws without replacement (Efraimidis and Spirakis 2006).
