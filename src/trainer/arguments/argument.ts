@@ -41,7 +41,7 @@ export type ArgumentTable = Readonly<Record<string, Argument>>;
 export type ValuesOf<A extends ArgumentTable> = { readonly [K in keyof A]: A[K] extends Argument<infer T, unknown> ? T : never };
 /** What a program may give for them. */
 export type InputOf<A extends ArgumentTable> = {
-  readonly [K in keyof A]?: (A[K] extends { readonly kind: { readonly input?: infer In } } ? Exclude<In, undefined> : never) | null | undefined;
+  readonly [K in keyof A]?: (A[K] extends { readonly kind: { readonly input?: infer In } } ? Exclude<In, undefined> : never) | undefined;
 };
 
 type Rest = Omit<Argument, "kind" | "standard" | "group" | "help">;

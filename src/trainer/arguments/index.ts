@@ -1,2 +1,6 @@
-// The arguments of a training run.
-export { TrainingArguments, type TrainingArgumentsOptions } from "./training-arguments.js";
+// Training arguments: one table, from which types, checks, files, the command line and docs/training-arguments.md are made.
+export type { AcceleratorConfig, AcceleratorConfigOptions, GradientAccumulationKwargs } from "./accelerator-config.js";
+export type { TrainingArgumentName, TrainingArgumentValues } from "./table/index.js";
+export { optimizerNames, schedulerTypes } from "./table/loop.js";
+export { type ReportTo, trackerNames } from "./table/watching.js";
+export { TrainingArguments, type TrainingArgumentsOptions, type WorkerPlace } from "./training-arguments.js";

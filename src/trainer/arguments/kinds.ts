@@ -90,7 +90,7 @@ export const optional = <T, In>(kind: Kind<T, In>): Kind<T | undefined, In | und
 });
 
 /** One value stands for a list of it. */
-export const listOf = <T>(kind: Kind<T>): Kind<readonly T[], readonly T[]> => ({
+export const listOf = <T>(kind: Kind<T>): Kind<readonly T[], readonly T[] | T> => ({
   placeholder: kind.placeholder ?? "YES|NO",
   wanted: `a list, each ${kind.wanted}`,
   ...(kind.choices && { choices: kind.choices }),

@@ -1,212 +1,135 @@
-// TrainingArguments: what a run is told, with transformers' names and defaults.
+// TrainingArguments: everything that a Trainer is told besides its parts, checked when it is made, and never changed afterwards.
+import { ArgumentError } from "../../errors.js";
+import { completed } from "./complete.js";
+import { isRecord, snakeCase } from "./names.js";
+import { oldNames, type OldTrainingArguments } from "./old-names.js";
+import { namedValues, readValues } from "./read.js";
+import { type TrainingArgumentInput, trainingArgumentTable, type TrainingArgumentValues } from "./table/index.js";
 
-export interface TrainingArgumentsOptions {
-  readonly outputDir?: string;
-  readonly perDeviceTrainBatchSize?: number;
-  readonly perDeviceEvalBatchSize?: number;
-  readonly numTrainEpochs?: number;
-  readonly maxSteps?: number;
-  readonly learningRate?: number;
-  readonly lrSchedulerType?: string;
-  readonly lrSchedulerKwargs?: Readonly<Record<string, unknown>>;
-  readonly warmupSteps?: number;
-  readonly optim?: string;
-  readonly optimArgs?: string;
-  readonly weightDecay?: number;
-  readonly adamBeta1?: number;
-  readonly adamBeta2?: number;
-  readonly adamEpsilon?: number;
-  readonly gradientAccumulationSteps?: number;
-  readonly maxGradNorm?: number;
-  readonly labelSmoothingFactor?: number;
-  readonly averageTokensAcrossDevices?: boolean;
-  readonly neftuneNoiseAlpha?: number;
-  readonly autoFindBatchSize?: boolean;
-  readonly loggingStrategy?: "no" | "steps" | "epoch";
-  readonly loggingSteps?: number;
-  readonly loggingFirstStep?: boolean;
-  readonly loggingNanInfFilter?: boolean;
-  readonly includeNumInputTokensSeen?: "no" | "all" | "non_padding";
-  readonly disableTqdm?: boolean;
-  readonly reportTo?: string | readonly string[];
-  readonly evalStrategy?: "no" | "steps" | "epoch";
-  readonly evalSteps?: number;
-  readonly evalDelay?: number;
-  readonly evalOnStart?: boolean;
-  readonly predictionLossOnly?: boolean;
-  readonly evalAccumulationSteps?: number;
-  readonly evalDoConcatBatches?: boolean;
-  readonly includeForMetrics?: readonly string[];
-  readonly batchEvalMetrics?: boolean;
-  readonly saveStrategy?: "no" | "steps" | "epoch" | "best";
-  readonly saveSteps?: number;
-  readonly saveTotalLimit?: number;
-  readonly saveOnlyModel?: boolean;
-  readonly loadBestModelAtEnd?: boolean;
-  readonly metricForBestModel?: string;
-  readonly greaterIsBetter?: boolean;
-  readonly resumeFromCheckpoint?: string | boolean;
-  readonly ignoreDataSkip?: boolean;
-  readonly seed?: number;
-  readonly dataSeed?: number;
-  readonly useCpu?: boolean;
-  readonly acceleratorConfig?: {
-    readonly splitBatches?: boolean;
-    readonly dispatchBatches?: boolean | null;
-    readonly evenBatches?: boolean;
-    readonly useSeedableSampler?: boolean;
-  };
-  readonly dataloaderDropLast?: boolean;
-  readonly dataloaderNumWorkers?: number;
-  readonly dataloaderPrefetchFactor?: number;
-  readonly dataloaderPersistentWorkers?: boolean;
-  readonly removeUnusedColumns?: boolean;
-  readonly labelNames?: readonly string[];
-  readonly trainSamplingStrategy?: "random" | "sequential" | "group_by_length";
-  readonly lengthColumnName?: string;
-  readonly runName?: string;
-  readonly project?: string;
+/** All arguments are optional. docs/training-arguments.md says what each of them means. */
+export type TrainingArgumentsOptions = TrainingArgumentInput & OldTrainingArguments;
+
+/** Of which worker a question is asked; an Accelerator is one. */
+export interface WorkerPlace {
+  readonly isMainProcess: boolean;
+  readonly isLocalMainProcess: boolean;
 }
 
-export class TrainingArguments {
-  readonly outputDir: string;
-  readonly perDeviceTrainBatchSize: number;
-  readonly perDeviceEvalBatchSize: number;
-  readonly numTrainEpochs: number;
-  readonly maxSteps: number;
-  readonly learningRate: number;
-  readonly lrSchedulerType: string;
-  readonly lrSchedulerKwargs: Readonly<Record<string, unknown>> | undefined;
-  readonly warmupSteps: number;
-  readonly optim: string;
-  readonly optimArgs: string | undefined;
-  readonly weightDecay: number;
-  readonly adamBeta1: number;
-  readonly adamBeta2: number;
-  readonly adamEpsilon: number;
-  readonly gradientAccumulationSteps: number;
-  readonly maxGradNorm: number;
-  readonly labelSmoothingFactor: number;
-  readonly averageTokensAcrossDevices: boolean;
-  readonly neftuneNoiseAlpha: number | undefined;
-  readonly autoFindBatchSize: boolean;
-  readonly loggingStrategy: "no" | "steps" | "epoch";
-  readonly loggingSteps: number;
-  readonly loggingFirstStep: boolean;
-  readonly loggingNanInfFilter: boolean;
-  readonly includeNumInputTokensSeen: "no" | "all" | "non_padding";
-  readonly disableTqdm: boolean;
-  readonly reportTo: readonly string[];
-  readonly evalStrategy: "no" | "steps" | "epoch";
-  readonly evalSteps: number | undefined;
-  readonly evalDelay: number;
-  readonly evalOnStart: boolean;
-  readonly predictionLossOnly: boolean;
-  readonly evalAccumulationSteps: number | undefined;
-  readonly evalDoConcatBatches: boolean;
-  readonly includeForMetrics: readonly string[];
-  readonly batchEvalMetrics: boolean;
-  readonly saveStrategy: "no" | "steps" | "epoch" | "best";
-  readonly saveSteps: number;
-  readonly saveTotalLimit: number | undefined;
-  readonly saveOnlyModel: boolean;
-  readonly loadBestModelAtEnd: boolean;
-  readonly metricForBestModel: string | undefined;
-  readonly greaterIsBetter: boolean | undefined;
-  readonly resumeFromCheckpoint: string | boolean | undefined;
-  readonly ignoreDataSkip: boolean;
-  readonly seed: number;
-  readonly dataSeed: number | undefined;
-  readonly useCpu: boolean;
-  readonly acceleratorConfig: {
-    readonly splitBatches: boolean;
-    readonly dispatchBatches: boolean | undefined;
-    readonly evenBatches: boolean;
-    readonly useSeedableSampler: boolean;
-  };
-  readonly dataloaderDropLast: boolean;
-  readonly dataloaderNumWorkers: number;
-  readonly dataloaderPrefetchFactor: number | undefined;
-  readonly dataloaderPersistentWorkers: boolean;
-  readonly removeUnusedColumns: boolean;
-  readonly labelNames: readonly string[] | undefined;
-  readonly trainSamplingStrategy: "random" | "sequential" | "group_by_length";
-  readonly lengthColumnName: string;
-  readonly runName: string | undefined;
-  readonly project: string;
+const what = "TrainingArguments";
+const reading = { table: trainingArgumentTable, what, old: oldNames };
+const code = "ERR_TRAINING_ARGUMENTS";
 
-  constructor(outputDir: string = "trainer_output", options: TrainingArgumentsOptions = {}) {
-    this.outputDir = outputDir;
-    this.perDeviceTrainBatchSize = options.perDeviceTrainBatchSize ?? 8;
-    this.perDeviceEvalBatchSize = options.perDeviceEvalBatchSize ?? 8;
-    this.numTrainEpochs = options.numTrainEpochs ?? 3;
-    this.maxSteps = options.maxSteps ?? -1;
-    this.learningRate = options.learningRate ?? 5e-5;
-    this.lrSchedulerType = options.lrSchedulerType ?? "linear";
-    this.lrSchedulerKwargs = options.lrSchedulerKwargs;
-    this.warmupSteps = options.warmupSteps ?? 0;
-    this.optim = options.optim ?? "adamw_torch_fused";
-    this.optimArgs = options.optimArgs;
-    this.weightDecay = options.weightDecay ?? 0;
-    this.adamBeta1 = options.adamBeta1 ?? 0.9;
-    this.adamBeta2 = options.adamBeta2 ?? 0.999;
-    this.adamEpsilon = options.adamEpsilon ?? 1e-8;
-    this.gradientAccumulationSteps = options.gradientAccumulationSteps ?? 1;
-    this.maxGradNorm = options.maxGradNorm ?? 1;
-    this.labelSmoothingFactor = options.labelSmoothingFactor ?? 0;
-    this.averageTokensAcrossDevices = options.averageTokensAcrossDevices ?? true;
-    this.neftuneNoiseAlpha = options.neftuneNoiseAlpha;
-    this.autoFindBatchSize = options.autoFindBatchSize ?? false;
-    this.loggingStrategy = options.loggingStrategy ?? "steps";
-    this.loggingSteps = options.loggingSteps ?? 500;
-    this.loggingFirstStep = options.loggingFirstStep ?? false;
-    this.loggingNanInfFilter = options.loggingNanInfFilter ?? true;
-    this.includeNumInputTokensSeen = options.includeNumInputTokensSeen ?? "no";
-    this.disableTqdm = options.disableTqdm ?? false;
-    this.reportTo = typeof options.reportTo === "string" ? [options.reportTo] : (options.reportTo ?? []);
-    this.evalStrategy = options.evalStrategy ?? "no";
-    this.evalSteps = options.evalSteps;
-    this.evalDelay = options.evalDelay ?? 0;
-    this.evalOnStart = options.evalOnStart ?? false;
-    this.predictionLossOnly = options.predictionLossOnly ?? false;
-    this.evalAccumulationSteps = options.evalAccumulationSteps;
-    this.evalDoConcatBatches = options.evalDoConcatBatches ?? true;
-    this.includeForMetrics = options.includeForMetrics ?? [];
-    this.batchEvalMetrics = options.batchEvalMetrics ?? false;
-    this.saveStrategy = options.saveStrategy ?? "steps";
-    this.saveSteps = options.saveSteps ?? 500;
-    this.saveTotalLimit = options.saveTotalLimit;
-    this.saveOnlyModel = options.saveOnlyModel ?? false;
-    this.loadBestModelAtEnd = options.loadBestModelAtEnd ?? false;
-    this.metricForBestModel = options.metricForBestModel;
-    this.greaterIsBetter = options.greaterIsBetter;
-    this.resumeFromCheckpoint = options.resumeFromCheckpoint;
-    this.ignoreDataSkip = options.ignoreDataSkip ?? false;
-    this.seed = options.seed ?? 42;
-    this.dataSeed = options.dataSeed;
-    this.useCpu = options.useCpu ?? false;
-    const { splitBatches = false, dispatchBatches, evenBatches = true, useSeedableSampler = true } = options.acceleratorConfig ?? {};
-    this.acceleratorConfig = { splitBatches, dispatchBatches: dispatchBatches ?? undefined, evenBatches, useSeedableSampler };
-    this.dataloaderDropLast = options.dataloaderDropLast ?? false;
-    this.dataloaderNumWorkers = options.dataloaderNumWorkers ?? 0;
-    this.dataloaderPrefetchFactor = options.dataloaderPrefetchFactor;
-    this.dataloaderPersistentWorkers = options.dataloaderPersistentWorkers ?? false;
-    this.removeUnusedColumns = options.removeUnusedColumns ?? true;
-    this.labelNames = options.labelNames;
-    this.trainSamplingStrategy = options.trainSamplingStrategy ?? "random";
-    this.lengthColumnName = options.lengthColumnName ?? "length";
-    this.runName = options.runName;
-    this.project = options.project ?? "huggingface";
+/** The values as properties, which only a constructor can write. */
+const Values = class {
+  constructor(values: TrainingArgumentValues) {
+    for (const [name, value] of Object.entries(values)) Object.defineProperty(this, name, { value, enumerable: true });
+  }
+} as new (
+  values: TrainingArgumentValues,
+) => TrainingArgumentValues;
+
+function given(outputDir: unknown, options: unknown): Readonly<Record<string, unknown>> {
+  if (typeof outputDir === "object" && outputDir !== null && options === undefined) return given(undefined, outputDir);
+  if (outputDir !== undefined && typeof outputDir !== "string")
+    throw new ArgumentError(`${what}: the output folder is ${JSON.stringify(outputDir) ?? typeof outputDir}`, {
+      code,
+      hint: 'write new TrainingArguments("folder", { ... })',
+    });
+  if (options === undefined) return outputDir === undefined ? {} : { outputDir };
+  if (!isRecord(options) && !(options instanceof TrainingArguments))
+    throw new ArgumentError(`${what} was given ${options === null ? "null" : typeof options} in the place of options`, {
+      code: "ERR_OPTIONS",
+      hint: "name it: { learningRate: ... }",
+    });
+  const named: Readonly<Record<string, unknown>> = { ...options };
+  if (outputDir !== undefined && named.outputDir !== undefined && named.outputDir !== outputDir)
+    throw new ArgumentError(`${what}: two output folders, ${outputDir} and ${String(named.outputDir)}`, { code, hint: "give one" });
+  return outputDir === undefined ? named : { ...named, outputDir };
+}
+
+/**
+ * Arguments of a Trainer, with the defaults of transformers.
+ *
+ * @throws ArgumentError ERR_OPTIONS for a name that is not known; ERR_TRAINING_ARGUMENTS for a value that is none, or for values that cannot be together; ERR_TRAINING_ARGUMENT_REFUSED for what
+ * cannot be done here.
+ * @example
+ * const args = new TrainingArguments("test-trainer", { evalStrategy: "epoch", learningRate: 2e-5, perDeviceTrainBatchSize: 16 });
+ * args.with({ learningRate: 5e-5 }).toJSON(); // { ..., learning_rate: 0.00005, ... }
+ */
+export class TrainingArguments extends Values {
+  readonly #given: Readonly<Record<string, unknown>>;
+
+  constructor(outputDir?: string, options?: TrainingArgumentsOptions);
+  constructor(options?: TrainingArgumentsOptions);
+  constructor(outputDir?: string | TrainingArgumentsOptions, options?: TrainingArgumentsOptions) {
+    const named = given(outputDir, options);
+    super(completed(readValues(reading, named)));
+    this.#given = named;
   }
 
-  /** Per device: there is one here. */
+  /**
+   * Arguments from a file's content: names with underscores, as Python writes them, or in camelCase.
+   *
+   * @example
+   * TrainingArguments.fromJSON(await readFile("training_args.json", "utf8"));
+   */
+  static fromJSON(json: Readonly<Record<string, unknown>> | string): TrainingArguments {
+    let record: unknown = json;
+    try {
+      if (typeof json === "string") record = JSON.parse(json);
+    } catch (cause) {
+      throw new ArgumentError(`${what}: what was given is no JSON (${(cause as Error).message})`, { code, cause });
+    }
+    if (!isRecord(record)) throw new ArgumentError(`${what}: the JSON is no object`, { code, hint: 'write { "learning_rate": 5e-5 }' });
+    return new this(namedValues({ ...reading, fromFile: true }, record) as TrainingArgumentsOptions);
+  }
+
+  /** The same with changes; what followed from the values before follows from the new ones. */
+  with(changes: TrainingArgumentsOptions): this {
+    return new (this.constructor as new (options: TrainingArgumentsOptions) => this)({ ...this.#given, ...changes });
+  }
+
+  /** Rows of a training batch on this worker. */
   get trainBatchSize(): number {
     return this.perDeviceTrainBatchSize;
   }
+  /** Rows of a batch on this worker when evaluating. */
   get evalBatchSize(): number {
     return this.perDeviceEvalBatchSize;
   }
-  getWarmupSteps(total: number): number {
-    return this.warmupSteps >= 1 ? Math.trunc(this.warmupSteps) : Math.ceil(total * this.warmupSteps);
+
+  /** Steps of warmup out of so many. */
+  getWarmupSteps(numTrainingSteps: number): number {
+    return this.warmupSteps >= 1 ? Math.trunc(this.warmupSteps) : Math.ceil(numTrainingSteps * this.warmupSteps);
+  }
+
+  /** Whether this worker shows what `logLevel` lets through, rather than `logLevelReplica`. */
+  shouldLog({ isMainProcess, isLocalMainProcess }: WorkerPlace): boolean {
+    return this.logOnEachNode ? isLocalMainProcess : isMainProcess;
+  }
+  /** Whether this worker writes models and checkpoints. */
+  shouldSave({ isMainProcess, isLocalMainProcess }: WorkerPlace): boolean {
+    return this.saveOnEachNode ? isLocalMainProcess : isMainProcess;
+  }
+  /** The least level that this worker shows; undefined ("passive"): as loggers have it. */
+  getProcessLogLevel(place: WorkerPlace): "debug" | "info" | "warning" | "error" | "critical" | undefined {
+    const level = this.shouldLog(place) ? this.logLevel : this.logLevelReplica;
+    return level === "passive" ? undefined : level;
+  }
+
+  /** As Python's to_dict: names with underscores (sorted), undefined as null, no secrets. Old names are there only where they were given. */
+  toJSON(): Record<string, unknown> {
+    const entries = Object.entries(trainingArgumentTable).flatMap(([name, { kind, old }]): [string, unknown][] => {
+      const value: unknown = this[name as keyof TrainingArgumentValues];
+      if (old !== undefined && value === undefined) return [];
+      if (name.endsWith("Token")) return [[snakeCase(name), `<${snakeCase(name).toUpperCase()}>`]];
+      const write = kind.write as ((value: unknown) => unknown) | undefined;
+      return [[snakeCase(name), (write ? write(value) : value) ?? null]];
+    });
+    return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+  /** toJSON as text, two spaces deep. */
+  toJsonString(): string {
+    return JSON.stringify(this.toJSON(), null, 2);
   }
 }
