@@ -278,7 +278,7 @@ export class Agent {
       const text = verdictText(verdict, this.#place());
       if (text) this.say(text);
     }
-    this.#over.resolve(exitCodeOf(verdict, this.#stop));
+    this.#over.resolve(exitCodeOf(verdict, this.#stop, { saved: this.#workers.every((worker) => worker.saved) }));
   }
 
   /** Nobody reads what the workers write: as of any program in a pipe, the job's end. */

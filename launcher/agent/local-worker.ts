@@ -28,6 +28,8 @@ export class LocalWorker {
   failure: ErrorReport | undefined;
   /** Why its collectives ended. */
   fault: CollectiveFault | undefined;
+  /** It has stopped as it was asked to, and its run can go on from there. */
+  saved = false;
   /** We have told it to end. */
   dismissed = false;
   /** performance.now() of its end. */
@@ -49,6 +51,7 @@ export class LocalWorker {
     });
     link.on("event", (event) => {
       if (event.kind === "fault") this.fault = event.fault;
+      if (event.kind === "stopping" && event.saved) this.saved = true;
     });
     this.ended = this.#finish();
   }

@@ -96,6 +96,19 @@ export class Accelerator extends TrainingData implements AsyncDisposable {
   get signal(): AbortSignal {
     return this.#stopping.signal;
   }
+  /**
+   * Asks for the stop that Ctrl-C asks for: all workers stop after the step that this one makes next. One worker is enough.
+   *
+   * @example
+   * process.once("SIGTERM", () => accelerator.requestStop("SIGTERM"));
+   */
+  requestStop(reason: string = "the program"): void {
+    this.#stopping.request(reason);
+  }
+  /** Tells the launcher that a stop which was asked for has left everything saved: it exits with 0 when its workers do. */
+  stopIsSaved(): void {
+    this.state.tell({ kind: "stopping", step: this.#steps, saved: true });
+  }
 
   /**
    * Makes models, optimizers, schedulers and loaders distributed, in place and in any order, and gives them back. Compares what the workers have, then takes rank 0's parameters, buffers and

@@ -9,8 +9,16 @@ export interface SavedScheduler {
   loadStateDict(state: unknown): void;
 }
 
+/** The objects of a run, by kind. */
+export interface SavedObjects {
+  readonly models: readonly ModuleBase[];
+  readonly optimizers: readonly Optimizer[];
+  readonly loaders: readonly RankLoader<unknown>[];
+  readonly schedulers: readonly object[];
+}
+
 /** Every object once, in the order in which it was prepared; the same on every worker. */
-export class PreparedObjects {
+export class PreparedObjects implements SavedObjects {
   readonly models: ModuleBase[] = [];
   readonly optimizers: Optimizer[] = [];
   readonly loaders: RankLoader<unknown>[] = [];

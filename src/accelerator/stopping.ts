@@ -3,8 +3,13 @@ import { AccelerateError } from "../errors.js";
 
 /** Thrown by the backward that would follow a stop that was asked for. */
 export class StoppedError extends AccelerateError {
-  constructor(step: number, reason: string) {
-    super("ERR_STOPPED", `stopped after step ${step} (${reason})`, { hint: "look at accelerator.signal to save first, and end the loop" });
+  /** Who asked: "SIGTERM", "SIGINT", what the program said; undefined where only another worker knows. */
+  readonly reason: string | undefined;
+  constructor(step: number, reason?: string) {
+    super("ERR_STOPPED", `stopped after step ${step} (${reason ?? "another worker was asked to"})`, {
+      hint: "look at accelerator.signal to save first, and end the loop",
+    });
+    this.reason = reason;
   }
 }
 
@@ -37,7 +42,7 @@ export class Stopping {
   /** After a step. Returns whether this is the one after which all stop. */
   settle(step: number): boolean {
     if (!this.#agreed || this.#controller.signal.aborted) return false;
-    this.#controller.abort(new StoppedError(step, this.#reason ?? "another worker was asked to"));
+    this.#controller.abort(new StoppedError(step, this.#reason));
     return true;
   }
   /** @throws StoppedError after a stop. */

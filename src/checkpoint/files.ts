@@ -4,6 +4,7 @@ import { type FileHandle, lstat, open } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { CheckpointError } from "./errors.js";
+import { writeAdvice } from "../write-advice.js";
 import type { ManifestFile } from "./manifest.js";
 
 /** Bytes that are hashed, or read, in one go: short enough for a loop that shares the thread. */
@@ -84,9 +85,10 @@ export function writeFault(error: unknown, file: string): CheckpointError {
   if (code === "ENOSPC" || code === "EDQUOT")
     return new CheckpointError("ERR_CHECKPOINT_DISK_FULL", `${file} cannot be written: ${code === "EDQUOT" ? "the quota is used up" : "no space is left"}`, {
       cause: error,
-      hint: "make room, or keep fewer checkpoints (projectConfig.totalLimit); earlier ones are as they were",
+      hint: "make room, or keep fewer checkpoints (projectConfig.totalLimit, saveTotalLimit of the Trainer); earlier ones are as they were",
     });
-  return new CheckpointError("ERR_CHECKPOINT_WRITE", `${file} cannot be written (${message})`, { cause: error });
+  const hint = writeAdvice(error);
+  return new CheckpointError("ERR_CHECKPOINT_WRITE", `${file} cannot be written (${message})`, { cause: error, ...(hint && { hint }) });
 }
 
 export const stopped = (directory: string, signal: AbortSignal): CheckpointError =>

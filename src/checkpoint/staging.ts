@@ -48,8 +48,12 @@ const taken = (target: string): CheckpointError =>
  * Makes the directory that is filled and later becomes `target`.
  * @throws CheckpointError ERR_CHECKPOINT_EXISTS, ERR_CHECKPOINT_WRITE
  */
-export async function beginCheckpoint(target: string, host: HostName, { onPoint }: WriteOptions = {}): Promise<string> {
-  if (await exists(target)) throw taken(target);
+export async function beginCheckpoint(
+  target: string,
+  host: HostName,
+  { onPoint, replaces = false }: WriteOptions & { readonly replaces?: boolean } = {},
+): Promise<string> {
+  if (!replaces && (await exists(target))) throw taken(target);
   const staging = stagingName(target, host);
   try {
     await mkdir(dirname(target), { recursive: true });
@@ -72,8 +76,13 @@ async function filesIn(directory: string, known: ReadonlySet<string>): Promise<s
  * Makes a filled directory the checkpoint: manifest, rename, fsync of what lies above. Files that others put there (hooks) are taken in. After a failure nothing is left of it.
  * @throws CheckpointError ERR_CHECKPOINT_WRITE, ERR_CHECKPOINT_DISK_FULL, ERR_CHECKPOINT_EXISTS, ERR_CHECKPOINT_STOPPED; ERR_CHECKPOINT_NOT_FOUND for a file that should be there
  */
-export async function commitCheckpoint(staging: string, target: string, manifest: Manifest, options: WriteOptions = {}): Promise<Manifest> {
-  const { signal, onPoint } = options;
+export async function commitCheckpoint(
+  staging: string,
+  target: string,
+  manifest: Manifest,
+  options: WriteOptions & { readonly replaces?: HostName } = {},
+): Promise<Manifest> {
+  const { signal, onPoint, replaces } = options;
   try {
     const files = [...manifest.files];
     for (const { path, bytes } of files) {
@@ -94,16 +103,24 @@ export async function commitCheckpoint(staging: string, target: string, manifest
     await onPoint?.("manifest-written", manifestName);
     for (const folder of new Set(["", ...stray.map(dirname)])) await syncDirectory(join(staging, folder));
     await onPoint?.("directory-synced", basename(target));
-    if (await exists(target)) throw taken(target);
+    const old = (await exists(target)) ? replaced(target, replaces) : undefined;
+    if (old) await rename(target, old);
     await rename(staging, target);
     await onPoint?.("renamed", basename(target));
     await syncDirectory(dirname(target));
     await onPoint?.("parent-synced", basename(target));
+    if (old) await discard(old);
     return whole;
   } catch (error) {
     await discard(staging);
     throw writeFault(error, target);
   }
+}
+
+/** The name under which what a new checkpoint replaces is taken away. */
+function replaced(target: string, host: HostName | undefined): string {
+  if (!host) throw taken(target);
+  return stagingName(target, host);
 }
 
 const syncFile = async (file: string): Promise<void> => syncDirectory(file);

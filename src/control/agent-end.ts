@@ -79,7 +79,7 @@ export class AgentEnd {
     },
     stall: ({ waitedMs, collective, waiting, missing }) => this.#events.emit("event", { kind: "stalled", waitedMs, collective, waiting, missing }),
     fault: (fault) => this.#events.emit("event", { kind: "fault", fault: faultFromMessage(fault) }),
-    stopping: ({ step }) => this.#events.emit("event", { kind: "stopping", step }),
+    stopping: ({ step, saved }) => this.#events.emit("event", { kind: "stopping", step, ...(saved ? { saved } : {}) }),
     failure: (report) => this.#events.emit("failure", report),
     store: (request) => void this.#serve(request),
     cancel: ({ id }) => this.#calls.get(id)?.abort(),

@@ -16,8 +16,8 @@ export type WorkerEvent =
   | StallEvent
   /** Its group has ended. */
   | { readonly kind: "fault"; readonly fault: CollectiveFault }
-  /** It stops because it was asked to, with everything saved. */
-  | { readonly kind: "stopping"; readonly step: number };
+  /** It stops because it was asked to; `saved` once the run can go on from where it is. */
+  | { readonly kind: "stopping"; readonly step: number; readonly saved?: true };
 
 export interface LinkEvents {
   /** The user asked for a clean stop (Ctrl-C, SIGTERM, preemption). */

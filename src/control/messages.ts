@@ -179,6 +179,7 @@ export interface WorkerProgress {
 }
 export interface WorkerStopping {
   step: number;
+  saved?: boolean;
 }
 export interface StoreRequest {
   id: number;

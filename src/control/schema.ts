@@ -130,7 +130,7 @@ export const schema: { readonly [M in MessageName]: readonly Field<Extract<keyof
   DeleteRequest: [one(1, "key", "string")],
   DeleteReply: [],
   WorkerProgress: [one(1, "step", "uint64"), maybe(2, "epoch", "uint64")],
-  WorkerStopping: [one(1, "step", "uint64")],
+  WorkerStopping: [one(1, "step", "uint64"), maybe(2, "saved", "bool")],
   StoreRequest: [
     one(1, "id", "uint64"),
     maybe(2, "set", "SetRequest"),

@@ -233,6 +233,6 @@ const frames: { readonly [K in WorkerEvent["kind"]]: (event: Extract<WorkerEvent
   progress: ({ step, epoch }) => ({ progress: { step, epoch } }),
   stalled: ({ waitedMs, collective, waiting, missing }) => ({ stall: { rank: 0, waitedMs: Math.round(waitedMs), collective, waiting, missing } }),
   fault: ({ fault }) => ({ fault: faultToMessage(fault) }),
-  stopping: ({ step }) => ({ stopping: { step } }),
+  stopping: ({ step, saved }) => ({ stopping: { step, ...(saved ? { saved } : {}) } }),
 };
 const frameOf = (event: WorkerEvent): WorkerFrame => (frames[event.kind] as (e: WorkerEvent) => WorkerFrame)(event);

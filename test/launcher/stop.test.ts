@@ -53,6 +53,17 @@ suite("a launch that is asked to stop", () => {
     assert.equal((await done).code, 75);
   });
 
+  for (const [who, code] of [
+    ["all workers", 0],
+    ["one of two workers", 143],
+  ] as const)
+    test(`by SIGTERM, with ${who} telling that the run can go on from there, exits with ${code}`, async (t) => {
+      const tells = "me.link.send({ kind: 'stopping', step: 3, saved: true }); setTimeout(() => process.exit(0), 50);";
+      const { child, done } = await started(t, stops(code === 0 ? tells : `if (me.link.assignment.rank === 0) { ${tells} } else process.exit(0);`));
+      child.kill("SIGTERM");
+      assert.equal((await done).code, code);
+    });
+
   test("ends workers that do not listen as Ctrl-C would", async (t) => {
     const { child, done, output } = await started(t, idle);
     child.kill("SIGINT");

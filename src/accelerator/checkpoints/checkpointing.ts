@@ -11,7 +11,7 @@ import { Hooks, type LoadStateHookContext, type SaveStateHookContext } from "./c
 import { choose, unseen } from "./choose-checkpoint.js";
 import type { Project } from "./project-config.js";
 import { type ResumePoint, restore } from "./restore.js";
-import { requireOneState, type RunState } from "./run-state.js";
+import { requireOneState, type RunState, type SharedMemoryUse } from "./run-state.js";
 import { begin, finish, orDiscard, type SavingWorker, writeNow } from "./save-state.js";
 import type { WorkerState } from "../collectives/worker-state.js";
 
@@ -20,6 +20,18 @@ export interface SaveStateOptions {
   readonly async?: boolean;
   /** Stops the saving; nothing is left of it then. */
   readonly signal?: AbortSignal;
+}
+
+/** A checkpoint that is not the Accelerator's alone. */
+export interface CheckpointForm {
+  /** What of the run is in it: all of it (default), all but the weights and where loaders stand, or nothing. */
+  readonly holds?: "run" | "state" | "nothing";
+}
+export interface CheckpointFilling extends CheckpointForm {
+  /** It takes the place of one that is there. */
+  readonly replaces?: boolean;
+  /** Called on every worker. Files that the main process, or the first of each host with saveOnEachNode, puts into the directory become part of it. */
+  readonly fill?: (directory: string) => Promise<void>;
 }
 
 export interface CheckpointingOptions {
@@ -47,7 +59,10 @@ export class Checkpointing {
     this.#options = options;
   }
 
-  async save(directory: string | undefined, { async: beside = this.#options.project.asyncSave, signal }: SaveStateOptions): Promise<string> {
+  async save(
+    directory: string | undefined,
+    { async: beside = this.#options.project.asyncSave, signal, fill, replaces = false, ...form }: SaveStateOptions & CheckpointFilling,
+  ): Promise<string> {
     const { project, calls } = this.#options;
     const call = calls.options("saveState");
     const world = await calls.idle(call);
@@ -55,18 +70,20 @@ export class Checkpointing {
     await this.#ready(tell, "saveState");
     const worker = await this.#worker(world);
     const writing: WriteOptions = { signal, onPoint: this.onPoint };
-    const checkpoint = await begin(worker, tell, { project, directory }, writing);
+    const checkpoint = await begin(worker, tell, { project, directory, replaces }, writing);
     const quiet = beside ? await this.#beside(world, `checkpoint/${checkpoint.id}`) : tell;
-    const run = this.#options.run();
+    if (fill) await orDiscard(worker, checkpoint, () => agree(tell, () => fill(checkpoint.staging)));
+    const run = this.#runIn(form);
     const gradients = (await tell(pendingGradients(run).size)).flatMap((n, rank) => (n > 0 ? [rank] : []));
     const files = async (): Promise<FileContent[]> => {
       if (!existsSync(checkpoint.staging)) throw unseen(checkpoint.staging);
       const weights = await weightsOf(run);
       await this.beforeSave.run({ models: [...run.objects.models], weights, directory: checkpoint.staging });
+      if (form.holds === "nothing") return [];
       const common = worker.rank === worker.leader ? await captureCommon(run, { weights, gradients }) : [];
       return [...common, ...(await captureOwn(run, worker.rank, { gradientsWait: gradients.length > 0 }))];
     };
-    const finishing = { ...writing, about: aboutRun(run), totalLimit: project.totalLimit };
+    const finishing = { ...writing, about: aboutRun(run), totalLimit: project.totalLimit, replaces };
     if (!beside) {
       const shows = worker.rank === 0;
       await finish(worker, tell, checkpoint, async () => writeNow(checkpoint.staging, await files(), { ...writing, shows }), finishing);
@@ -88,7 +105,7 @@ export class Checkpointing {
     return checkpoint.target;
   }
 
-  async load(directory: string | undefined): Promise<ResumePoint | undefined> {
+  async load(directory: string | undefined, form: CheckpointForm = {}): Promise<ResumePoint | undefined> {
     const { project, calls } = this.#options;
     const call = calls.options("loadState");
     const world = await calls.idle(call);
@@ -97,11 +114,38 @@ export class Checkpointing {
     const worker = await this.#worker(world);
     const chosen = await choose(worker, tell, { directory, project });
     if (!chosen) return undefined;
-    const run = this.#options.run();
+    const run = this.#runIn(form);
     const models = [...run.objects.models];
     await agree(tell, () => this.beforeLoad.run({ models, directory: chosen.directory }));
     const kept = run.objects.models.map((m) => (models.includes(m) ? m : undefined));
     return restore(chosen.directory, chosen.manifest, { run, group: world.group, tell, models: kept });
+  }
+
+  /** Parameters and buffers get numbers from elsewhere. `write` puts them there on every worker, the parameters only where it writes for all that share the memory; all return when they are there. */
+  async rewrite(write: (memory: SharedMemoryUse) => Promise<void>): Promise<void> {
+    const { calls } = this.#options;
+    const call = calls.options("load");
+    const world = await calls.idle(call);
+    const tell = overGroup(world.group, call);
+    await this.#ready(tell, "load");
+    const { objects, memory } = this.#options.run();
+    await agree(tell, () => write(memory));
+    for (const model of objects.models) for (const p of model.parameters()) p.changed();
+  }
+
+  /** Runs a body on all workers and gives the values of all, by rank; where it failed on some, all throw what the first of them did. Values must survive JSON. */
+  async together<T>(what: string, body: () => Promise<T> | T): Promise<readonly T[]> {
+    const call = this.#options.calls.options(what);
+    const world = await this.#options.calls.idle(call);
+    return agree(overGroup(world.group, call), body);
+  }
+
+  #runIn({ holds = "run" }: CheckpointForm): RunState {
+    const run = this.#options.run();
+    if (holds === "run") return run;
+    const { optimizers, schedulers } = run.objects;
+    // How windows and shares are cut is about loaders, too.
+    return { ...run, settings: {}, objects: { models: [], optimizers, schedulers, loaders: [] } };
   }
 
   /** Makes the memory that saving beside the program will need, where that was asked for. */

@@ -3,7 +3,7 @@ import { CheckpointError } from "../../checkpoint/index.js";
 import type { ArenaSegment, ParameterArena } from "../../tensor/index.js";
 import type { ActiveLoaders } from "../loaders/active-loaders.js";
 import type { CommHook } from "../comm-hooks/index.js";
-import type { PreparedObjects } from "../prepared-objects.js";
+import type { SavedObjects } from "../prepared-objects.js";
 import type { RegisteredObjects } from "./saved-objects.js";
 
 /** When a run is saved. */
@@ -43,7 +43,7 @@ export interface RunParts {
 }
 
 export interface RunState extends RunParts {
-  readonly objects: PreparedObjects;
+  readonly objects: SavedObjects;
   readonly registered: RegisteredObjects;
   readonly loaders: ActiveLoaders;
 }

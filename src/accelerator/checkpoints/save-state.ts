@@ -46,10 +46,12 @@ export interface Destination {
   readonly project: Project;
   /** As the program named it. */
   readonly directory: string | undefined;
+  /** What is there is replaced. */
+  readonly replaces: boolean;
 }
 
 /** Rank 0 says which number, leaders make the directories. @throws CheckpointError ERR_CHECKPOINT_EXISTS, ERR_CHECKPOINT_DIRECTORY, ERR_CHECKPOINT_WRITE */
-export async function begin(worker: SavingWorker, tell: Tell, { project, directory }: Destination, options: WriteOptions): Promise<NewCheckpoint> {
+export async function begin(worker: SavingWorker, tell: Tell, { project, directory, replaces }: Destination, options: WriteOptions): Promise<NewCheckpoint> {
   const [first] = await agree(tell, () => project.next(directory));
   const number = first!.number;
   let own = "";
@@ -57,7 +59,7 @@ export async function begin(worker: SavingWorker, tell: Tell, { project, directo
     const places = await agree(tell, async () => {
       if (!leads(worker)) return undefined;
       const target = project.target(directory, number);
-      own = await beginCheckpoint(target, worker.host, options);
+      own = await beginCheckpoint(target, worker.host, { ...options, replaces });
       await sweep(dirname(target), worker.host, number === undefined ? { target: basename(target) } : {});
       return { target, staging: own };
     });
@@ -88,6 +90,8 @@ export interface FinishOptions extends WriteOptions {
   readonly about: Readonly<Record<string, unknown>>;
   /** Numbered checkpoints that are kept. */
   readonly totalLimit: number | undefined;
+  /** It takes the place of one of that name. */
+  readonly replaces?: boolean;
   /** How a checkpoint is read again before others go; default here and now. */
   readonly verify?: (directory: string) => Promise<unknown>;
 }
@@ -101,14 +105,14 @@ export async function finish(
   tell: Tell,
   { target, staging, numbered }: NewCheckpoint,
   write: () => Promise<readonly ManifestFile[]>,
-  { about, totalLimit, verify, ...options }: FinishOptions,
+  { about, totalLimit, replaces, verify, ...options }: FinishOptions,
 ): Promise<void> {
   const parts = await orDiscard(worker, { staging }, () => agree(tell, write));
   await agree(tell, async () => {
     if (!leads(worker)) return;
     const files = worker.members.flatMap((rank) => parts[rank]!);
     const manifest = { library: version, created: new Date().toISOString(), worldSize: worker.size, ranks: worker.members, about, files };
-    await commitCheckpoint(staging, target, manifest, options);
+    await commitCheckpoint(staging, target, manifest, { ...options, ...(replaces ? { replaces: worker.host } : {}) });
     if (totalLimit !== undefined && numbered) await prune(dirname(target), target, { limit: totalLimit, host: worker.host, verify, ...options });
   });
 }

@@ -20,7 +20,8 @@ export abstract class ResumableWorkers extends TrackedWorkers {
   /** Where trackers write. */
   readonly loggingDir: string | undefined;
   protected readonly objects: PreparedObjects = new PreparedObjects();
-  protected readonly checkpoints: Checkpointing;
+  /** @internal */
+  readonly checkpoints: Checkpointing;
   protected abstract readonly runParts: RunParts;
   readonly #registered = new RegisteredObjects();
   readonly #project: Project;
