@@ -1,12 +1,12 @@
 // Animator: curves that grow while a program runs, in the terminal and as SVG.
 import { writeFile } from "node:fs/promises";
 import { stderr } from "node:process";
+import { type Chart, isShown } from "../charts/chart.js";
+import { svgChart } from "../charts/svg-chart.js";
+import { terminalChart } from "../charts/terminal-chart.js";
 import { ArgumentError } from "../errors.js";
 import { processTerminal } from "../progress/terminal.js";
-import { type Chart, isShown } from "./chart.js";
-import { fixed } from "./measures.js";
-import { svgChart } from "./svg-chart.js";
-import { terminalChart } from "./terminal-chart.js";
+import { pythonFixed } from "../python-numbers.js";
 
 /** Where a chart is drawn. */
 export interface Screen {
@@ -104,7 +104,7 @@ export class Animator {
   #flush(screen: Screen): void {
     if (!this.#row) return;
     const { legend, xlabel = "x" } = this.#options;
-    const parts = this.#row.values.flatMap((value, i) => (value === undefined ? [] : [`${legend?.[i] ?? `y${i}`} ${fixed(value, 3)}`]));
+    const parts = this.#row.values.flatMap((value, i) => (value === undefined ? [] : [`${legend?.[i] ?? `y${i}`} ${pythonFixed(value, 3)}`]));
     screen.write(`${xlabel} ${this.#row.x}  ${parts.join("  ")}\n`);
     this.#row = undefined;
   }

@@ -1,4 +1,4 @@
-// Timer and Accumulator of the book, and numbers printed as Python prints them.
+// Timer and Accumulator of the book.
 
 /**
  * Several spans of time, in seconds.
@@ -58,16 +58,4 @@ export class Accumulator {
   get(index: number): number {
     return this.data[index]!;
   }
-}
-
-/** Python's `%.<digits>f`: what lies exactly between two numbers goes to the even one, where toFixed takes the larger. */
-export function fixed(value: number, digits: number): string {
-  if (Number.isNaN(value)) return "nan";
-  if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
-  const scaled = value * 10 ** digits;
-  // Only a fraction of few binary digits can lie exactly between.
-  const isTie = Math.abs(scaled % 1) === 0.5 && Number.isInteger(value * 2 ** (digits + 1));
-  if (!isTie) return value.toFixed(digits);
-  const below = Math.floor(scaled);
-  return ((below % 2 === 0 ? below : below + 1) / 10 ** digits).toFixed(digits);
 }

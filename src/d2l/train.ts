@@ -2,12 +2,13 @@
 import type { Accelerator } from "../accelerator/index.js";
 import { ArgumentError } from "../errors.js";
 import type { Optimizer } from "../optim/index.js";
+import { pythonFixed } from "../python-numbers.js";
 import type { Device } from "../runtime/device.js";
 import type { Tensor } from "../tensor/index.js";
 import { type Batches, evaluateAccuracy, type Net, rightOnes, sumOf } from "./accuracy.js";
 import { Animator } from "./animator.js";
 import { deviceText, tryAllGpus } from "./devices.js";
-import { Accumulator, fixed, Timer } from "./measures.js";
+import { Accumulator, Timer } from "./measures.js";
 
 /** One loss per example ([batch]); a single one is taken as their sum. */
 export type Loss = (predicted: Tensor, y: Tensor) => Tensor;
@@ -123,8 +124,8 @@ export async function trainCh13<X>(
   };
   const devices = (options.devices ?? (accelerator ? await accelerator.gatherObject([deviceOf(accelerator.device)]) : tryAllGpus())).map(deviceText);
   if (speaks) {
-    console.log(`loss ${fixed(result.loss, 3)}, train acc ${fixed(result.trainAcc, 3)}, test acc ${fixed(result.testAcc, 3)}`);
-    console.log(`${fixed(result.examplesPerSecond, 1)} examples/sec on [${devices.join(", ")}]`);
+    console.log(`loss ${pythonFixed(result.loss, 3)}, train acc ${pythonFixed(result.trainAcc, 3)}, test acc ${pythonFixed(result.testAcc, 3)}`);
+    console.log(`${pythonFixed(result.examplesPerSecond, 1)} examples/sec on [${devices.join(", ")}]`);
   }
   return result;
 }

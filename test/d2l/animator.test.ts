@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
 import fc from "fast-check";
 import { Animator, type Screen } from "../../src/d2l/index.js";
-import { axisOf } from "../../src/d2l/chart.js";
+import { axisOf } from "../../src/charts/chart.js";
 import { inFolder } from "./support.js";
 
 const screenOf = (isTTY: boolean, columns = 60): Screen & { readonly written: string[] } => {

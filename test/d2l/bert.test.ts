@@ -7,7 +7,7 @@ import { before, test } from "node:test";
 import { BERTModel, loadPretrainedModel, maskedSoftmax } from "../../src/d2l/index.js";
 import { fromData, type Tensor, tensor } from "../../src/index.js";
 import { crossEntropy } from "../../src/nn/index.js";
-import { fixed } from "../../src/d2l/measures.js";
+import { pythonFixed } from "../../src/python-numbers.js";
 import { loadTorchState } from "../../src/d2l/pretrained.js";
 import { packageRoot } from "../../src/package-root.js";
 import { gradientBound } from "../models/golden-support.js";
@@ -92,7 +92,7 @@ test("masked softmax sets scores to -1e6: a row without a valid position weighs 
 });
 
 test("numbers are printed as Python prints them", () => {
-  for (const [value, three, one] of golden.percent) assert.deepEqual([fixed(value, 3), fixed(value, 1)], [three, one], String(value));
+  for (const [value, three, one] of golden.percent) assert.deepEqual([pythonFixed(value, 3), pythonFixed(value, 1)], [three, one], String(value));
 });
 
 test("a pretrained model is loaded with the sizes that are given, from both formats", () =>

@@ -1,5 +1,5 @@
 // CallbackHandler: calls callbacks in their order, waits for those that are async, and says whose handler failed.
-import { AccelerateError, ArgumentError } from "../../errors.js";
+import { type AccelerateError, ArgumentError } from "../../errors.js";
 import type { TrainingArguments } from "../arguments/index.js";
 import { callbackName, type TrainerControl, type TrainerState } from "../state/index.js";
 import type { Trainer } from "../trainer.js";
@@ -56,7 +56,7 @@ class Context implements CallbackContext {
   }
 }
 
-const isPromise = (value: Handled): value is Exclude<Handled, void | TrainerControl> => typeof (value as Promise<unknown> | undefined)?.then === "function";
+const isPromise = (value: Handled): value is Extract<Handled, Promise<unknown>> => typeof (value as Promise<unknown> | undefined)?.then === "function";
 const isOf = (own: TrainerCallback, given: GivenCallback): boolean => (typeof given === "function" ? own instanceof given : own === given);
 
 /** The callbacks of a Trainer. */

@@ -1,8 +1,2 @@
-// What a run shows: its bar, its tables, its curves.
-import type { LogEntry } from "../state/index.js";
-import { unfinished } from "../unfinished.js";
-
-/** Writes the curves of losses and metrics as SVG. */
-export async function plotHistory(_history: readonly LogEntry[], _file: string): Promise<void> {
-  throw unfinished("plot");
-}
+// What a run shows: its bar, its lines, its tables, its curves.
+export { plotHistory } from "./plot.js";

@@ -4,8 +4,12 @@ export interface Curve {
   readonly name: string | undefined;
   readonly x: readonly number[];
   readonly y: readonly number[];
+  /** Its points are shown, too: for curves of few. */
+  readonly marks?: boolean;
 }
 export interface Chart {
+  /** Stands over it where there are several. */
+  readonly title?: string;
   readonly xlabel: string | undefined;
   readonly ylabel: string | undefined;
   readonly xlim: readonly [number, number] | undefined;

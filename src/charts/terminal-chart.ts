@@ -1,7 +1,7 @@
 // A chart of characters: Braille patterns, of which each holds two by four points.
 import { createColors } from "picocolors";
 import { axesOf, type Chart, isShown } from "./chart.js";
-import { fixed } from "./measures.js";
+import { pythonFixed } from "../python-numbers.js";
 
 const rows = 12;
 const maxColumns = 72;
@@ -56,7 +56,7 @@ export function terminalChart(chart: Chart, columns: number, color: boolean): st
   }
   lines.push(`${" ".repeat(margin)}${scale.join("")}`);
   const names = chart.curves.map(
-    ({ name, y: values }, i) => `${colors[paints[i % 4]!]("━━")} ${name ?? `y${i}`}${values.length > 0 ? ` ${fixed(values.at(-1)!, 3)}` : ""}`,
+    ({ name, y: values }, i) => `${colors[paints[i % 4]!]("━━")} ${name ?? `y${i}`}${values.length > 0 ? ` ${pythonFixed(values.at(-1)!, 3)}` : ""}`,
   );
   lines.push(`${" ".repeat(margin + 1)}${names.join("  ")}${chart.xlabel ? `   ${colors.dim(`(${chart.xlabel})`)}` : ""}`);
   return lines;
