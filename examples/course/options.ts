@@ -1,4 +1,4 @@
-// The command line that both programs of the course share, and the pairs of sentences that they learn from.
+// The command line that the programs of the course share, and the pairs of sentences that they learn from.
 import { parseArgs } from "node:util";
 import { type DatasetDict, datasetDict, loadDataset } from "accelerate-ts/data";
 import { numberOptions } from "../number-options.js";
@@ -26,8 +26,8 @@ export interface Pair {
   readonly idx: number;
 }
 
-/** Reads the command line; ends the program with exit code 2 and a message when it makes no sense. */
-export function courseOptions(): CourseOptions {
+/** Reads the command line; `defaults` are those that differ between programs. Ends the program with exit code 2 and a message when it makes no sense. */
+export function courseOptions(defaults: { readonly out: string } = { out: "mrpc-model" }): CourseOptions {
   const { values, positionals } = parseArgs({
     options: {
       data: { type: "string" },
@@ -37,7 +37,7 @@ export function courseOptions(): CourseOptions {
       lr: { type: "string", default: "5e-5" },
       seed: { type: "string", default: "42" },
       "max-length": { type: "string", default: "128" },
-      out: { type: "string", default: "mrpc-model" },
+      out: { type: "string", default: defaults.out },
     },
     allowPositionals: true,
   });
