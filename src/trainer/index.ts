@@ -30,6 +30,7 @@ export type {
   TrainerDataset,
   TrainerOptions,
   TrainerOutput,
+  TrainerScheduler,
   TrainOptions,
   TrainOutput,
   Trial,

@@ -1,7 +1,7 @@
 // What a Trainer is made with, and what its methods take and give.
 import type { CollateContext, MapDataset } from "../data/index.js";
 import type { ModuleBase } from "../nn/index.js";
-import type { Optimizer, ParamGroup, Scheduler } from "../optim/index.js";
+import type { Optimizer, ParamGroup, PlateauScheduler, Scheduler } from "../optim/index.js";
 import type { Parameter, Tensor } from "../tensor/index.js";
 import type { TrainingArguments } from "./arguments/index.js";
 import type { TrainerCallback } from "./callbacks/index.js";
@@ -57,6 +57,9 @@ export interface OptimizerChoice {
   readonly options: Readonly<Record<string, unknown>>;
 }
 
+/** A schedule of steps, or one that follows a metric. */
+export type TrainerScheduler = Scheduler | PlateauScheduler;
+
 export interface TrainerOptions<R = unknown> {
   /** The model to train; or `modelInit`. */
   readonly model?: ModuleBase | undefined;
@@ -75,7 +78,7 @@ export interface TrainerOptions<R = unknown> {
   /** Callbacks beside the default ones: objects, or classes that are made without arguments. */
   readonly callbacks?: readonly (TrainerCallback | (new () => TrainerCallback))[] | undefined;
   /** An optimizer, and a scheduler made from it, in place of those that the arguments describe. */
-  readonly optimizers?: readonly [optimizer: Optimizer | undefined, scheduler: Scheduler | undefined] | undefined;
+  readonly optimizers?: readonly [optimizer: Optimizer | undefined, scheduler: TrainerScheduler | undefined] | undefined;
   readonly optimizerClsAndKwargs?: OptimizerChoice | undefined;
 }
 

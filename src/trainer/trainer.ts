@@ -3,7 +3,7 @@ import type { Accelerator } from "../accelerator/index.js";
 import type { DataLoader } from "../data/index.js";
 import { ArgumentError } from "../errors.js";
 import type { ModuleBase } from "../nn/index.js";
-import type { Optimizer, Scheduler } from "../optim/index.js";
+import type { Optimizer } from "../optim/index.js";
 import { TrainingArguments } from "./arguments/index.js";
 import { type CallbackEvent, CallbackHandler, type EventDetails, type TrainerCallback } from "./callbacks/index.js";
 import * as checkpoints from "./checkpoints/index.js";
@@ -27,6 +27,7 @@ import type {
   TrainableModel,
   TrainerDataset,
   TrainerOptions,
+  TrainerScheduler,
   TrainOptions,
   TrainOutput,
   Trial,
@@ -34,11 +35,12 @@ import type {
 import { TrainerControl, TrainerState } from "./state/index.js";
 import { type BatchSamples, getBatchSamples } from "./training/batch-samples.js";
 import { floatingPointOps } from "./training/flops.js";
-import { type LabelSmoother, labelSmootherOf } from "./training/label-smoother.js";
+import type { LabelSmoother } from "./training/label-smoother.js";
 import { LossesLogged, type StepResults, maybeLogSaveEvaluate } from "./training/losses-logged.js";
-import { acceleratorOf, ModelTraits } from "./training/setup.js";
+import { ModelTraits } from "./training/model-traits.js";
+import { acceleratorOf, checkModel, checkOptions, defaultCallbacks, labelSmootherOf } from "./training/setup.js";
 import { computeLoss, trainingStep } from "./training/step.js";
-import { trainModel } from "./training/train.js";
+import { stepPlateau, trainModel } from "./training/train.js";
 import { unfinished } from "./unfinished.js";
 
 type Callback = TrainerCallback | (new () => TrainerCallback);
@@ -68,7 +70,7 @@ export class Trainer<R = unknown> {
   dataCollator: DataCollator;
   processingClass: ProcessingClass | undefined;
   optimizer: Optimizer | undefined;
-  lrScheduler: Scheduler | undefined;
+  lrScheduler: TrainerScheduler | undefined;
   modelInit: ModelInit | undefined;
   computeMetrics: ComputeMetrics | undefined;
   computeLossFunc: ComputeLossFunction | undefined;
@@ -92,14 +94,17 @@ export class Trainer<R = unknown> {
   trainBatchSize: number;
   /** Floating point operations since the last log, of this worker. */
   currentFlos = 0;
+  /** @internal `lrScheduler` was made by `createScheduler`: the next run makes its own. */
+  madeScheduler = false;
   /** @internal */
   readonly lossesLogged: LossesLogged = new LossesLogged();
   #model: TrainableModel | undefined;
   #traits: ModelTraits | undefined;
   readonly #ready: Promise<void>;
 
-  /** @throws ArgumentError for what does not go together. */
+  /** @throws ArgumentError ERR_TRAINER_OPTIONS for what does not go together */
   constructor(options: TrainerOptions<R>) {
+    checkOptions(options);
     this.args = options.args ?? new TrainingArguments("tmp_trainer");
     this.accelerator = acceleratorOf(this.args);
     this.trainDataset = options.trainDataset;
@@ -113,13 +118,18 @@ export class Trainer<R = unknown> {
     this.optimizerClsAndKwargs = options.optimizerClsAndKwargs;
     [this.optimizer, this.lrScheduler] = options.optimizers ?? [];
     this.trainBatchSize = this.args.trainBatchSize;
-    this.callbackHandler = new CallbackHandler(options.callbacks ?? []);
+    this.callbackHandler = new CallbackHandler([...defaultCallbacks(this.args), ...(options.callbacks ?? [])]);
     this.state.isWorldProcessZero = this.isWorldProcessZero();
     this.state.isLocalProcessZero = this.isLocalProcessZero();
-    if (options.model) this.model = options.model as TrainableModel;
-    this.labelSmoother = labelSmootherOf(this.args);
-    this.#ready = this.callEvent("onInitEnd");
+    const model = options.model ?? options.modelInit?.(undefined);
+    this.#ready = model instanceof Promise ? model.then((made) => this.#begin(made)) : Promise.resolve(this.#begin(model));
+    // Told by the first method that waits for it.
     this.#ready.catch(() => {});
+  }
+  #begin(model: ModuleBase | undefined): void | Promise<void> {
+    this.model = checkModel(model);
+    this.labelSmoother = labelSmootherOf(this.args, this.traits);
+    return this.callEvent("onInitEnd");
   }
 
   /** The model. Not there yet right after the constructor where `modelInit` is async. */
@@ -191,9 +201,7 @@ export class Trainer<R = unknown> {
   }
   /** Makes the model by `modelInit`. */
   async callModelInit(trial?: Trial): Promise<TrainableModel> {
-    const model = await this.modelInit?.(trial);
-    if (model === undefined || model === null) throw new ArgumentError("Trainer: modelInit gave no model", { code: "ERR_TRAINER_MODEL" });
-    return model as TrainableModel;
+    return checkModel(await this.modelInit?.(trial));
   }
 
   // ---- data
@@ -236,7 +244,7 @@ export class Trainer<R = unknown> {
     return this.optimizer;
   }
   /** Makes `lrScheduler` unless there is one. */
-  createScheduler(numTrainingSteps: number, optimizer: Optimizer = this.createOptimizer()): Scheduler {
+  createScheduler(numTrainingSteps: number, optimizer: Optimizer = this.createOptimizer()): TrainerScheduler {
     this.lrScheduler ??= optimizers.createScheduler(this as unknown as Trainer, numTrainingSteps, optimizer);
     return this.lrScheduler;
   }
@@ -246,6 +254,10 @@ export class Trainer<R = unknown> {
   }
   static getOptimizerClsAndKwargs(args: TrainingArguments, model?: ModuleBase): OptimizerChoice {
     return optimizers.getOptimizerClsAndKwargs(args, model);
+  }
+  /** Steps a scheduler that follows a metric with those of an evaluation. */
+  stepPlateau(metrics: Metrics): void {
+    stepPlateau(this as unknown as Trainer, metrics);
   }
   /** The rate of the first group. */
   getLearningRate(): number {
@@ -298,18 +310,17 @@ export class Trainer<R = unknown> {
 
   // ---- logs and callbacks
 
-  /** Adds epoch and counts, keeps the entry in `state.logHistory`, and tells the callbacks. `startTime` as of performance.now(). */
+  /** Adds epoch and counts to the entry, keeps it in `state.logHistory`, and tells the callbacks. `startTime` as of performance.now(). */
   async log(logs: Metrics, startTime?: number): Promise<void> {
     const { state, args } = this;
-    const entry: Metrics = { ...logs };
-    if (state.epoch !== undefined) entry.epoch = state.epoch;
+    logs.epoch = state.epoch;
     if (args.includeNumInputTokensSeen !== "no") {
-      entry.num_input_tokens_seen = state.numInputTokensSeen;
+      logs.num_input_tokens_seen = state.numInputTokensSeen;
       if (startTime !== undefined)
-        Object.assign(entry, evaluation.speedMetrics("train", startTime, { numTokens: state.numInputTokensSeen - this.lossesLogged.firstTokens }));
+        Object.assign(logs, evaluation.speedMetrics("train", startTime, { numTokens: state.numInputTokensSeen - this.lossesLogged.firstTokens }));
     }
-    state.logHistory.push({ ...entry, step: state.globalStep });
-    await this.callEvent("onLog", { logs: entry });
+    state.logHistory.push({ ...logs, step: state.globalStep });
+    await this.callEvent("onLog", { logs });
   }
   /** Prints metrics as a table, on the main process. */
   logMetrics(split: string, metrics: Metrics): void {
@@ -333,9 +344,14 @@ export class Trainer<R = unknown> {
   removeCallback(callback: Callback): void {
     this.callbackHandler.remove(callback);
   }
-  /** Tells all callbacks of an event; `control` is what they leave. */
-  async callEvent(event: CallbackEvent, more: Omit<EventDetails, "trainer"> = {}): Promise<void> {
-    this.control = await this.callbackHandler.call(event, this.args, this.state, this.control, { ...more, trainer: this as unknown as Trainer });
+  /** Tells all callbacks of an event; `control` is what they leave. Without a promise where no handler is async. */
+  callEvent(event: CallbackEvent, about: Omit<EventDetails, "trainer"> = {}): void | Promise<void> {
+    const control = this.callbackHandler.call(event, this.args, this.state, this.control, { ...about, trainer: this as unknown as Trainer });
+    if (!(control instanceof Promise)) this.control = control;
+    else
+      return control.then((last) => {
+        this.control = last;
+      });
   }
 
   /** Several runs with values of their own; not there. */

@@ -1,4 +1,6 @@
 // The micro-batches of one optimizer step, and how many labels count in them.
+import { ignoredLabel } from "../../models/shared/task-loss.js";
+import { fromData, type Tensor } from "../../tensor/index.js";
 import type { ModelInputs } from "../options.js";
 import type { Trainer } from "../trainer.js";
 
@@ -9,12 +11,41 @@ export interface BatchSamples {
   readonly numItemsInBatch: number | undefined;
 }
 
-export async function getBatchSamples(_trainer: Trainer, iterator: AsyncIterator<ModelInputs>, numBatches: number): Promise<BatchSamples> {
+const counts = new WeakMap<Tensor, number>();
+
+/** Labels that are no -100. With `shifted` the first of each row does not count: no place says it. */
+export async function countLabels(labels: Tensor, { shifted }: { readonly shifted: boolean }): Promise<number> {
+  const known = counts.get(labels);
+  if (known !== undefined) return known;
+  const data = (await labels.data()) as ArrayLike<number | bigint>;
+  const ignored = labels.dtype === "int64" ? BigInt(ignoredLabel) : ignoredLabel;
+  const width = labels.shape.at(-1) ?? 1;
+  let count = 0;
+  for (let i = 0; i < data.length; i++) if (data[i] !== ignored && !(shifted && i % width === 0)) count++;
+  counts.set(labels, count);
+  return count;
+}
+
+/** Whether the loss is divided by the labels of the whole step. */
+export const countsItems = ({ traits, computeLossFunc, labelSmoother }: Trainer): boolean =>
+  traits.meanOverItems || computeLossFunc !== undefined || (labelSmoother !== undefined && traits.isPretrained);
+
+async function itemsIn(trainer: Trainer, batches: readonly ModelInputs[]): Promise<number | undefined> {
+  if (!batches[0]?.labels || !countsItems(trainer)) return undefined;
+  let items = 0;
+  for (const { labels } of batches) if (labels) items += await countLabels(labels, { shifted: trainer.traits.shiftsLabels });
+  const { accelerator, args } = trainer;
+  if (!args.averageTokensAcrossDevices || accelerator.numProcesses === 1) return items;
+  const [all] = await accelerator.reduce([fromData(BigInt64Array.of(BigInt(items)), [1], "int64")]);
+  return Number((await all!.data())[0]);
+}
+
+export async function getBatchSamples(trainer: Trainer, iterator: AsyncIterator<ModelInputs>, numBatches: number): Promise<BatchSamples> {
   const batches: ModelInputs[] = [];
   for (let i = 0; i < numBatches; i++) {
     const next = await iterator.next();
     if (next.done) break;
     batches.push(next.value);
   }
-  return { batches, numItemsInBatch: undefined };
+  return { batches, numItemsInBatch: await itemsIn(trainer, batches) };
 }

@@ -1,13 +1,19 @@
-// What a Trainer is set up with: its Accelerator, and what it must know of a model.
+// What a Trainer is set up with: its Accelerator, its default callbacks, and what does not go together.
 import { Accelerator } from "../../accelerator/index.js";
-import type { ModuleBase } from "../../nn/index.js";
+import { ArgumentError } from "../../errors.js";
+import { ModuleBase } from "../../nn/index.js";
 import type { TrainingArguments } from "../arguments/index.js";
+import { DefaultFlowCallback, type TrainerCallback } from "../callbacks/index.js";
+import type { TrainableModel, TrainerOptions } from "../options.js";
+import { LabelSmoother } from "./label-smoother.js";
+import { ModelTraits } from "./model-traits.js";
 
-/** The Accelerator that the arguments describe; seeds the default generator. */
+/** The Accelerator that the arguments describe. Seeds the default generator. */
 export function acceleratorOf(args: TrainingArguments): Accelerator {
   const { splitBatches, dispatchBatches, evenBatches } = args.acceleratorConfig;
   return new Accelerator({
     seed: args.seed,
+    // Windows end where the Trainer says: it fetches their batches ahead.
     gradientAccumulationPlugin: { numSteps: args.gradientAccumulationSteps, syncWithDataloader: false },
     dataloaderConfig: {
       splitBatches,
@@ -20,9 +26,36 @@ export function acceleratorOf(args: TrainingArguments): Accelerator {
   });
 }
 
-export class ModelTraits {
-  readonly labelNames: readonly string[];
-  constructor(_model: ModuleBase) {
-    this.labelNames = ["labels"];
-  }
+export const defaultCallbacks = (_args: TrainingArguments): (TrainerCallback | (new () => TrainerCallback))[] => [DefaultFlowCallback];
+
+const refused = (message: string, hint: string): ArgumentError => new ArgumentError(`Trainer: ${message}`, { code: "ERR_TRAINER_OPTIONS", hint });
+
+/** @throws ArgumentError ERR_TRAINER_OPTIONS */
+export function checkOptions<R>({ model, modelInit, args, evalDataset, optimizers, optimizerClsAndKwargs }: TrainerOptions<R>): void {
+  if (!model && !modelInit) throw refused("neither model nor modelInit is given", "give one of them");
+  if (model && modelInit) throw refused("model and modelInit are both given", "give only one of them");
+  if (modelInit && optimizers?.some((x) => x !== undefined))
+    throw refused("optimizers together with modelInit", "they would be of another model: override createOptimizer and createScheduler");
+  if (optimizerClsAndKwargs && optimizers?.[0]) throw refused("optimizers together with optimizerClsAndKwargs", "give only one of them");
+  if (args && args.evalStrategy !== "no" && evalDataset === undefined)
+    throw refused(`evalStrategy is "${args.evalStrategy}" and there is no evalDataset`, 'give evalDataset, or set evalStrategy to "no"');
+  if (args && (args.saveStrategy === "best" || args.loadBestModelAtEnd) && args.metricForBestModel === undefined)
+    throw refused("metricForBestModel is not set", 'saveStrategy "best" and loadBestModelAtEnd need it');
+}
+
+/** @throws ArgumentError ERR_TRAINER_MODEL for what cannot be trained */
+export function checkModel(model: unknown): TrainableModel {
+  const fault = (message: string, hint: string) => new ArgumentError(`Trainer: ${message}`, { code: "ERR_TRAINER_MODEL", hint });
+  if (!(model instanceof ModuleBase)) throw fault(`the model is ${model === null ? "null" : typeof model}`, "give a Module; modelInit must return one");
+  if (new ModelTraits(model).isBase)
+    throw fault(`${model.constructor.name} only computes hidden states and takes no labels`, "take a model with a head for your task (AutoModelFor...)");
+  return model as TrainableModel;
+}
+
+/** Undefined without a factor; labels that are no classes cannot be smoothed, which is told. */
+export function labelSmootherOf(args: TrainingArguments, traits: ModelTraits): LabelSmoother | undefined {
+  if (args.labelSmoothingFactor === 0) return undefined;
+  if (traits.problemType !== "multi_label_classification") return new LabelSmoother(args.labelSmoothingFactor);
+  console.warn("labelSmoothingFactor is for single labels: the loss of this multi-label classification is not smoothed");
+  return undefined;
 }

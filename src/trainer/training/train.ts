@@ -1,8 +1,141 @@
 // A run from its first step to its last.
-import type { TrainOptions, TrainOutput } from "../options.js";
+import type { DataLoader } from "../../data/index.js";
+import { setSeed } from "../../accelerator/index.js";
+import { PlateauScheduler } from "../../optim/index.js";
+import { chosenCheckpoint, finishCheckpoints, loadBestModel, loadModel, loadOptimizerAndScheduler, loadTrainerState } from "../checkpoints/index.js";
+import { speedMetrics } from "../evaluation/index.js";
+import type { ModelInputs, TrainOptions, TrainOutput } from "../options.js";
+import { TrainerState } from "../state/index.js";
 import type { Trainer } from "../trainer.js";
-import { unfinished } from "../unfinished.js";
+import { tellBeginning } from "./beginning.js";
+import { runEpoch, type TrainingRun } from "./epoch.js";
+import { storeFlos } from "./flops.js";
+import { evaluateInTraining } from "./losses-logged.js";
+import { withNeftune } from "./neftune.js";
+import { trainingValues } from "./steps.js";
 
-export async function trainModel(_trainer: Trainer, _options: TrainOptions): Promise<TrainOutput> {
-  throw unfinished("train");
+/** The batches of an epoch, where the loader knows. */
+function lengthOf(loader: DataLoader<ModelInputs>): number | undefined {
+  try {
+    return loader.length;
+  } catch (error) {
+    if ((error as { code?: unknown }).code === "ERR_NO_LENGTH") return undefined;
+    throw error;
+  }
+}
+
+/** `train`: the model where it is made anew, the checkpoint, the batch size where it is to be found, then the run. */
+export async function trainModel(trainer: Trainer, options: TrainOptions): Promise<TrainOutput> {
+  const { args, accelerator } = trainer;
+  trainer.isInTrain = true;
+  try {
+    if (trainer.modelInit) {
+      setSeed(args.seed);
+      trainer.model = await trainer.callModelInit(options.trial);
+      [trainer.optimizer, trainer.lrScheduler] = [undefined, undefined];
+    }
+    const checkpoint = await chosenCheckpoint(trainer, options.resumeFromCheckpoint);
+    if (checkpoint !== undefined) await loadModel(trainer, checkpoint);
+    const run = () => withNeftune(trainer.model, args.neftuneNoiseAlpha, () => innerLoop(trainer, checkpoint, options));
+    if (!args.autoFindBatchSize) return await run();
+    return await accelerator.findExecutableBatchSize(
+      (batchSize) => {
+        trainer.trainBatchSize = batchSize;
+        return run();
+      },
+      { startingBatchSize: trainer.trainBatchSize },
+    );
+  } finally {
+    trainer.isInTrain = false;
+  }
+}
+
+async function innerLoop(trainer: Trainer, checkpoint: string | undefined, options: TrainOptions): Promise<TrainOutput> {
+  const run = await prepared(trainer, checkpoint, options);
+  const { values } = run;
+  tellBeginning(run);
+  trainer.lossesLogged.begin(trainer.state);
+  trainer.optimizer!.zeroGrad();
+  await trainer.callEvent("onTrainBegin");
+  if (trainer.args.evalOnStart) await evaluateInTraining(trainer, options.ignoreKeysForEval, { stepsScheduler: false });
+  for (let epoch = run.resumed?.epoch ?? 0; epoch < values.numTrainEpochs; epoch++) {
+    await trainer.callEvent("onEpochBegin");
+    await runEpoch(run, epoch);
+    if (trainer.control.shouldTrainingStop) break;
+  }
+  return finished(run);
+}
+
+/** Loader, optimizer, scheduler and state of a run that begins or goes on. */
+async function prepared(trainer: Trainer, checkpoint: string | undefined, options: TrainOptions): Promise<TrainingRun> {
+  const { args, accelerator, callbackHandler } = trainer;
+  // What an earlier run has prepared.
+  if (trainer.trainDataloader) await accelerator.freeMemory();
+  if (trainer.madeScheduler) trainer.lrScheduler = undefined;
+  trainer.madeScheduler = trainer.lrScheduler === undefined;
+  trainer.createOptimizer();
+  const [loader] = await accelerator.prepare(await trainer.getTrainDataloader(), trainer.model, trainer.optimizer!);
+  trainer.trainDataloader = loader as DataLoader<ModelInputs>;
+  callbackHandler.trainDataloader = trainer.trainDataloader;
+
+  const length = lengthOf(trainer.trainDataloader);
+  const values = trainingValues(args, {
+    length,
+    numExamples: () => trainer.numExamples(trainer.trainDataloader!),
+    totalTrainBatchSize: trainer.trainBatchSize * args.gradientAccumulationSteps * accelerator.numProcesses,
+  });
+  trainer.state = new TrainerState();
+  trainer.state.isHyperParamSearch = options.trial !== undefined;
+  trainer.state.trainBatchSize = trainer.trainBatchSize;
+  trainer.state.computeSteps(args, values.maxSteps);
+  if (checkpoint !== undefined) await loadTrainerState(trainer, checkpoint);
+  trainer.state.initTrainingReferences({
+    maxSteps: values.maxSteps,
+    // As Python's sys.maxsize, that JSON can hold.
+    numTrainEpochs: Math.min(values.numTrainEpochs, Number.MAX_SAFE_INTEGER),
+    isLocalProcessZero: trainer.isLocalProcessZero(),
+    isWorldProcessZero: trainer.isWorldProcessZero(),
+    trialParams: options.trial,
+  });
+  trainer.createScheduler(values.maxSteps, trainer.optimizer);
+  if (checkpoint !== undefined) await loadOptimizerAndScheduler(trainer, checkpoint);
+
+  const { globalStep } = trainer.state;
+  const epoch = Math.floor(globalStep / values.numUpdateStepsPerEpoch);
+  const batches = args.ignoreDataSkip ? 0 : (globalStep % values.numUpdateStepsPerEpoch) * args.gradientAccumulationSteps;
+  return {
+    trainer,
+    model: trainer.model,
+    loader: trainer.trainDataloader,
+    values,
+    endKnown: length !== undefined,
+    startTime: performance.now(),
+    ignoreKeysForEval: options.ignoreKeysForEval,
+    resumed: checkpoint === undefined ? undefined : { checkpoint, epoch, batches },
+  };
+}
+
+/** Metrics, the best model, the last words. */
+async function finished({ trainer, values, startTime }: TrainingRun): Promise<TrainOutput> {
+  const { state, lossesLogged: losses, args } = trainer;
+  losses.total += losses.sum;
+  const steps = state.globalStep - losses.firstStep;
+  // Python divides by a thousandth where no step was made.
+  const trainingLoss = losses.total / Math.max(steps, 0.001);
+  const metrics = speedMetrics("train", startTime, { numSamples: (values.numTrainSamples * steps) / Math.max(state.maxSteps, 1), numSteps: steps });
+  await storeFlos(trainer);
+  metrics.total_flos = state.totalFlos;
+  metrics.train_loss = trainingLoss;
+  await trainer.log(metrics);
+  if (args.loadBestModelAtEnd && state.bestModelCheckpoint !== undefined) await loadBestModel(trainer);
+  await finishCheckpoints(trainer);
+  await trainer.callEvent("onTrainEnd");
+  return { globalStep: state.globalStep, trainingLoss, metrics };
+}
+
+/** Steps a scheduler that follows a metric. @throws ArgumentError when the evaluation has not given it */
+export function stepPlateau({ args, lrScheduler }: Trainer, metrics: Readonly<Record<string, number>>): void {
+  if (!(lrScheduler instanceof PlateauScheduler)) return;
+  const name = args.metricForBestModel ?? "loss";
+  lrScheduler.step(metrics[name.startsWith("eval_") ? name : `eval_${name}`]);
 }

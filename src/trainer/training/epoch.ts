@@ -1,0 +1,150 @@
+// One pass over the training data: windows of micro-batches, each an optimizer step.
+import { skipFirstBatches } from "../../data/index.js";
+import type { DataLoader } from "../../data/index.js";
+import { PlateauScheduler } from "../../optim/index.js";
+import type { Parameter } from "../../tensor/index.js";
+import { loadRngState } from "../checkpoints/index.js";
+import type { ModelInputs, TrainableModel } from "../options.js";
+import type { Trainer } from "../trainer.js";
+import { trackInputTokens } from "./flops.js";
+import type { StepResults } from "./losses-logged.js";
+import type { TrainingValues } from "./steps.js";
+
+/** A run that was prepared: what its epochs have in common. */
+export interface TrainingRun {
+  readonly trainer: Trainer;
+  readonly model: TrainableModel;
+  readonly loader: DataLoader<ModelInputs>;
+  readonly values: TrainingValues;
+  /** Whether the loader's length is known: then its last batch ends the last window. */
+  readonly endKnown: boolean;
+  /** As of performance.now(). */
+  readonly startTime: number;
+  readonly ignoreKeysForEval: readonly string[] | undefined;
+  /** What is gone on from, and where in the epoch: batches of this worker that were trained on. */
+  readonly resumed: { readonly checkpoint: string; readonly epoch: number; readonly batches: number } | undefined;
+}
+
+const stops = ({ control }: Trainer): boolean => control.shouldEpochStop || control.shouldTrainingStop;
+
+/** Asked for on any worker, and agreed on by all after the same step. */
+function heedStop({ accelerator, control }: Trainer): void {
+  if (accelerator.signal.aborted) control.shouldTrainingStop = true;
+}
+
+class Epoch {
+  readonly #run: TrainingRun;
+  readonly #epoch: number;
+  #parameters: readonly Parameter[] | undefined;
+  #gradNorm: number | undefined;
+  #learningRate: number | undefined;
+  /** Micro-batches that were made, those that were skipped included. */
+  done = 0;
+
+  constructor(run: TrainingRun, epoch: number) {
+    this.#run = run;
+    this.#epoch = epoch;
+  }
+
+  get results(): StepResults {
+    const { startTime, ignoreKeysForEval } = this.#run;
+    return { gradNorm: this.#gradNorm, learningRate: this.#learningRate, startTime, ignoreKeysForEval };
+  }
+
+  /** One optimizer step of these micro-batches. */
+  async window(batches: readonly ModelInputs[], numItemsInBatch: number | undefined): Promise<void> {
+    const { trainer, model } = this.#run;
+    const { accelerator } = trainer;
+    trainer.currentGradientAccumulationSteps = batches.length;
+    for (const [i, inputs] of batches.entries()) {
+      const last = i === batches.length - 1;
+      if (i === 0) await trainer.callEvent("onStepBegin");
+      await accelerator.accumulate(model, async () => {
+        // Batches were fetched ahead: which one ends the window is known here, not by the loader.
+        accelerator.syncGradients = last;
+        await this.#microBatch(inputs, numItemsInBatch);
+        if (last) await this.#update();
+      });
+      this.done++;
+      if (last) await this.#stepped();
+      else await trainer.callEvent("onSubstepEnd");
+      if (stops(trainer)) return;
+    }
+  }
+
+  async #microBatch(inputs: ModelInputs, numItemsInBatch: number | undefined): Promise<void> {
+    const { trainer, model } = this.#run;
+    const loss = await trainer.trainingStep(model, inputs, numItemsInBatch);
+    trainer.lossesLogged.add(loss, { step: trainer.state.globalStep, filters: trainer.args.loggingNanInfFilter });
+    trainer.currentFlos += trainer.floatingPointOps(inputs);
+    if (trainer.args.includeNumInputTokensSeen !== "no") await trackInputTokens(trainer, inputs);
+  }
+
+  async #update(): Promise<void> {
+    const { trainer, model } = this.#run;
+    const { accelerator, args, lrScheduler } = trainer;
+    const optimizer = trainer.optimizer!;
+    // Lazy layers have their parameters once a batch was seen.
+    this.#parameters ??= [...model.parameters()];
+    this.#gradNorm = await accelerator.clipGradNorm(this.#parameters, args.maxGradNorm > 0 ? args.maxGradNorm : Number.POSITIVE_INFINITY);
+    await trainer.callEvent("onPreOptimizerStep");
+    await optimizer.step();
+    await trainer.callEvent("onOptimizerStep");
+    this.#learningRate = trainer.getLearningRate();
+    if (!accelerator.optimizerStepWasSkipped && lrScheduler && !(lrScheduler instanceof PlateauScheduler)) lrScheduler.step();
+    optimizer.zeroGrad();
+  }
+
+  async #stepped(): Promise<void> {
+    const { trainer, values } = this.#run;
+    trainer.state.globalStep++;
+    trainer.state.epoch = this.#epoch + this.done / values.stepsInEpoch;
+    await trainer.callEvent("onStepEnd");
+    heedStop(trainer);
+    await trainer.maybeLogSaveEvaluate(this.results);
+  }
+}
+
+/** Runs an epoch, the rest of one that was begun before, or as much of it as `control` lets. */
+export async function runEpoch(run: TrainingRun, number: number): Promise<void> {
+  const { trainer, values, resumed, endKnown } = run;
+  const { args } = trainer;
+  const goesOn = resumed?.epoch === number ? resumed : undefined;
+  const epoch = new Epoch(run, number);
+  run.loader.setEpoch(number);
+  let { loader } = run;
+  let updates = 0;
+  if (goesOn && goesOn.batches > 0) {
+    loader = skipFirstBatches(loader, goesOn.batches);
+    epoch.done = goesOn.batches;
+    updates = Math.floor(goesOn.batches / args.gradientAccumulationSteps);
+  } else if (goesOn) await loadRngState(trainer, goesOn.checkpoint);
+
+  const iterator = loader[Symbol.asyncIterator]();
+  const remainder = values.stepsInEpoch % args.gradientAccumulationSteps || args.gradientAccumulationSteps;
+  let ended = false;
+  try {
+    for (let first = true; updates < values.numUpdateStepsPerEpoch && !stops(trainer); updates++) {
+      const size = updates === values.numUpdateStepsPerEpoch - 1 ? remainder : args.gradientAccumulationSteps;
+      const { batches, numItemsInBatch } = await trainer.getBatchSamples(iterator, size);
+      if (batches.length === 0) break;
+      // Batches that were skipped have drawn nothing: the numbers go on where they were.
+      if (first && goesOn && goesOn.batches > 0) await loadRngState(trainer, goesOn.checkpoint);
+      first = false;
+      await epoch.window(batches, numItemsInBatch);
+    }
+    // The loader notes its end when it is asked for more; a stream could wait for more.
+    if (endKnown && epoch.done >= values.stepsInEpoch) ended = (await iterator.next()).done === true;
+  } finally {
+    if (!ended) await iterator.return?.(undefined);
+  }
+  if (epoch.done === 0) {
+    if (trainer.isWorldProcessZero())
+      console.warn(
+        `the training data gave no batch: training ends at step ${trainer.state.globalStep} of ${trainer.state.maxSteps}. A stream must begin anew in each epoch and have rows enough for maxSteps`,
+      );
+    trainer.control.shouldTrainingStop = true;
+  }
+  await trainer.callEvent("onEpochEnd");
+  await trainer.maybeLogSaveEvaluate(epoch.results);
+}
