@@ -116,6 +116,10 @@ export {
 } from "./hub/index.js";
 export { type KnownMetrics, loadMetric, type Metric } from "./metrics/index.js";
 export {
+  Adafactor,
+  type AdafactorOptions,
+  Adagrad,
+  type AdagradOptions,
   Adam,
   type AdamOptions,
   AdamW,
@@ -127,6 +131,8 @@ export {
   type GradScalerOptions,
   type GradScalerState,
   LambdaScheduler,
+  Lion,
+  type LionOptions,
   type OneCycleOptions,
   OneCycleScheduler,
   Optimizer,
@@ -134,6 +140,8 @@ export {
   type ParamGroup,
   type Params,
   parameterGroups,
+  RMSprop,
+  type RMSpropOptions,
   type Scheduler,
   type SchedulerName,
   SGD,

@@ -1,80 +1,18 @@
 // Optimizer kernels as jobs of the run thread, so that they follow the backward runs submitted before them.
 //
-// Memory and ranges come as typed arrays. `ranges` is a Float64Array of quadruples (offset, length, row, contributors) in elements; `rows` a Float64Array of the constants of
-// each row in the order of the kernel's struct (kernels/optimizer.h). Nothing is computed on the JS thread but the bounds of the ranges.
-#include <algorithm>
-#include <limits>
+// See range_job.h for what comes in: `ranges` is a Float64Array of quadruples (offset, length, row, contributors) in elements.
 #include <memory>
 #include <utility>
 #include <vector>
 
-#include "job.h"
 #include "kernels/optimizer.h"
 #include "modules.h"
+#include "range_job.h"
 
 namespace accelerate_ts {
 namespace {
 
-constexpr size_t range_fields = 4;
 constexpr size_t adam_fields = sizeof(AdamConstants) / sizeof(float), sgd_fields = sizeof(SgdConstants) / sizeof(float);
-
-Napi::Value refuse(Napi::Env env, const std::string& message) {
-  Napi::Error error = Napi::Error::New(env, message);
-  error.Set("code", Napi::String::New(env, "ERR_ARGUMENT"));
-  error.ThrowAsJavaScriptException();
-  return env.Undefined();
-}
-
-/// What every job here has: arrays that live as long as it, and ranges inside them.
-class RangeJob : public Job {
- public:
-  float* memory(const Napi::Value& value) {
-    if (value.IsUndefined() || value.IsNull()) return nullptr;
-    auto array = value.As<Napi::Float32Array>();
-    keep(array);
-    if (array.ElementLength() < limit_) limit_ = array.ElementLength();
-    return array.Data();
-  }
-  /// Gradients: one array, or { arrays, factor } that are added up.
-  const float* gradients(const Napi::Value& value) {
-    if (value.IsTypedArray()) return memory(value);
-    const auto object = value.As<Napi::Object>();
-    const auto arrays = object.Get("arrays").As<Napi::Array>();
-    sources_ = std::make_unique<GradientSources>();
-    sources_->factor = object.Get("factor").As<Napi::Number>().FloatValue();
-    sources_->count = std::min<size_t>(arrays.Length(), max_sources);
-    for (size_t k = 0; k < sources_->count; k++) sources_->arrays[k] = memory(arrays.Get(static_cast<uint32_t>(k)));
-    return nullptr;
-  }
-  /// To be called after memory(...). False: a range leaves the shortest array or names a row that is not there.
-  bool ranges(const Napi::Value& value, size_t rows) {
-    const auto array = value.As<Napi::Float64Array>();
-    ranges_.resize(array.ElementLength() / range_fields);
-    for (size_t i = 0; i < ranges_.size(); i++) {
-      const double* field = array.Data() + i * range_fields;
-      if (!(field[0] >= 0 && field[1] >= 0 && field[0] + field[1] <= static_cast<double>(limit_) && field[2] >= 0 && field[2] < static_cast<double>(rows) && field[3] >= 0 && field[3] < 0x1p53)) return false;
-      ranges_[i] = {static_cast<size_t>(field[0]), static_cast<size_t>(field[1]), static_cast<size_t>(field[2]), static_cast<uint64_t>(field[3])};
-    }
-    return true;
-  }
-
- protected:
-  std::vector<OptimizerRange> ranges_;
-  std::unique_ptr<GradientSources> sources_;
-
- private:
-  size_t limit_ = std::numeric_limits<size_t>::max();
-};
-
-/// The rows' constants as structs of floats.
-template <typename Constants> std::vector<Constants> constants(const Napi::Value& value) {
-  const auto array = value.As<Napi::Float64Array>();
-  constexpr size_t fields = sizeof(Constants) / sizeof(float);
-  std::vector<Constants> rows(array.ElementLength() / fields);
-  auto* out = reinterpret_cast<float*>(rows.data());
-  for (size_t i = 0; i < rows.size() * fields; i++) out[i] = static_cast<float>(array.Data()[i]);
-  return rows;
-}
 
 class AdamJob : public RangeJob {
  public:
@@ -90,6 +28,18 @@ class SgdJob : public RangeJob {
   const float* gradient = nullptr;
   std::vector<SgdConstants> rows;
   void execute(const Parallel& parallel) override { sgd_step(values, gradient, sources_.get(), momentum, ranges_.data(), ranges_.size(), rows.data(), parallel); }
+};
+
+/// A rule over the values, a gradient and up to three states: RMSprop, Adagrad, Lion.
+template <typename Constants> class StepJob : public RangeJob {
+ public:
+  using Kernel = void (*)(float* values, const float* gradients, const GradientSources* sources, float* const* states, const OptimizerRange* ranges, size_t count, const Constants* rows,
+                          const Parallel& parallel, Isa isa);
+  Kernel kernel = nullptr;
+  float *values = nullptr, *states[3] = {};
+  const float* gradient = nullptr;
+  std::vector<Constants> rows;
+  void execute(const Parallel& parallel) override { kernel(values, gradient, sources_.get(), states, ranges_.data(), ranges_.size(), rows.data(), parallel, best_isa()); }
 };
 
 class SumJob : public RangeJob {
@@ -129,8 +79,6 @@ class FactorJob : public RangeJob {
   }
 };
 
-constexpr const char* bad_ranges = "a range of an optimizer kernel leaves its memory or names constants that were not given";
-
 // adamStep(values, gradients, m, v, ranges, rows): Promise<void>
 Napi::Value adamStep(const Napi::CallbackInfo& info) {
   auto job = std::make_unique<AdamJob>();
@@ -153,6 +101,24 @@ Napi::Value sgdStep(const Napi::CallbackInfo& info) {
   if (!job->ranges(info[3], job->rows.size())) return refuse(info.Env(), bad_ranges);
   return submit(info.Env(), std::move(job));
 }
+
+/// (values, gradients, states ..., ranges, rows): Promise<void>
+template <typename Constants> Napi::Value rule_step(const Napi::CallbackInfo& info, typename StepJob<Constants>::Kernel kernel, size_t states) {
+  auto job = std::make_unique<StepJob<Constants>>();
+  job->kernel = kernel;
+  job->values = job->memory(info[0]);
+  job->gradient = job->gradients(info[1]);
+  for (size_t k = 0; k < states; k++) job->states[k] = job->memory(info[2 + k]);
+  job->rows = constants<Constants>(info[3 + states]);
+  if (!job->ranges(info[2 + states], job->rows.size())) return refuse(info.Env(), bad_ranges);
+  return submit(info.Env(), std::move(job));
+}
+// rmspropStep(values, gradients, squareAverage, momentum | undefined, gradientAverage | undefined, ranges, rows): Promise<void>
+Napi::Value rmspropStep(const Napi::CallbackInfo& info) { return rule_step<RmspropConstants>(info, rmsprop_step, 3); }
+// adagradStep(values, gradients, sum, ranges, rows): Promise<void>
+Napi::Value adagradStep(const Napi::CallbackInfo& info) { return rule_step<AdagradConstants>(info, adagrad_step, 1); }
+// lionStep(values, gradients, m, ranges, rows): Promise<void>
+Napi::Value lionStep(const Napi::CallbackInfo& info) { return rule_step<LionConstants>(info, lion_step, 1); }
 
 // sum(out, { arrays, factor }, ranges): Promise<void>
 Napi::Value rangeSum(const Napi::CallbackInfo& info) {
@@ -187,16 +153,21 @@ Napi::Value rangeScale(const Napi::CallbackInfo& info) { return factorJob(info, 
 Napi::Value rangeClamp(const Napi::CallbackInfo& info) { return factorJob(info, true); }
 
 void init(Napi::Env env, Napi::Object exports) {
-  Napi::Object kernels = Napi::Object::New(env);
+  Napi::Object kernels = optimizer_kernels(env, exports);
   kernels.Set("adamStep", Napi::Function::New(env, adamStep));
   kernels.Set("sgdStep", Napi::Function::New(env, sgdStep));
+  kernels.Set("rmspropStep", Napi::Function::New(env, rmspropStep));
+  kernels.Set("adagradStep", Napi::Function::New(env, adagradStep));
+  kernels.Set("lionStep", Napi::Function::New(env, lionStep));
   kernels.Set("sum", Napi::Function::New(env, rangeSum));
   kernels.Set("norm", Napi::Function::New(env, rangeNorm));
   kernels.Set("scale", Napi::Function::New(env, rangeScale));
   kernels.Set("clamp", Napi::Function::New(env, rangeClamp));
   kernels.Set("adamFields", static_cast<double>(adam_fields));
   kernels.Set("sgdFields", static_cast<double>(sgd_fields));
-  exports.Set("optimizerKernels", kernels);
+  kernels.Set("rmspropFields", static_cast<double>(sizeof(RmspropConstants) / sizeof(float)));
+  kernels.Set("adagradFields", static_cast<double>(sizeof(AdagradConstants) / sizeof(float)));
+  kernels.Set("lionFields", static_cast<double>(sizeof(LionConstants) / sizeof(float)));
 }
 const Module module(init);
 

@@ -1,9 +1,10 @@
 // Adam (Kingma and Ba, 2014) with weight decay as an L2 term in the gradient, and what it shares with AdamW.
 import { checkNames, type OptionNames } from "../option-names.js";
+import type { ArenaUpdate } from "./arena-update.js";
 import { atLeastZero, validBetas } from "./checks.js";
 import type { Hyperparameters, Params } from "./groups.js";
 import { type AdamConstants, adamFields } from "./kernels.js";
-import { type ArenaUpdate, Optimizer } from "./optimizer.js";
+import { Optimizer } from "./optimizer.js";
 
 export interface AdamHyperparameters extends Hyperparameters {
   /** Decay of the running averages of the gradient and of its square. */

@@ -17,6 +17,10 @@ export class Followers {
     const state = this.#waiting.shift();
     if (state) scheduler.loadStateDict(state);
   }
+  remove(scheduler: FollowingScheduler): void {
+    const at = this.#schedulers.indexOf(scheduler);
+    if (at >= 0) this.#schedulers.splice(at, 1);
+  }
   get all(): readonly FollowingScheduler[] {
     return this.#schedulers;
   }

@@ -1,4 +1,6 @@
 // Optimizers, learning rate schedules and gradient clipping.
+export { Adafactor, type AdafactorGroupOptions, type AdafactorOptions } from "./adafactor.js";
+export { Adagrad, type AdagradOptions } from "./adagrad.js";
 export { Adam, type AdamOptions } from "./adam.js";
 export { AdamW, type AdamWGroupOptions, type AdamWOptions, type AdamWVariant } from "./adamw.js";
 export { clipGradNorm, type ClipGradNormOptions, clipGradValue } from "./clip.js";
@@ -9,10 +11,12 @@ export { Optimizer } from "./optimizer.js";
 export type { StepDecision, StepHook } from "./step-hook.js";
 export { kernelsOf, maxSources, normKinds, type OptimizerKernels } from "./kernels.js";
 export { decayedNames, type NamedModules, parameterGroups } from "./parameter-groups.js";
+export { Lion, type LionOptions } from "./lion.js";
 export { type PlateauOptions, PlateauScheduler } from "./plateau.js";
 export { mergedRanges, type RowedSegment } from "./ranges.js";
 export { type OneCycleOptions, OneCycleScheduler } from "./one-cycle.js";
 export type { Pace } from "./pace.js";
+export { RMSprop, type RMSpropOptions } from "./rmsprop.js";
 export { getScheduler, LambdaScheduler, type SchedulerName, schedulerNames } from "./scheduler.js";
 export { type Scheduler, SteppedScheduler } from "./stepped.js";
 export { makeSchedule, type Ramp, type Schedule, type ScheduleName, type ScheduleOptions, schedules } from "./schedules.js";

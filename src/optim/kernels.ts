@@ -7,8 +7,42 @@ export const adamFields = ["gradScale", "l2", "oneMinusBeta1", "beta2", "oneMinu
 /** Names of the constants of one row, in the order of `SgdConstants`. */
 export const sgdFields = ["gradScale", "l2", "momentum", "oneMinusDampening", "lr", "gFactor", "bFactor"] as const;
 
+/** Of `RmspropConstants`. */
+export const rmspropFields = ["gradScale", "l2", "alpha", "oneMinusAlpha", "eps", "momentum", "lr"] as const;
+/** Of `AdagradConstants`. */
+export const adagradFields = ["gradScale", "l2", "initial", "stepSize", "eps"] as const;
+/** Of `LionConstants`. */
+export const lionFields = ["gradScale", "beta1", "oneMinusBeta1", "beta2", "oneMinusBeta2", "lr", "decay"] as const;
+/** Of `AdafactorConstants` in src/native/kernels/adafactor.h. */
+export const adafactorFields = [
+  "gradScale",
+  "beta2",
+  "oneMinusBeta2",
+  "epsSquare",
+  "epsScale",
+  "clipThreshold",
+  "lr",
+  "scales",
+  "beta1",
+  "oneMinusBeta1",
+  "weightDecay",
+] as const;
+
 export type AdamConstants = Readonly<Record<(typeof adamFields)[number], number>>;
 export type SgdConstants = Readonly<Record<(typeof sgdFields)[number], number>>;
+export type RmspropConstants = Readonly<Record<(typeof rmspropFields)[number], number>>;
+export type AdagradConstants = Readonly<Record<(typeof adagradFields)[number], number>>;
+export type LionConstants = Readonly<Record<(typeof lionFields)[number], number>>;
+export type AdafactorConstants = Readonly<Record<(typeof adafactorFields)[number], number>>;
+
+/** Arrays of Adafactor's states: averages of rows and of columns, of squares, and where there are any the first moment (as long as the values) and the RMS of parameters. */
+export interface AdafactorArrays {
+  readonly rows: Float32Array;
+  readonly columns: Float32Array;
+  readonly squares: Float32Array;
+  readonly average: Float32Array | undefined;
+  readonly rms: Float32Array | undefined;
+}
 
 /** As many gradients can be added up at once: `max_sources` in src/native/kernels/optimizer.h. */
 export const maxSources = 53;
@@ -33,6 +67,25 @@ export interface OptimizerKernels {
     gradients: Float32Array | GradientSources,
     momentum: Float32Array | undefined,
     ranges: Float64Array,
+    rows: Float64Array,
+  ): Promise<void>;
+  rmspropStep(
+    values: Float32Array,
+    gradients: Float32Array | GradientSources,
+    squareAverage: Float32Array,
+    momentum: Float32Array | undefined,
+    gradientAverage: Float32Array | undefined,
+    ranges: Float64Array,
+    rows: Float64Array,
+  ): Promise<void>;
+  adagradStep(values: Float32Array, gradients: Float32Array | GradientSources, sum: Float32Array, ranges: Float64Array, rows: Float64Array): Promise<void>;
+  lionStep(values: Float32Array, gradients: Float32Array | GradientSources, m: Float32Array, ranges: Float64Array, rows: Float64Array): Promise<void>;
+  /** `parameters`: offset, row, contributors, matrices, rows, columns and places in the states (rows, columns, squares, rms) of each; rows is 0 for what is not factored. */
+  adafactorStep(
+    values: Float32Array,
+    gradients: Float32Array | GradientSources,
+    states: AdafactorArrays,
+    parameters: Float64Array,
     rows: Float64Array,
   ): Promise<void>;
   /** out = factor * (sum over the contributors, in the order of the arrays); zero where there are none. */

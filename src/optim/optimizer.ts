@@ -1,11 +1,12 @@
 // The base of all optimizers: which parameters are updated, where their state lies, how it is saved, and who may skip a step.
 import { ArgumentError } from "../errors.js";
 import { Engine } from "../runtime/engine.js";
-import { type CollectedGradients, type GradientExchange, type GradientSources, type Parameter, ParameterArena } from "../tensor/index.js";
+import { type CollectedGradients, type GradientExchange, type Parameter, ParameterArena } from "../tensor/index.js";
+import { type ArenaUpdate, ownGradients } from "./arena-update.js";
 import { refuseInBackward } from "./checks.js";
 import { Followers, type FollowingScheduler } from "./followers.js";
 import { type GroupState, Groups, type Hyperparameters, type Params } from "./groups.js";
-import { kernelsOf, type OptimizerKernels } from "./kernels.js";
+import { kernelsOf } from "./kernels.js";
 import { ownPace, type Pace } from "./pace.js";
 import { byArena, mergedRanges, type RowedSegment } from "./ranges.js";
 import { StatePlaces } from "./state-places.js";
@@ -21,25 +22,6 @@ import {
   savedGroup,
   type StepSettings,
 } from "./state.js";
-
-/** What the update of one arena gets. */
-export interface ArenaUpdate {
-  readonly kernels: OptimizerKernels;
-  readonly values: Float32Array;
-  readonly grads: Float32Array | GradientSources;
-  /** One arena per name in `stateNames`, laid out as the parameters are. */
-  readonly states: readonly Float32Array[];
-  readonly ranges: Float64Array;
-  readonly rows: Float64Array;
-}
-
-/** The gradients of one process, as they lie in the arenas. */
-const ownGradients: CollectedGradients = {
-  has: (segment) => segment.hasGrad,
-  contributors: () => 1,
-  scale: () => 1,
-  share: (arena) => ({ gradients: arena.grads, begin: 0, end: arena.grads.length }),
-};
 
 /**
  * Updates parameters from their gradients. A parameter without a gradient is left alone: no decay, no step, no state.
@@ -57,7 +39,7 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
   /** @internal What brings its gradients together while none of its parameters has a place (a model of lazy layers alone); an Accelerator says so. */
   exchange: GradientExchange | undefined;
   /** @internal Where its state lies. */
-  readonly places: StatePlaces = new StatePlaces(this, () => this.stateNames);
+  readonly places: StatePlaces = new StatePlaces(this, () => ({ names: this.stateNames, shape: (name, parameter) => this.stateShape(name, parameter) }));
   #skipped = false;
   readonly #groups: Groups<H>;
   readonly #hooks = new Set<StepHook>();
@@ -73,8 +55,16 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
 
   /** Refuses hyperparameters that make no sense, with torch's messages. */
   protected abstract check(group: H): void;
-  /** Names of the per-element state, one arena each. */
+  /** Names of the state, one arena each. */
   protected abstract readonly stateNames: readonly string[];
+  /** The shape of a parameter's state; undefined: it has none of that name. */
+  protected stateShape(_name: string, parameter: Parameter): readonly number[] | undefined {
+    return parameter.shape;
+  }
+  /** @internal Whether an update needs all of a parameter at once: several workers then share the arenas out by whole parameters. */
+  get wholeParameters(): boolean {
+    return false;
+  }
   /** The kernel's constants for a group at a parameter's `step`, counted from 1. */
   protected abstract constants(group: H, step: number, gradScale: number): readonly number[];
   /** Whether zero parameters with zero gradients and state stay zero. */
@@ -173,11 +163,13 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
     const jobs: Promise<void>[] = [];
     const kernels = segments.length > 0 ? kernelsOf(Engine.default()) : undefined;
     for (const [arena, own] of byArena(segments)) {
-      const { gradients: grads, begin, end } = gradients.share(arena);
-      const ranges = mergedRanges(own, { begin, end });
+      const { gradients: grads, ...share } = gradients.share(arena);
+      const ranges = mergedRanges(own, share);
       // Of every arena, so that an optimizer without a place is refused on all workers.
-      const states = this.places.in(arena);
-      if (ranges.length > 0) jobs.push(this.update({ kernels: kernels!, values: arena.values, grads, states, ranges, rows: rows.numbers }));
+      const stateArenas = this.places.in(arena);
+      const states = stateArenas.map((state) => state.data);
+      const place = { kernels: kernels!, values: arena.values, grads, states, stateArenas, share };
+      if (ranges.length > 0) jobs.push(this.update({ ...place, ranges, segments: own, rows: rows.numbers }));
       for (const { segment } of own) segment.parameter.changed();
     }
     this.stepCount++;
@@ -223,6 +215,10 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
   follow(scheduler: FollowingScheduler): void {
     this.#followers.add(scheduler);
   }
+  /** A scheduler is used no more: it is not saved and loaded any longer. */
+  unfollow(scheduler: FollowingScheduler): void {
+    this.#followers.remove(scheduler);
+  }
 
   #quiet(what: string): void {
     if (this.#inFlight > 0) throw new ArgumentError(`${what} during a step`, { code: "ERR_OPTIMIZER_BUSY", hint: "await optimizer.step() first" });
@@ -251,7 +247,7 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
     for (const [name, parameter] of this.#groups.named()) {
       const step = this.places.stepOf(parameter);
       if (step === undefined) continue;
-      const arrays = this.places.arraysOf(parameter).map((view, i) => [this.stateNames[i]!, take(view)] as const);
+      const arrays = this.places.arraysOf(parameter).map(([key, view]) => [key, take(view)] as const);
       state[name] = { step, ...Object.fromEntries(arrays) };
     }
     return { state, ...this.progress() };
@@ -265,7 +261,7 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
     const named = this.checkState(saved);
     this.#restore(saved, named);
     for (const [name, own] of Object.entries(saved.state))
-      for (const [i, view] of this.places.arraysOf(named.get(name)!).entries()) view.set(own[this.stateNames[i]!] as ArrayLike<number>);
+      for (const [key, view] of this.places.arraysOf(named.get(name)!)) view.set(own[key] as ArrayLike<number>);
     this.#clearOthers(saved, named);
   }
   /** @internal Throws what `loadStateDict` would; of the arrays only their lengths are looked at. Gives the parameters by name. */
@@ -273,7 +269,7 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
     this.#quiet("loadStateDict");
     this.#groups.refresh({ always: true });
     const named = this.#groups.named();
-    checkSaved(saved, { groups: this.paramGroups, named, stateNames: this.stateNames });
+    checkSaved(saved, { groups: this.paramGroups, named, shapesOf: (parameter) => this.places.shapesOf(parameter) });
     for (const [i, group] of this.paramGroups.entries()) this.check(applyGroup(group, saved.param_groups[i]!));
     this.#followers.try(saved.schedulers);
     return named;
@@ -293,6 +289,6 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
   }
   /** Parameters that have no state in the save start from zero, also where they had some. */
   #clearOthers(saved: OptimizerState, named: ReadonlyMap<string, Parameter>): void {
-    for (const [name, parameter] of named) if (!(name in saved.state)) for (const view of this.places.arraysOf(parameter)) view.fill(0);
+    for (const [name, parameter] of named) if (!(name in saved.state)) for (const [, view] of this.places.arraysOf(parameter)) view.fill(0);
   }
 }

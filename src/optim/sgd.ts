@@ -1,9 +1,10 @@
 // Stochastic gradient descent with momentum, dampening and Nesterov's variant, as torch.optim.SGD.
 import { checkNames, type OptionNames } from "../option-names.js";
+import type { ArenaUpdate } from "./arena-update.js";
 import { atLeastZero, refuseOption } from "./checks.js";
 import type { Hyperparameters, Params } from "./groups.js";
 import { type SgdConstants, sgdFields } from "./kernels.js";
-import { type ArenaUpdate, Optimizer } from "./optimizer.js";
+import { Optimizer } from "./optimizer.js";
 
 export interface SGDGroupOptions {
   readonly lr?: number;

@@ -1,40 +1,66 @@
 // Where an optimizer's state lies: beside the arenas of its parameters, with a step counter for each parameter.
-import { Arena } from "../runtime/arena.js";
+import { Arena, type SegmentRequest } from "../runtime/arena.js";
 import type { ArenaSegment, Parameter, ParameterArena } from "../tensor/index.js";
+
+/** What state there is. */
+export interface StateKinds {
+  readonly names: readonly string[];
+  /** The shape of a parameter's state of that name; undefined: it has none. */
+  shape(name: string, parameter: Parameter): readonly number[] | undefined;
+}
+
+const lengthOf = (shape: readonly number[] | undefined): number => (shape ? shape.reduce((a, b) => a * b, 1) : 0);
 
 /** Parameters may be moved from one arena to another: their state follows at the next step, or with `takeOver`. */
 export class StatePlaces {
   readonly #owner: object;
-  readonly #names: () => readonly string[];
+  readonly #kinds: () => StateKinds;
   readonly #steps = new Map<Parameter, number>();
-  readonly #states = new Map<ParameterArena, readonly Float32Array[]>();
+  readonly #states = new Map<ParameterArena, readonly Arena[]>();
   readonly #homes = new Map<Parameter, ArenaSegment>();
   #moved = false;
 
   /** `owner`: the optimizer, by which an exchange knows the memory. */
-  constructor(owner: object, names: () => readonly string[]) {
+  constructor(owner: object, kinds: () => StateKinds) {
     this.#owner = owner;
-    this.#names = names;
+    this.#kinds = kinds;
   }
 
-  /** Names of the per-element state. */
   get names(): readonly string[] {
-    return this.#names();
+    return this.#kinds().names;
   }
-  /** State memory for an arena's parameters, live: one array per name, laid out as they are; of this process, or shared by those who share the arena. */
-  in(arena: ParameterArena): readonly Float32Array[] {
+  /** Bytes of the state of an arena's parameters, by name. */
+  bytes(arena: ParameterArena): readonly number[] {
+    return this.#kinds().names.map((name) => Arena.bytes(this.#layout(name, arena)));
+  }
+  /** Shapes of a parameter's state, also where there is none yet. */
+  shapesOf(parameter: Parameter): ReadonlyMap<string, readonly number[]> {
+    const { names } = this.#kinds();
+    return new Map(
+      names
+        .map((name) => [name, this.#kinds().shape(name, parameter)] as const)
+        .filter((entry): entry is [string, readonly number[]] => entry[1] !== undefined),
+    );
+  }
+  /** State of an arena's parameters, live: one arena per name with a segment per parameter (empty where it has none), in their order; of this process, or shared by those who share the arena. */
+  in(arena: ParameterArena): readonly Arena[] {
     let states = this.#states.get(arena);
     if (!states) {
-      const layout = arena.segments.map((s) => ({ name: s.parameter.name, length: s.length }));
-      states = arena.exchange?.state(arena, this.#owner) ?? this.names.map(() => Arena.allocate(layout).data);
+      const shared = arena.exchange?.state(arena, this.#owner);
+      states = this.#kinds().names.map((name, i) => Arena.allocate(this.#layout(name, arena), shared && { allocate: () => shared[i]!.buffer as ArrayBuffer }));
       this.#states.set(arena, states);
     }
     return states;
   }
+  #layout(name: string, { segments }: ParameterArena): SegmentRequest[] {
+    return segments.map(({ parameter }) => ({ name: parameter.name, length: lengthOf(this.#kinds().shape(name, parameter)) }));
+  }
   /** The state of one parameter, live, by name; nothing where it has none. */
-  arraysOf(parameter: Parameter): Float32Array[] {
+  arraysOf(parameter: Parameter): (readonly [name: string, data: Float32Array])[] {
     const segment = this.#homes.get(parameter);
-    return segment ? this.in(segment.arena).map((data) => data.subarray(segment.offset, segment.offset + segment.length)) : [];
+    if (!segment) return [];
+    const arenas = this.in(segment.arena);
+    return this.#kinds().names.flatMap((name, i) => (this.#kinds().shape(name, parameter) ? [[name, arenas[i]!.view(segment.index)] as const] : []));
   }
   /** Steps that a parameter has made; undefined: none, and it has no state. */
   stepOf(parameter: Parameter): number | undefined {
@@ -91,7 +117,7 @@ export class StatePlaces {
     const before = this.arraysOf(segment.parameter);
     this.#homes.set(segment.parameter, segment);
     if (before.length === 0) return;
-    for (const [i, array] of this.arraysOf(segment.parameter).entries()) array.set(before[i]!);
+    for (const [i, [, array]] of this.arraysOf(segment.parameter).entries()) array.set(before[i]![1]);
     this.#moved = true;
   }
 }

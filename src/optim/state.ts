@@ -55,14 +55,15 @@ export function applyGroup<H extends Hyperparameters>(group: GroupState<H>, save
 export interface OwnState {
   readonly groups: readonly GroupState[];
   readonly named: ReadonlyMap<string, Parameter>;
-  readonly stateNames: readonly string[];
+  /** Shapes of a parameter's state, by name. */
+  shapesOf(parameter: Parameter): ReadonlyMap<string, readonly number[]>;
 }
 
 /**
  * Holds a saved state against an optimizer's parameters.
  * @throws ArgumentError ERR_OPTIMIZER_STATE, naming the first difference.
  */
-export function checkSaved(saved: OptimizerState, { groups, named, stateNames }: OwnState): void {
+export function checkSaved(saved: OptimizerState, { groups, named, shapesOf }: OwnState): void {
   const refuse = (what: string, hint: string = "make the model and the optimizer as they were when the state was saved"): never => {
     throw new ArgumentError(`the saved optimizer state does not fit: ${what}`, { code: "ERR_OPTIMIZER_STATE", hint });
   };
@@ -74,10 +75,11 @@ export function checkSaved(saved: OptimizerState, { groups, named, stateNames }:
   }
   for (const [name, own] of Object.entries(saved.state)) {
     const parameter = named.get(name) ?? refuse(`it has state for ${name}, which the optimizer lacks`);
-    for (const key of stateNames) {
+    for (const [key, shape] of shapesOf(parameter)) {
       const array = own[key];
+      const length = shape.reduce((a, b) => a * b, 1);
       if (array === undefined || typeof array === "number") refuse(`${name} lacks ${key}`, "load it into the kind of optimizer that saved it");
-      else if (array.length !== parameter.values().length) refuse(`${key} of ${name} has ${array.length} numbers, the parameter ${parameter.values().length}`);
+      else if (array.length !== length) refuse(`${key} of ${name} has ${array.length} numbers there and ${length} here`);
     }
   }
 }

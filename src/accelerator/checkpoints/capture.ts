@@ -41,12 +41,13 @@ const savedLoader = (loader: RankLoader<unknown>): SavedLoader => ({ ...describe
 
 async function optimizerContents(optimizer: Optimizer, i: number): Promise<FileContent[]> {
   const { state, param_groups, step_count, schedulers } = optimizer.liveState();
-  const shapes = new Map(optimizer.paramGroups.flatMap((g) => g.params.map((p) => [p.name, p.shape] as const)));
+  const shapes = new Map(optimizer.paramGroups.flatMap((g) => g.params.map((p) => [p.name, optimizer.places.shapesOf(p)] as const)));
   const tensors = new Map<string, TensorData>();
   const steps: Record<string, number> = {};
   for (const [name, { step, ...own }] of Object.entries(state)) {
     steps[name] = step;
-    for (const [key, data] of Object.entries(own)) tensors.set(`${name}.${key}`, { dtype: "float32", shape: shapes.get(name)!, data: data as Float32Array });
+    for (const [key, data] of Object.entries(own))
+      tensors.set(`${name}.${key}`, { dtype: "float32", shape: shapes.get(name)!.get(key)!, data: data as Float32Array });
   }
   const saved = { type: optimizer.constructor.name, step_count, param_groups, schedulers, steps };
   const json = valueContent(fileNames.optimizer(i), await savedValue(saved satisfies Record<keyof SavedOptimizer, unknown>, `optimizer ${i}`));
@@ -120,6 +121,8 @@ const spare = (bytes: number): number => Math.ceil(bytes * 1.02) + (1 << 16);
 export function largeFiles({ objects }: Pick<RunState, "objects">): number[] {
   const sizeOf = (parameters: Iterable<Parameter>): number => [...parameters].reduce((sum, p) => sum + p.values().byteLength, 0);
   const models = objects.models.map((m) => sizeOf(m.parameters()));
-  const optimizers = objects.optimizers.map((o) => sizeOf(o.paramGroups.flatMap((g) => g.params)) * o.places.names.length);
+  const stateOf = (o: Optimizer, p: Parameter): number =>
+    [...o.places.shapesOf(p).values()].reduce((sum, shape) => sum + 4 * shape.reduce((a, b) => a * b, 1), 0);
+  const optimizers = objects.optimizers.map((o) => o.paramGroups.flatMap((g) => g.params).reduce((sum, p) => sum + stateOf(o, p), 0));
   return [...models, ...optimizers].map(spare);
 }

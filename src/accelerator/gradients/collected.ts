@@ -12,11 +12,13 @@ export interface Presence {
   readonly any: ReadonlyMap<ParameterArena, readonly boolean[]>;
   /** By arena: the part that this worker adds up and updates. */
   readonly shares: ReadonlyMap<ParameterArena, { readonly begin: number; readonly end: number }>;
-  /** What it was worked out from: a byte per worker and parameter. */
+  /** What it was worked out from: a byte per worker and parameter, ... */
   readonly told: Uint8Array;
+  /** ... and whether arenas are shared out by whole parameters. */
+  readonly whole: boolean;
 }
 /** One worker alone knows it all. */
-export const alone: Presence = { contributors: new Map(), any: new Map(), shares: new Map(), told: new Uint8Array(0) };
+export const alone: Presence = { contributors: new Map(), any: new Map(), shares: new Map(), told: new Uint8Array(0), whole: false };
 
 /** What goes round beside it. */
 export interface News {
@@ -75,7 +77,8 @@ export async function tellPresence(
     );
     at += arena.segments.length;
   }
-  const presence = before && Buffer.compare(before.told, told) === 0 ? before : presenceOf(told, count, world, placement);
+  const presence =
+    before && before.whole === placement.wholeParameters && Buffer.compare(before.told, told) === 0 ? before : presenceOf(told, count, world, placement);
   const given = ranksOf(world.group.size).map((rank) => new Float64Array(all.slice(rank * length + count + 2, (rank + 1) * length).buffer));
   return {
     presence,
@@ -90,7 +93,7 @@ export async function tellPresence(
   };
 }
 
-function presenceOf(told: Uint8Array, count: number, { group, local }: World, { arenas, localRanks }: Placement): Presence {
+function presenceOf(told: Uint8Array, count: number, { group, local }: World, { arenas, localRanks, wholeParameters: whole }: Placement): Presence {
   const ranks = ranksOf(group.size);
   const contributors = new Map<ParameterArena, readonly number[]>();
   const any = new Map<ParameterArena, readonly boolean[]>();
@@ -104,8 +107,8 @@ function presenceOf(told: Uint8Array, count: number, { group, local }: World, { 
       arena.segments.map((_, i) => localRanks.reduce((sum, rank, r) => sum + says(rank, i) * 2 ** r, 0)),
     );
     any.set(arena, has);
-    shares.set(arena, shareOf(arena, has, { rank: local.rank, size: local.size }));
+    shares.set(arena, shareOf(arena, has, { rank: local.rank, size: local.size, whole }));
     at += arena.segments.length;
   }
-  return { contributors, any, shares, told };
+  return { contributors, any, shares, told, whole };
 }

@@ -6,7 +6,7 @@ import { Engine } from "../../runtime/index.js";
 import { type GradientExchange, type Parameter, ParameterArena, parameterChanges } from "../../tensor/index.js";
 import { compareParameters } from "../collectives/compare.js";
 
-/** An arena and what the workers of the host share beside it; all as long as the arena. */
+/** An arena and what the workers of the host share beside it, all as long as the arena. (State of optimizers may have other lengths.) */
 export interface PlacedArena {
   readonly arena: ParameterArena;
   /** The gradients of each worker of the host, by local rank. */
@@ -57,6 +57,11 @@ export class Placement {
 
   get exchange(): GradientExchange | undefined {
     return this.#exchange;
+  }
+
+  /** Whether arenas are shared out by whole parameters. */
+  get wholeParameters(): boolean {
+    return this.#optimizers.some((o) => o.wholeParameters);
   }
 
   /** Those that were prepared, in that order. */
@@ -170,7 +175,7 @@ export class Placement {
     this.#states.set(arena, states);
     for (const optimizer of optimizers) {
       const arrays: Float32Array[] = [];
-      for (const _ of optimizer.places.names) arrays.push(floats(await this.#world.local.allocate(arena.values.byteLength, { ...options, reserve: false })));
+      for (const bytes of optimizer.places.bytes(arena)) arrays.push(floats(await this.#world.local.allocate(bytes, { ...options, reserve: false })));
       states.set(optimizer, arrays);
       await this.#takeState(arena, optimizer, arrays, options);
     }

@@ -6,12 +6,12 @@ const line = 16;
 
 /**
  * Equal parts, counted over the segments that have a gradient: frozen ones cost nobody anything. From `begin` to `end` in elements of the arena.
- * The parts of all workers cover the arena without gaps.
+ * The parts of all workers cover the arena without gaps. `whole`: they are cut between parameters only, as equal as that goes.
  */
 export function shareOf(
   { segments, values }: Pick<ParameterArena, "values" | "segments">,
   has: readonly boolean[],
-  { rank, size }: { readonly rank: number; readonly size: number },
+  { rank, size, whole = false }: { readonly rank: number; readonly size: number; readonly whole?: boolean },
 ): { readonly begin: number; readonly end: number } {
   const active = segments.filter((_, i) => has[i]);
   const total = active.reduce((sum, s) => sum + s.length, 0);
@@ -19,6 +19,7 @@ export function shareOf(
   const place = (count: number): number => {
     let left = count;
     for (const { offset, length } of active) {
+      if (left <= length && whole) return left <= length / 2 ? offset : Math.min(values.length, offset + Math.ceil(length / line) * line);
       if (left <= length) return Math.min(values.length, offset + Math.ceil(left / line) * line);
       left -= length;
     }

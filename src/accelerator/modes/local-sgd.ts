@@ -137,7 +137,7 @@ export class LocalSGD implements AsyncDisposable {
     const steps = await this.#together([...arenas.keys()], options);
     for (const optimizer of this.#optimizers)
       for (const { arena } of this.#own.arenas)
-        for (const data of optimizer.places.in(arena)) await world.group.allReduce({ dtype: "float32", data }, "mean", options);
+        for (const { data } of optimizer.places.in(arena)) await world.group.allReduce({ dtype: "float32", data }, "mean", options);
     for (const home of this.#homes) {
       const { parameter } = home;
       const now = parameter.segment()!;

@@ -6,6 +6,7 @@
 
 #include "../job.h"
 #include "../modules.h"
+#include "adafactor.h"
 #include "dropout.h"
 #include "embedding_grad.h"
 #include "optimizer.h"
@@ -84,17 +85,53 @@ Napi::Value embeddingGradKernel(const Napi::CallbackInfo& info) {
   });
 }
 
+template <typename Constants> Constants constants_of(const Napi::Value& value) {
+  Constants constants;
+  for (size_t i = 0; i < sizeof(constants) / sizeof(float); i++) reinterpret_cast<float*>(&constants)[i] = static_cast<float>(data_of<double>(value)[i]);
+  return constants;
+}
+float* floats_or_null(const Napi::Value& value) { return value.IsTypedArray() ? data_of<float>(value) : nullptr; }
+
 // adam(values, gradients, m, v, row: Float64Array, threads, isa): Promise<number>, over the whole arrays
 Napi::Value adamKernel(const Napi::CallbackInfo& info) {
   float *p = data_of<float>(info[0]), *g = data_of<float>(info[1]), *m = data_of<float>(info[2]), *v = data_of<float>(info[3]);
   const size_t length = info[0].As<Napi::TypedArray>().ElementLength(), threads = size_of(info[5]);
-  const double* row = data_of<double>(info[4]);
-  AdamConstants constants;
-  for (size_t i = 0; i < sizeof(constants) / sizeof(float); i++) reinterpret_cast<float*>(&constants)[i] = static_cast<float>(row[i]);
+  const auto constants = constants_of<AdamConstants>(info[4]);
   const Isa isa = isa_of(info[6].As<Napi::Number>().Int32Value());
   return submit_body(info, [=](const Parallel& parallel) {
     const OptimizerRange range = {0, length, 0, 1};
     adam_step(p, g, nullptr, m, v, &range, 1, &constants, as_if(parallel, threads), isa);
+    return 0.0;
+  });
+}
+
+/// (values, gradients, state, state | undefined, state | undefined, row: Float64Array, threads, isa): Promise<number>, over the whole arrays
+template <typename Constants, typename Kernel> Napi::Value rule_kernel(const Napi::CallbackInfo& info, Kernel kernel) {
+  float *p = data_of<float>(info[0]), *g = data_of<float>(info[1]), *a = floats_or_null(info[2]), *b = floats_or_null(info[3]), *c = floats_or_null(info[4]);
+  const size_t length = info[0].As<Napi::TypedArray>().ElementLength(), threads = size_of(info[6]);
+  const auto constants = constants_of<Constants>(info[5]);
+  const Isa isa = isa_of(info[7].As<Napi::Number>().Int32Value());
+  return submit_body(info, [=](const Parallel& parallel) {
+    const OptimizerRange range = {0, length, 0, 1};
+    float* const states[] = {a, b, c};
+    kernel(p, g, nullptr, states, &range, 1, &constants, as_if(parallel, threads), isa);
+    return 0.0;
+  });
+}
+Napi::Value rmspropKernel(const Napi::CallbackInfo& info) { return rule_kernel<RmspropConstants>(info, rmsprop_step); }
+Napi::Value adagradKernel(const Napi::CallbackInfo& info) { return rule_kernel<AdagradConstants>(info, adagrad_step); }
+Napi::Value lionKernel(const Napi::CallbackInfo& info) { return rule_kernel<LionConstants>(info, lion_step); }
+
+// adafactor(values, gradients, rows, columns, average | undefined, rms, matrices, rows, row: Float64Array, threads, isa): Promise<number>, one factored parameter
+Napi::Value adafactorKernel(const Napi::CallbackInfo& info) {
+  float *p = data_of<float>(info[0]), *g = data_of<float>(info[1]);
+  const AdafactorStates states = {data_of<float>(info[2]), data_of<float>(info[3]), nullptr, floats_or_null(info[4]), data_of<float>(info[5])};
+  const size_t length = info[0].As<Napi::TypedArray>().ElementLength(), matrices = size_of(info[6]), rows = size_of(info[7]), threads = size_of(info[9]);
+  const auto constants = constants_of<AdafactorConstants>(info[8]);
+  const Isa isa = isa_of(info[10].As<Napi::Number>().Int32Value());
+  return submit_body(info, [=](const Parallel& parallel) {
+    const AdafactorParameter parameter = {0, 0, 1, matrices, rows, length / matrices / rows, 0, 0, 0, 0};
+    adafactor_step(p, g, nullptr, states, &parameter, 1, &constants, as_if(parallel, threads), isa);
     return 0.0;
   });
 }
@@ -137,6 +174,10 @@ void init(Napi::Env env, Napi::Object exports) {
   kernels.Set("dropout", Napi::Function::New(env, dropoutKernel));
   kernels.Set("embeddingGrad", Napi::Function::New(env, embeddingGradKernel));
   kernels.Set("adam", Napi::Function::New(env, adamKernel));
+  kernels.Set("rmsprop", Napi::Function::New(env, rmspropKernel));
+  kernels.Set("adagrad", Napi::Function::New(env, adagradKernel));
+  kernels.Set("lion", Napi::Function::New(env, lionKernel));
+  kernels.Set("adafactor", Napi::Function::New(env, adafactorKernel));
   kernels.Set("squares", Napi::Function::New(env, squaresKernel));
   kernels.Set("copy", Napi::Function::New(env, copyKernel));
   kernels.Set("philox", Napi::Function::New(env, philoxWords));

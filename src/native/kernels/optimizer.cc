@@ -8,6 +8,9 @@
 
 namespace accelerate_ts {
 
+/// The longest list of arrays that a rule walks over.
+constexpr size_t max_streams = 5;
+
 /// How many elements ahead streams are fetched; measured best between 128 and 1024 on Zen 5.
 #define ACCELERATE_PREFETCH 256
 
@@ -58,6 +61,8 @@ template <typename Body> void for_shares(const OptimizerRange* ranges, size_t co
 #define ACCELERATE_APPLY(isa, Rule, streams, length, constants) (static_cast<void>(isa), portable::apply<portable::Rule>(streams, length, constants))
 #endif
 
+}  // namespace
+
 #if ACCELERATE_X86
 void add_up(Isa isa, float* out, const float* const* sources, size_t count, size_t n, float factor) {
   if (isa == Isa::avx512) avx512::sum(out, sources, count, n, factor);
@@ -68,35 +73,11 @@ void add_up(Isa isa, float* out, const float* const* sources, size_t count, size
 void add_up(Isa, float* out, const float* const* sources, size_t count, size_t n, float factor) { portable::sum(out, sources, count, n, factor); }
 #endif
 
-constexpr size_t sum_block = 2048;  // elements that are added up before they are used: 8 KiB, in the first cache
-
-/// The arrays that contribute to a range, from `offset` on; how many there are.
-size_t contributing(const GradientSources& sources, uint64_t contributors, size_t offset, const float** out) {
-  size_t count = 0;
-  for (size_t k = 0; k < sources.count; k++) if ((contributors >> k & 1) != 0) out[count++] = sources.arrays[k] + offset;
-  return count;
-}
-
-/// Calls update(offset, length, gradient) over a piece of a range: the gradient lies in memory, or is added up into a block first.
-template <typename Update>
-void with_gradient(const float* gradients, const GradientSources* sources, uint64_t contributors, size_t offset, size_t length, Isa isa, const Update& update) {
-  if (sources == nullptr) return update(offset, length, const_cast<float*>(gradients) + offset);
-  alignas(64) float block[sum_block];
-  const float* arrays[max_sources];
-  for (size_t done = 0; done < length; done += sum_block) {
-    const size_t n = std::min(sum_block, length - done);
-    add_up(isa, block, arrays, contributing(*sources, contributors, offset + done, arrays), n, sources->factor);
-    update(offset + done, n, block);
-  }
-}
-
-}  // namespace
-
 void adam_step(float* values, const float* gradients, const GradientSources* sources, float* m, float* v, const OptimizerRange* ranges, size_t count, const AdamConstants* rows,
                const Parallel& parallel, Isa isa) {
   for_shares(ranges, count, parallel, [&](const OptimizerRange& range, size_t offset, size_t length) {
     with_gradient(gradients, sources, range.contributors, offset, length, isa, [&](size_t at, size_t n, float* gradient) {
-      float* const streams[4] = {values + at, gradient, m + at, v + at};
+      float* const streams[max_streams] = {values + at, gradient, m + at, v + at};
       ACCELERATE_APPLY(isa, AdamRule, streams, n, rows[range.row]);
     });
   });
@@ -106,9 +87,47 @@ void sgd_step(float* values, const float* gradients, const GradientSources* sour
               const Parallel& parallel, Isa isa) {
   for_shares(ranges, count, parallel, [&](const OptimizerRange& range, size_t offset, size_t length) {
     with_gradient(gradients, sources, range.contributors, offset, length, isa, [&](size_t at, size_t n, float* gradient) {
-      float* const streams[4] = {values + at, gradient, momentum == nullptr ? nullptr : momentum + at, nullptr};
+      float* const streams[max_streams] = {values + at, gradient, momentum == nullptr ? nullptr : momentum + at};
       if (momentum == nullptr) ACCELERATE_APPLY(isa, SgdRule, streams, n, rows[range.row]);
       else ACCELERATE_APPLY(isa, SgdMomentumRule, streams, n, rows[range.row]);
+    });
+  });
+}
+
+void rmsprop_step(float* values, const float* gradients, const GradientSources* sources, float* const* states, const OptimizerRange* ranges, size_t count, const RmspropConstants* rows,
+                  const Parallel& parallel, Isa isa) {
+  float *const square = states[0], *const momentum = states[1], *const average = states[2];
+  for_shares(ranges, count, parallel, [&](const OptimizerRange& range, size_t offset, size_t length) {
+    with_gradient(gradients, sources, range.contributors, offset, length, isa, [&](size_t at, size_t n, float* gradient) {
+      float* streams[max_streams] = {values + at, gradient, square + at};
+      size_t last = 3;
+      if (momentum != nullptr) streams[last++] = momentum + at;
+      if (average != nullptr) streams[last++] = average + at;
+      const RmspropConstants& row = rows[range.row];
+      if (momentum != nullptr && average != nullptr) ACCELERATE_APPLY(isa, RmspropMomentumCenteredRule, streams, n, row);
+      else if (momentum != nullptr) ACCELERATE_APPLY(isa, RmspropMomentumRule, streams, n, row);
+      else if (average != nullptr) ACCELERATE_APPLY(isa, RmspropCenteredRule, streams, n, row);
+      else ACCELERATE_APPLY(isa, RmspropPlainRule, streams, n, row);
+    });
+  });
+}
+
+void adagrad_step(float* values, const float* gradients, const GradientSources* sources, float* const* states, const OptimizerRange* ranges, size_t count, const AdagradConstants* rows,
+                  const Parallel& parallel, Isa isa) {
+  for_shares(ranges, count, parallel, [&](const OptimizerRange& range, size_t offset, size_t length) {
+    with_gradient(gradients, sources, range.contributors, offset, length, isa, [&](size_t at, size_t n, float* gradient) {
+      float* const streams[max_streams] = {values + at, gradient, states[0] + at};
+      ACCELERATE_APPLY(isa, AdagradRule, streams, n, rows[range.row]);
+    });
+  });
+}
+
+void lion_step(float* values, const float* gradients, const GradientSources* sources, float* const* states, const OptimizerRange* ranges, size_t count, const LionConstants* rows,
+               const Parallel& parallel, Isa isa) {
+  for_shares(ranges, count, parallel, [&](const OptimizerRange& range, size_t offset, size_t length) {
+    with_gradient(gradients, sources, range.contributors, offset, length, isa, [&](size_t at, size_t n, float* gradient) {
+      float* const streams[max_streams] = {values + at, gradient, states[0] + at};
+      ACCELERATE_APPLY(isa, LionRule, streams, n, rows[range.row]);
     });
   });
 }
@@ -122,14 +141,14 @@ void sum(float* out, const GradientSources& sources, const OptimizerRange* range
 
 void scale(float* data, const OptimizerRange* ranges, size_t count, float factor, const Parallel& parallel, Isa isa) {
   for_shares(ranges, count, parallel, [&](const OptimizerRange&, size_t offset, size_t length) {
-    float* const streams[4] = {data + offset, nullptr, nullptr, nullptr};
+    float* const streams[max_streams] = {data + offset};
     ACCELERATE_APPLY(isa, ScaleRule, streams, length, factor);
   });
 }
 
 void clamp(float* data, const OptimizerRange* ranges, size_t count, float limit, const Parallel& parallel, Isa isa) {
   for_shares(ranges, count, parallel, [&](const OptimizerRange&, size_t offset, size_t length) {
-    float* const streams[4] = {data + offset, nullptr, nullptr, nullptr};
+    float* const streams[max_streams] = {data + offset};
     ACCELERATE_APPLY(isa, ClampRule, streams, length, limit);
   });
 }

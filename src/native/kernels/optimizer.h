@@ -10,16 +10,12 @@
 
 #include "../parallel.h"
 #include "simd.h"
+#include "sources.h"
 
 namespace accelerate_ts {
 
 /// Consecutive elements that are updated with hyperparameters number `row`. Where several gradients are added up, bit r of `contributors` says whether number r has one here.
 struct OptimizerRange { size_t offset, length, row; uint64_t contributors; };
-
-constexpr size_t max_sources = 53;  // contributors come as numbers of JavaScript
-
-/// Gradients of several workers, each laid out as the values are: the gradient is factor * (their sum in this order).
-struct GradientSources { const float* arrays[max_sources]; size_t count; float factor; };
 
 /// Adam and AdamW in all variants, per element, in this order (scalars are folded on the JS side; see src/optim/adamw.ts):
 ///   g = gradScale * gradient + l2 * p;  m += (1 - beta1)(g - m);  v = beta2 v + (1 - beta2) g^2
@@ -31,11 +27,31 @@ struct AdamConstants { float gradScale, l2, oneMinusBeta1, beta2, oneMinusBeta2,
 /// written as p -= lr * (gFactor * g + bFactor * b).
 struct SgdConstants { float gradScale, l2, momentum, oneMinusDampening, lr, gFactor, bFactor; };
 
+/// RMSprop, per element:
+///   g = gradScale * gradient + l2 * p;  s = alpha s + oneMinusAlpha g^2;  a += oneMinusAlpha (g - a);  r = g / (sqrt(s - a^2) + eps), without the average a: g / (sqrt(s) + eps)
+///   b = momentum * b + r;  p -= lr * b, without the buffer b: p -= lr * r
+struct RmspropConstants { float gradScale, l2, alpha, oneMinusAlpha, eps, momentum, lr; };
+
+/// Adagrad, per element: g = gradScale * gradient + l2 * p;  s += initial + g^2;  p -= stepSize * g / (sqrt(s) + eps). `initial` is not 0 at a parameter's first step alone.
+struct AdagradConstants { float gradScale, l2, initial, stepSize, eps; };
+
+/// Lion, per element: g = gradScale * gradient;  p = decay * p - lr * sign(beta1 m + oneMinusBeta1 g);  m = beta2 m + oneMinusBeta2 g
+struct LionConstants { float gradScale, beta1, oneMinusBeta1, beta2, oneMinusBeta2, lr, decay; };
+
 /// values, gradients, m (first moment), v (second moment): the buffers that the ranges point into. With `sources` the gradient is added up on the way, block by block in the cache.
 void adam_step(float* values, const float* gradients, const GradientSources* sources, float* m, float* v, const OptimizerRange* ranges, size_t count, const AdamConstants* rows, const Parallel& parallel, Isa isa = best_isa());
 
 /// `momentum` may be null when all rows have bFactor 0.
 void sgd_step(float* values, const float* gradients, const GradientSources* sources, float* momentum, const OptimizerRange* ranges, size_t count, const SgdConstants* rows, const Parallel& parallel, Isa isa = best_isa());
+
+/// States: square average; momentum buffer, or null; gradient average, or null.
+void rmsprop_step(float* values, const float* gradients, const GradientSources* sources, float* const* states, const OptimizerRange* ranges, size_t count, const RmspropConstants* rows, const Parallel& parallel, Isa isa = best_isa());
+
+/// State: sum of squares.
+void adagrad_step(float* values, const float* gradients, const GradientSources* sources, float* const* states, const OptimizerRange* ranges, size_t count, const AdagradConstants* rows, const Parallel& parallel, Isa isa = best_isa());
+
+/// State: first moment.
+void lion_step(float* values, const float* gradients, const GradientSources* sources, float* const* states, const OptimizerRange* ranges, size_t count, const LionConstants* rows, const Parallel& parallel, Isa isa = best_isa());
 
 /// out = what the sources add up to; zero where a range has no contributors.
 void sum(float* out, const GradientSources& sources, const OptimizerRange* ranges, size_t count, const Parallel& parallel, Isa isa = best_isa());

@@ -60,6 +60,8 @@ struct Vec {
   ACCELERATE_INLINE Vec add(Vec a, Vec b) { return map([&](size_t i) { return a.lane[i] + b.lane[i]; }); }
   ACCELERATE_INLINE Vec clamp(Vec limit, Vec a) { return map([&](size_t i) { return a.lane[i] > limit.lane[i] ? limit.lane[i] : a.lane[i] < -limit.lane[i] ? -limit.lane[i] : a.lane[i]; }); }
   ACCELERATE_INLINE Vec sqrt(Vec a) { return map([&](size_t i) { return std::sqrt(a.lane[i]); }); }
+  ACCELERATE_INLINE Vec atLeastZero(Vec a) { return map([&](size_t i) { return a.lane[i] < 0 ? 0.0f : a.lane[i]; }); }
+  ACCELERATE_INLINE Vec sign(Vec a) { return map([&](size_t i) { return static_cast<float>((a.lane[i] > 0) - (a.lane[i] < 0)); }); }
 #ifdef __FP_FAST_FMAF
   ACCELERATE_INLINE Vec fma(Vec a, Vec b, Vec c) { return map([&](size_t i) { return __builtin_fmaf(a.lane[i], b.lane[i], c.lane[i]); }); }
 #else
@@ -84,6 +86,12 @@ struct Vec {
   /// min and max give their second argument where one is NaN, so NaN stays.
   ACCELERATE_TARGET_AVX2 ACCELERATE_INLINE Vec clamp(Vec limit, Vec a) { return {_mm256_max_ps(_mm256_sub_ps(_mm256_setzero_ps(), limit.v), _mm256_min_ps(limit.v, a.v))}; }
   ACCELERATE_TARGET_AVX2 ACCELERATE_INLINE Vec sqrt(Vec a) { return {_mm256_sqrt_ps(a.v)}; }
+  ACCELERATE_TARGET_AVX2 ACCELERATE_INLINE Vec atLeastZero(Vec a) { return {_mm256_max_ps(_mm256_setzero_ps(), a.v)}; }
+  /// 1, -1, or 0 for 0 and for NaN.
+  ACCELERATE_TARGET_AVX2 ACCELERATE_INLINE Vec sign(Vec a) {
+    const __m256 zero = _mm256_setzero_ps(), one = _mm256_set1_ps(1);
+    return {_mm256_sub_ps(_mm256_and_ps(_mm256_cmp_ps(a.v, zero, _CMP_GT_OQ), one), _mm256_and_ps(_mm256_cmp_ps(a.v, zero, _CMP_LT_OQ), one))};
+  }
   ACCELERATE_TARGET_AVX2 ACCELERATE_INLINE Vec fma(Vec a, Vec b, Vec c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
   ACCELERATE_TARGET_AVX2 ACCELERATE_INLINE void prefetch(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
 };
@@ -103,6 +111,12 @@ struct Vec {
   /// min and max give their second argument where one is NaN, so NaN stays.
   ACCELERATE_TARGET_AVX512 ACCELERATE_INLINE Vec clamp(Vec limit, Vec a) { return {_mm512_max_ps(_mm512_sub_ps(_mm512_setzero_ps(), limit.v), _mm512_min_ps(limit.v, a.v))}; }
   ACCELERATE_TARGET_AVX512 ACCELERATE_INLINE Vec sqrt(Vec a) { return {_mm512_sqrt_ps(a.v)}; }
+  ACCELERATE_TARGET_AVX512 ACCELERATE_INLINE Vec atLeastZero(Vec a) { return {_mm512_max_ps(_mm512_setzero_ps(), a.v)}; }
+  ACCELERATE_TARGET_AVX512 ACCELERATE_INLINE Vec sign(Vec a) {
+    const __m512 zero = _mm512_setzero_ps(), one = _mm512_set1_ps(1);
+    const __m512 above = _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a.v, zero, _CMP_GT_OQ), one);
+    return {_mm512_sub_ps(above, _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a.v, zero, _CMP_LT_OQ), one))};
+  }
   ACCELERATE_TARGET_AVX512 ACCELERATE_INLINE Vec fma(Vec a, Vec b, Vec c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
   ACCELERATE_TARGET_AVX512 ACCELERATE_INLINE void prefetch(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
 };

@@ -2,14 +2,28 @@
 //   launch --num-processes N train.js '{"out": "result.json", ...}'
 import { createHash } from "node:crypto";
 import { writeFile } from "node:fs/promises";
-import { Accelerator, AdamW, DataLoader, getScheduler, SGD, type Tensor, tensor } from "accelerate-ts";
+import {
+  Accelerator,
+  Adafactor,
+  Adagrad,
+  AdamW,
+  DataLoader,
+  getScheduler,
+  Lion,
+  type Optimizer,
+  type ParamGroup,
+  RMSprop,
+  SGD,
+  type Tensor,
+  tensor,
+} from "accelerate-ts";
 import { BertForSequenceClassification, bertConfig } from "accelerate-ts/models";
-import { crossEntropy, Linear, Module, type Parameter } from "accelerate-ts/nn";
+import { crossEntropy, Linear, Module } from "accelerate-ts/nn";
 
 export interface TrainSettings {
   /** A file for what the main process saw. */
   readonly out: string;
-  readonly optimizer?: "sgd" | "adamw";
+  readonly optimizer?: keyof typeof optimizers;
   /** Rows per worker and micro-batch. */
   readonly batch: number;
   /** Optimizer steps. */
@@ -36,6 +50,16 @@ export interface TrainResult {
   readonly hash: string;
   readonly masks: readonly string[];
 }
+
+const optimizers = {
+  sgd: (params: ParamGroup[]): Optimizer => new SGD(params, { lr: 0.1, momentum: 0.9 }),
+  adamw: (params: ParamGroup[]): Optimizer => new AdamW(params, { lr: 1e-3, weightDecay: 0.05 }),
+  rmsprop: (params: ParamGroup[]): Optimizer => new RMSprop(params, { lr: 1e-3, momentum: 0.9, eps: 1e-3 }),
+  adagrad: (params: ParamGroup[]): Optimizer => new Adagrad(params, { lr: 1e-2, initialAccumulatorValue: 0.1 }),
+  lion: (params: ParamGroup[]): Optimizer => new Lion(params, { lr: 1e-3, weightDecay: 0.05 }),
+  adafactor: (params: ParamGroup[]): Optimizer =>
+    new Adafactor(params, { lr: 1e-3, scaleParameter: true, relativeStep: false, eps: [1e-6, 1e-3], beta1: 0.9, weightDecay: 0.05 }),
+};
 
 /** Two branches with a common trunk: which one runs depends on the worker, and one layer is never used. */
 class Branches extends Module {
@@ -103,10 +127,8 @@ model.train();
 const named = [...model.namedParameters()];
 const biases = named.filter(([name]) => name.endsWith("bias")).map(([, p]) => p);
 const weights = named.filter(([name]) => !name.endsWith("bias")).map(([, p]) => p);
-const params: readonly { readonly params: Parameter[]; readonly lr?: number; readonly weightDecay?: number }[] = groups
-  ? [{ params: weights }, { params: biases, lr: 0.02, weightDecay: 0 }]
-  : [{ params: named.map(([, p]) => p) }];
-const optimizer = kind === "sgd" ? new SGD(params, { lr: 0.1, momentum: 0.9 }) : new AdamW(params, { lr: 1e-3, weightDecay: 0.05 });
+const params: ParamGroup[] = groups ? [{ params: weights }, { params: biases, lr: 0.02, weightDecay: 0 }] : [{ params: named.map(([, p]) => p) }];
+const optimizer = optimizers[kind](params);
 // Workers that start elsewhere: rank 0's start counts.
 if (accelerator.processIndex > 0) for (const p of model.parameters()) p.set(p.values().map((v) => v + accelerator.processIndex));
 await accelerator.prepare(model, optimizer, loader);

@@ -1,0 +1,85 @@
+// What the jobs of optimizer kernels have in common: memory and places come as typed arrays, constants as a Float64Array of rows in the order of the kernel's struct
+// (kernels/optimizer.h, kernels/adafactor.h). Nothing is computed on the JS thread but the bounds of the places.
+#pragma once
+
+#include <algorithm>
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "job.h"
+#include "kernels/optimizer.h"
+
+namespace accelerate_ts {
+
+constexpr size_t range_fields = 4;
+constexpr const char* bad_ranges = "a range of an optimizer kernel leaves its memory or names constants that were not given";
+
+inline Napi::Value refuse(Napi::Env env, const std::string& message) {
+  Napi::Error error = Napi::Error::New(env, message);
+  error.Set("code", Napi::String::New(env, "ERR_ARGUMENT"));
+  error.ThrowAsJavaScriptException();
+  return env.Undefined();
+}
+
+/// What every job here has: arrays that live as long as it, and ranges inside them.
+class RangeJob : public Job {
+ public:
+  float* memory(const Napi::Value& value) {
+    if (value.IsUndefined() || value.IsNull()) return nullptr;
+    auto array = value.As<Napi::Float32Array>();
+    keep(array);
+    if (array.ElementLength() < limit_) limit_ = array.ElementLength();
+    return array.Data();
+  }
+  /// Gradients: one array, or { arrays, factor } that are added up.
+  const float* gradients(const Napi::Value& value) {
+    if (value.IsTypedArray()) return memory(value);
+    const auto object = value.As<Napi::Object>();
+    const auto arrays = object.Get("arrays").As<Napi::Array>();
+    sources_ = std::make_unique<GradientSources>();
+    sources_->factor = object.Get("factor").As<Napi::Number>().FloatValue();
+    sources_->count = std::min<size_t>(arrays.Length(), max_sources);
+    for (size_t k = 0; k < sources_->count; k++) sources_->arrays[k] = memory(arrays.Get(static_cast<uint32_t>(k)));
+    return nullptr;
+  }
+  /// Elements of the shortest array so far.
+  size_t limit() const { return limit_; }
+  /// To be called after memory(...). False: a range leaves the shortest array or names a row that is not there.
+  bool ranges(const Napi::Value& value, size_t rows) {
+    const auto array = value.As<Napi::Float64Array>();
+    ranges_.resize(array.ElementLength() / range_fields);
+    for (size_t i = 0; i < ranges_.size(); i++) {
+      const double* field = array.Data() + i * range_fields;
+      if (!(field[0] >= 0 && field[1] >= 0 && field[0] + field[1] <= static_cast<double>(limit_) && field[2] >= 0 && field[2] < static_cast<double>(rows) && field[3] >= 0 && field[3] < 0x1p53)) return false;
+      ranges_[i] = {static_cast<size_t>(field[0]), static_cast<size_t>(field[1]), static_cast<size_t>(field[2]), static_cast<uint64_t>(field[3])};
+    }
+    return true;
+  }
+
+ protected:
+  std::vector<OptimizerRange> ranges_;
+  std::unique_ptr<GradientSources> sources_;
+
+ private:
+  size_t limit_ = std::numeric_limits<size_t>::max();
+};
+
+/// The rows' constants as structs of floats.
+template <typename Constants> std::vector<Constants> constants(const Napi::Value& value) {
+  const auto array = value.As<Napi::Float64Array>();
+  constexpr size_t fields = sizeof(Constants) / sizeof(float);
+  std::vector<Constants> rows(array.ElementLength() / fields);
+  auto* out = reinterpret_cast<float*>(rows.data());
+  for (size_t i = 0; i < rows.size() * fields; i++) out[i] = static_cast<float>(array.Data()[i]);
+  return rows;
+}
+
+/// The object that all optimizer kernels are functions of.
+inline Napi::Object optimizer_kernels(Napi::Env env, Napi::Object exports) {
+  if (!exports.Has("optimizerKernels")) exports.Set("optimizerKernels", Napi::Object::New(env));
+  return exports.Get("optimizerKernels").As<Napi::Object>();
+}
+
+}  // namespace accelerate_ts
