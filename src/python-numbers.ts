@@ -18,9 +18,10 @@ export function pythonFloat(value: number): string {
 /** `%.<digits>f`: what lies exactly between two numbers goes to the even one, where toFixed takes the larger. */
 export function pythonFixed(value: number, digits: number): string {
   if (!Number.isFinite(value)) return notFinite(value);
+  if (value < 0 || Object.is(value, -0)) return `-${pythonFixed(-value, digits)}`;
   const scaled = value * 10 ** digits;
   // Only a fraction of few binary digits can lie exactly between.
-  const isTie = Math.abs(scaled % 1) === 0.5 && Number.isInteger(value * 2 ** (digits + 1));
+  const isTie = scaled % 1 === 0.5 && Number.isInteger(value * 2 ** (digits + 1));
   if (!isTie) return value.toFixed(digits);
   const below = Math.floor(scaled);
   return ((below % 2 === 0 ? below : below + 1) / 10 ** digits).toFixed(digits);

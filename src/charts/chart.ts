@@ -62,13 +62,14 @@ export function axisOf(values: readonly number[], limits: readonly [number, numb
   const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9) + (Number.isInteger(step / 10 ** Math.floor(Math.log10(step) + 1e-9)) ? 0 : 1));
   const first = Math.ceil(low / step - 1e-9);
   const last = Math.floor(high / step + 1e-9);
+  const largestOf = Math.max(Math.abs(low), Math.abs(high));
   const ticks = Array.from({ length: last - first + 1 }, (_, i) => (first + i) * step);
   return {
     low,
     high,
     ticks,
     place: (value) => (value - low) / (high - low),
-    label: (tick) => (digits > maxDigits || Math.max(Math.abs(low), Math.abs(high)) >= 10 ** maxDigits ? tick.toExponential(1) : tick.toFixed(digits)),
+    label: (tick) => (digits > maxDigits || largestOf >= 10 ** maxDigits || largestOf < 1e-3 ? tick.toExponential(1) : tick.toFixed(digits)),
   };
 }
 

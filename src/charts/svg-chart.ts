@@ -23,7 +23,7 @@ const at = (x: number): string => String(Math.round(x * 100) / 100);
 const light = ["#1f6fb4", "#b4309a", "#238b3c", "#c63a2b", "#8a6100", "#5b4bc4"];
 const dark = ["#6db3ef", "#ea86d5", "#6fcf86", "#ff8a7a", "#e0b34a", "#a99df5"];
 const paints = (colors: readonly string[]): string => colors.map((colour, i) => `.c${i}{stroke:${colour};fill:${colour}}`).join("");
-const style = `text{font:12px system-ui,sans-serif;fill:#333}.title{font-size:15px;font-weight:600}.name{font-weight:600}.ground{fill:#fff}.frame{fill:none;stroke:#888}.grid{stroke:#8883}.curve{fill:none;stroke-width:1.8;stroke-linejoin:round}
+const style = `text{font:12px system-ui,sans-serif;fill:#333}.title{font-size:15px;font-weight:600}.name{font-weight:600}.ground{fill:#fff}.frame{fill:none;stroke:#888}.grid{stroke:#888;stroke-opacity:.2}.curve{fill:none;stroke-width:1.8;stroke-linejoin:round}
 ${paints(light)}
 @media(prefers-color-scheme:dark){text{fill:#ddd}.ground{fill:#1b1e23}${paints(dark)}}`;
 

@@ -1,6 +1,6 @@
 // The progress bar: counts, measures, and draws now and then: one moving line on a TTY, a plain line every few seconds elsewhere.
 import { AccelerateError, ArgumentError } from "../errors.js";
-import { progressLine } from "./line.js";
+import { type LineState, progressLine } from "./line.js";
 import type { Terminal } from "./terminal.js";
 
 export interface ProgressBar {
@@ -26,6 +26,19 @@ export interface ProgressOptions {
   readonly enabled?: boolean;
 }
 
+/** How a bar inside the library differs from those of users. */
+export interface BarOptions extends ProgressOptions {
+  readonly closesItself?: boolean;
+  /** Nothing is drawn before so many milliseconds have passed, and then nothing at all if it was closed before. */
+  readonly delay?: number;
+  /** Steps that were done before: they count neither in the rate nor in the time left. */
+  readonly initial?: number;
+  /** false: nothing of it stays when it is closed. Default true. */
+  readonly leave?: boolean;
+  /** Another text than `progressLine`. */
+  readonly line?: (state: LineState, columns: number, color: boolean) => string;
+}
+
 const TTY_INTERVAL = 100;
 const PLAIN_INTERVAL = 5000;
 /** The rate is that of the last seconds. */
@@ -34,19 +47,19 @@ const RATE_WINDOW = 10_000;
 export class Bar implements ProgressBar {
   readonly total: number | undefined;
   readonly #terminal: Terminal;
-  readonly #options: ProgressOptions;
+  readonly #options: BarOptions;
   readonly #closesItself: boolean;
+  readonly #initial: number;
   readonly #start: number;
   #nextDraw: number;
   #drawn = false;
   #closed = false;
-  #n = 0;
+  #n: number;
   #description: string;
   #postfix: readonly (readonly [string, number | string])[] = [];
   readonly #marks: { time: number; n: number }[];
 
-  /** Nothing is drawn before `delay` milliseconds have passed, and then nothing at all if it was closed before. */
-  constructor(terminal: Terminal, total: number | undefined, options: ProgressOptions & { readonly closesItself?: boolean; readonly delay?: number }) {
+  constructor(terminal: Terminal, total: number | undefined, options: BarOptions) {
     if (total !== undefined && !(total >= 0))
       throw new ArgumentError(`progress: total is ${total}`, { code: "ERR_PROGRESS", hint: "give the number of steps" });
     this.total = total;
@@ -55,7 +68,9 @@ export class Bar implements ProgressBar {
     this.#description = options.description ?? "";
     this.#closesItself = options.closesItself ?? false;
     this.#start = terminal.now();
-    this.#marks = [{ time: this.#start, n: 0 }];
+    this.#initial = options.initial ?? 0;
+    this.#n = this.#initial;
+    this.#marks = [{ time: this.#start, n: this.#n }];
     this.#nextDraw = this.#start + Math.max(options.delay ?? 0, terminal.isTTY ? 0 : PLAIN_INTERVAL);
     this.#drawn = options.delay === undefined;
   }
@@ -77,22 +92,40 @@ export class Bar implements ProgressBar {
     this.#description = text;
     this.#draw(false);
   }
+  /** Steps done in all, and what is said of them, in one line. */
+  moveTo(n: number, description: string): void {
+    this.#n = n;
+    this.#description = description;
+    this.#draw(false);
+  }
+  /** Lines that stay, above the bar where it moves. */
+  print(text: string): void {
+    if (this.#options.enabled === false) return;
+    this.#terminal.write(this.#terminal.isTTY ? `\r\x1b[K${text}\n` : `${text}\n`);
+    if (this.#closed || !this.#terminal.isTTY) return;
+    this.#nextDraw = 0;
+    this.#draw(false);
+  }
   close(): void {
     if (this.#closed) return;
-    if (this.#drawn) this.#draw(true);
+    if (this.#options.leave === false) this.#clear();
+    else if (this.#drawn) this.#draw(true);
     this.#closed = true;
   }
   [Symbol.dispose](): void {
     this.close();
   }
 
+  #clear(): void {
+    if (this.#terminal.isTTY && this.#options.enabled !== false) this.#terminal.write("\r\x1b[K");
+  }
   #draw(last: boolean): void {
     const now = this.#terminal.now();
     if (this.#closed || this.#options.enabled === false || (!last && now < this.#nextDraw)) return;
     const { isTTY, color, columns } = this.#terminal;
     this.#nextDraw = now + (isTTY ? TTY_INTERVAL : PLAIN_INTERVAL);
     this.#drawn = true;
-    const line = progressLine(this.#state(now, last), columns - 1, color);
+    const line = (this.#options.line ?? progressLine)(this.#state(now, last), columns - 1, color);
     this.#terminal.write(isTTY ? `\r${line}\x1b[K${last ? "\n" : ""}` : `${line}\n`);
   }
   #state(now: number, last: boolean) {
@@ -100,7 +133,7 @@ export class Bar implements ProgressBar {
     marks.push({ time: now, n: this.#n });
     while (marks.length > 2 && marks[1]!.time < now - RATE_WINDOW) marks.shift();
     // The last line tells of the whole run.
-    const from = last ? { time: this.#start, n: 0 } : marks[0]!;
+    const from = last ? { time: this.#start, n: this.#initial } : marks[0]!;
     const stepsPerSecond = now > from.time && this.#n > from.n ? ((this.#n - from.n) * 1000) / (now - from.time) : undefined;
     const left = this.total !== undefined && stepsPerSecond && !last ? (this.total - this.#n) / stepsPerSecond : undefined;
     return {
@@ -117,7 +150,7 @@ export class Bar implements ProgressBar {
 }
 
 /** The number of items, when they know it. A loader over a stream refuses to say. */
-function lengthOf(items: { readonly length?: number }): number | undefined {
+export function lengthOf(items: { readonly length?: number }): number | undefined {
   try {
     return items.length;
   } catch (error) {

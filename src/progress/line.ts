@@ -37,7 +37,8 @@ function rateText(rate: number, unit: string): string {
   return `${rate.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits })} ${unit}/s`;
 }
 
-function barText(part: number, width: number, color: boolean): string {
+/** The share that is done, over so many columns. */
+export function barText(part: number, width: number, color: boolean): string {
   const paint = createColors(color);
   const full = Math.min(width, Math.floor(part * width));
   const tip = full < width && part * width - full >= 0.5 ? "╸" : "";
@@ -51,14 +52,14 @@ const letters = new Intl.Segmenter();
 const letterWidth = (letter: string): number => (WIDE.test(letter) ? 2 : 1);
 const plain = /^[\x20-\x7e…━─╸]*$/;
 /** Columns that a text fills on a terminal. */
-function textWidth(text: string): number {
+export function textWidth(text: string): number {
   if (plain.test(text)) return text.length;
   let width = 0;
   for (const { segment } of letters.segment(text)) width += letterWidth(segment);
   return width;
 }
 /** As much of a text as fits, an ellipsis for the rest. */
-function cutText(text: string, columns: number): string {
+export function cutText(text: string, columns: number): string {
   if (textWidth(text) <= columns) return text;
   let [out, width] = ["", 0];
   for (const { segment } of letters.segment(text)) {

@@ -1,5 +1,6 @@
 // CallbackHandler: calls callbacks in their order, waits for those that are async, and says whose handler failed.
 import { type AccelerateError, ArgumentError } from "../../errors.js";
+import { speaks } from "../../progress/speaks.js";
 import type { TrainingArguments } from "../arguments/index.js";
 import { callbackName, type TrainerControl, type TrainerState } from "../state/index.js";
 import type { Trainer } from "../trainer.js";
@@ -56,6 +57,9 @@ class Context implements CallbackContext {
   }
 }
 
+const tell = (message: string): void => {
+  if (speaks()) console.warn(message);
+};
 const isPromise = (value: Handled): value is Extract<Handled, Promise<unknown>> => typeof (value as Promise<unknown> | undefined)?.then === "function";
 const isOf = (own: TrainerCallback, given: GivenCallback): boolean => (typeof given === "function" ? own instanceof given : own === given);
 
@@ -68,7 +72,7 @@ export class CallbackHandler {
   readonly #warn: (message: string) => void;
 
   /** @param warn takes what the user must be told */
-  constructor(callbacks: readonly GivenCallback[], warn: (message: string) => void = console.warn) {
+  constructor(callbacks: readonly GivenCallback[], warn: (message: string) => void = tell) {
     this.#warn = warn;
     for (const callback of callbacks) this.add(callback);
   }

@@ -47,8 +47,11 @@ function collect(history: readonly LogEntry[]): Collected {
 /** Charts of a history: losses, scores from -1 to 1, every other metric for itself, learning rate. */
 function chartsOf(history: readonly LogEntry[]): Chart[] {
   const { training, validation, metrics, rates } = collect(history);
-  const axes = { xlabel: "Step", ylabel: undefined, xlim: undefined, ylim: undefined };
-  const chart = (title: string, shown: readonly Curve[]): Chart[] => (shown.length === 0 ? [] : [{ ...axes, title, curves: shown }]);
+  // One axis for all: what happened at one step stands below each other.
+  const steps = history.reduce((most, row) => Math.max(most, row.step), 1);
+  const axes = { xlabel: "Step", ylabel: undefined, xlim: [0, steps], ylim: undefined } as const;
+  const chart = (title: string, shown: readonly Curve[]): Chart[] =>
+    shown.length === 0 ? [] : [{ ...axes, title, curves: shown.length === 1 ? shown.map((curve) => ({ ...curve, name: undefined })) : shown }];
   const isScore = ({ y }: Curve): boolean => y.every((value) => !(Math.abs(value) > 1));
   const measured = curves(metrics, true);
   return [

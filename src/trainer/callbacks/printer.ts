@@ -1,0 +1,24 @@
+// PrinterCallback: the log and nothing else.
+import { processTerminal } from "../../progress/terminal.js";
+import type { TrainingArguments } from "../arguments/index.js";
+import { logLine } from "../display/log-line.js";
+import type { TrainerControl, TrainerState } from "../state/index.js";
+import { type CallbackContext, TrainerCallback } from "./trainer-callback.js";
+
+export interface PrinterCallbackOptions {
+  /** Takes each line; default: stderr. */
+  readonly print?: (line: string) => void;
+}
+
+/** Writes each row of the log as a line, in the first process: what a Trainer shows with `disableTqdm`. */
+export class PrinterCallback extends TrainerCallback {
+  readonly #print: (line: string) => void;
+
+  constructor({ print = (line) => processTerminal().write(`${line}\n`) }: PrinterCallbackOptions = {}) {
+    super();
+    this.#print = print;
+  }
+  override onLog(_args: TrainingArguments, state: TrainerState, _control: TrainerControl, { logs = {} }: CallbackContext): void {
+    if (state.isWorldProcessZero) this.#print(logLine(logs));
+  }
+}
