@@ -1,6 +1,6 @@
 // Saving and loading a run: what an Accelerator keeps for it between calls.
 import { existsSync } from "node:fs";
-import { BackgroundWriter, CheckpointError, type CopiedFile, type FileContent, type WriteOptions } from "../../checkpoint/index.js";
+import { BackgroundWriter, CheckpointError, type CopiedFile, type FileContent, type HostName, type WriteOptions } from "../../checkpoint/index.js";
 import { hostId } from "../../control/host-id.js";
 import type { World } from "../../distributed/index.js";
 import { defaultExecutor, defaultGenerator } from "../../tensor/index.js";
@@ -26,6 +26,8 @@ export interface SaveStateOptions {
 export interface CheckpointForm {
   /** What of the run is in it: all of it (default), all but the weights and where loaders stand, or nothing. */
   readonly holds?: "run" | "state" | "nothing";
+  /** The one to load was read whole just now. */
+  readonly verified?: boolean;
 }
 export interface CheckpointFilling extends CheckpointForm {
   /** It takes the place of one that is there. */
@@ -57,6 +59,11 @@ export class Checkpointing {
 
   constructor(options: CheckpointingOptions) {
     this.#options = options;
+  }
+
+  /** For names of directories in the making. */
+  get host(): HostName {
+    return { host: hostId() };
   }
 
   async save(
@@ -112,7 +119,7 @@ export class Checkpointing {
     const tell = overGroup(world.group, call);
     await this.#ready(tell, "loadState");
     const worker = await this.#worker(world);
-    const chosen = await choose(worker, tell, { directory, project });
+    const chosen = await choose(worker, tell, { directory, project, verified: form.verified ?? false });
     if (!chosen) return undefined;
     const run = this.#runIn(form);
     const models = [...run.objects.models];
@@ -215,7 +222,7 @@ export class Checkpointing {
     const { project, state } = this.#options;
     const all = Array.from({ length: group.size }, (_, rank) => rank);
     const members = project.saveOnEachNode ? await state.localRanks() : all;
-    return { rank: group.rank, size: group.size, leader: members[0]!, members, host: { host: hostId() } };
+    return { rank: group.rank, size: group.size, leader: members[0]!, members, host: this.host };
   }
 }
 

@@ -15,17 +15,19 @@ export interface ChosenCheckpoint {
 export interface Choice {
   readonly directory: string | undefined;
   readonly project: Project;
+  /** The named one was verified just now. */
+  readonly verified: boolean;
 }
 
 /**
  * Undefined when none was named and there is none. A damaged one is passed over, with a line on stderr that says why.
  * @throws CheckpointError ERR_CHECKPOINT_NOT_FOUND, ERR_CHECKPOINT_DAMAGED, ERR_CHECKPOINT_VERSION, ERR_CHECKPOINT_DIRECTORY
  */
-export async function choose(worker: SavingWorker, tell: Tell, { directory, project }: Choice): Promise<ChosenCheckpoint | undefined> {
+export async function choose(worker: SavingWorker, tell: Tell, { directory, project, verified }: Choice): Promise<ChosenCheckpoint | undefined> {
   const leads = worker.rank === worker.leader;
   if (directory !== undefined) {
     const named = (await agree(tell, () => resolve(directory)))[worker.leader]!;
-    await agree(tell, async () => void (leads && (await verifyCheckpoint(named))));
+    if (!verified) await agree(tell, async () => void (leads && (await verifyCheckpoint(named))));
     return open(tell, named);
   }
   const places = await agree(tell, async () => {

@@ -1,5 +1,5 @@
 // Workers whose run can be saved and goes on later, and whose models can be given away: what an Accelerator offers for it.
-import { Checkpointing, type SaveStateOptions } from "../checkpoints/checkpointing.js";
+import { type CheckpointFilling, Checkpointing, type SaveStateOptions } from "../checkpoints/checkpointing.js";
 import type { LoadStatePreHook, SaveStatePreHook } from "../checkpoints/checkpoint-hooks.js";
 import type { AcceleratorOptions } from "../options.js";
 import { PreparedObjects } from "../prepared-objects.js";
@@ -46,6 +46,10 @@ export abstract class ResumableWorkers extends TrackedWorkers {
    * if (++step % 100 === 0) await accelerator.saveState();
    */
   saveState(directory?: string, options: SaveStateOptions = {}): Promise<string> {
+    return this.tracking.aside(() => this.checkpoints.save(directory, options));
+  }
+  /** @internal `saveState` into a checkpoint that is not the Accelerator's alone. */
+  saveFilled(directory: string, options: SaveStateOptions & CheckpointFilling): Promise<string> {
     return this.tracking.aside(() => this.checkpoints.save(directory, options));
   }
   /**

@@ -1,9 +1,8 @@
 // One pass over the training data: windows of micro-batches, each an optimizer step.
-import { skipFirstBatches } from "../../data/index.js";
 import type { DataLoader } from "../../data/index.js";
 import { PlateauScheduler } from "../../optim/index.js";
 import type { Parameter } from "../../tensor/index.js";
-import { loadRngState } from "../checkpoints/index.js";
+import { loadRngState, placed, type Resumed, stopIfAsked } from "../checkpoints/index.js";
 import type { ModelInputs, TrainableModel } from "../options.js";
 import type { Trainer } from "../trainer.js";
 import { trackInputTokens } from "./flops.js";
@@ -21,15 +20,17 @@ export interface TrainingRun {
   /** As of performance.now(). */
   readonly startTime: number;
   readonly ignoreKeysForEval: readonly string[] | undefined;
-  /** What is gone on from, and where in the epoch: batches of this worker that were trained on. */
-  readonly resumed: { readonly checkpoint: string; readonly epoch: number; readonly batches: number } | undefined;
+  /** What is gone on from, and where. */
+  readonly resumed: Resumed | undefined;
 }
 
 const stops = ({ control }: Trainer): boolean => control.shouldEpochStop || control.shouldTrainingStop;
 
-/** Asked for on any worker, and agreed on by all after the same step. */
-function heedStop({ accelerator, control }: Trainer): void {
-  if (accelerator.signal.aborted) control.shouldTrainingStop = true;
+/** A stop that was asked for on any worker is made by all after the same step. @throws StoppedError, unless the run is saved and ends here */
+async function heedStop(trainer: Trainer): Promise<void> {
+  if (!trainer.accelerator.signal.aborted) return;
+  await stopIfAsked(trainer);
+  trainer.accelerator.signal.throwIfAborted();
 }
 
 class Epoch {
@@ -100,37 +101,30 @@ class Epoch {
     trainer.state.globalStep++;
     trainer.state.epoch = this.#epoch + this.done / values.stepsInEpoch;
     await trainer.callEvent("onStepEnd");
-    heedStop(trainer);
     await trainer.maybeLogSaveEvaluate(this.results);
+    await heedStop(trainer);
+    await stopIfAsked(trainer);
   }
 }
 
 /** Runs an epoch, the rest of one that was begun before, or as much of it as `control` lets. */
 export async function runEpoch(run: TrainingRun, number: number): Promise<void> {
   const { trainer, values, resumed, endKnown } = run;
-  const { args } = trainer;
+  const accumulated = trainer.args.gradientAccumulationSteps;
   const goesOn = resumed?.epoch === number ? resumed : undefined;
   const epoch = new Epoch(run, number);
+  if (goesOn?.skips) epoch.done = goesOn.batches;
   run.loader.setEpoch(number);
-  let { loader } = run;
-  let updates = 0;
-  if (goesOn && goesOn.batches > 0) {
-    loader = skipFirstBatches(loader, goesOn.batches);
-    epoch.done = goesOn.batches;
-    updates = Math.floor(goesOn.batches / args.gradientAccumulationSteps);
-  } else if (goesOn) await loadRngState(trainer, goesOn.checkpoint);
+  const loader = goesOn ? placed(run.loader, goesOn, { skips: goesOn.skips }) : run.loader;
 
   const iterator = loader[Symbol.asyncIterator]();
-  const remainder = values.stepsInEpoch % args.gradientAccumulationSteps || args.gradientAccumulationSteps;
   let ended = false;
   try {
-    for (let first = true; updates < values.numUpdateStepsPerEpoch && !stops(trainer); updates++) {
-      const size = updates === values.numUpdateStepsPerEpoch - 1 ? remainder : args.gradientAccumulationSteps;
-      const { batches, numItemsInBatch } = await trainer.getBatchSamples(iterator, size);
+    for (let first = true; epoch.done < values.stepsInEpoch && !stops(trainer); first = false) {
+      const { batches, numItemsInBatch } = await trainer.getBatchSamples(iterator, Math.min(accumulated, values.stepsInEpoch - epoch.done));
       if (batches.length === 0) break;
-      // Batches that were skipped have drawn nothing: the numbers go on where they were.
-      if (first && goesOn && goesOn.batches > 0) await loadRngState(trainer, goesOn.checkpoint);
-      first = false;
+      // What was drawn since the run was loaded counts for nothing.
+      if (first && goesOn) await loadRngState(trainer, goesOn.checkpoint);
       await epoch.window(batches, numItemsInBatch);
     }
     // The loader notes its end when it is asked for more; a stream could wait for more.

@@ -2,7 +2,17 @@
 import type { DataLoader } from "../../data/index.js";
 import { setSeed } from "../../accelerator/index.js";
 import { PlateauScheduler } from "../../optim/index.js";
-import { chosenCheckpoint, finishCheckpoints, loadBestModel, loadModel, loadOptimizerAndScheduler, loadTrainerState } from "../checkpoints/index.js";
+import {
+  chosenCheckpoint,
+  finishCheckpoints,
+  listenForStop,
+  loadBestModel,
+  loadModel,
+  loadOptimizerAndScheduler,
+  loadTrainerState,
+  restoreLosses,
+  resumedAt,
+} from "../checkpoints/index.js";
 import { speedMetrics } from "../evaluation/index.js";
 import type { ModelInputs, TrainOptions, TrainOutput } from "../options.js";
 import { TrainerState } from "../state/index.js";
@@ -28,6 +38,7 @@ function lengthOf(loader: DataLoader<ModelInputs>): number | undefined {
 export async function trainModel(trainer: Trainer, options: TrainOptions): Promise<TrainOutput> {
   const { args, accelerator } = trainer;
   trainer.isInTrain = true;
+  const listening = listenForStop(trainer);
   try {
     if (trainer.modelInit) {
       setSeed(args.seed);
@@ -46,6 +57,7 @@ export async function trainModel(trainer: Trainer, options: TrainOptions): Promi
       { startingBatchSize: trainer.trainBatchSize },
     );
   } finally {
+    listening[Symbol.dispose]();
     trainer.isInTrain = false;
   }
 }
@@ -55,6 +67,8 @@ async function innerLoop(trainer: Trainer, checkpoint: string | undefined, optio
   const { values } = run;
   tellBeginning(run);
   trainer.lossesLogged.begin(trainer.state);
+  if (run.resumed) restoreLosses(trainer, run.resumed);
+  if (run.resumed) restoreLosses(trainer, run.resumed);
   trainer.optimizer!.zeroGrad();
   await trainer.callEvent("onTrainBegin");
   if (trainer.args.evalOnStart) await evaluateInTraining(trainer, options.ignoreKeysForEval, { stepsScheduler: false });
@@ -71,7 +85,10 @@ async function prepared(trainer: Trainer, checkpoint: string | undefined, option
   const { args, accelerator, callbackHandler } = trainer;
   // What an earlier run has prepared.
   if (trainer.trainDataloader) await accelerator.freeMemory();
-  if (trainer.madeScheduler) trainer.lrScheduler = undefined;
+  if (trainer.madeScheduler && trainer.lrScheduler) {
+    trainer.optimizer?.unfollow(trainer.lrScheduler);
+    trainer.lrScheduler = undefined;
+  }
   trainer.madeScheduler = trainer.lrScheduler === undefined;
   trainer.createOptimizer();
   const [loader] = await accelerator.prepare(await trainer.getTrainDataloader(), trainer.model, trainer.optimizer!);
@@ -79,7 +96,7 @@ async function prepared(trainer: Trainer, checkpoint: string | undefined, option
   callbackHandler.trainDataloader = trainer.trainDataloader;
 
   const length = lengthOf(trainer.trainDataloader);
-  const values = trainingValues(args, {
+  const planned = trainingValues(args, {
     length,
     numExamples: () => trainer.numExamples(trainer.trainDataloader!),
     totalTrainBatchSize: trainer.trainBatchSize * args.gradientAccumulationSteps * accelerator.numProcesses,
@@ -87,8 +104,11 @@ async function prepared(trainer: Trainer, checkpoint: string | undefined, option
   trainer.state = new TrainerState();
   trainer.state.isHyperParamSearch = options.trial !== undefined;
   trainer.state.trainBatchSize = trainer.trainBatchSize;
-  trainer.state.computeSteps(args, values.maxSteps);
+  trainer.state.computeSteps(args, planned.maxSteps);
   if (checkpoint !== undefined) await loadTrainerState(trainer, checkpoint);
+  const { numUpdateStepsPerEpoch: updatesPerEpoch, maxSteps } = planned;
+  const resumed = checkpoint === undefined ? undefined : await resumedAt(trainer, checkpoint, { batchesPerEpoch: length, updatesPerEpoch, maxSteps });
+  const values = resumed ? { ...planned, maxSteps: resumed.maxSteps } : planned;
   trainer.state.initTrainingReferences({
     maxSteps: values.maxSteps,
     // As Python's sys.maxsize, that JSON can hold.
@@ -99,10 +119,6 @@ async function prepared(trainer: Trainer, checkpoint: string | undefined, option
   });
   trainer.createScheduler(values.maxSteps, trainer.optimizer);
   if (checkpoint !== undefined) await loadOptimizerAndScheduler(trainer, checkpoint);
-
-  const { globalStep } = trainer.state;
-  const epoch = Math.floor(globalStep / values.numUpdateStepsPerEpoch);
-  const batches = args.ignoreDataSkip ? 0 : (globalStep % values.numUpdateStepsPerEpoch) * args.gradientAccumulationSteps;
   return {
     trainer,
     model: trainer.model,
@@ -111,7 +127,7 @@ async function prepared(trainer: Trainer, checkpoint: string | undefined, option
     endKnown: length !== undefined,
     startTime: performance.now(),
     ignoreKeysForEval: options.ignoreKeysForEval,
-    resumed: checkpoint === undefined ? undefined : { checkpoint, epoch, batches },
+    resumed,
   };
 }
 

@@ -1,0 +1,52 @@
+// The best model of a run: by which metric, and where its checkpoint is.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { ArgumentError } from "../../errors.js";
+import { indexName, weightsName } from "../../safetensors/index.js";
+import type { Metrics } from "../options.js";
+import type { Trainer } from "../trainer.js";
+import { loadWeightsOf } from "./load-weights.js";
+import { checkpointDirectory } from "./names.js";
+import { tell } from "./tell.js";
+
+/**
+ * Compares the metric for the best model with the best so far, and keeps it in the state where it is better.
+ * @throws ArgumentError ERR_METRIC_NAME when the evaluation has no such metric
+ */
+export function determineBestMetric({ args, state }: Trainer, metrics: Metrics): boolean {
+  const { metricForBestModel, saveStrategy, greaterIsBetter = false } = args;
+  if (metricForBestModel === undefined) return false;
+  const name = metricForBestModel.startsWith("eval_") ? metricForBestModel : `eval_${metricForBestModel}`;
+  const value = metrics[name];
+  if (value === undefined)
+    throw new ArgumentError(`metricForBestModel is "${metricForBestModel}", and the evaluation gave no ${name}`, {
+      code: "ERR_METRIC_NAME",
+      hint: `give one of ${Object.keys(metrics).join(", ")}`,
+    });
+  state.bestMetric ??= greaterIsBetter ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
+  if (!(greaterIsBetter ? value > state.bestMetric : value < state.bestMetric)) return false;
+  state.bestMetric = value;
+  if (saveStrategy !== "no") state.bestGlobalStep = state.globalStep;
+  return true;
+}
+
+/** The best step's checkpoint, if it is there or is the one being written. */
+export function bestCheckpoint({ args, state }: Trainer, written: string): string | undefined {
+  const { bestGlobalStep, bestModelCheckpoint } = state;
+  if (args.saveStrategy === "no" || !bestGlobalStep) return bestModelCheckpoint;
+  const directory = checkpointDirectory(args.outputDir, bestGlobalStep);
+  return directory === written || existsSync(directory) ? directory : bestModelCheckpoint;
+}
+
+/** Puts the weights of the best checkpoint into the model, on all workers. */
+export async function loadBestModel(trainer: Trainer): Promise<void> {
+  const { bestModelCheckpoint: directory, bestMetric } = trainer.state;
+  if (directory === undefined) return;
+  const [there] = await trainer.accelerator.checkpoints.together("train", () => [weightsName, indexName].some((name) => existsSync(join(directory, name))));
+  if (!there) {
+    tell(trainer, `the best model is not in ${directory} any more: the model is that of the last step`);
+    return;
+  }
+  tell(trainer, `loading the best model from ${directory} (score: ${bestMetric})`);
+  await loadWeightsOf(trainer, directory);
+}

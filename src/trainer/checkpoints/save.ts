@@ -1,0 +1,64 @@
+// One checkpoint of a Trainer: everything in a folder that appears when it is whole, and the older ones that go then.
+import { join } from "node:path";
+import { exportStates } from "../state/index.js";
+import { storeFlos } from "../training/flops.js";
+import type { Trainer } from "../trainer.js";
+import { removeCheckpoint, sweep } from "../../checkpoint/index.js";
+import { bestCheckpoint } from "./best.js";
+import { savesFiles } from "./model-files.js";
+import { checkpointDirectory, fileNames } from "./names.js";
+import { savePosition } from "./position.js";
+import { isSame, rotateCheckpoints, sortCheckpoints } from "./rotation.js";
+import { tell } from "./tell.js";
+
+/** The steps of the checkpoints that trainers have written last. */
+const written = new WeakMap<Trainer, number>();
+/** Whether the checkpoint of the present step was just written. */
+export const isSaved = (trainer: Trainer): boolean => written.get(trainer) === trainer.state.globalStep;
+
+/**
+ * Writes `checkpoint-<step>` and takes old ones away; called on all workers. Returns the directory.
+ * @throws CheckpointError ERR_CHECKPOINT_DISK_FULL, ERR_CHECKPOINT_WRITE and others, on all workers; earlier checkpoints are as they were
+ */
+export async function saveCheckpoint(trainer: Trainer): Promise<string> {
+  const { args, state, accelerator, callbackHandler } = trainer;
+  const { checkpoints } = accelerator;
+  await storeFlos(trainer);
+  const target = checkpointDirectory(args.outputDir, state.globalStep);
+  const [best] = await checkpoints.together("saveCheckpoint", async () => {
+    if (savesFiles(trainer)) await sweep(args.outputDir, checkpoints.host);
+    return bestCheckpoint(trainer, target) ?? null;
+  });
+  state.bestModelCheckpoint = best ?? undefined;
+  state.statefulCallbacks = exportStates([...callbackHandler.callbacks, trainer.control]);
+  const fill = async (directory: string): Promise<void> => {
+    await trainer.saveModel(directory);
+    const writes = savesFiles(trainer);
+    await savePosition(trainer, directory, writes);
+    if (writes) await state.saveToJson(join(directory, fileNames.state));
+  };
+  await accelerator.saveFilled(target, { holds: args.saveOnlyModel ? "nothing" : "state", replaces: true, fill, async: false });
+  await checkpoints.together("saveCheckpoint", async () => {
+    if (!savesFiles(trainer)) return;
+    await rotateCheckpoints(args.outputDir, { limit: args.saveTotalLimit, best: state.bestModelCheckpoint, written: target, host: checkpoints.host });
+  });
+  written.set(trainer, state.globalStep);
+  return target;
+}
+
+/** At the end of `train`, after the best model was loaded: with saveTotalLimit 1 only the best one stays. */
+export async function finishCheckpoints(trainer: Trainer): Promise<void> {
+  const { args, state, accelerator } = trainer;
+  const { checkpoints } = accelerator;
+  await checkpoints.settled();
+  const { bestModelCheckpoint: best } = state;
+  if (best === undefined || args.saveTotalLimit !== 1) return;
+  await checkpoints.together("train", async () => {
+    if (!savesFiles(trainer)) return;
+    for (const directory of sortCheckpoints(args.outputDir)) {
+      if (isSame(directory, best)) continue;
+      tell(trainer, `${directory} goes, the best one stays (saveTotalLimit is 1)`);
+      await removeCheckpoint(directory, checkpoints.host);
+    }
+  });
+}
