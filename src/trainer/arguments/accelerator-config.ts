@@ -10,7 +10,7 @@ const distributed = group("distributed");
 
 const accumulationArguments = {
   numSteps: distributed.keep(optional(number({ min: 1, whole: true })), undefined, "Instead of gradientAccumulationSteps, where that is 1."),
-  syncEachBatch: distributed.keep(onOff, false, "Gradients are brought together after every batch."),
+  syncEachBatch: distributed.same(onOff, false, "Gradients are brought together after every batch.", "they are once per step, and their sum is the same"),
   adjustScheduler: distributed.refuse(true, "Schedules step with the optimizer.", "the Trainer steps its schedule once per optimizer step"),
   syncWithDataloader: distributed.refuse(false, "A window ends with its data.", "the Trainer counts windows itself; the last one of an epoch may be short"),
 };
@@ -18,6 +18,7 @@ const accumulationArguments = {
 export type GradientAccumulationKwargs = ValuesOf<typeof accumulationArguments>;
 const accumulation: Kind<GradientAccumulationKwargs, InputOf<typeof accumulationArguments>> = {
   ...options,
+  wanted: "an object of options",
   read: (raw) => {
     const value = options.read(raw)?.value;
     return value && { value: Object.freeze(readValues({ table: accumulationArguments, what: "acceleratorConfig.gradientAccumulationKwargs" }, value)) };
@@ -29,8 +30,12 @@ export const acceleratorArguments = {
   splitBatches: distributed.keep(onOff, false, "The batch sizes are those of all workers together, each takes its part."),
   dispatchBatches: distributed.keep(optional(onOff), undefined, "The main process reads for all.", { otherwise: "false" }),
   evenBatches: distributed.keep(onOff, true, "Rows of the begin fill up the last round, so that all workers get as many."),
-  useSeedableSampler: distributed.keep(onOff, true, "Orders depend on the seed and the epoch alone."),
-  gradientAccumulationKwargs: distributed.keep(optional(accumulation), undefined, "Options of accumulation: numSteps, syncEachBatch."),
+  useSeedableSampler: distributed.refuse(true, "Orders depend on the seed and the epoch alone.", "they always do, so that runs can be resumed"),
+  gradientAccumulationKwargs: distributed.keep(
+    optional(accumulation),
+    undefined,
+    "Options of accumulation: numSteps is taken instead of gradientAccumulationSteps, where that is 1.",
+  ),
   nonBlocking: distributed.refuse(false, "Copies to the GPU that are not waited for.", "nothing is copied to a GPU"),
   useConfiguredState: distributed.refuse(false, "Take the state of an Accelerator that was made before.", "states are no globals here"),
 };

@@ -11,7 +11,8 @@ const expanded = (path: string): string => (path === "~" || path.startsWith("~/"
 
 /** eval_steps, metric_for_best_model and the like, where nothing was said about them. */
 function implied(values: Values): Values {
-  const { evalStrategy, loggingSteps, loadBestModelAtEnd, lrSchedulerType, useCpu } = values;
+  const { evalStrategy, loggingSteps, loadBestModelAtEnd, lrSchedulerType, useCpu, gradientAccumulationSteps } = values;
+  const { numSteps = 1 } = values.acceleratorConfig.gradientAccumulationKwargs ?? {};
   const byEvaluation = evalStrategy === "steps" && !values.evalSteps;
   if (byEvaluation && loggingSteps === 0) throw wrong('evalStrategy "steps" has neither evalSteps nor loggingSteps', "give evalSteps");
   const needsMetric = loadBestModelAtEnd || lrSchedulerType === "reduce_lr_on_plateau";
@@ -19,6 +20,7 @@ function implied(values: Values): Values {
   return {
     ...values,
     outputDir: expanded(values.outputDir),
+    gradientAccumulationSteps: gradientAccumulationSteps === 1 ? numSteps : gradientAccumulationSteps,
     loggingDir: values.loggingDir === undefined ? undefined : expanded(values.loggingDir),
     evalSteps: byEvaluation ? loggingSteps : values.evalSteps,
     doEval: values.doEval || evalStrategy !== "no",
@@ -76,7 +78,7 @@ function checkRest({
   if (warmupSteps > 1 && !Number.isInteger(warmupSteps))
     throw wrong(`warmupSteps is ${warmupSteps}`, "give a whole number of steps, or a number below 1 for a share of all steps");
   const { numSteps } = acceleratorConfig.gradientAccumulationKwargs ?? {};
-  if (numSteps !== undefined && gradientAccumulationSteps > 1)
+  if (numSteps !== undefined && gradientAccumulationSteps !== numSteps)
     throw wrong("acceleratorConfig.gradientAccumulationKwargs.numSteps and gradientAccumulationSteps were both given", "leave one of them out");
 }
 

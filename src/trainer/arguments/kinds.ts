@@ -12,6 +12,8 @@ export interface Kind<T, In = T> {
   /** Completes "not ...": "a whole number of at least 1". */
   readonly wanted: string;
   readonly choices?: readonly string[];
+  /** Choices elsewhere, and why they are none here. */
+  readonly reasons?: Readonly<Record<string, string>>;
   /** The command line takes several words. */
   readonly many?: boolean;
   /** What is read of strings is a number or a switch, too. */
@@ -76,6 +78,9 @@ export const oneOf = <const C extends string>(...choices: readonly C[]): Kind<C>
   },
 });
 
+/** Names that are known and refused, with the reason. */
+export const refusing = <T, In>(kind: Kind<T, In>, reasons: Readonly<Record<string, string>>): Kind<T, In> => ({ ...kind, reasons });
+
 export const text = (placeholder = "TEXT", wanted = "a text"): Kind<string> => ({
   placeholder,
   wanted,
@@ -110,12 +115,20 @@ export function readJson(text: string): unknown {
   }
 }
 
+/** As Python reads JSON text of an argument: texts that are numbers or switches are these. */
+function plainValues(value: unknown): unknown {
+  if (isRecord(value)) return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, plainValues(item)]));
+  if (typeof value !== "string") return value;
+  if (/^(true|false)$/i.test(value)) return value.toLowerCase() === "true";
+  return /^(\d+\.?\d*|\.\d+)$/.test(value) ? Number(value) : value;
+}
+
 /** An object, or one as JSON text. Its keys are in camelCase, and in snake_case where it is written. */
 export const options: Kind<Readonly<Record<string, unknown>>, Readonly<Record<string, unknown>> | string> = {
   placeholder: "JSON",
   wanted: "an object of options, or one as JSON text such as '{\"num_cycles\": 2}'",
   read: (raw) => {
-    const value = typeof raw === "string" ? readJson(raw) : raw;
+    const value = typeof raw === "string" ? plainValues(readJson(raw)) : raw;
     return isRecord(value) ? { value: Object.freeze(renamed(value, camelCase) as Record<string, unknown>) } : undefined;
   },
   write: (value) => renamed(value, snakeCase),

@@ -76,7 +76,8 @@ export const oldNames: Readonly<Record<string, OldName>> = {
   pushToHubModelId: hub("hubModelId"),
   pushToHubOrganization: hub("hubModelId"),
   pushToHubToken: hub("hubToken"),
-  nGpu: gone("the launcher says how many workers there are", 0, 1, -1),
+  // Files of transformers 4 have it as _n_gpu.
+  NGpu: gone("the launcher says how many workers there are", 0, 1, -1),
 };
 
 /** Old names that have a new one, for programs. */

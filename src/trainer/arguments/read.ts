@@ -24,7 +24,7 @@ const MAX_TEXT = 60;
 /** As a person would write it; what is long is cut, and secrets are not shown. */
 export function shown(name: string, value: unknown): string {
   if (/token$/i.test(name)) return "set";
-  const text = JSON.stringify(value) ?? String(value);
+  const text = typeof value === "number" ? String(value) : (JSON.stringify(value) ?? String(value));
   return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}...` : text;
 }
 
@@ -41,14 +41,21 @@ function unknownName({ table, what, old = {} }: Reading<ArgumentTable>, name: st
   return new ArgumentError(`${what} has no option ${name}${known ? "" : didYouMean(right, names)}`, { code: "ERR_OPTIONS", hint });
 }
 
+/** Of a list, the first that is known to be refused. */
+function reasonFor(reasons: Readonly<Record<string, string>>, raw: unknown): string | undefined {
+  const name = (Array.isArray(raw) ? raw : [raw]).find((item) => typeof item === "string" && has(reasons, item));
+  return name === undefined ? undefined : reasons[name];
+}
+
 /** The value of an argument. */
 export function readArgument(what: string, name: string, { kind, refused }: Argument, raw: unknown): unknown {
   const read = kind.read(raw);
   if (read) return read.value;
-  if (refused !== undefined)
-    throw new ArgumentError(`${what}: ${name} is ${shown(name, raw)}, and is not supported: ${refused}`, {
+  const unsupported = refused ?? reasonFor(kind.reasons ?? {}, raw);
+  if (unsupported !== undefined)
+    throw new ArgumentError(`${what}: ${name} is ${shown(name, raw)}, and is not supported: ${unsupported}`, {
       code: "ERR_TRAINING_ARGUMENT_REFUSED",
-      hint: "leave it out",
+      hint: refused === undefined ? `give ${kind.wanted}` : "leave it out",
     });
   throw new ArgumentError(`${what}: ${name} is ${shown(name, raw)}, not ${kind.wanted}`, { code });
 }
@@ -104,6 +111,7 @@ export function readValues<A extends ArgumentTable>(reading: Reading<A>, given: 
   const modern = modernised(reading, namedValues(reading, given));
   return Object.fromEntries(
     Object.entries<Argument>(table).map(([name, argument]) => {
+      if (modern[name] === undefined && argument.required) throw new ArgumentError(`${what}: ${name} is missing`, { code, hint: argument.help || "give it" });
       if (modern[name] === undefined) return [name, argument.standard];
       const value = readArgument(what, name, argument, modern[name]);
       if (argument.old !== undefined && value !== undefined) tellOld(name, `${name} is an old training argument: ${argument.old}`);

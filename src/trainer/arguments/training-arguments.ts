@@ -1,8 +1,9 @@
 // TrainingArguments: everything that a Trainer is told besides its parts, checked when it is made, and never changed afterwards.
 import { ArgumentError } from "../../errors.js";
+import type { ArgumentTable } from "./argument.js";
 import { completed } from "./complete.js";
 import { isRecord, snakeCase } from "./names.js";
-import { oldNames, type OldTrainingArguments } from "./old-names.js";
+import { type OldName, oldNames, type OldTrainingArguments } from "./old-names.js";
 import { namedValues, readValues } from "./read.js";
 import { type TrainingArgumentInput, trainingArgumentTable, type TrainingArgumentValues } from "./table/index.js";
 
@@ -57,6 +58,9 @@ function given(outputDir: unknown, options: unknown): Readonly<Record<string, un
  * args.with({ learningRate: 5e-5 }).toJSON(); // { ..., learning_rate: 0.00005, ... }
  */
 export class TrainingArguments extends Values {
+  static readonly argumentTable: ArgumentTable = trainingArgumentTable;
+  static readonly argumentTitle: string = "Training";
+  static readonly oldArguments: Readonly<Record<string, OldName>> = oldNames;
   readonly #given: Readonly<Record<string, unknown>>;
 
   constructor(outputDir?: string, options?: TrainingArgumentsOptions);
@@ -73,7 +77,7 @@ export class TrainingArguments extends Values {
    * @example
    * TrainingArguments.fromJSON(await readFile("training_args.json", "utf8"));
    */
-  static fromJSON(json: Readonly<Record<string, unknown>> | string): TrainingArguments {
+  static fromJSON<T extends TrainingArguments>(this: new (options: TrainingArgumentsOptions) => T, json: Readonly<Record<string, unknown>> | string): T {
     let record: unknown = json;
     try {
       if (typeof json === "string") record = JSON.parse(json);

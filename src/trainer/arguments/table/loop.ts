@@ -1,6 +1,7 @@
 // Arguments of the loop: how long, how fast, by which rule.
 import { group } from "../argument.js";
-import { type Kind, number, onOff, oneOf, optional, options, text, whole } from "../kinds.js";
+import { type Kind, number, onOff, oneOf, optional, options, refusing, text, whole } from "../kinds.js";
+import { otherOptimizers } from "./other-optimizers.js";
 
 const duration = group("duration");
 const schedule = group("schedule");
@@ -51,11 +52,11 @@ export const loopArguments = {
   autoFindBatchSize: duration.keep(onOff, false, "When memory runs out, start again with a smaller training batch until one fits."),
 
   learningRate: schedule.keep(number({ min: 0 }), 5e-5, "The learning rate after warmup."),
-  lrSchedulerType: schedule.keep(oneOf(...schedulerTypes), "linear", "How the learning rate changes."),
+  lrSchedulerType: schedule.keep(refusing(oneOf(...schedulerTypes), { greedy: "this schedule is not there yet" }), "linear", "How the learning rate changes."),
   lrSchedulerKwargs: schedule.keep(optional(options), undefined, "Options of the schedule, such as { numCycles: 2 }; in files with underscores."),
   warmupSteps: schedule.keep(number({ min: 0 }), 0, "Steps over which the learning rate rises from 0; below 1, a share of all steps."),
 
-  optim: optimizer.keep(oneOf(...optimizerNames), "adamw_torch_fused", "The optimizer."),
+  optim: optimizer.keep(refusing(oneOf(...optimizerNames), otherOptimizers), "adamw_torch_fused", "The optimizer."),
   optimArgs: optimizer.keep(
     optional(text("TEXT", "a text such as momentum=0.9,nesterov=true")),
     undefined,

@@ -1,7 +1,7 @@
 // Arguments of what a run stands in: data, seeds, workers, the hub, the script.
 import { acceleratorConfig, type AcceleratorConfig } from "../accelerator-config.js";
 import { group } from "../argument.js";
-import { type Kind, listOf, onOff, oneOf, optional, text, whole } from "../kinds.js";
+import { type Kind, listOf, onOff, oneOf, optional, refusing, text, whole } from "../kinds.js";
 
 const seeds = group("seeds");
 const data = group("data");
@@ -37,7 +37,7 @@ export const surroundingArguments = {
   removeUnusedColumns: data.keep(onOff, true, "Leave out columns that the model does not take."),
   labelNames: data.keep(optional(listOf(text("NAME"))), undefined, "The inputs that are labels.", { otherwise: "those that the model takes" }),
   trainSamplingStrategy: data.keep(
-    oneOf("random", "sequential", "group_by_length"),
+    refusing(oneOf("random", "sequential", "group_by_length"), { batch_rebalance: "this order is not there yet" }),
     "random",
     "The order of training rows. group_by_length puts rows of about the same length into a batch.",
   ),
@@ -48,13 +48,13 @@ export const surroundingArguments = {
   ddpBucketCapMb: distributed.refuse(undefined, "The size of buckets.", notDdp),
   ddpBroadcastBuffers: distributed.refuse(undefined, "Send buffers of rank 0 to all at every step.", notDdp),
   ddpStaticGraph: distributed.refuse(undefined, "Promise that the graph never changes.", notDdp),
-  ddpBackend: distributed.refuse(undefined, "The library of collectives.", "shared memory is used on a host and gloo between hosts"),
+  ddpBackend: distributed.refuse(undefined, "The library of collectives.", "shared memory is used on a host and gloo between hosts", ["gloo"]),
   ddpTimeout: distributed.refuse(1800, "Seconds that a collective may wait.", "the launcher says it: accelerate-ts launch --timeout"),
   fsdp: distributed.refuse(undefined, "Fully sharded training.", noShards),
   fsdpConfig: distributed.refuse(undefined, "Options of that.", noShards),
   deepspeed: distributed.refuse(undefined, "DeepSpeed.", noShards),
   parallelismConfig: distributed.refuse(undefined, "Tensor, context and other parallelism.", noShards),
-  localRank: distributed.refuse(-1, "The worker's number on its host.", "the launcher tells it to its workers"),
+  localRank: distributed.refuse(-1, "The worker's number on its host.", "the launcher tells it to its workers", [0]),
 
   pushToHub: hub.refuse(false, "Push the model whenever it is saved.", noHub),
   hubModelId: hub.refuse(undefined, "To which repository.", noHub),

@@ -14,11 +14,14 @@ const level = oneOf("debug", "info", "warning", "error", "critical", "passive");
 /** Names that `reportTo` takes besides "all" and "none". */
 export const trackerNames = ["tensorboard", "wandb", "mlflow", "jsonl", "csv"] as const;
 export type ReportTo = (typeof trackerNames)[number] | "all";
+const noTracker = "there is no such tracker here, but callbacks can report to it";
+const otherTrackers = ["azure_ml", "clearml", "codecarbon", "comet_ml", "dagshub", "dvclive", "flyte", "kubeflow", "neptune", "swanlab", "trackio"];
 const trackers = listOf(oneOf(...trackerNames, "all", "none"));
 /** "none" is an empty list, "all" a list of itself. */
 const reportTo: Kind<readonly ReportTo[], readonly ReportTo[] | ReportTo | "none"> = {
   placeholder: "NAME",
   many: true,
+  reasons: Object.fromEntries(otherTrackers.map((name) => [name, noTracker])),
   choices: [...trackerNames, "all", "none"],
   wanted: `"none", "all" or names of ${trackerNames.join(", ")}`,
   read: (raw) => {
@@ -69,7 +72,7 @@ export const watchingArguments = {
     otherwise: '"loss" where one is needed',
   }),
   greaterIsBetter: saving.keep(optional(onOff), undefined, "Greater values of it are better.", { otherwise: 'unless its name ends with "loss"' }),
-  enableJitCheckpoint: saving.keep(onOff, false, "SIGTERM saves a checkpoint after the step that runs."),
+  enableJitCheckpoint: saving.keep(onOff, true, "SIGTERM saves a checkpoint after the step that runs, and the program ends with 0."),
   ignoreDataSkip: saving.keep(onOff, false, "A resumed run begins its epoch's data again instead of skipping what was done."),
   restoreCallbackStatesFromCheckpoint: saving.keep(onOff, false, "A resumed run takes the states of its callbacks from the checkpoint."),
 
@@ -85,7 +88,7 @@ export const watchingArguments = {
     otherwise: "only where the log level is above `warning`",
   }),
   skipMemoryMetrics: logging.refuse(true, "Leave memory out of metrics.", "use of memory is not measured by the Trainer"),
-  debug: logging.refuse("", "Checks for overflows, and metrics of TPUs.", "there are no such checks"),
+  debug: logging.refuse(Object.freeze([]) as readonly never[], "Checks for overflows, and metrics of TPUs.", "there are no such checks"),
 
   reportTo: tracking.keep(reportTo, [], 'Trackers that get logs: names, "all" that are configured, or "none".', { otherwise: '"none"' }),
   runName: tracking.keep(optional(text("NAME")), undefined, "The run's name in trackers.", { otherwise: "theirs" }),
