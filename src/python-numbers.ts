@@ -19,12 +19,11 @@ export function pythonFloat(value: number): string {
 export function pythonFixed(value: number, digits: number): string {
   if (!Number.isFinite(value)) return notFinite(value);
   if (value < 0 || Object.is(value, -0)) return `-${pythonFixed(-value, digits)}`;
-  const scaled = value * 10 ** digits;
-  // Only a fraction of few binary digits can lie exactly between.
-  const isTie = scaled % 1 === 0.5 && Number.isInteger(value * 2 ** (digits + 1));
-  if (!isTie) return value.toFixed(digits);
-  const below = Math.floor(scaled);
-  return ((below % 2 === 0 ? below : below + 1) / 10 ** digits).toFixed(digits);
+  // All that a double can have behind the last digit that is kept: of a tie it is one 5.
+  const exact = value.toFixed(digits + 30);
+  const kept = exact.slice(0, exact.length - 30);
+  const isTie = /^50+$/.test(exact.slice(-30));
+  return isTie && Number(kept.replace(".", "").at(-1)) % 2 === 0 ? kept.replace(/\.$/, "") : value.toFixed(digits);
 }
 
 /** `%.<digits>g`: so many significant digits, no zeros at the end, an exponent for the very small and the large. */
