@@ -45,7 +45,7 @@ export class Accelerator extends TrainingData implements AsyncDisposable {
   protected readonly accumulation: Accumulation;
   readonly scaler: GradScaler | undefined;
   readonly #pace: Pace;
-  /** On the main process. */
+  /** On the main process, unless it is not wanted. */
   readonly #watch: ScheduleWatch | undefined;
   readonly #stopping = new Stopping();
   readonly #options: AcceleratorOptions;
@@ -69,7 +69,7 @@ export class Accelerator extends TrainingData implements AsyncDisposable {
       numProcesses: this.numProcesses,
       splitBatches: options.dataloaderConfig?.splitBatches ?? false,
     });
-    if (this.isMainProcess)
+    if (this.isMainProcess && options.watchSchedules !== false)
       this.#watch = new ScheduleWatch({
         numProcesses: this.numProcesses,
         pace: this.#pace,

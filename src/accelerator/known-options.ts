@@ -35,6 +35,7 @@ const accelerator: OptionNames<AcceleratorOptions> = {
   gradScaler: true,
   stepSchedulerWithOptimizer: true,
   schedulerStepping: true,
+  watchSchedules: true,
   ddp: true,
   mixedPrecision: true,
   cpu: true,

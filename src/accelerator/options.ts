@@ -26,6 +26,8 @@ export interface AcceleratorOptions extends TrackingOptions {
    * batches of all workers.
    */
   readonly schedulerStepping?: SchedulerStepping;
+  /** Tell the plan of schedules at the first step, and warn of those that do not fit the run; default true. */
+  readonly watchSchedules?: boolean;
   /** How gradients travel between hosts. */
   readonly ddp?: DdpOptions;
   /** Only "no" so far. */

@@ -4,9 +4,9 @@ import type { TrainingRun } from "./epoch.js";
 const count = (n: number): string => n.toLocaleString("en-US");
 
 /** As transformers says it; on the main process, on stderr. */
-export function tellBeginning({ trainer, values, model, resumed }: TrainingRun): void {
+export function tellBeginning({ trainer, values, model }: TrainingRun): void {
   if (!trainer.isWorldProcessZero()) return;
-  const { args, trainBatchSize, state } = trainer;
+  const { args, trainBatchSize } = trainer;
   let trainable = 0;
   for (const parameter of model.parameters()) if (parameter.requiresGrad) trainable += parameter.shape.reduce((a, b) => a * b, 1);
   const epochs = Number.isFinite(values.numTrainEpochs) ? count(values.numTrainEpochs) : "as many as maxSteps takes";
@@ -22,9 +22,5 @@ export function tellBeginning({ trainer, values, model, resumed }: TrainingRun):
     `  Total optimization steps = ${count(values.maxSteps)}`,
     `  Number of trainable parameters = ${count(trainable)}`,
   ];
-  if (resumed) {
-    lines.push(`  Continuing training from ${resumed.checkpoint}: epoch ${resumed.epoch}, global step ${state.globalStep}`);
-    if (!args.ignoreDataSkip) lines.push(`  Skipping the first ${resumed.batches} batches of the epoch`);
-  }
   console.error(lines.join("\n"));
 }

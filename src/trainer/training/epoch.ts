@@ -115,7 +115,7 @@ export async function runEpoch(run: TrainingRun, number: number): Promise<void> 
   const epoch = new Epoch(run, number);
   if (goesOn?.skips) epoch.done = goesOn.batches;
   run.loader.setEpoch(number);
-  const loader = goesOn ? placed(run.loader, goesOn, { skips: goesOn.skips }) : run.loader;
+  const loader = goesOn ? placed(run.loader, goesOn) : run.loader;
 
   const iterator = loader[Symbol.asyncIterator]();
   let ended = false;

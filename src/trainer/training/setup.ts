@@ -3,7 +3,7 @@ import { Accelerator } from "../../accelerator/index.js";
 import { ArgumentError } from "../../errors.js";
 import { ModuleBase } from "../../nn/index.js";
 import type { TrainingArguments } from "../arguments/index.js";
-import { DefaultFlowCallback, type TrainerCallback } from "../callbacks/index.js";
+import { trackingOptions } from "../callbacks/index.js";
 import type { TrainableModel, TrainerOptions } from "../options.js";
 import { LabelSmoother } from "./label-smoother.js";
 import { ModelTraits } from "./model-traits.js";
@@ -11,6 +11,7 @@ import { ModelTraits } from "./model-traits.js";
 /** The Accelerator that the arguments describe. Seeds the default generator. */
 export function acceleratorOf(args: TrainingArguments): Accelerator {
   const { splitBatches, dispatchBatches, evenBatches } = args.acceleratorConfig;
+  const tracking = trackingOptions(args);
   return new Accelerator({
     seed: args.seed,
     // Windows end where the Trainer says: it fetches their batches ahead.
@@ -21,12 +22,13 @@ export function acceleratorOf(args: TrainingArguments): Accelerator {
       evenBatches,
       ...(args.dataSeed === undefined ? {} : { dataSeed: args.dataSeed }),
     },
-    projectDir: args.outputDir,
+    // The Trainer makes its schedule for the steps that it counts itself.
+    watchSchedules: false,
+    projectConfig: { projectDir: args.outputDir, loggingDir: tracking.loggingDir },
+    logWith: tracking.logWith,
     cpu: args.useCpu,
   });
 }
-
-export const defaultCallbacks = (_args: TrainingArguments): (TrainerCallback | (new () => TrainerCallback))[] => [DefaultFlowCallback];
 
 const refused = (message: string, hint: string): ArgumentError => new ArgumentError(`Trainer: ${message}`, { code: "ERR_TRAINER_OPTIONS", hint });
 
