@@ -10,7 +10,7 @@ export type { FollowingScheduler } from "./followers.js";
 export { Optimizer } from "./optimizer.js";
 export type { StepDecision, StepHook } from "./step-hook.js";
 export { kernelsOf, maxSources, normKinds, type OptimizerKernels } from "./kernels.js";
-export { decayedNames, type NamedModules, parameterGroups } from "./parameter-groups.js";
+export { decayedNames, type NamedModules, type ParameterGroupOptions, parameterGroups } from "./parameter-groups.js";
 export { Lion, type LionOptions } from "./lion.js";
 export { type PlateauOptions, PlateauScheduler } from "./plateau.js";
 export { mergedRanges, type RowedSegment } from "./ranges.js";

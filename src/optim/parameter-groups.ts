@@ -20,9 +20,19 @@ function isLayerNorm(module: object): boolean {
 
 /** Names of the parameters that the rule decays. */
 export function decayedNames(model: NamedModules): Set<string> {
-  const norms = [...model.namedModules()].filter(([, module]) => isLayerNorm(module)).map(([path]) => (path ? `${path}.` : ""));
+  // As there: a model that is a LayerNorm itself goes by the names of its parameters.
+  const norms = [...model.namedModules()].filter(([path, module]) => path !== "" && isLayerNorm(module)).map(([path]) => `${path}.`);
   const names = [...model.namedParameters()].map(([name]) => name);
   return new Set(names.filter((name) => !noDecayNames.test(name) && !norms.some((path) => name.startsWith(path))));
+}
+
+export interface ParameterGroupOptions {
+  /** Of the parameters that are decayed. */
+  readonly weightDecay: number;
+  /** Their names; default: by the rule. */
+  readonly decayed?: () => Iterable<string>;
+  /** Which parameters belong to a group at all; default: all of them. */
+  readonly includes?: (parameter: Parameter) => boolean;
 }
 
 /**
@@ -32,12 +42,13 @@ export function decayedNames(model: NamedModules): Set<string> {
  * @example
  * const optimizer = new AdamW(parameterGroups(model, { weightDecay: 0.01 }), { lr: 5e-5 });
  */
-export function parameterGroups(model: NamedModules, options: { readonly weightDecay: number }): ParamGroup[] {
+export function parameterGroups(model: NamedModules, options: ParameterGroupOptions): ParamGroup[] {
   atLeastZero(options.weightDecay, "weight_decay value");
+  const { decayed = () => decayedNames(model), includes = () => true } = options;
   const select = (decays: boolean): Iterable<Parameter> => ({
     *[Symbol.iterator]() {
-      const decayed = decayedNames(model);
-      for (const [name, parameter] of model.namedParameters()) if (decayed.has(name) === decays) yield parameter;
+      const names = new Set(decayed());
+      for (const [name, parameter] of model.namedParameters()) if (names.has(name) === decays && includes(parameter)) yield parameter;
     },
   });
   return [

@@ -1,22 +1,54 @@
 // The optimizer and the scheduler that the arguments describe.
-import type { Optimizer, Scheduler } from "../../optim/index.js";
-import { decayedNames } from "../../optim/index.js";
+import { ArgumentError } from "../../errors.js";
 import type { ModuleBase } from "../../nn/index.js";
-import type { OptimizerChoice } from "../options.js";
+import { decayedNames, getScheduler, type Optimizer, type ParamGroup, parameterGroups, PlateauScheduler } from "../../optim/index.js";
 import type { TrainingArguments } from "../arguments/index.js";
+import type { OptimizerChoice, TrainerScheduler } from "../options.js";
 import type { Trainer } from "../trainer.js";
-import { unfinished } from "../unfinished.js";
+import { parseOptimArgs } from "./optim-args.js";
+import { schedulerOptions } from "./schedule-options.js";
+import { optimizerTable } from "./table.js";
 
-/** Made of trainer.args for trainer.model; decay groups. */
-export function createOptimizer(_trainer: Trainer): Optimizer {
-  throw unfinished("createOptimizer");
+/** Two groups, decayed and not, of what can be trained now; lazy layers are sorted in when they get their size. */
+export function decayGroups(trainer: Trainer): ParamGroup[] {
+  const { model, args } = trainer;
+  const frozen = new Set([...model.parameters()].filter((p) => !p.requiresGrad));
+  return parameterGroups(model, {
+    weightDecay: args.weightDecay,
+    decayed: () => trainer.getDecayParameterNames(model),
+    includes: (parameter) => !frozen.has(parameter),
+  });
 }
-export function createScheduler(_trainer: Trainer, _numTrainingSteps: number, _optimizer: Optimizer): Scheduler {
-  throw unfinished("createScheduler");
+
+/** By `optimizerClsAndKwargs`, or by the arguments. `params` among the options are the groups in the place of the decay groups. */
+export function createOptimizer(trainer: Trainer): Optimizer {
+  const { args, model, optimizerClsAndKwargs } = trainer;
+  const { getOptimizerClsAndKwargs: choose } = trainer.constructor as typeof Trainer;
+  const { optimizerClass: Class, options } = optimizerClsAndKwargs ?? choose.call(trainer.constructor as typeof Trainer, args, model);
+  const { params = decayGroups(trainer), ...own } = options as { readonly params?: ParamGroup[] };
+  return new Class(params, own as never);
 }
+
+/** Steps once per optimizer step; "reduce_lr_on_plateau" with the metric of each evaluation. */
+export function createScheduler({ args }: Trainer, numTrainingSteps: number, optimizer: Optimizer): TrainerScheduler {
+  const name = args.lrSchedulerType;
+  const options = schedulerOptions(name, args.lrSchedulerKwargs);
+  if (name === "reduce_lr_on_plateau") return new PlateauScheduler(optimizer, options);
+  const steps = { numWarmupSteps: args.getWarmupSteps(numTrainingSteps), numTrainingSteps };
+  return getScheduler(name, optimizer, { ...options, ...steps } as never);
+}
+
 export function getDecayParameterNames(model: ModuleBase): string[] {
   return [...decayedNames(model)];
 }
-export function getOptimizerClsAndKwargs(_args: TrainingArguments, _model?: ModuleBase): OptimizerChoice {
-  throw unfinished("getOptimizerClsAndKwargs");
+
+/** The class that `args.optim` names, and its options: the learning rate, what the arguments say of it, and `optimArgs`. */
+export function getOptimizerClsAndKwargs(args: TrainingArguments, _model?: ModuleBase): OptimizerChoice {
+  if (!Object.hasOwn(optimizerTable, args.optim))
+    throw new ArgumentError(`there is no optimizer ${String(args.optim)}`, {
+      code: "ERR_OPTIMIZER_NAME",
+      hint: `one of ${Object.keys(optimizerTable).join(", ")}`,
+    });
+  const { optimizerClass, optimArgs, options } = optimizerTable[args.optim];
+  return { optimizerClass, options: { lr: args.learningRate, ...options(args), ...parseOptimArgs(args.optimArgs, optimArgs, args.optim) } };
 }
