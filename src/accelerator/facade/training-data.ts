@@ -1,8 +1,17 @@
 // What an Accelerator offers around data: how prepared loaders deal their rows.
 import { type DataLoader, skipFirstBatches } from "../../data/index.js";
+import { RankLoader, shardedBatches } from "../../data/internal.js";
 import { type CompleteDataloaderConfig, completeDataloaderConfig } from "../loaders/dataloader-config.js";
 import type { AcceleratorOptions } from "../options.js";
+import { WorkerDealer } from "../loaders/worker-dealer.js";
 import { TrainingWindows } from "./training-windows.js";
+
+/** A loader of a loop that is no part of the training. */
+export interface AsideLoader<B> {
+  readonly loader: RankLoader<B>;
+  /** The loop has ended. */
+  release(): void;
+}
 
 export abstract class TrainingData extends TrainingWindows {
   readonly #config: { -readonly [K in keyof CompleteDataloaderConfig]: CompleteDataloaderConfig[K] };
@@ -35,5 +44,23 @@ export abstract class TrainingData extends TrainingWindows {
   /** A loader without the first batches (of this worker) of its epochs: see `skipFirstBatches`. */
   skipFirstBatches<B>(loader: DataLoader<B>, batches: number): DataLoader<B> {
     return skipFirstBatches(loader, batches);
+  }
+
+  /**
+   * Deals a loader's batches to the workers as `prepare` does, for one loop beside the training: an evaluation. Nothing is compared between workers, and no checkpoint knows of the loader. A loader that
+   * was prepared stays as it is. Every worker makes the call.
+   *
+   * @internal
+   */
+  async prepareAside<B>(given: DataLoader<B> | AsyncIterable<B> | Iterable<B>): Promise<AsideLoader<B>> {
+    const { splitBatches, dispatchBatches, evenBatches, ignoreDuplicates } = this.dataloaderConfig;
+    const { numProcesses, processIndex } = this;
+    const dealer = dispatchBatches ? new WorkerDealer(this.calls) : undefined;
+    const shard = { numProcesses, processIndex, splitBatches, evenBatches, ignoreDuplicates, dealer };
+    const loader = given instanceof RankLoader ? (given as RankLoader<B>) : shardedBatches(given, shard);
+    if (this.loaders.followed.includes(loader)) return { loader, release: () => {} };
+    if (numProcesses > 1 && loader.seed !== undefined) loader.seed = await this.broadcastObject(loader.seed);
+    loader.shard(shard);
+    return { loader, release: this.loaders.listen(loader) };
   }
 }

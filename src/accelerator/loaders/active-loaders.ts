@@ -23,13 +23,20 @@ export class ActiveLoaders {
   /** Follows a loader's iterations from now on. */
   follow(loader: RankLoader<unknown>): void {
     this.#followed.push(loader);
-    const told = loader.onIterate((event) => {
+    this.#unfollow.push(this.listen(loader));
+  }
+  /** The same for a loop that is no part of the training: no checkpoint knows of its loader. Returns what ends it. */
+  listen(loader: RankLoader<unknown>): () => void {
+    const loops = loader.onIterate((event) => {
       if (event === "begin") this.#stack.push(loader);
       else this.#stack.splice(this.#stack.lastIndexOf(loader), 1);
       this.watcher?.[event](loader);
     });
-    this.#unfollow.push(told);
-    if (this.watcher) this.#unfollow.push(loader.onBatch((batch, waitedMs) => this.watcher?.batch(loader, batch, waitedMs)));
+    const batches = this.watcher && loader.onBatch((batch, waitedMs) => this.watcher?.batch(loader, batch, waitedMs));
+    return () => {
+      loops();
+      batches?.();
+    };
   }
   /** Follows no loader any more. */
   clear(): void {
