@@ -3,12 +3,14 @@ export * from "./arguments/index.js";
 export * from "./callbacks/index.js";
 export {
   type EvalLoopOutput,
-  type EvalPrediction,
+  type EvalExtras,
+  EvalPrediction,
   type EvaluateOptions,
   type EvaluationLoopOptions,
   type PredictionOutput,
   type PredictionStepOptions,
   type PredictionStepOutput,
+  type Predictions,
   type PredictOptions,
   speedMetrics,
 } from "./evaluation/index.js";

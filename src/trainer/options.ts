@@ -39,7 +39,7 @@ export type ComputeLossFunction = (
   options: { readonly numItemsInBatch: number | undefined },
 ) => Tensor | Promise<Tensor>;
 /** The scores of an evaluation. With `batchEvalMetrics` it is called for each batch; `computeResult` is true at the last, whose result counts. */
-export type ComputeMetrics = (prediction: EvalPrediction, options: { readonly computeResult: boolean }) => Metrics | Promise<Metrics>;
+export type ComputeMetrics<P = EvalPrediction> = (prediction: P, options: { readonly computeResult: boolean }) => Metrics | Promise<Metrics>;
 /** What of the logits is kept for the metrics, and given to `computeMetrics` as predictions. */
 export type PreprocessLogits = (
   logits: Tensor | readonly Tensor[],
@@ -60,7 +60,7 @@ export interface OptimizerChoice {
 /** A schedule of steps, or one that follows a metric. */
 export type TrainerScheduler = Scheduler | PlateauScheduler;
 
-export interface TrainerOptions<R = unknown> {
+export interface TrainerOptions<R = unknown, P = EvalPrediction> {
   /** The model to train; or `modelInit`. */
   readonly model?: ModuleBase | undefined;
   /** Makes the model, again for each call of `train`; may be async, the model is there after the first await of a method then. */
@@ -72,7 +72,7 @@ export interface TrainerOptions<R = unknown> {
   /** Default: `DataCollatorWithPadding` of the processingClass where it is a tokenizer, else `defaultDataCollator`. */
   readonly dataCollator?: DataCollator | undefined;
   readonly processingClass?: ProcessingClass | undefined;
-  readonly computeMetrics?: ComputeMetrics | undefined;
+  readonly computeMetrics?: ComputeMetrics<P> | undefined;
   readonly computeLossFunc?: ComputeLossFunction | undefined;
   readonly preprocessLogitsForMetrics?: PreprocessLogits | undefined;
   /** Callbacks beside the default ones: objects, or classes that are made without arguments. */

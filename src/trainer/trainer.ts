@@ -9,6 +9,7 @@ import { callbacksOf, type CallbackEvent, CallbackHandler, type EventDetails, ty
 import * as checkpoints from "./checkpoints/index.js";
 import * as data from "./data/index.js";
 import { plotHistory } from "./display/index.js";
+import type { EvalPrediction } from "./evaluation/index.js";
 import * as evaluation from "./evaluation/index.js";
 import * as optimizers from "./optimizers/index.js";
 import type {
@@ -59,7 +60,7 @@ type Callback = TrainerCallback | (new () => TrainerCallback);
  * });
  * const { trainingLoss } = await trainer.train();
  */
-export class Trainer<R = unknown> {
+export class Trainer<R = unknown, P = EvalPrediction> {
   args: TrainingArguments;
   readonly accelerator: Accelerator;
   state: TrainerState = new TrainerState();
@@ -72,7 +73,7 @@ export class Trainer<R = unknown> {
   optimizer: Optimizer | undefined;
   lrScheduler: TrainerScheduler | undefined;
   modelInit: ModelInit | undefined;
-  computeMetrics: ComputeMetrics | undefined;
+  computeMetrics: ComputeMetrics<P> | undefined;
   computeLossFunc: ComputeLossFunction | undefined;
   preprocessLogitsForMetrics: PreprocessLogits | undefined;
   optimizerClsAndKwargs: OptimizerChoice | undefined;
@@ -103,7 +104,7 @@ export class Trainer<R = unknown> {
   readonly #ready: Promise<void>;
 
   /** @throws ArgumentError ERR_TRAINER_OPTIONS for what does not go together */
-  constructor(options: TrainerOptions<R>) {
+  constructor(options: TrainerOptions<R, P>) {
     checkOptions(options);
     this.args = options.args ?? new TrainingArguments("tmp_trainer");
     this.accelerator = acceleratorOf(this.args);

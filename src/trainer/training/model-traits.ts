@@ -1,6 +1,7 @@
 // What a Trainer must know of a model: what its loss is the mean of, and how it is called.
 import { PreTrainedModelBase } from "../../models/shared/pretrained-model.js";
 import type { ModuleBase } from "../../nn/index.js";
+import { labelNamesOf } from "../data/columns.js";
 
 /** A model of the program's own may say so itself. */
 interface Declared {
@@ -23,7 +24,7 @@ export class ModelTraits {
   /** Its loss is the mean over all labels of a step that count: transformers divides it by `num_items_in_batch`. */
   readonly meanOverItems: boolean;
   readonly shiftsLabels: boolean;
-  readonly labelNames: readonly string[] = ["labels"];
+  readonly labelNames: readonly string[];
   readonly mainInputName: string;
   readonly problemType: string | undefined;
   /** It has no head: nothing that could be trained for a task. */
@@ -36,6 +37,7 @@ export class ModelTraits {
     const isCausal = this.isPretrained && causal.test(name);
     this.shiftsLabels = declared.shiftsLabels ?? isCausal;
     this.meanOverItems = declared.lossIsMeanOverLabels ?? isCausal;
+    this.labelNames = labelNamesOf(model);
     this.mainInputName = declared.mainInputName ?? "input_ids";
     this.problemType = declared.config?.problem_type ?? undefined;
     this.isBase = this.isPretrained && bases.test(name);

@@ -33,7 +33,7 @@ export function acceleratorOf(args: TrainingArguments): Accelerator {
 const refused = (message: string, hint: string): ArgumentError => new ArgumentError(`Trainer: ${message}`, { code: "ERR_TRAINER_OPTIONS", hint });
 
 /** @throws ArgumentError ERR_TRAINER_OPTIONS */
-export function checkOptions<R>({ model, modelInit, args, evalDataset, optimizers, optimizerClsAndKwargs }: TrainerOptions<R>): void {
+export function checkOptions<R, P>({ model, modelInit, args, evalDataset, optimizers, optimizerClsAndKwargs }: TrainerOptions<R, P>): void {
   if (!model && !modelInit) throw refused("neither model nor modelInit is given", "give one of them");
   if (model && modelInit) throw refused("model and modelInit are both given", "give only one of them");
   if (modelInit && optimizers?.some((x) => x !== undefined))
