@@ -1,9 +1,11 @@
 // Reads what torch.save wrote: state dicts as ZIP archives, and as the row of pickles from before PyTorch 1.6. Nothing in a file is ever executed.
 import { openLegacyFile, openZipArchive } from "./archive.js";
 import { faultOf } from "./error.js";
+import { plainValue, type TorchValue } from "./plain.js";
 import { FileSource } from "./source.js";
 import { StoredTensor, tensorsIn, type TorchTensor } from "./tensors.js";
 
+export type { TorchValue } from "./plain.js";
 export { TorchFileError, type TorchFileErrorCode } from "./error.js";
 export type { TorchTensor } from "./tensors.js";
 export type { TorchArray, TorchDType } from "./values.js";
@@ -24,9 +26,27 @@ const text = (bytes: Uint8Array, at: number, length: number): string => String.f
  * const table = await tensors.get("encoder.token_embedding.weight")!.readFloat32();
  */
 export async function readTorchFile(file: string): Promise<ReadonlyMap<string, TorchTensor>> {
+  const { value, source, readStorage, fault } = await opened(file);
+  return new Map([...tensorsIn(value, fault)].map(([name, note]) => [name, new StoredTensor(name, note, source, readStorage)]));
+}
+
+/**
+ * Everything in a file of torch.save, numbers and texts among its tensors: the state of an optimizer, say.
+ *
+ * @throws TorchFileError as `readTorchFile`
+ * @example
+ * const state = (await readTorchValue("checkpoint-500/scheduler.pt")) as ReadonlyMap<string, TorchValue>;
+ * console.log(state.get("last_epoch"));
+ */
+export async function readTorchValue(file: string): Promise<TorchValue> {
+  const { value, source, readStorage, fault } = await opened(file);
+  return plainValue(value, (name, note) => new StoredTensor(name, note, source, readStorage), fault);
+}
+
+async function opened(file: string) {
   const fault = faultOf(file);
   const source = new FileSource(file, fault);
-  const { value, readStorage } = await source.open(async (bytes) => {
+  const archive = await source.open(async (bytes) => {
     const head = new Uint8Array(Math.min(bytes.size, headBytes));
     await bytes.read(head, 0);
     if (text(head, 0, 4) === "PK\x03\x04") return openZipArchive(bytes, fault);
@@ -38,5 +58,5 @@ export async function readTorchFile(file: string): Promise<ReadonlyMap<string, T
       hint: head.length === 0 ? "it is empty; download it again" : "give a .pt, .pth, .bin or .params file",
     });
   });
-  return new Map([...tensorsIn(value, fault)].map(([name, note]) => [name, new StoredTensor(name, note, source, readStorage)]));
+  return { ...archive, source, fault };
 }

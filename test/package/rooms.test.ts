@@ -79,6 +79,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     "src/tensor",
     "src/text",
     "src/threads",
+    "src/torch-file",
     "src/tracking",
   ],
   launcher: [

@@ -47,6 +47,6 @@ export async function loadBestModel(trainer: Trainer): Promise<void> {
     tell(trainer, `the best model is not in ${directory} any more: the model is that of the last step`);
     return;
   }
-  tell(trainer, `loading the best model from ${directory} (score: ${bestMetric})`);
+  tell(trainer, `loading the best model from ${directory} (score: ${bestMetric})`, "info");
   await loadWeightsOf(trainer, directory);
 }

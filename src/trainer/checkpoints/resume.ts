@@ -110,9 +110,13 @@ export async function resumedAt(trainer: Trainer, checkpoint: string, { batchesP
 }
 
 function tellPlace(trainer: Trainer, { checkpoint, epoch, batches, skips }: Resumed): void {
-  tell(trainer, `continuing training from ${checkpoint}: epoch ${epoch}, global step ${trainer.state.globalStep}`);
+  tell(trainer, `continuing training from ${checkpoint}: epoch ${epoch}, global step ${trainer.state.globalStep}`, "info");
   if (batches > 0)
-    tell(trainer, skips ? `the first ${batches} batches of the epoch are skipped` : "the data of the epoch are taken from the beginning (ignoreDataSkip)");
+    tell(
+      trainer,
+      skips ? `the first ${batches} batches of the epoch are skipped` : "the data of the epoch are taken from the beginning (ignoreDataSkip)",
+      "info",
+    );
 }
 
 /** Losses that wait for their log go on where they were: the rows of the log are those of a run that was never interrupted. After `lossesLogged.begin`. */
