@@ -30,7 +30,11 @@ export const acceleratorArguments = {
   splitBatches: distributed.keep(onOff, false, "The batch sizes are those of all workers together, each takes its part."),
   dispatchBatches: distributed.keep(optional(onOff), undefined, "The main process reads for all.", { otherwise: "false" }),
   evenBatches: distributed.keep(onOff, true, "Rows of the begin fill up the last round, so that all workers get as many."),
-  useSeedableSampler: distributed.refuse(true, "Orders depend on the seed and the epoch alone.", "they always do, so that runs can be resumed"),
+  useSeedableSampler: distributed.keep(
+    onOff,
+    true,
+    "Orders are those of torch's generator with the seed and the epoch, as transformers has them; otherwise an order of our own from them.",
+  ),
   gradientAccumulationKwargs: distributed.keep(
     optional(accumulation),
     undefined,

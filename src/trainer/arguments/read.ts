@@ -1,7 +1,7 @@
 // From what was given, under whatever names, to checked values of a table.
 import { deprecate } from "node:util";
-import { configuredWorker } from "../../config.js";
 import { ArgumentError } from "../../errors.js";
+import { speaks } from "../../progress/speaks.js";
 import { didYouMean } from "../../similar.js";
 import type { Argument, ArgumentTable, ValuesOf } from "./argument.js";
 import { camelCase, snakeCase } from "./names.js";
@@ -30,7 +30,7 @@ export function shown(name: string, value: unknown): string {
 
 /** Once per process and name, on the main process. */
 function tellOld(name: string, message: string): void {
-  if ((configuredWorker()?.rank ?? 0) === 0) deprecate(() => undefined, message, `ACCELERATE_TS_OLD_${snakeCase(name).toUpperCase()}`)();
+  if (speaks()) deprecate(() => undefined, message, `ACCELERATE_TS_OLD_${snakeCase(name).toUpperCase()}`)();
 }
 
 function unknownName({ table, what, old = {} }: Reading<ArgumentTable>, name: string): ArgumentError {

@@ -1,16 +1,12 @@
-// Lines that tell what a run does: on the main process, on stderr.
-import { say, type Speaker } from "../say.js";
+// Lines that a Trainer says once, however often its loaders are made.
+import { type Speaker, say } from "../say.js";
 
-const told = new WeakMap<object, Set<string>>();
+const said = new WeakMap<object, Set<string>>();
 
-export function tell(trainer: Speaker, ...lines: readonly string[]): void {
-  say(trainer, "info", ...lines);
-}
-/** The same line of a Trainer once. */
-export function tellOnce(trainer: Speaker, line: string): void {
-  const lines = told.get(trainer) ?? new Set();
-  told.set(trainer, lines);
+export function sayOnce(trainer: Speaker, line: string): void {
+  const lines = said.get(trainer) ?? new Set();
+  said.set(trainer, lines);
   if (lines.has(line)) return;
   lines.add(line);
-  tell(trainer, line);
+  say(trainer, "info", line);
 }

@@ -1,11 +1,12 @@
 // The lines with which a run begins.
+import { say, shows } from "../say.js";
 import type { TrainingRun } from "./epoch.js";
 
 const count = (n: number): string => n.toLocaleString("en-US");
 
 /** As transformers says it; on the main process, on stderr. */
 export function tellBeginning({ trainer, values, model }: TrainingRun): void {
-  if (!trainer.isWorldProcessZero()) return;
+  if (!shows(trainer, "info")) return;
   const { args, trainBatchSize } = trainer;
   let trainable = 0;
   for (const parameter of model.parameters()) if (parameter.requiresGrad) trainable += parameter.shape.reduce((a, b) => a * b, 1);
@@ -22,5 +23,5 @@ export function tellBeginning({ trainer, values, model }: TrainingRun): void {
     `  Total optimization steps = ${count(values.maxSteps)}`,
     `  Number of trainable parameters = ${count(trainable)}`,
   ];
-  console.error(lines.join("\n"));
+  say(trainer, "info", ...lines);
 }

@@ -4,6 +4,7 @@ import { PlateauScheduler } from "../../optim/index.js";
 import type { Parameter } from "../../tensor/index.js";
 import { loadRngState, placed, type Resumed, stopIfAsked } from "../checkpoints/index.js";
 import type { ModelInputs, TrainableModel } from "../options.js";
+import { say } from "../say.js";
 import type { Trainer } from "../trainer.js";
 import { trackInputTokens } from "./flops.js";
 import type { StepResults } from "./losses-logged.js";
@@ -133,10 +134,11 @@ export async function runEpoch(run: TrainingRun, number: number): Promise<void> 
     if (!ended) await iterator.return?.(undefined);
   }
   if (epoch.done === 0) {
-    if (trainer.isWorldProcessZero())
-      console.warn(
-        `the training data gave no batch: training ends at step ${trainer.state.globalStep} of ${trainer.state.maxSteps}. A stream must begin anew in each epoch and have rows enough for maxSteps`,
-      );
+    say(
+      trainer,
+      "warning",
+      `the training data gave no batch: training ends at step ${trainer.state.globalStep} of ${trainer.state.maxSteps}. A stream must begin anew in each epoch and have rows enough for maxSteps`,
+    );
     trainer.control.shouldTrainingStop = true;
   }
   await trainer.callEvent("onEpochEnd");

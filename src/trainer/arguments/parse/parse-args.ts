@@ -1,7 +1,7 @@
 // parseArgs: a script's command line as typed arguments, as HfArgumentParser does it.
 import { basename } from "node:path";
-import { configuredWorker } from "../../../config.js";
 import { ArgumentError } from "../../../errors.js";
+import { speaks } from "../../../progress/speaks.js";
 import type { ArgumentSource } from "../argument.js";
 import { isArgumentFile, readArgumentFile } from "./file.js";
 import { argumentHelp } from "./help.js";
@@ -36,7 +36,7 @@ export function parseArgs(given: ArgumentSource | readonly ArgumentSource[], { a
   const { values, others, help } = parseWords(args, known);
   if (help) {
     const program = basename(process.argv[1] ?? "script");
-    if ((configuredWorker()?.rank ?? 0) === 0) process.stdout.write(`${argumentHelp(sources, program)}\n`);
+    if (speaks()) process.stdout.write(`${argumentHelp(sources, program)}\n`);
     process.exit(0);
   }
   const [file, ...rest] = others;
