@@ -104,7 +104,6 @@ class Epoch {
     await trainer.callEvent("onStepEnd");
     await trainer.maybeLogSaveEvaluate(this.results);
     await heedStop(trainer);
-    await stopIfAsked(trainer);
   }
 }
 

@@ -68,7 +68,6 @@ async function innerLoop(trainer: Trainer, checkpoint: string | undefined, optio
   tellBeginning(run);
   trainer.lossesLogged.begin(trainer.state);
   if (run.resumed) restoreLosses(trainer, run.resumed);
-  if (run.resumed) restoreLosses(trainer, run.resumed);
   trainer.optimizer!.zeroGrad();
   await trainer.callEvent("onTrainBegin");
   if (trainer.args.evalOnStart) await evaluateInTraining(trainer, options.ignoreKeysForEval, { stepsScheduler: false });
