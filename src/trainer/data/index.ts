@@ -3,4 +3,3 @@ export { defaultCollator } from "./collator.js";
 export { inputNamesOf, labelNamesOf } from "./columns.js";
 export { getEvalDataloader, getTestDataloader, getTrainDataloader } from "./loaders.js";
 export { hasLength, isDataset, namedDatasets } from "./named.js";
-export { tell } from "./notices.js";

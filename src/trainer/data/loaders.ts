@@ -7,7 +7,7 @@ import type { Trainer } from "../trainer.js";
 import { droppedColumns, ignoredLine, signatureOf } from "./columns.js";
 import { collatorThatDrops } from "./dropping-collator.js";
 import { hasLength, isDataset, namedDatasets } from "./named.js";
-import { tellOnce } from "./notices.js";
+import { sayOnce } from "./notices.js";
 import { evalSampler, trainSampler } from "./samplers.js";
 
 type Loader = DataLoader<ModelInputs>;
@@ -53,7 +53,7 @@ function withoutUnused(trainer: Trainer, dataset: TrainerDataset, description: s
   const { args, dataCollator: collateFn } = trainer;
   const signature = args.removeUnusedColumns ? signatureOf(trainer.model, trainer.labelNames) : undefined;
   if (!signature) return { rows: dataset, collateFn };
-  const told = (ignored: readonly string[]) => tellOnce(trainer, ignoredLine(signature, ignored, description));
+  const told = (ignored: readonly string[]) => sayOnce(trainer, ignoredLine(signature, ignored, description));
   if (dataset instanceof Dataset) {
     const ignored = droppedColumns(signature, dataset.columnNames, description);
     if (ignored.length === 0) return { rows: dataset, collateFn };

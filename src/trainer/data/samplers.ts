@@ -6,7 +6,7 @@ import type { TrainerDataset } from "../options.js";
 import type { Trainer } from "../trainer.js";
 import { isTokenizer } from "./collator.js";
 import { hasLength } from "./named.js";
-import { tellOnce } from "./notices.js";
+import { sayOnce } from "./notices.js";
 
 /** Rows of about one length together, permuted with torch's generator: epoch e with seed + e. */
 export class TorchLengthGroupedSampler extends LengthGroupedSampler {
@@ -37,7 +37,7 @@ export function trainSampler(trainer: Trainer, dataset: TrainerDataset): Sampler
   const strategy = args.trainSamplingStrategy;
   if (!hasLength(dataset)) {
     if (strategy === "group_by_length")
-      tellOnce(trainer, `trainSamplingStrategy "${strategy}" does nothing: the training set is a stream, whose rows come in its own order`);
+      sayOnce(trainer, `trainSamplingStrategy "${strategy}" does nothing: the training set is a stream, whose rows come in its own order`);
     return undefined;
   }
   const rows = dataset as MapDataset<unknown>;

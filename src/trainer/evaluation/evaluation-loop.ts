@@ -1,8 +1,8 @@
 // The loop of evaluations and predictions: every batch once, its numbers brought out with one run, metrics at the end.
 import type { DataLoader } from "../../data/index.js";
 import { ArgumentError } from "../../errors.js";
-import { tell } from "../data/notices.js";
 import type { Metrics, ModelInputs } from "../options.js";
+import { say } from "../say.js";
 import type { Trainer } from "../trainer.js";
 import { CollectedLosses, CollectedTensors } from "./collected.js";
 import { EvalPrediction, type Predictions } from "./eval-prediction.js";
@@ -21,8 +21,9 @@ function lengthOf(loader: DataLoader<ModelInputs>): number | undefined {
 function announce(trainer: Trainer, loader: DataLoader<ModelInputs>, description: string): void {
   if (trainer.isInTrain) return;
   const length = lengthOf(loader);
-  tell(
+  say(
     trainer,
+    "info",
     `***** Running ${description} *****`,
     `  Num examples${length === undefined ? ": Unknown" : ` = ${length}`}`,
     `  Batch size = ${trainer.args.evalBatchSize}`,
