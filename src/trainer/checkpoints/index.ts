@@ -3,6 +3,7 @@ export { determineBestMetric, loadBestModel } from "./best.js";
 export { chosenCheckpoint, getLastCheckpoint } from "./choose.js";
 export { createModelCard, type ModelCardOptions } from "./model-card.js";
 export { saveModel, saveState } from "./model-files.js";
+export { prepareOutputDir } from "./output-dir.js";
 export { placed } from "./position.js";
 export { loadModel, loadOptimizerAndScheduler, loadRngState, loadTrainerState, type Resumed, restoreLosses, resumedAt, type RunLength } from "./resume.js";
 export { finishCheckpoints, saveCheckpoint } from "./save.js";

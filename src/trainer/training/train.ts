@@ -2,6 +2,7 @@
 import type { DataLoader } from "../../data/index.js";
 import { setSeed } from "../../accelerator/index.js";
 import { PlateauScheduler } from "../../optim/index.js";
+import { closeDisplays } from "../callbacks/index.js";
 import {
   chosenCheckpoint,
   finishCheckpoints,
@@ -10,6 +11,7 @@ import {
   loadModel,
   loadOptimizerAndScheduler,
   loadTrainerState,
+  prepareOutputDir,
   restoreLosses,
   resumedAt,
 } from "../checkpoints/index.js";
@@ -45,6 +47,7 @@ export async function trainModel(trainer: Trainer, options: TrainOptions): Promi
       trainer.model = await trainer.callModelInit(options.trial);
       [trainer.optimizer, trainer.lrScheduler] = [undefined, undefined];
     }
+    await prepareOutputDir(trainer);
     const checkpoint = await chosenCheckpoint(trainer, options.resumeFromCheckpoint);
     if (checkpoint !== undefined) await loadModel(trainer, checkpoint);
     const run = () => withNeftune(trainer.model, args.neftuneNoiseAlpha, () => innerLoop(trainer, checkpoint, options));
@@ -58,6 +61,7 @@ export async function trainModel(trainer: Trainer, options: TrainOptions): Promi
     );
   } finally {
     listening[Symbol.dispose]();
+    closeDisplays(trainer.callbackHandler.callbacks);
     trainer.isInTrain = false;
   }
 }
