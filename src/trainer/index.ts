@@ -1,6 +1,26 @@
 // The Trainer: training, evaluation, checkpoints and logs of a model in one object.
 export * from "./arguments/index.js";
-export * from "./callbacks/index.js";
+export {
+  type CallbackContext,
+  CallbackError,
+  type CallbackEvent,
+  CallbackHandler,
+  type CallbackLoader,
+  DefaultFlowCallback,
+  EarlyStoppingCallback,
+  type EarlyStoppingOptions,
+  type EventDetails,
+  type GivenCallback,
+  type Handled,
+  PrinterCallback,
+  type PrinterCallbackOptions,
+  ProgressCallback,
+  type ProgressCallbackOptions,
+  rewriteLogs,
+  TrackingCallback,
+  TrainerCallback,
+} from "./callbacks/index.js";
+export { plotHistory } from "./display/index.js";
 export {
   type EvalLoopOutput,
   type EvalExtras,
@@ -37,5 +57,13 @@ export type {
   TrainOutput,
   Trial,
 } from "./options.js";
-export * from "./state/index.js";
+export {
+  type CallbackState,
+  type CallbackStates,
+  type ExportableState,
+  type LogEntry,
+  TrainerControl,
+  TrainerState,
+  type TrainingReferences,
+} from "./state/index.js";
 export { Trainer } from "./trainer.js";

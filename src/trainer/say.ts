@@ -1,6 +1,7 @@
 // Lines that the Trainer tells its user, on stderr: the main process does, as far as its log level lets it.
 import { configuredLogLevel } from "../config.js";
 import type { TrainingArguments, WorkerPlace } from "./arguments/index.js";
+import { type CallbackHandler, printLines } from "./callbacks/index.js";
 
 const levels = ["debug", "info", "warning", "error", "critical"] as const;
 export type SaidLevel = (typeof levels)[number];
@@ -8,6 +9,8 @@ export type SaidLevel = (typeof levels)[number];
 export interface Speaker {
   readonly args: TrainingArguments;
   readonly accelerator: WorkerPlace;
+  /** Its display may have a line that moves. */
+  readonly callbackHandler?: CallbackHandler;
 }
 
 const rank = (level: string): number => levels.indexOf(level as SaidLevel);
@@ -24,5 +27,5 @@ export function shows({ args, accelerator }: Speaker, level: SaidLevel): boolean
 }
 
 export function say(speaker: Speaker, level: SaidLevel, ...lines: readonly string[]): void {
-  if (shows(speaker, level)) console.error(lines.join("\n"));
+  if (shows(speaker, level)) printLines(speaker.callbackHandler?.callbacks ?? [], lines.join("\n"));
 }

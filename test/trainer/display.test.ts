@@ -81,7 +81,8 @@ function training(isTTY: boolean, options: TrainingArgumentsOptions, { sets = ["
   const args = new TrainingArguments("x", options);
   const state = new TrainerState({ maxSteps: 6, numTrainEpochs: 2, isWorldProcessZero: main });
   const control = new TrainerControl();
-  const context = (more: Partial<CallbackContext>) => ({ evalDataloader: { length: 2 }, ...more }) as unknown as CallbackContext;
+  let loader = { length: 2 };
+  const context = (more: Partial<CallbackContext>) => ({ evalDataloader: loader, ...more }) as unknown as CallbackContext;
   const log = (logs: Record<string, number>) => {
     state.logHistory.push({ ...logs, step: state.globalStep });
     callback.onLog(args, state, control, context({ logs }));
@@ -95,6 +96,7 @@ function training(isTTY: boolean, options: TrainingArgumentsOptions, { sets = ["
     if (step % 2 === 0) log({ loss: 1 / step, learning_rate: 5e-5, epoch: state.epoch });
     if (step % 3 !== 0 || args.evalStrategy === "no") continue;
     for (const set of sets) {
+      loader = { length: 2 };
       for (let batch = 0; batch < 2; batch++) {
         terminal.clock.ms += 500;
         callback.onPredictionStep(args, state, control, context({}));
@@ -184,13 +186,18 @@ test("an evaluation outside of a training has a bar that stays; one of unknown l
   const callback = new ProgressCallback({ terminal });
   const [args, state, control] = [new TrainingArguments("x"), new TrainerState(), new TrainerControl()];
   const step = (evalDataloader: unknown) => callback.onPredictionStep(args, state, control, { evalDataloader } as CallbackContext);
-  for (let i = 0; i < 3; i++) step({ length: 3 });
+  const batches = { length: 3 };
+  for (let i = 0; i < 3; i++) step(batches);
   callback.onPredict();
   step({});
   callback.onPredict();
+  // This one fails after a batch; the next one begins anew.
+  step({ length: 7 });
+  step({ length: 2 });
+  callback.onPredict();
   assert.deepEqual(
     terminal.shown.map((text) => text.replace(/^[^[]*/, "")),
-    ["[3/3 00:00]\n"],
+    ["[3/3 00:00]\n", "[1/7 00:00]\n", "[1/2 00:00]\n"],
   );
 });
 
@@ -211,7 +218,7 @@ test("the curves of a log are an SVG file that stands alone: losses, scores, oth
     [...svg.matchAll(/class="name"[^>]*>([^<]*)/g)].map((match) => match[1]),
     ["Loss", "Metrics", "Perplexity", "Learning rate"],
   );
-  for (const name of ["Training loss", "Validation loss", "Step"]) assert.ok(svg.includes(`>${name}</text>`), name);
+  for (const name of ["Training loss", "Validation loss", "F1", "Step"]) assert.ok(svg.includes(`>${name}</text>`), name);
   assert.equal(svg.match(/<path class="curve c\d" style="fill:none" clip-path/g)?.length, 5);
   assert.match(svg, /prefers-color-scheme:dark/);
   assert.doesNotMatch(svg, /href|<script|NaN|undefined|Runtime/);

@@ -22,6 +22,12 @@ export function callbacksOf(args: TrainingArguments, own: readonly GivenCallback
   ];
 }
 
+/** Writes lines to stderr, above the bar of a training that runs. */
+export function printLines(callbacks: Iterable<TrainerCallback>, text: string): void {
+  for (const callback of callbacks) if (callback instanceof ProgressCallback && callback.print(text)) return;
+  console.error(text);
+}
+
 /** Ends lines that move, for a training that failed. */
 export function closeDisplays(callbacks: Iterable<TrainerCallback>): void {
   for (const callback of callbacks) if (callback instanceof ProgressCallback) callback.close();

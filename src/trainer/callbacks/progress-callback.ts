@@ -6,7 +6,7 @@ import { epochText, trainingLine } from "../display/label.js";
 import { logLine } from "../display/log-line.js";
 import { EvaluationTable, lossTable } from "../display/table.js";
 import type { TrainerControl, TrainerState } from "../state/index.js";
-import { type CallbackContext, TrainerCallback } from "./trainer-callback.js";
+import { type CallbackContext, type CallbackLoader, TrainerCallback } from "./trainer-callback.js";
 
 export interface ProgressCallbackOptions {
   /** Longer texts in the log are not shown; default 100 characters. */
@@ -28,6 +28,7 @@ export class ProgressCallback extends TrainerCallback {
   readonly #terminal: Terminal;
   #training: Bar | undefined;
   #prediction: Bar | undefined;
+  #loader: CallbackLoader | undefined;
   #table: EvaluationTable | undefined;
   #losses: [step: number, loss: number][] = [];
 
@@ -54,6 +55,9 @@ export class ProgressCallback extends TrainerCallback {
   }
   override onPredictionStep(_args: TrainingArguments, state: TrainerState, _control: TrainerControl, { evalDataloader }: CallbackContext): void {
     if (!state.isWorldProcessZero) return;
+    // One that is still there under another loader is of an evaluation that failed.
+    if (this.#loader !== evalDataloader) this.#closePrediction();
+    this.#loader = evalDataloader;
     if (this.#prediction) {
       this.#prediction.update(1);
       return;
@@ -88,6 +92,12 @@ export class ProgressCallback extends TrainerCallback {
     this.close();
   }
 
+  /** Lines of others, above the bar that moves. @returns false where there is none */
+  print(text: string): boolean {
+    const bar = this.#prediction ?? this.#training;
+    bar?.print(text);
+    return bar !== undefined;
+  }
   /** Ends the lines that move: for a training that failed. */
   close(): void {
     this.#closePrediction();

@@ -49,9 +49,9 @@ function chartsOf(history: readonly LogEntry[]): Chart[] {
   const { training, validation, metrics, rates } = collect(history);
   // One axis for all: what happened at one step stands below each other.
   const steps = history.reduce((most, row) => Math.max(most, row.step), 1);
-  const axes = { xlabel: "Step", ylabel: undefined, xlim: [0, steps], ylim: undefined } as const;
+  const axes = { xlabel: "Step", ylabel: undefined, xlim: [0, steps * 1.02], ylim: undefined } as const;
   const chart = (title: string, shown: readonly Curve[]): Chart[] =>
-    shown.length === 0 ? [] : [{ ...axes, title, curves: shown.length === 1 ? shown.map((curve) => ({ ...curve, name: undefined })) : shown }];
+    shown.length === 0 ? [] : [{ ...axes, title, curves: shown.map((curve) => (curve.name === title ? { ...curve, name: undefined } : curve)) }];
   const isScore = ({ y }: Curve): boolean => y.every((value) => !(Math.abs(value) > 1));
   const measured = curves(metrics, true);
   return [
