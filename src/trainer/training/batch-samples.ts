@@ -11,18 +11,13 @@ export interface BatchSamples {
   readonly numItemsInBatch: number | undefined;
 }
 
-const counts = new WeakMap<Tensor, number>();
-
 /** Labels that are no -100. With `shifted` the first of each row does not count: no place says it. */
 export async function countLabels(labels: Tensor, { shifted }: { readonly shifted: boolean }): Promise<number> {
-  const known = counts.get(labels);
-  if (known !== undefined) return known;
   const data = (await labels.data()) as ArrayLike<number | bigint>;
   const ignored = labels.dtype === "int64" ? BigInt(ignoredLabel) : ignoredLabel;
   const width = labels.shape.at(-1) ?? 1;
   let count = 0;
   for (let i = 0; i < data.length; i++) if (data[i] !== ignored && !(shifted && i % width === 0)) count++;
-  counts.set(labels, count);
   return count;
 }
 
@@ -33,7 +28,7 @@ export const countsItems = ({ traits, computeLossFunc, labelSmoother }: Trainer)
 async function itemsIn(trainer: Trainer, batches: readonly ModelInputs[]): Promise<number | undefined> {
   if (!batches[0]?.labels || !countsItems(trainer)) return undefined;
   let items = 0;
-  for (const { labels } of batches) if (labels) items += await countLabels(labels, { shifted: trainer.traits.shiftsLabels });
+  for (const { labels } of batches) if (labels) items += await countLabels(labels, { shifted: trainer.traits.countsShifted });
   const { accelerator, args } = trainer;
   if (!args.averageTokensAcrossDevices || accelerator.numProcesses === 1) return items;
   const [all] = await accelerator.reduce([fromData(BigInt64Array.of(BigInt(items)), [1], "int64")]);

@@ -24,6 +24,8 @@ export class ModelTraits {
   /** Its loss is the mean over all labels of a step that count: transformers divides it by `num_items_in_batch`. */
   readonly meanOverItems: boolean;
   readonly shiftsLabels: boolean;
+  /** The first label of a row is not among those that the loss is divided by. transformers leaves it out for classes named ...ForCausalLM alone, which GPT2LMHeadModel is not. */
+  readonly countsShifted: boolean;
   readonly labelNames: readonly string[];
   readonly mainInputName: string;
   readonly problemType: string | undefined;
@@ -36,6 +38,7 @@ export class ModelTraits {
     this.isPretrained = model instanceof PreTrainedModelBase;
     const isCausal = this.isPretrained && causal.test(name);
     this.shiftsLabels = declared.shiftsLabels ?? isCausal;
+    this.countsShifted = declared.shiftsLabels ?? name.endsWith("ForCausalLM");
     this.meanOverItems = declared.lossIsMeanOverLabels ?? isCausal;
     this.labelNames = labelNamesOf(model);
     this.mainInputName = declared.mainInputName ?? "input_ids";
