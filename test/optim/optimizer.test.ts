@@ -1,7 +1,20 @@
 // The rules of optimizers beyond their formulas: who is updated, state that is saved, lists that fill in, what is refused.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Adam, AdamW, clipGradNorm, clipGradValue, decayedNames, type Optimizer, parameterGroups, SGD } from "../../src/optim/index.js";
+import {
+  Adafactor,
+  Adagrad,
+  Adam,
+  AdamW,
+  clipGradNorm,
+  clipGradValue,
+  decayedNames,
+  Lion,
+  type Optimizer,
+  parameterGroups,
+  RMSprop,
+  SGD,
+} from "../../src/optim/index.js";
 import { type Parameter, ParameterArena } from "../../src/tensor/index.js";
 import { parameterOf, setGrad } from "./fixtures.js";
 
@@ -31,6 +44,13 @@ const makers: Readonly<Record<string, (p: Iterable<Parameter>) => Optimizer>> = 
   Adam: (p) => new Adam(p, { lr: 0.01, weightDecay: 0.1 }),
   "SGD with momentum": (p) => new SGD(p, { lr: 0.01, momentum: 0.9, dampening: 0.1 }),
   SGD: (p) => new SGD(p, { lr: 0.01 }),
+  RMSprop: (p) => new RMSprop(p, { lr: 0.01 }),
+  "RMSprop centered with momentum": (p) => new RMSprop(p, { lr: 0.01, centered: true, momentum: 0.9, weightDecay: 0.1 }),
+  "RMSprop without eps": (p) => new RMSprop(p, { lr: 0.01, eps: 0 }),
+  Adagrad: (p) => new Adagrad(p, { lr: 0.1, lrDecay: 0.1, initialAccumulatorValue: 0.5 }),
+  Lion: (p) => new Lion(p, { lr: 0.01, weightDecay: 0.1 }),
+  Adafactor: (p) => new Adafactor(p),
+  "Adafactor with a first moment": (p) => new Adafactor(p, { lr: 0.01, relativeStep: false, scaleParameter: false, beta1: 0.9, weightDecay: 0.1 }),
 };
 for (const [name, make] of Object.entries(makers)) {
   test(`${name}: a saved state goes on bit for bit`, async () => {

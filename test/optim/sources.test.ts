@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { adamFields, kernelsOf, sgdFields } from "../../src/optim/kernels.js";
+import { adafactorFields, adagradFields, adamFields, kernelsOf, lionFields, rmspropFields, sgdFields } from "../../src/optim/kernels.js";
 import { Engine } from "../../src/runtime/index.js";
 
 const kernels = () => kernelsOf(Engine.default());
@@ -81,6 +81,46 @@ describe("gradients of several workers", () => {
           await kernels().sgdStep(values, gradients, momentum, quads, rows(sgdFields, sgd));
           await kernels().sgdStep(values, gradients, undefined, quads, rows(sgdFields, { ...sgd, momentum: 0, gFactor: 1, bFactor: 0 }));
           return [values, m, v, momentum];
+        };
+        assert.deepEqual(await run({ arrays, factor }), await run(summed));
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it("give RMSprop, Adagrad, Lion and Adafactor the same bits as their sum does", async () => {
+    const rmsprop = { gradScale: 2, l2: 0.1, alpha: 0.9, oneMinusAlpha: 0.1, eps: 1e-3, momentum: 0.5, lr: 0.1 };
+    const adagrad = { gradScale: 0.5, l2: 0, initial: 0.25, stepSize: 0.1, eps: 1e-6 };
+    const lion = { gradScale: 2, beta1: 0.9, oneMinusBeta1: 0.1, beta2: 0.99, oneMinusBeta2: 0.01, lr: 0.1, decay: 0.9 };
+    const [first, weights] = [
+      { beta1: 0.5, oneMinusBeta1: 0.5 },
+      { lr: 0.1, scales: 1, weightDecay: 0.1 },
+    ];
+    const adafactor = { gradScale: 0.5, beta2: 0.5, oneMinusBeta2: 0.5, epsSquare: 1e-30, epsScale: 1e-3, clipThreshold: 1, ...first, ...weights };
+    const rows = (fields: readonly string[], values: object) => Float64Array.from(fields, (name) => (values as Record<string, number>)[name]!);
+    await fc.assert(
+      fc.asyncProperty(layout, async ({ workers, ranges, factor }) => {
+        const { quads, total } = place(ranges, workers);
+        const arrays = Array.from({ length: workers }, (_, k) => random(k + 1, total));
+        const summed = new Float32Array(total);
+        await kernels().sum(summed, { arrays, factor }, quads);
+        // A vector, and one matrix of a row of 3 and as many columns as there are, of the others.
+        const parameters = Float64Array.from(
+          Array.from({ length: quads.length / 4 }, (_, q) => [...quads.subarray(4 * q, 4 * q + 4)]).flatMap(([offset, length, row, contributors], q) => {
+            const columns = Math.floor(length! / 3);
+            const cut = q % 2 === 0 || columns === 0 ? [1, 0, length!] : [1, 3, columns];
+            return [offset!, row!, contributors!, ...cut, offset!, offset!, offset!, q];
+          }),
+        );
+        const run = async (gradients: Float32Array | { arrays: Float32Array[]; factor: number }) => {
+          const values = random(50, total);
+          const state = Array.from({ length: 8 }, () => new Float32Array(total));
+          await kernels().rmspropStep(values, gradients, state[0]!, state[1]!, state[2]!, quads, rows(rmspropFields, rmsprop));
+          await kernels().adagradStep(values, gradients, state[3]!, quads, rows(adagradFields, adagrad));
+          await kernels().lionStep(values, gradients, state[4]!, quads, rows(lionFields, lion));
+          const states = { rows: state[5]!, columns: state[6]!, squares: state[7]!, average: new Float32Array(total), rms: new Float32Array(8) };
+          await kernels().adafactorStep(values, gradients, states, parameters, rows(adafactorFields, adafactor));
+          return [values, ...state, states.average, states.rms];
         };
         assert.deepEqual(await run({ arrays, factor }), await run(summed));
       }),

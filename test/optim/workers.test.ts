@@ -48,8 +48,8 @@ describe("several workers", () => {
     const own = await train(2, { ...settings, accumulation: 2, shareParameters: false });
     assert.equal(own.hash, two.hash);
   });
-  it("train the same with RMSprop, Adagrad and Lion", async () => {
-    for (const optimizer of ["rmsprop", "adagrad"] as const) assertSame(await train(1, { optimizer }), await train(2, { optimizer }));
+  it("train the same with RMSprop and Lion", async () => {
+    assertSame(await train(1, { optimizer: "rmsprop" }), await train(2, { optimizer: "rmsprop" }));
     // Where a direction is nearly zero rounding decides on its sign.
     assert.ok((await train(2, { optimizer: "lion" })).alike);
   });
