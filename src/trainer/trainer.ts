@@ -12,6 +12,7 @@ import { plotHistory } from "./display/index.js";
 import type { EvalPrediction } from "./evaluation/index.js";
 import * as evaluation from "./evaluation/index.js";
 import * as optimizers from "./optimizers/index.js";
+import { checkCall, knownOptions } from "./known-options.js";
 import type {
   ComputedLoss,
   ComputeLossFunction,
@@ -103,8 +104,9 @@ export class Trainer<R = unknown, P = EvalPrediction> {
   #traits: ModelTraits | undefined;
   readonly #ready: Promise<void>;
 
-  /** @throws ArgumentError ERR_TRAINER_OPTIONS for what does not go together */
-  constructor(options: TrainerOptions<R, P>) {
+  /** @throws ArgumentError ERR_OPTIONS for a name that is not known; ERR_TRAINER_OPTIONS for what does not go together */
+  constructor(given: TrainerOptions<R, P>) {
+    const options = knownOptions(given);
     checkOptions(options);
     this.args = options.args ?? new TrainingArguments("tmp_trainer");
     this.accelerator = acceleratorOf(this.args);
@@ -166,6 +168,7 @@ export class Trainer<R = unknown, P = EvalPrediction> {
    * const { globalStep, trainingLoss, metrics } = await trainer.train({ resumeFromCheckpoint: true });
    */
   async train(options: TrainOptions = {}): Promise<TrainOutput> {
+    checkCall("train", options);
     await this.ready();
     return trainModel(this as unknown as Trainer, options);
   }
@@ -269,11 +272,13 @@ export class Trainer<R = unknown, P = EvalPrediction> {
 
   /** Loss and metrics of the evaluation set; logged, and told to callbacks. */
   async evaluate(options: evaluation.EvaluateOptions = {}): Promise<Metrics> {
+    checkCall("evaluate", options);
     await this.ready();
     return evaluation.evaluate(this as unknown as Trainer, options);
   }
   /** Predictions and labels of a dataset, with metrics where there are labels. */
   async predict(dataset: TrainerDataset, options: evaluation.PredictOptions = {}): Promise<evaluation.PredictionOutput> {
+    checkCall("predict", options);
     await this.ready();
     return evaluation.predict(this as unknown as Trainer, dataset, options);
   }

@@ -50,9 +50,12 @@ export const watchingArguments = {
   evalDelay: evaluation.keep(number({ min: 0 }), 0, "Epochs or steps, as the strategy counts, before the first evaluation."),
   evalOnStart: evaluation.keep(onOff, false, "Evaluate before the first step, too."),
   predictionLossOnly: evaluation.keep(onOff, false, "Evaluations keep losses alone: no predictions and no metrics of them."),
-  evalAccumulationSteps: evaluation.keep(optional(whole(1)), undefined, "Batches whose predictions wait to be gathered and put together at once.", {
-    otherwise: "all",
-  }),
+  evalAccumulationSteps: evaluation.same(
+    optional(whole(1)),
+    undefined,
+    "Batches after which predictions leave the device.",
+    "those of every batch go to the host's memory at once",
+  ),
   evalDoConcatBatches: evaluation.keep(onOff, true, "Predictions of all batches become one tensor; otherwise a list, one per batch."),
   evalUseGatherObject: evaluation.refuse(
     false,
