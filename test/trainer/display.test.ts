@@ -170,6 +170,18 @@ test("on a terminal lines stay above the bar, and the bar of an evaluation leave
   assert.match(stripVTControlCharacters(shown.at(-1)!), /100% \[6\/6 00:08, Epoch 2\/2\]\n$/);
 });
 
+test("a training that goes on counts neither in its time nor in its rate what was done before", () => {
+  const terminal = screen(true);
+  const callback = new ProgressCallback({ terminal });
+  const args = new TrainingArguments("x");
+  const state = new TrainerState({ maxSteps: 20, numTrainEpochs: 2, globalStep: 10 });
+  callback.onTrainBegin(args, state);
+  terminal.clock.ms = 2000;
+  [state.globalStep, state.epoch] = [12, 1.2];
+  callback.onStepEnd(args, state);
+  assert.match(stripVTControlCharacters(terminal.shown.join("")), /60% \[12\/20 00:02 < 00:08, 1\.00 it\/s, Epoch 1\.20\/2\]$/);
+});
+
 test("other processes show nothing", () => {
   assert.deepEqual(training(true, { evalStrategy: "epoch" }, { main: false }), []);
   const printed: string[] = [];

@@ -1,6 +1,7 @@
 // TrackingCallback: gives the log to the trackers that reportTo names.
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { mlflowSettings, wandbSettings } from "../../config.js";
 import { AccelerateError } from "../../errors.js";
 import type { InitOptions } from "../../tracking/trackers.js";
 import type { TrainingArguments } from "../arguments/index.js";
@@ -32,13 +33,20 @@ function stamp(now = new Date()): string {
   return `${day}_${[now.getHours(), now.getMinutes(), now.getSeconds()].map(two).join("-")}_${hostname()}`;
 }
 
-/** Files of a run lie in a folder of its own, named for it; servers know it by project and name. */
+/** The default of the argument. */
+const anyProject = "huggingface";
+
+/** Files of a run lie in a folder of its own, named for it; servers know it by project and name. Their variables (WANDB_PROJECT, MLFLOW_EXPERIMENT_NAME) count where the arguments name no project. */
 function runOf({ project, runName, reportTo }: TrainingArguments): { readonly project: string; readonly options: InitOptions } {
   // Which trackers "all" are is not known yet: they are told the project alone.
   if (reportTo.includes("all")) return { project, options: {} };
-  const wandb = reportTo.includes("wandb") ? { wandb: { project, ...(runName === undefined ? {} : { name: runName }) } } : {};
-  const mlflow = reportTo.includes("mlflow") ? { mlflow: { experimentName: project, ...(runName === undefined ? {} : { runName }) } } : {};
-  return { project: runName?.replaceAll(/[/\\\0]/g, "-") || stamp(), options: { initKwargs: { ...wandb, ...mlflow } } };
+  const projectOr = (variable: string | undefined): string => (project === anyProject ? (variable ?? project) : project);
+  const { wandb, mlflow } = {
+    wandb: { project: projectOr(wandbSettings().project), ...(runName === undefined ? {} : { name: runName }) },
+    mlflow: { experimentName: projectOr(mlflowSettings().experimentName), ...(runName === undefined ? {} : { runName }) },
+  };
+  const initKwargs = { ...(reportTo.includes("wandb") ? { wandb } : {}), ...(reportTo.includes("mlflow") ? { mlflow } : {}) };
+  return { project: runName?.replaceAll(/[/\\\0]/g, "-") || stamp(), options: { initKwargs } };
 }
 
 const isState = (error: unknown): boolean => error instanceof AccelerateError && error.code === "ERR_TRACKER_STATE";
