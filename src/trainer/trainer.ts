@@ -338,7 +338,7 @@ export class Trainer<R = unknown, P = EvalPrediction> {
   }
   /** Writes the curves of losses and metrics so far as SVG. */
   async plot(file: string): Promise<void> {
-    return plotHistory(this.state.logHistory, file);
+    return plotHistory(this.state.logHistory, file, { writes: this.isWorldProcessZero() });
   }
   addCallback(callback: Callback): void {
     this.callbackHandler.add(callback);
