@@ -8,6 +8,7 @@ import { after, describe, test } from "node:test";
 import { argument, argumentHelp, defineArguments, parseArgs, TrainingArguments, type TrainingArgumentsOptions } from "../../src/trainer/arguments/index.js";
 import fc from "fast-check";
 import { flagOf, snakeCase } from "../../src/trainer/arguments/names.js";
+import { oldNames } from "../../src/trainer/arguments/old-names.js";
 import { trainingArgumentTable } from "../../src/trainer/arguments/table/index.js";
 import type { Argument } from "../../src/trainer/arguments/argument.js";
 
@@ -199,4 +200,35 @@ describe("any legal values", () => {
       { numRuns: 150 },
     );
   });
+});
+
+test("any JSON and any words are arguments, or an error that names what is wrong", () => {
+  const codes = ["ERR_OPTIONS", "ERR_TRAINING_ARGUMENTS", "ERR_TRAINING_ARGUMENT_REFUSED"];
+  const fails = (make: () => unknown): void => {
+    try {
+      make();
+    } catch (error) {
+      const { name, code, message } = error as Error & { code?: string };
+      assert.ok(name === "ArgumentError" && codes.includes(code!), `${name} ${message}`);
+    }
+  };
+  const names = fc.constantFrom(...Object.keys(trainingArgumentTable), ...Object.keys(oldNames), "__proto__", "constructor", "x");
+  // A text could be the path of a file that there is.
+  const values = fc.oneof(fc.jsonValue({ maxDepth: 2 }), fc.constantFrom("", "none", "steps", "1e3", " ", "\u0000"));
+  fc.assert(
+    fc.property(fc.array(fc.tuple(names, values), { maxLength: 4 }), (entries) =>
+      fails(() => TrainingArguments.fromJSON(Object.fromEntries(entries) as Record<string, unknown>)),
+    ),
+    { numRuns: 500 },
+  );
+  const words = fc.oneof(
+    names.map((name) => `--${snakeCase(name)}`),
+    names.map((name) => `--no-${snakeCase(name)}`),
+    fc.tuple(names, fc.string({ maxLength: 5 })).map(([name, text]) => `${flagOf(name)}=${text}`),
+    fc.constantFrom("1", "-1", "true", "--", "-", "=", "--=", "--no-", "{}", '{"a":1}', "no.json", ""),
+  );
+  fc.assert(
+    fc.property(fc.array(words, { maxLength: 6 }), (args) => fails(() => parseArgs([TrainingArguments, script], { args }))),
+    { numRuns: 500 },
+  );
 });

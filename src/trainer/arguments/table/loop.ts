@@ -47,7 +47,7 @@ export const loopArguments = {
   maxSteps: duration.keep(
     whole(-1),
     -1,
-    "Optimizer steps to train instead of epochs, going over the data as often as needed; -1: by epochs. Needed for data of unknown length.",
+    "Optimizer steps to train instead of epochs, going over the data as often as needed; -1 or 0: by epochs. Needed for data of unknown length.",
   ),
   autoFindBatchSize: duration.keep(onOff, false, "When memory runs out, start again with a smaller training batch until one fits."),
 

@@ -67,7 +67,7 @@ export const watchingArguments = {
 
   saveStrategy: saving.keep(oneOf(...strategy, "best"), "steps", "When to save a checkpoint."),
   saveSteps: saving.keep(steps, 500, 'Optimizer steps between checkpoints with "steps"; below 1, a share of all steps.'),
-  saveTotalLimit: saving.keep(optional(whole(0)), undefined, "How many checkpoints are kept; the oldest go, the best one stays.", { otherwise: "all" }),
+  saveTotalLimit: saving.keep(optional(whole(0)), undefined, "How many checkpoints are kept; the oldest go, the best one stays. 0: all.", { otherwise: "all" }),
   saveOnlyModel: saving.keep(onOff, false, "Checkpoints hold the model alone, and cannot be resumed from."),
   saveOnEachNode: saving.keep(onOff, false, "Every host writes checkpoints, for hosts without a common disk."),
   loadBestModelAtEnd: saving.keep(onOff, false, "The model of the best checkpoint is loaded at the end."),
