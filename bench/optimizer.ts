@@ -1,10 +1,10 @@
 // One AdamW step over the 22.6 M parameters of a 6-layer BERT of width 384, beside a memcpy of 14 bytes per parameter (both move 28) on the same
-// threads, and beside torch. Pairs in turn, best of the rounds; then the other kernels of a training step.
+// threads, and beside torch. Pairs in turn, best of the rounds; then the other optimizers, and the other kernels of a training step.
 //   node dist/bench/optimizer.js [--threads 2] [--rounds 5] [--python python3]
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { AdamW, clipGradNorm } from "../src/optim/index.js";
+import { Adafactor, Adagrad, AdamW, clipGradNorm, Lion, RMSprop } from "../src/optim/index.js";
 import { packageRoot } from "../src/package-root.js";
 import { Engine } from "../src/runtime/index.js";
 import { Parameter, ParameterArena, zeros } from "../src/tensor/index.js";
@@ -87,12 +87,24 @@ async function best(bodies: Readonly<Record<string, () => Promise<unknown>>>): P
 }
 
 const optimizer = new AdamW(parameters, { lr: 1e-4 });
+const others = {
+  rmsprop: new RMSprop(parameters, { lr: 1e-6 }),
+  adagrad: new Adagrad(parameters, { lr: 1e-6 }),
+  lion: new Lion(parameters, { lr: 1e-6 }),
+  adafactor: new Adafactor(parameters, { lr: 1e-6, relativeStep: false, scaleParameter: false }),
+};
+/** Bytes per parameter that each has to move: what it reads, and what it writes; Adafactor's gradient once, if it stays in the cache between its three passes. */
+const moved = { rmsprop: 20, adagrad: 20, lion: 20, adafactor: 12 } as const;
 const elements = 16 * 53 * 4 * width;
 const [x, y] = [new Float32Array(engine.allocate(4 * elements)), new Float32Array(engine.allocate(4 * elements))];
 const dims = BigInt64Array.of(16n, 53n, BigInt(4 * width));
 const bodies = {
   memcpy: () => kernels.copy(into, from),
   adamw: () => optimizer.step(),
+  rmsprop: () => others.rmsprop.step(),
+  adagrad: () => others.adagrad.step(),
+  lion: () => others.lion.step(),
+  adafactor: () => others.adafactor.step(),
   clip: () => clipGradNorm(parameters, 1e9),
   dropout: () => kernels.dropout(x, BigInt64Array.of(1n, 0n, 0n, 0n), 0, 0.1, dims, y, 0, -1),
 };
@@ -125,6 +137,7 @@ console.log(
     adamw_ms: rounded(adamw),
     memcpy_ms: rounded(memcpy),
     ratio: rounded(ratio),
+    ...Object.fromEntries(Object.keys(moved).map((name) => [`${name}_ms`, rounded(ms[name]!)])),
     clip_norm_ms: rounded(clip),
     dropout_g_per_s: rounded(elements / dropout / 1e6),
     ...torch,
@@ -133,6 +146,10 @@ console.log(
 console.log(
   `AdamW over ${(count / 1e6).toFixed(1)} M parameters: ${adamw.toFixed(1)} ms, ${((28 * count) / adamw / 1e6).toFixed(1)} GB/s; memcpy of as many bytes: ${memcpy.toFixed(1)} ms; ratio ${ratio.toFixed(2)} (bound 1.00)`,
 );
+for (const [name, perParameter] of Object.entries(moved))
+  console.log(
+    `${name}: ${ms[name]!.toFixed(1)} ms, ${(ms[name]! / adamw).toFixed(2)} of AdamW's; ${((ms[name]! / memcpy) * (28 / perParameter)).toFixed(2)} times a memcpy of its ${perParameter} bytes per parameter`,
+  );
 for (const [name, time] of Object.entries(torch))
   if (name.endsWith("_ms"))
     console.log(`${name.replaceAll("_", " ").replace(" ms", "")}: ${Number(time).toFixed(1)} ms, ${(Number(time) / adamw).toFixed(1)} times ours`);

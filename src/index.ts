@@ -118,6 +118,8 @@ export { type KnownMetrics, loadMetric, type Metric } from "./metrics/index.js";
 export {
   Adafactor,
   type AdafactorOptions,
+  AdafactorScheduler,
+  type AdafactorSchedulerOptions,
   Adagrad,
   type AdagradOptions,
   Adam,

@@ -110,9 +110,18 @@ export class Adafactor extends Optimizer<AdafactorHyperparameters> {
     return true;
   }
 
-  /** @internal The learning rate of a parameter's step, but for its scale. */
-  rateOf({ lr, relativeStep, warmupInit }: AdafactorHyperparameters, step: number): number {
+  /** The learning rate of a parameter's step, but for its scale. */
+  #rate({ lr, relativeStep, warmupInit }: AdafactorHyperparameters, step: number): number {
     return relativeStep ? Math.min(warmupInit ? 1e-6 * step : 1e-2, 1 / Math.sqrt(step)) : lr;
+  }
+  /** The learning rates of the last step, scale included: of each group's first parameter that has made one; undefined before. */
+  rates(): readonly (number | undefined)[] {
+    return this.paramGroups.map((group) => {
+      const first = group.params.find((p) => this.places.stepOf(p) !== undefined);
+      if (!first) return undefined;
+      const rms = this.places.arraysOf(first).find(([name]) => name === "RMS")?.[1][0];
+      return this.#rate(group, this.places.stepOf(first)!) * (group.scaleParameter ? Math.max(group.eps[1], rms!) : 1);
+    });
   }
 
   protected override constants(group: AdafactorHyperparameters, step: number, gradScale: number): readonly number[] {
@@ -129,7 +138,7 @@ export class Adafactor extends Optimizer<AdafactorHyperparameters> {
       epsSquare: eps[0],
       epsScale: eps[1],
       clipThreshold,
-      lr: this.rateOf(group, step),
+      lr: this.#rate(group, step),
       scales: Number(scaleParameter),
       // Without a running average an update is the average.
       beta1: beta1 ?? 0,

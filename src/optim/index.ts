@@ -1,5 +1,6 @@
 // Optimizers, learning rate schedules and gradient clipping.
 export { Adafactor, type AdafactorGroupOptions, type AdafactorOptions } from "./adafactor.js";
+export { AdafactorScheduler, type AdafactorSchedulerOptions } from "./adafactor-scheduler.js";
 export { Adagrad, type AdagradOptions } from "./adagrad.js";
 export { Adam, type AdamOptions } from "./adam.js";
 export { AdamW, type AdamWGroupOptions, type AdamWOptions, type AdamWVariant } from "./adamw.js";

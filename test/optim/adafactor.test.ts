@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { shareOf } from "../../src/accelerator/gradients/shares.js";
-import { Adafactor, type AdafactorOptions, AdamW, getScheduler } from "../../src/optim/index.js";
+import { Adafactor, type AdafactorOptions, AdafactorScheduler, AdamW, getScheduler } from "../../src/optim/index.js";
 import { Parameter, ParameterArena, zeros } from "../../src/tensor/index.js";
 import { launch } from "../support/launch.js";
-import { parameterOf, setGrad } from "./fixtures.js";
+import { golden, parameterOf, setGrad } from "./fixtures.js";
 
 const numbers = (n: number, seed: number): Float32Array => Float32Array.from({ length: n }, (_, i) => Math.sin(seed * 12.9898 + i * 78.233) * 2);
 const model = (): Parameter[] =>
@@ -125,6 +125,31 @@ describe("Adafactor", () => {
     ] as const)
       assert.throws(() => new Adafactor(model(), options as unknown as AdafactorOptions), message);
     assert.throws(() => new Adafactor([{ params: model(), lr: 0.1 }]), /Cannot combine/);
+  });
+
+  it("tells its own rates as a schedule would, as transformers' AdafactorSchedule", async () => {
+    type File = { start: Record<string, number[]>; grads: Record<string, number[]>[]; rates: { options: Record<string, boolean>; lrs: number[] }[] };
+    const file = golden<File>("optim-more.json");
+    assert.equal(file.rates.length, 2);
+    for (const { options, lrs } of file.rates) {
+      const parameter = parameterOf("a.weight", [3, 7], file.start["a.weight"]!);
+      const optimizer = new Adafactor([parameter], { warmupInit: options.warmup_init ?? false, scaleParameter: options.scale_parameter ?? true });
+      const scheduler = new AdafactorScheduler(optimizer, { initialLr: 0.5 });
+      for (const [t, lr] of lrs.entries()) {
+        assert.ok(Math.abs(scheduler.getLastLr()[0]! / lr - 1) < 1e-6, `${scheduler.getLastLr()[0]} instead of ${lr} after ${t} steps`);
+        setGrad(parameter, file.grads[t]!["a.weight"]!);
+        await optimizer.step();
+        scheduler.step();
+      }
+      const again = new Adafactor([parameterOf("a.weight", [3, 7], parameter.values())], {
+        warmupInit: options.warmup_init ?? false,
+        scaleParameter: options.scale_parameter ?? true,
+      });
+      const other = new AdafactorScheduler(again);
+      again.loadStateDict(optimizer.stateDict());
+      assert.deepEqual(other.getLastLr(), scheduler.getLastLr());
+    }
+    assert.throws(() => new AdafactorScheduler(new AdamW(model()) as unknown as Adafactor), { code: "ERR_SCHEDULER_OPTION" });
   });
 
   it("follows a schedule", async () => {

@@ -6,7 +6,7 @@ As optimizers.py: b.weight has no gradient in every third step, the learning rat
 """
 import json, pathlib
 import torch, transformers
-from transformers.optimization import Adafactor
+from transformers.optimization import Adafactor, AdafactorSchedule
 
 torch.set_num_threads(1)
 torch.manual_seed(11)
@@ -92,8 +92,21 @@ for name, cls, options, group, clip in CASES:
     state = {k: {s: (flat(v) if torch.is_tensor(v) and v.numel() > 1 else float(v)) for s, v in optimizer.state[p].items()} for k, p in params.items()}
     cases.append(dict(name=name, optimizer=cls, options=options, group=group, clip=clip, parameters=shown, state=state, norms=norms[:10]))
 
+rates = []
+for options in (dict(), dict(warmup_init=True, scale_parameter=False)):
+    p = torch.nn.Parameter(start["a.weight"].clone())
+    optimizer = Adafactor([p], **options)
+    scheduler = AdafactorSchedule(optimizer, initial_lr=0.5)
+    lrs = [scheduler.get_last_lr()[0]]
+    for t in range(5):
+        p.grad = grads[t]["a.weight"].clone()
+        optimizer.step()
+        scheduler.step()
+        lrs.append(float(scheduler.get_last_lr()[0]))
+    rates.append(dict(options=options, lrs=lrs))
+
 numbers = lambda tensors: {k: [float(f"{x:.5g}") for x in v.flatten().tolist()] for k, v in tensors.items()}
-out = dict(torch=torch.__version__, transformers=transformers.__version__, shapes=SHAPES, start=numbers(start), grads=[numbers(g) for g in grads], cases=cases)
+out = dict(torch=torch.__version__, transformers=transformers.__version__, shapes=SHAPES, start=numbers(start), grads=[numbers(g) for g in grads], cases=cases, rates=rates)
 path = pathlib.Path(__file__).parent.parent / "optim-more.json"
 path.write_text(json.dumps(out, separators=(",", ":")) + "\n")
 print(path.name, path.stat().st_size)
