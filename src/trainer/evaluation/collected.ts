@@ -26,9 +26,9 @@ export class CollectedTensors {
 
 /** The mean loss of its batch for each row. */
 export class CollectedLosses {
-  readonly #parts: Float32Array[] = [];
+  readonly #parts: Float32Array<ArrayBuffer>[] = [];
 
-  add(losses: Float32Array): void {
+  add(losses: Float32Array<ArrayBuffer>): void {
     this.#parts.push(losses);
   }
   get rows(): number {
@@ -48,7 +48,11 @@ export class CollectedLosses {
     if (count === 0) return this.#parts.length === 0 ? undefined : Number.NaN;
     return finite && finiteCount > 0 ? finiteSum / finiteCount : sum / count;
   }
-  tensor(): Tensor<1, "float32"> {
+  /** As they are given to computeMetrics. */
+  predictions({ concat }: { readonly concat: boolean }): Predictions {
+    return concat ? this.#joined() : this.#parts.map((part) => fromData(part, [part.length]));
+  }
+  #joined(): Tensor<1, "float32"> {
     const out = new Float32Array(this.rows);
     let at = 0;
     for (const part of this.#parts) {

@@ -7,7 +7,7 @@ export type Predictions = Tensor | readonly Predictions[] | { readonly [name: st
 /** What an EvalPrediction holds beside predictions and labels, where `includeForMetrics` asks for it. */
 export interface EvalExtras {
   readonly inputs?: Predictions | undefined;
-  readonly losses?: Tensor<1, "float32"> | undefined;
+  readonly losses?: Predictions | undefined;
 }
 
 /**
@@ -28,7 +28,7 @@ export class EvalPrediction<out P = Tensor<2, "float32">, out L = Tensor<1, "int
   /** With "inputs" in `includeForMetrics`: the batches' input_ids. */
   readonly inputs: Predictions | undefined;
   /** With "loss" in `includeForMetrics`: for each row the mean loss of its batch. */
-  readonly losses: Tensor<1, "float32"> | undefined;
+  readonly losses: Predictions | undefined;
   declare readonly 0: P;
   declare readonly 1: L;
 

@@ -64,7 +64,7 @@ export async function evaluationLoop(
     if (!computeMetrics || logits === undefined || labels === undefined) return;
     const own = new CollectedLosses();
     if (ofBatch) own.add(ofBatch);
-    const extras = { inputs, losses: wants.losses && ofBatch ? own.tensor() : undefined };
+    const extras = { inputs, losses: wants.losses && ofBatch ? own.predictions({ concat: true }) : undefined };
     const result = await computeMetrics(new EvalPrediction(logits, labels, extras) as never, { computeResult });
     if (computeResult) metrics = await metricValues(result);
   };
@@ -94,7 +94,7 @@ export async function evaluationLoop(
 
   const [predictions, labelIds, inputs] = [collected.logits.take(), collected.labels.take(), collected.inputs.take()];
   if (computeMetrics && predictions !== undefined && labelIds !== undefined && !args.batchEvalMetrics) {
-    const extras = { inputs, losses: wants.losses ? losses.tensor() : undefined };
+    const extras = { inputs, losses: wants.losses ? losses.predictions({ concat }) : undefined };
     metrics = await metricValues(await computeMetrics(new EvalPrediction(predictions, labelIds, extras) as never, { computeResult: true }));
   }
   const loss = losses.mean({ finite: args.loggingNanInfFilter });
