@@ -265,7 +265,7 @@ export class Trainer<R = unknown, P = EvalPrediction> {
   }
   /** The rate of the first group. */
   getLearningRate(): number {
-    return this.optimizer?.paramGroups[0]?.lr ?? this.args.learningRate;
+    return this.lrScheduler?.getLastLr()[0] ?? this.optimizer?.paramGroups[0]?.lr ?? this.args.learningRate;
   }
 
   // ---- evaluation
