@@ -75,6 +75,7 @@ export {
   LengthGroupedSampler,
   type LoaderStats,
   RandomSampler,
+  SeedableRandomSampler,
   SequentialSampler,
   WeightedRandomSampler,
   type DataLoaderOptions,
