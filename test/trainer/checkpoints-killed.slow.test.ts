@@ -1,7 +1,9 @@
 // SIGKILL at many moments of a training, again and again: whatever is left on disk, it goes on from there and ends as if nothing had been.
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { describe, it } from "node:test";
+import { glooMissing } from "../support/two-hosts.js";
 import { assertEndsAs, Jobs } from "./jobs.js";
 import { temporaryFolder } from "./support.js";
 
@@ -13,6 +15,26 @@ function drawing(seed: number): (below: number) => number {
     return (state >> 8) % below;
   };
 }
+
+it("a training on hosts without a common file system keeps a whole checkpoint on each, and one that is damaged on one of them is passed over on both", {
+  skip: glooMissing(),
+}, async () => {
+  const jobs = new Jobs(temporaryFolder("hosts"));
+  const outputDir = jobs.outputDir("hosts");
+  const args = { saveSteps: 3, saveTotalLimit: 2 };
+  const whole = await jobs.onTwoHosts({ outputDir, args });
+  for (const host of [0, 1]) {
+    assert.deepEqual(readdirSync(`${outputDir}-${host}`).sort(), ["checkpoint-6", "checkpoint-8"]);
+    const files = readdirSync(join(`${outputDir}-${host}`, "checkpoint-6"));
+    assert.ok(
+      ["model.safetensors", "trainer_state.json", `random_states_${host}.json`].every((name) => files.includes(name)),
+      files.join(),
+    );
+    assert.ok(!files.includes(`random_states_${1 - host}.json`), files.join());
+  }
+  rmSync(join(`${outputDir}-1`, "checkpoint-8", "optimizer.safetensors"));
+  assertEndsAs(whole, await jobs.onTwoHosts({ outputDir, args, resume: true }));
+});
 
 describe("a training that is killed again and again", () => {
   for (const [workers, deaths] of [

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { launchOnTwoHosts } from "../support/two-hosts.js";
 import { type Launched, launch } from "../support/launch.js";
 import type { CheckpointedResult, CheckpointedSettings } from "./programs/checkpointed.js";
 
@@ -19,10 +20,21 @@ export class Jobs {
   }
 
   async start(workers: number, given: Partial<CheckpointedSettings>): Promise<Launched & { readonly out: string }> {
+    const [settings, out] = this.#settings(workers, given);
+    return { ...(await launch({ script: program, options: ["--num-processes", String(workers)], args: [settings] })), out };
+  }
+  /** On two hosts of a worker each, which have no file system in common. */
+  async onTwoHosts(given: Partial<CheckpointedSettings>): Promise<CheckpointedResult> {
+    const [settings, out] = this.#settings(2, { ...given, hostDirs: true, args: { ...given.args, saveOnEachNode: true } });
+    for (const { code, stderr } of await launchOnTwoHosts({ workers: [1, 1], folder: this.#folder, script: program, args: [settings] }))
+      assert.equal(code, 0, stderr);
+    return JSON.parse(readFileSync(out, "utf8")) as CheckpointedResult;
+  }
+  #settings(workers: number, given: Partial<CheckpointedSettings>): readonly [text: string, out: string] {
     const out = join(this.#folder, `${++this.#runs}.json`);
     const args = { perDeviceTrainBatchSize: 2, gradientAccumulationSteps: 3, numTrainEpochs: 2, saveSteps: 1, loggingSteps: 3, ...given.args };
     const settings: CheckpointedSettings = { rows: 22 * workers, outputDir: this.outputDir("out"), ...given, out, args };
-    return { ...(await launch({ script: program, options: ["--num-processes", String(workers)], args: [JSON.stringify(settings)] })), out };
+    return [JSON.stringify(settings), out];
   }
   /** To the end. */
   async run(workers: number, given: Partial<CheckpointedSettings>): Promise<CheckpointedResult & { readonly stderr: string }> {

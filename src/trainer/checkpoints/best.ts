@@ -30,12 +30,9 @@ export function determineBestMetric({ args, state }: Trainer, metrics: Metrics):
   return true;
 }
 
-/** The best step's checkpoint, if it is there or is the one being written. */
-export function bestCheckpoint({ args, state }: Trainer, written: string): string | undefined {
-  const { bestGlobalStep, bestModelCheckpoint } = state;
-  if (args.saveStrategy === "no" || !bestGlobalStep) return bestModelCheckpoint;
-  const directory = checkpointDirectory(args.outputDir, bestGlobalStep);
-  return directory === written || existsSync(directory) ? directory : bestModelCheckpoint;
+/** Where the best step's checkpoint is or would be; undefined: there is no best one yet. */
+export function bestDirectory({ args, state }: Trainer): string | undefined {
+  return args.saveStrategy === "no" || !state.bestGlobalStep ? undefined : checkpointDirectory(args.outputDir, state.bestGlobalStep);
 }
 
 /** Puts the weights of the best checkpoint into the model, on all workers. */

@@ -6,7 +6,7 @@ import { indexName, weightsName } from "../../safetensors/index.js";
 import { TrainerState } from "../state/index.js";
 import type { Trainer } from "../trainer.js";
 import { savesFiles } from "./model-files.js";
-import { checkpointsIn, fileNames } from "./names.js";
+import { checkpointDirectory, checkpointsIn, fileNames } from "./names.js";
 import { tell } from "./tell.js";
 
 const weightFiles = [weightsName, indexName, "pytorch_model.bin", "pytorch_model.bin.index.json"];
@@ -59,11 +59,14 @@ async function newest(trainer: Trainer): Promise<string> {
   const folder = args.outputDir;
   const [all] = await accelerator.checkpoints.together("train", async () => {
     if (savesFiles(trainer) && existsSync(folder)) await sweep(folder, accelerator.checkpoints.host);
-    return checkpointsIn(folder).reverse();
+    return checkpointsIn(folder)
+      .map(({ step }) => step)
+      .reverse();
   });
   if (all!.length === 0) throw none(folder);
   const reasons: string[] = [];
-  for (const { directory } of all!) {
+  for (const step of all!) {
+    const directory = checkpointDirectory(folder, step);
     const found = await accelerator.checkpoints.together("train", () => (savesFiles(trainer) ? verdict(directory) : ""));
     const reason = found.find((text) => text !== "");
     if (reason === undefined) return directory;

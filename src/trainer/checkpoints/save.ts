@@ -1,10 +1,11 @@
 // One checkpoint of a Trainer: everything in a folder that appears when it is whole, and the older ones that go then.
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { exportStates } from "../state/index.js";
 import { storeFlos } from "../training/flops.js";
 import type { Trainer } from "../trainer.js";
 import { removeCheckpoint, sweep } from "../../checkpoint/index.js";
-import { bestCheckpoint } from "./best.js";
+import { bestDirectory } from "./best.js";
 import { savesFiles } from "./model-files.js";
 import { checkpointDirectory, fileNames } from "./names.js";
 import { savePosition } from "./position.js";
@@ -25,11 +26,12 @@ export async function saveCheckpoint(trainer: Trainer): Promise<string> {
   const { checkpoints } = accelerator;
   await storeFlos(trainer);
   const target = checkpointDirectory(args.outputDir, state.globalStep);
-  const [best] = await checkpoints.together("saveCheckpoint", async () => {
+  const best = bestDirectory(trainer);
+  const [bestIsThere] = await checkpoints.together("saveCheckpoint", async () => {
     if (savesFiles(trainer)) await sweep(args.outputDir, checkpoints.host);
-    return bestCheckpoint(trainer, target) ?? null;
+    return best !== undefined && (best === target || existsSync(best));
   });
-  state.bestModelCheckpoint = best ?? undefined;
+  if (bestIsThere) state.bestModelCheckpoint = best;
   state.statefulCallbacks = exportStates([...callbackHandler.callbacks, trainer.control]);
   const fill = async (directory: string): Promise<void> => {
     await trainer.saveModel(directory);

@@ -24,7 +24,7 @@ export function acceleratorOf(args: TrainingArguments): Accelerator {
     },
     // The Trainer makes its schedule for the steps that it counts itself.
     watchSchedules: false,
-    projectConfig: { projectDir: args.outputDir, loggingDir: tracking.loggingDir },
+    projectConfig: { projectDir: args.outputDir, loggingDir: tracking.loggingDir, saveOnEachNode: args.saveOnEachNode },
     logWith: tracking.logWith,
     cpu: args.useCpu,
   });

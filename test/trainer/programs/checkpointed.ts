@@ -19,6 +19,8 @@ export interface CheckpointedSettings {
   /** Where the result is written. */
   readonly out: string;
   readonly outputDir: string;
+  /** Each host has a folder of its own. */
+  readonly hostDirs?: boolean;
   readonly args: TrainingArgumentsOptions;
   readonly rows: number;
   /** "newest": from the newest checkpoint if there is one. */
@@ -40,7 +42,8 @@ export interface CheckpointedResult {
 }
 
 const settings = JSON.parse(process.argv[2]!) as CheckpointedSettings;
-const { out, outputDir, dieAt, signalAt } = settings;
+const { out, dieAt, signalAt } = settings;
+const outputDir = settings.hostDirs ? `${settings.outputDir}-${process.env.GROUP_RANK}` : settings.outputDir;
 
 type Row = TinyRow & { readonly index: number };
 
