@@ -4,6 +4,7 @@
 
 #include "job_queue.h"
 #include "modules.h"
+#include "objects.h"
 #include "ort.h"
 
 namespace accelerate_ts {
@@ -22,10 +23,9 @@ Napi::Value open(const Napi::CallbackInfo& info) {
   options.library = info[0].As<Napi::String>();
   const Napi::Array versions = info[1].As<Napi::Array>();
   for (uint32_t i = 0; i < versions.Length(); i++) {
-    const Napi::Value version = versions.Get(i);
-    // A worker that is being terminated reads nothing any more, and a call on an empty handle would end the process.
-    if (version.IsEmpty()) return env.Undefined();
-    options.versions.push_back(version.As<Napi::String>());
+    Napi::String version;
+    if (!read(versions, i, version)) return env.Undefined();
+    options.versions.push_back(version);
   }
   options.threads = info[2].As<Napi::Number>().Uint32Value();
   options.spin = info[3].As<Napi::Boolean>();

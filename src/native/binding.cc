@@ -5,6 +5,7 @@
 #include "job_queue.h"
 #include "accumulate.h"
 #include "modules.h"
+#include "objects.h"
 #include "session.h"
 
 namespace accelerate_ts {
@@ -202,9 +203,10 @@ Napi::Value run(const Napi::CallbackInfo& info) {
   if (info[2].IsArray()) {
     const Napi::Array pairs = info[2].As<Napi::Array>();
     for (uint32_t i = 0; i + 1 < pairs.Length(); i += 2) {
-      const Bytes into = bytesOf(env, pairs.Get(i));
-      const Bytes from = bytesOf(env, pairs.Get(i + 1));
-      sums.push_back({static_cast<float*>(into.data), static_cast<const float*>(from.data), into.length / sizeof(float)});
+      Napi::Value into, from;
+      if (!read(pairs, i, into) || !read(pairs, i + 1, from)) return env.Undefined();
+      const Bytes sum = bytesOf(env, into);
+      sums.push_back({static_cast<float*>(sum.data), static_cast<const float*>(bytesOf(env, from).data), sum.length / sizeof(float)});
     }
   }
   auto job = std::make_unique<Run>(fromHandle<Binding>(info[0]), std::move(sums));

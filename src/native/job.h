@@ -49,12 +49,13 @@ class Job {
   friend class JobQueue;
   std::vector<Napi::ObjectReference> kept_;
   std::unique_ptr<Failure> failure_;
-  std::unique_ptr<Napi::Promise::Deferred> deferred_;
+  napi_deferred deferred_ = nullptr;
   std::atomic<bool> interrupted_{false};
 };
 
 // JS thread. The promise keeps the process alive until the job is settled. Jobs still queued when the environment ends are dropped unexecuted.
-Napi::Promise submit(Napi::Env env, std::unique_ptr<Job> job);
+// Without a promise, and the job is not done, where the environment is ending already.
+Napi::Value submit(Napi::Env env, std::unique_ptr<Job> job);
 
 class Lane;
 
@@ -69,7 +70,7 @@ class CommLane {
   CommLane(const CommLane&) = delete;
   CommLane& operator=(const CommLane&) = delete;
 
-  Napi::Promise submit(Napi::Env env, std::unique_ptr<Job> job) const;
+  Napi::Value submit(Napi::Env env, std::unique_ptr<Job> job) const;
 
  private:
   std::weak_ptr<Lane> lane_;  // the queue of the environment owns it, with what is left in it when that ends

@@ -7,6 +7,7 @@
 #include <system_error>
 #include <utility>
 
+#include "objects.h"
 #include "ort.h"
 
 namespace accelerate_ts {
@@ -144,14 +145,12 @@ void JobQueue::done(void* queue, std::unique_ptr<Job> job) { static_cast<JobQueu
 
 void JobQueue::listen(Napi::Env env) {
   if (std::exchange(listening_, true)) return;
-  // Handles are empty in a worker that is being terminated, and a call on one would end the process.
-  const Napi::Value process = env.Global().Get("process");
-  if (process.IsEmpty()) return;
+  Napi::Object process;
+  Napi::Function once;
+  if (!read(env.Global(), "process", process) || !read(process, "once", once)) return;
   const Napi::Function halt = Napi::Function::New(
       env, [](const Napi::CallbackInfo& info) { static_cast<JobQueue*>(info.Data())->halt(); }, "haltNativeJobs", this);
-  const Napi::Value once = process.As<Napi::Object>().Get("once");
-  if (once.IsEmpty() || halt.IsEmpty()) return;
-  once.As<Napi::Function>().Call(process, {Napi::String::New(env, "exit"), halt});
+  if (!halt.IsEmpty()) once.Call(process, {Napi::String::New(env, "exit"), halt});
 }
 
 void JobQueue::haltAtExit() {
@@ -164,14 +163,15 @@ void JobQueue::haltAll() {
   for (JobQueue* queue : all.queues) queue->halt();
 }
 
-Napi::Promise JobQueue::submit(Napi::Env env, std::unique_ptr<Job> job, LaneName lane) { return submit(env, std::move(job), lane == LaneName::run ? running_ : making_); }
+Napi::Value JobQueue::submit(Napi::Env env, std::unique_ptr<Job> job, LaneName lane) { return submit(env, std::move(job), lane == LaneName::run ? running_ : making_); }
 
-Napi::Promise JobQueue::submit(Napi::Env env, std::unique_ptr<Job> job, Lane& lane) {
-  job->deferred_ = std::make_unique<Napi::Promise::Deferred>(env);
-  const Napi::Promise promise = job->deferred_->Promise();
+Napi::Value JobQueue::submit(Napi::Env env, std::unique_ptr<Job> job, Lane& lane) {
+  const Deferred deferred = Deferred::make(env);
+  if (!deferred) return Napi::Value();
+  job->deferred_ = deferred.handle;
   if (pending_++ == 0) napi_ref_threadsafe_function(env, wake_);
   lane.push(std::move(job));
-  return promise;
+  return Napi::Value(env, deferred.promise);
 }
 
 void JobQueue::finish(std::unique_ptr<Job> job) {
@@ -199,15 +199,16 @@ void JobQueue::settle(napi_env raw) {
   for (const std::unique_ptr<Job>& job : jobs) {
     const Napi::HandleScope scope(env);
     job->finished(env);
+    // What they return tells of nothing but an environment that is ending, where nobody waits.
     if (job->failure() != nullptr) {
-      job->deferred_->Reject(errorOf(env, *job->failure()));
+      napi_reject_deferred(env, job->deferred_, errorOf(env, *job->failure()));
     } else {
       const Napi::Value value = job->result(env);
       // Without C++ exceptions a failed N-API call leaves a JS exception behind.
       if (env.IsExceptionPending()) {
-        job->deferred_->Reject(env.GetAndClearPendingException().Value());
+        napi_reject_deferred(env, job->deferred_, env.GetAndClearPendingException().Value());
       } else {
-        job->deferred_->Resolve(value);
+        napi_resolve_deferred(env, job->deferred_, value);
       }
     }
   }
@@ -215,7 +216,7 @@ void JobQueue::settle(napi_env raw) {
   if (pending_ == 0) napi_unref_threadsafe_function(env, wake_);
 }
 
-Napi::Promise submit(Napi::Env env, std::unique_ptr<Job> job) { return env.GetInstanceData<AddonData>()->jobs.submit(env, std::move(job), LaneName::run); }
+Napi::Value submit(Napi::Env env, std::unique_ptr<Job> job) { return env.GetInstanceData<AddonData>()->jobs.submit(env, std::move(job), LaneName::run); }
 
 CommLane::CommLane(Napi::Env env) {
   JobQueue& jobs = env.GetInstanceData<AddonData>()->jobs;
@@ -228,7 +229,7 @@ CommLane::~CommLane() {
   if (const std::shared_ptr<Lane> lane = lane_.lock()) lane->halt();
 }
 
-Napi::Promise CommLane::submit(Napi::Env env, std::unique_ptr<Job> job) const {
+Napi::Value CommLane::submit(Napi::Env env, std::unique_ptr<Job> job) const {
   JobQueue& jobs = env.GetInstanceData<AddonData>()->jobs;
   const std::shared_ptr<Lane> lane = lane_.lock();  // none: all was halted, and this is a listener of "exit"
   return jobs.submit(env, std::move(job), lane ? *lane : *jobs.openLane());

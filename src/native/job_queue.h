@@ -55,8 +55,8 @@ class JobQueue {
   ~JobQueue();
 
   // JS thread.
-  Napi::Promise submit(Napi::Env env, std::unique_ptr<Job> job, LaneName lane);
-  Napi::Promise submit(Napi::Env env, std::unique_ptr<Job> job, Lane& lane);
+  Napi::Value submit(Napi::Env env, std::unique_ptr<Job> job, LaneName lane);
+  Napi::Value submit(Napi::Env env, std::unique_ptr<Job> job, Lane& lane);
   // One that computes nothing; gone when it is halted, at the latest with this queue.
   std::shared_ptr<Lane> openLane();
 

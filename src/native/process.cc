@@ -14,6 +14,7 @@
 #endif
 
 #include "modules.h"
+#include "objects.h"
 
 namespace accelerate_ts {
 namespace {
@@ -61,9 +62,9 @@ Napi::Value setAffinity(const Napi::CallbackInfo& info) {
   uint32_t highest = 0;
   std::vector<uint32_t> numbers;
   for (uint32_t i = 0; i < cores.Length(); i++) {
-    const Napi::Value core = cores.Get(i);
-    if (core.IsEmpty()) return env.Undefined();  // in a worker that is being terminated
-    numbers.push_back(core.As<Napi::Number>().Uint32Value());
+    Napi::Number core;
+    if (!read(cores, i, core)) return env.Undefined();
+    numbers.push_back(core.Uint32Value());
     if (numbers.back() > highest) highest = numbers.back();
   }
   Mask mask(highest + 1);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "../job.h"
+#include "../objects.h"
 #include "group.h"
 #include "reduce.h"
 #include "transfer.h"
@@ -38,7 +39,8 @@ Napi::Value refuse(Napi::Env env, const std::string& code, const std::string& me
 std::vector<int> numbersOf(const Napi::Value& value) {
   const auto array = value.As<Napi::Array>();
   std::vector<int> numbers;
-  for (uint32_t i = 0; i < array.Length(); i++) numbers.push_back(array.Get(i).As<Napi::Number>().Int32Value());
+  Napi::Number number;
+  for (uint32_t i = 0; i < array.Length() && read(array, i, number); i++) numbers.push_back(number.Int32Value());
   return numbers;
 }
 

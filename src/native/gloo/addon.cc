@@ -9,6 +9,7 @@
 
 #include "group.h"
 #include "promises.h"
+#include "../objects.h"
 
 namespace accelerate_ts {
 namespace {
@@ -31,15 +32,19 @@ Napi::Value raise(Napi::Env env, const std::string& code, const std::string& mes
 using Handle = Napi::External<std::shared_ptr<Group>>;
 Group& groupOf(const Napi::CallbackInfo& info) { return **info[0].As<Handle>().Data(); }
 
-std::vector<Napi::Uint8Array> byteArrays(const Napi::Array& array) {
-  std::vector<Napi::Uint8Array> all;
-  for (uint32_t i = 0; i < array.Length(); i++) all.push_back(array.Get(i).As<Napi::Uint8Array>());
+// All items of an array, or none: in a worker that is being terminated they cannot be read.
+template <typename T>
+std::vector<T> items(const Napi::Array& array) {
+  std::vector<T> all(array.Length());
+  for (uint32_t i = 0; i < all.size(); i++) {
+    if (!read(array, i, all[i])) return {};
+  }
   return all;
 }
 
 std::vector<int> ints(const Napi::Array& array) {
   std::vector<int> all;
-  for (uint32_t i = 0; i < array.Length(); i++) all.push_back(array.Get(i).As<Napi::Number>().Int32Value());
+  for (const Napi::Number& number : items<Napi::Number>(array)) all.push_back(number.Int32Value());
   return all;
 }
 
@@ -53,8 +58,10 @@ Napi::Array arrayOf(Napi::Env env, const std::vector<int>& numbers) {
 Napi::Value createGroup(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Promises& owner = promises(env);
+  std::vector<int> ranks = ints(info[1].As<Napi::Array>());
+  if (ranks.empty()) return env.Undefined();
   try {
-    auto group = std::make_shared<Group>(info[0].As<Napi::Number>().Int32Value(), ints(info[1].As<Napi::Array>()), info[2].As<Napi::String>().Utf8Value(),
+    auto group = std::make_shared<Group>(info[0].As<Napi::Number>().Int32Value(), std::move(ranks), info[2].As<Napi::String>().Utf8Value(),
                                          std::chrono::milliseconds(info[3].As<Napi::Number>().Int64Value()), owner.doer());
     owner.adopt(group);
     Napi::Array addresses = Napi::Array::New(env);
@@ -79,8 +86,9 @@ Napi::Value createGroup(const Napi::CallbackInfo& info) {
 // connect(handle, addresses: Uint8Array[], key): Promise<void>
 Napi::Value connect(const Napi::CallbackInfo& info) {
   std::vector<Mesh::Address> addresses;
-  for (const Napi::Uint8Array& bytes : byteArrays(info[1].As<Napi::Array>())) addresses.emplace_back(bytes.Data(), bytes.Data() + bytes.ByteLength());
+  for (const Napi::Uint8Array& bytes : items<Napi::Uint8Array>(info[1].As<Napi::Array>())) addresses.emplace_back(bytes.Data(), bytes.Data() + bytes.ByteLength());
   auto [work, promise] = promises(info.Env()).begin(info.Env(), info[0].As<Napi::Object>());
+  if (!work) return promise;
   groupOf(info).connect(std::move(work), std::move(addresses), info[2].As<Napi::String>());
   return promise;
 }
@@ -107,6 +115,7 @@ Napi::Value collective(const Napi::CallbackInfo& info) {
   copyText(call.header.site, sizeof(call.header.site), info[10].As<Napi::String>());
   copyText(call.header.purpose, sizeof(call.header.purpose), info[11].As<Napi::String>());
   auto [work, promise] = promises(info.Env()).begin(info.Env(), info[0].As<Napi::Object>());
+  if (!work) return promise;
   for (const size_t index : {size_t{7}, size_t{8}}) {
     if (info[index].IsTypedArray()) work->keep(info[index].As<Napi::Object>());
   }
@@ -117,6 +126,7 @@ Napi::Value collective(const Napi::CallbackInfo& info) {
 // leave(handle): Promise<void>
 Napi::Value leave(const Napi::CallbackInfo& info) {
   auto [work, promise] = promises(info.Env()).begin(info.Env(), info[0].As<Napi::Object>());
+  if (!work) return promise;
   groupOf(info).leave(std::move(work));
   return promise;
 }
@@ -183,7 +193,8 @@ void reduceInOrder(const Napi::CallbackInfo& info) {
   const Arithmetic* type = arithmeticOf(info[2].As<Napi::Number>().Uint32Value());
   const Napi::Array array = info[1].As<Napi::Array>();
   std::vector<const void*> parts;
-  for (uint32_t i = 0; i < array.Length(); i++) parts.push_back(bytesOf(array.Get(i)));
+  for (const Napi::Value& part : items<Napi::Value>(array)) parts.push_back(bytesOf(part));
+  if (parts.size() != array.Length()) return;
   type->inOrder(bytesOf(info[0]), parts, static_cast<size_t>(info[3].As<Napi::Number>().Int64Value()),
                 static_cast<Reduce>(info[4].As<Napi::Number>().Uint32Value()), info[5].As<Napi::Number>().DoubleValue());
 }

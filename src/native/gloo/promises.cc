@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "../objects.h"
+
 namespace accelerate_ts {
 namespace {
 
@@ -44,12 +46,14 @@ Promises::Promises(Napi::Env env) {
 
 Promises::~Promises() { halt(); }
 
-std::pair<std::unique_ptr<PromisedWork>, Napi::Promise> Promises::begin(Napi::Env env, Napi::Object owner) {
-  auto work = std::make_unique<PromisedWork>(env);
+std::pair<std::unique_ptr<PromisedWork>, Napi::Value> Promises::begin(Napi::Env env, Napi::Object owner) {
+  const Deferred deferred = Deferred::make(env);
+  if (!deferred) return {};
+  auto work = std::make_unique<PromisedWork>();
+  work->deferred = deferred.handle;
   work->keep(owner);
-  const Napi::Promise promise = work->deferred.Promise();
   if (pending_++ == 0) napi_ref_threadsafe_function(env, wake_);
-  return {std::move(work), promise};
+  return {std::move(work), Napi::Value(env, deferred.promise)};
 }
 
 Group::Done Promises::doer() {
@@ -103,9 +107,9 @@ void Promises::settle(napi_env raw) {
     const Napi::HandleScope scope(env);
     auto& promised = static_cast<PromisedWork&>(*work);
     if (work->fault) {
-      promised.deferred.Reject(errorOf(env, *work->fault));
+      napi_reject_deferred(env, promised.deferred, errorOf(env, *work->fault));
     } else {
-      promised.deferred.Resolve(env.Undefined());
+      napi_resolve_deferred(env, promised.deferred, env.Undefined());
     }
   }
   pending_ -= all.size();

@@ -13,11 +13,10 @@ namespace accelerate_ts {
 
 // Work with a promise; made and destroyed on the JS thread.
 struct PromisedWork : Work {
-  explicit PromisedWork(Napi::Env env) : deferred(env) {}
   // The object (a typed array, say) lives until the work is settled.
   void keep(Napi::Object object) { kept.push_back(Napi::Persistent(object)); }
 
-  Napi::Promise::Deferred deferred;
+  napi_deferred deferred = nullptr;
   std::vector<Napi::ObjectReference> kept;
 };
 
@@ -26,8 +25,8 @@ class Promises {
   explicit Promises(Napi::Env env);
   ~Promises();
 
-  // JS thread. owner: the handle of the group, kept alive until the work is settled. The promise keeps the process alive.
-  std::pair<std::unique_ptr<PromisedWork>, Napi::Promise> begin(Napi::Env env, Napi::Object owner);
+  // JS thread. owner: the handle of the group, kept alive until the work is settled. The promise keeps the process alive. Neither work nor promise where the environment is ending.
+  std::pair<std::unique_ptr<PromisedWork>, Napi::Value> begin(Napi::Env env, Napi::Object owner);
   // Any thread: what groups call with finished work.
   Group::Done doer();
   // The group is halted when the environment ends (worker.terminate, natural end), or the process does past Node (process.exit). Not at the "exit" event: until the end of its
