@@ -10,15 +10,16 @@ export class Inspection {
   readonly #signal: (signal: "SIGUSR1") => void;
   #asked = false;
   #waiting: ((url: string) => void) | undefined;
+  #inspector: Inspector | undefined;
 
   /** signal: sends a signal to the worker. */
   constructor(signal: (signal: "SIGUSR1") => void) {
     this.#signal = signal;
   }
 
-  /** The ws:// address that the worker prints. */
-  open(signal: AbortSignal): Promise<string> {
-    return new Promise((resolve, reject) => {
+  /** The worker prints its ws:// address. */
+  async open(signal: AbortSignal): Promise<Inspector> {
+    const url = await new Promise<string>((resolve, reject) => {
       signal.addEventListener("abort", () => {
         this.#waiting = undefined;
         reject(signal.reason);
@@ -27,13 +28,21 @@ export class Inspection {
       this.#waiting = resolve;
       this.#signal("SIGUSR1");
     });
+    return this.#connect(url, signal);
+  }
+  async #connect(url: string, signal: AbortSignal): Promise<Inspector> {
+    this.#inspector = await Inspector.open(url, signal);
+    return this.#inspector;
   }
 
   /** Sees each line of stderr; true: the line belongs to this talk. */
   hears(line: string): boolean {
     if (!this.#asked) return false;
     const url = listening.exec(line)?.[1];
-    if (url === undefined) return chatter.test(line);
+    if (url === undefined) {
+      if (line.startsWith("Waiting for the debugger")) this.#inspector?.leave();
+      return chatter.test(line);
+    }
     if (this.#waiting) this.#waiting(url);
     else void this.#close(url);
     this.#waiting = undefined;
@@ -43,8 +52,7 @@ export class Inspection {
   /** It comes out of a native call and finds the signal from before. */
   async #close(url: string): Promise<void> {
     try {
-      using inspector = await Inspector.open(url, AbortSignal.timeout(CLOSE_MS));
-      void inspector.call("Runtime.evaluate", { expression: "process.getBuiltinModule('node:inspector').close()" });
+      (await this.#connect(url, AbortSignal.timeout(CLOSE_MS))).finish();
     } catch {
       // the worker has gone
     }

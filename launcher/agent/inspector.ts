@@ -34,7 +34,11 @@ function firstFrame(bytes: Buffer): { opcode: number; final: boolean; payload: B
 
 type Params = Readonly<Record<string, unknown>>;
 
-export class Inspector implements Disposable {
+/**
+ * The worker's end closes the connection (inspector.close()), never this one: Node's server of the inspector uses memory that it has freed when both do
+ * so at the same time, and takes the worker along.
+ */
+export class Inspector {
   readonly #socket: Socket;
   readonly #waiting = new Map<number, (result: Params | undefined) => void>();
   #bytes: Buffer = Buffer.alloc(0);
@@ -110,8 +114,14 @@ export class Inspector implements Disposable {
     });
   }
 
-  /** What was sent still arrives. */
-  [Symbol.dispose](): void {
-    if (!this.#socket.destroyed) this.#socket.end(frame(opcodes.close, Buffer.alloc(0)));
+  /** Has the worker close its inspector, and with it this connection, as soon as it comes to read what it was sent; what was sent before is carried out. */
+  finish(): void {
+    void this.call("Debugger.disable");
+    void this.call("Runtime.evaluate", { expression: "process.getBuiltinModule('node:inspector').close()" });
+    this.#socket.unref();
+  }
+  /** For a worker that waits for the end of the connection, and reads nothing any more. */
+  leave(): void {
+    this.#end();
   }
 }

@@ -5,7 +5,7 @@ import { dirname, relative, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { WorkerState } from "../../src/control/index.js";
-import { Inspector } from "./inspector.js";
+import type { Inspector } from "./inspector.js";
 import { isOwnCode } from "./own-code.js";
 
 export interface Located {
@@ -18,14 +18,18 @@ export interface Located {
 export interface Suspect {
   readonly pid: number;
   readonly cwd: string;
-  /** Asks the worker to open its inspector; resolves with the ws:// address. */
-  openInspector(signal: AbortSignal): Promise<string>;
+  /** Asks the worker to open its inspector. */
+  openInspector(signal: AbortSignal): Promise<Inspector>;
 }
 
-/** Until the inspector must be open: the worker's own event loop opens it, so in a native call it stays closed. */
-const OPEN_MS = 1500;
+/**
+ * Until the inspector must be open: the worker's own event loop opens it, so in a native call it stays closed. The second figure is for a main thread
+ * that wants to run all the while: on a machine that is busy elsewhere it comes to nothing for a long time.
+ */
+const OPEN_MS = [1500, 3000] as const;
 /** Until a busy loop must have paused. */
-const PAUSE_MS = 500;
+const PAUSE_MS = [500, 1500] as const;
+const LOOK_MS = 50;
 const MAX_FRAMES = 4;
 
 interface CallFrame {
@@ -50,6 +54,24 @@ const read = (file: string): string | undefined => {
 
 /** The main thread's state letter: R, S, D, T, Z; undefined: gone. */
 const threadState = (pid: number): string | undefined => read(`/proc/${pid}/task/${pid}/stat`)?.match(/\) (\S)/)?.[1];
+
+/** Resolves when the main thread has slept for so long, or when more time has passed. */
+async function patience(pid: number, [asleep, all]: readonly [asleep: number, all: number], ended: AbortSignal): Promise<undefined> {
+  let slept = 0;
+  for (const end = performance.now() + all; slept < asleep && performance.now() < end && !ended.aborted; ) {
+    await sleep(LOOK_MS);
+    if (threadState(pid) !== "R") slept += LOOK_MS;
+  }
+}
+/** What it gives, or undefined when patience ends. */
+async function within<T>(pid: number, ms: readonly [asleep: number, all: number], given: Promise<T>): Promise<T | undefined> {
+  const over = new AbortController();
+  try {
+    return await Promise.race([given, patience(pid, ms, over.signal)]);
+  } finally {
+    over.abort();
+  }
+}
 
 /** Place in the user's source, by the script's source map when it has one. */
 function sourcePlace(frame: CallFrame, scripts: ReadonlyMap<string, Script>, cwd: string): string {
@@ -108,12 +130,12 @@ async function ask(inspector: Inspector, suspect: Suspect): Promise<Located | un
   };
   void inspector.call("Debugger.enable");
   void inspector.call("Debugger.pause");
-  const frames = await Promise.race([pause, sleep(PAUSE_MS, undefined)]);
+  const frames = await within(suspect.pid, PAUSE_MS, pause);
   if (frames?.some((frame) => frame.url.startsWith("file:"))) return { state: "user code", text: userFrames(frames, scripts, suspect.cwd) };
   if (frames === undefined && threadState(suspect.pid) === "D") return undefined;
   // A thread that waits in its event loop answers, one in a native call does not.
   const question = inspector.call("Runtime.evaluate", { expression: "JSON.stringify(process.getActiveResourcesInfo())", returnByValue: true });
-  const answer = await Promise.race([question, sleep(PAUSE_MS, undefined)]);
+  const answer = await within(suspect.pid, PAUSE_MS, question);
   const { value } = (answer?.result ?? {}) as { value?: unknown };
   if (typeof value !== "string") return undefined;
   const resources = [...new Set(JSON.parse(value) as string[])].filter((name) => !/^(TTYWrap|PipeWrap)$/.test(name));
@@ -125,13 +147,17 @@ export async function locate(suspect: Suspect): Promise<Located> {
   const state = threadState(suspect.pid);
   if (state === undefined || state === "Z") return { state: "ended", text: "it has ended" };
   if (state === "T" || state === "t") return { state: "stopped", text: `it was stopped by a signal (kill -CONT ${suspect.pid} lets it go on)` };
-  const deadline = AbortSignal.timeout(OPEN_MS);
+  const over = new AbortController();
   try {
-    using inspector = await Inspector.open(await suspect.openInspector(deadline), deadline);
+    const opening = suspect.openInspector(over.signal);
+    opening.catch(() => {}); // it comes too late
+    const inspector = await within(suspect.pid, OPEN_MS, opening);
+    if (!inspector) {
+      over.abort();
+      return byKernel(suspect.pid);
+    }
     const found = await ask(inspector, suspect);
-    // Commands are carried out in order, also after a native call: the port closes as soon as it can.
-    void inspector.call("Debugger.disable");
-    void inspector.call("Runtime.evaluate", { expression: "process.getBuiltinModule('node:inspector').close()" });
+    inspector.finish();
     return found ?? byKernel(suspect.pid);
   } catch {
     return byKernel(suspect.pid);
