@@ -1,5 +1,5 @@
 // One worker of this host as its agent sees it: process, control link, output, and what is known of its end.
-import { setTimeout as sleep } from "node:timers/promises";
+import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import type { AgentSideLink, ErrorReport } from "../../src/control/index.js";
 import type { CollectiveFault } from "../../src/distributed/errors.js";
 import { Inspection } from "./inspection.js";
@@ -71,6 +71,9 @@ export class LocalWorker {
     this.endedAt = performance.now();
     const patience = sleep(LAST_WORDS_MS, undefined, { ref: false });
     await Promise.all([this.output.finish(), Promise.race([this.link.closed, patience])]);
+    // What it has sent is there to be read, also when we come to it late.
+    await turn();
+    await turn();
     return end;
   }
 

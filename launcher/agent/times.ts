@@ -6,8 +6,8 @@ export const times = {
   verdict: 5000,
   /** Workers of one host notice an end among them by themselves, and can say in which collective: so long they are left to. */
   ownWords: 150,
-  /** The failed worker's last words, before its failure is shown. */
-  lastWords: 300,
+  /** The failed worker's last words, before its failure is shown: it ends by itself, on a slow machine later. */
+  lastWords: 1000,
   /** From SIGTERM to SIGKILL. */
   grace: 1500,
   /** After SIGKILL. */

@@ -1,5 +1,6 @@
 // One worker's output on its way to the screen, to its log file, and into the tail that a failure report quotes.
 import type { Readable } from "node:stream";
+import { setImmediate as turn } from "node:timers/promises";
 import { LineSplitter } from "./lines.js";
 import type { LogFile } from "./log-file.js";
 import type { Screen, Speaker } from "./screen.js";
@@ -24,6 +25,7 @@ export class WorkerOutput {
   readonly #tail: string[] = [];
   readonly #held: string[] = [];
   #unread: (() => void)[] = [];
+  #chunks = 0;
   #mode: "shown" | "held" | "hidden" = "shown";
   #finishing = false;
   /** Sees each line of stderr first; true: it was meant for the launcher and is not shown. */
@@ -55,6 +57,7 @@ export class WorkerOutput {
    * by then, and the print can be held.
    */
   #later(splitter: LineSplitter, bytes: Buffer, readable: Readable, stream: "stdout" | "stderr"): void {
+    this.#chunks++;
     this.#unread.push(() => {
       splitter.push(bytes);
       if (!this.#finishing && !this.#screen.writable(stream)) readable.pause();
@@ -117,8 +120,14 @@ export class WorkerOutput {
     const patience = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, DRAIN_MS);
     });
-    await Promise.race([Promise.all(this.#streams.map(({ ended }) => ended)), patience]);
+    const ended = Promise.all(this.#streams.map(({ ended }) => ended)).then(() => true);
+    const whole = await Promise.race([ended, patience]);
     clearTimeout(timer);
+    // What it has written lies in the pipes, however late we come to read it.
+    for (let before = -1; !whole && before !== this.#chunks; await turn()) {
+      before = this.#chunks;
+      await turn();
+    }
     this.#read();
     for (const { splitter, readable } of this.#streams) {
       splitter.end();
