@@ -12,6 +12,8 @@ import type { ArrowSchema } from "./schema-reader.js";
 
 /** Choices of rows are of 32 bits. */
 const mostRows = 2 ** 32 - 1;
+/** To open a file that is replaced again and again. */
+const mostTries = 10;
 
 interface OpenedFile {
   readonly path: string;
@@ -27,15 +29,24 @@ interface OpenedFile {
 export async function openArrow(files: readonly string[]): Promise<Table> {
   if (files.length === 0) throw new ArgumentError("no Arrow files to open", { code: "ERR_ARROW_SCHEMA" });
   const opened: OpenedFile[] = [];
-  for (const path of files) {
+  for (const path of files) opened.push(await openOne(path));
+  return tableOf(opened);
+}
+
+/** A file that another one took the place of while it was opened, as processes do that fill the same cache, is opened anew. */
+async function openOne(path: string): Promise<OpenedFile> {
+  for (let tries = 1; ; tries++) {
     const { schema, index } = await readFileIndex(path);
     const twice = schema.fields.find(({ name }, i) => schema.fields.findIndex((field) => field.name === name) !== i);
     if (twice) throw new DataFileError(path, `column ${JSON.stringify(twice.name)} occurs twice`);
-    // Mapped now: what cannot be mapped is told here, and the file may be removed afterwards.
-    if (index.rows.starts.at(-1)! > 0) holdMapped(index, index.file);
-    opened.push({ path, schema, index });
+    try {
+      // Mapped now: what cannot be mapped is told here, and the file may be removed afterwards.
+      if (index.rows.starts.at(-1)! > 0) holdMapped(index, index.file);
+      return { path, schema, index };
+    } catch (error) {
+      if (tries === mostTries || ((error as Error).cause as { code?: unknown } | undefined)?.code !== "ERR_FILE_CHANGED") throw error;
+    }
   }
-  return tableOf(opened);
 }
 
 function tableOf(files: readonly OpenedFile[]): Table {
