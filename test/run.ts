@@ -1,5 +1,6 @@
 // Runs the compiled tests on every Node from 20 on (`node --test` takes no patterns there): npm test, npm run test:slow.
-//   node dist/test/run.js [--slow] [part of a path ...]
+//   node dist/test/run.js [--slow] [--alone] [part of a path ...]
+// --alone: one file at a time.
 import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
@@ -10,7 +11,8 @@ import { packageRoot } from "../src/package-root.js";
 const compiled = dirname(fileURLToPath(import.meta.url));
 const sources = join(packageRoot(import.meta.url), "test");
 const slow = process.argv.includes("--slow");
-const wanted = process.argv.slice(2).filter((argument) => argument !== "--slow");
+const alone = process.argv.includes("--alone");
+const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));
 
 // The sources are listed, not the compiled files: a test that was deleted may still lie in the output folder.
 const files = readdirSync(sources, { recursive: true, withFileTypes: true })
@@ -30,6 +32,7 @@ const together = new Set([
 const pairs = new Set(["accelerator", "examples"]);
 // The others (faults, deadlines, what is left behind) have the machine to themselves.
 const concurrencyOf = (file: string): number => {
+  if (alone) return 1;
   const room = file.split(sep)[0]!;
   return together.has(room) ? availableParallelism() : pairs.has(room) ? 2 : 1;
 };

@@ -7,6 +7,7 @@ import { after, before, describe, it } from "node:test";
 import { runOnce } from "../chaos/run.js";
 import { launch } from "../support/launch.js";
 import { Hosts, netnsMissing } from "../support/netns.js";
+import { promised } from "../support/timing.js";
 import { glooMissing, launchOnTwoHosts } from "../support/two-hosts.js";
 import type { TrainResult, TrainSettings } from "./programs/train.js";
 
@@ -108,6 +109,6 @@ describe("training over two hosts", { skip: noGloo }, () => {
       });
       assert.deepEqual(problems, [], outputs.join("\n"));
       assert.ok(culprit, outputs.join("\n"));
-      assert.ok(messageMs! <= MESSAGE_MS, `${messageMs} ms`);
+      promised(messageMs!, MESSAGE_MS);
     });
 });

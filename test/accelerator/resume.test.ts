@@ -50,7 +50,7 @@ describe("a job that is killed", () => {
     const closed = new Promise((resolve) => child.on("close", resolve));
     const hanging = settings.dieAt ? [settings.dieAt.rank] : Array.from({ length: workers }, (_, rank) => rank);
     const marks = hanging.map((rank) => `${settings.out}.hangs-${rank}`);
-    const deadline = Date.now() + 60_000;
+    const deadline = Date.now() + 300_000;
     while (!marks.every(existsSync)) {
       assert.ok(child.exitCode === null && Date.now() < deadline, stderr);
       await new Promise((resolve) => setTimeout(resolve, 20));

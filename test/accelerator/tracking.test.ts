@@ -10,6 +10,8 @@ import { Accelerator, type Batch, tensor } from "../../src/index.js";
 import { StepTimer, type Tracker } from "../../src/tracking/index.js";
 import { parseCsv } from "../../src/tracking/csv-text.js";
 import { launch, startLaunch } from "../support/launch.js";
+import { isRunning, pidsIn } from "../launcher/support.js";
+import { becomes } from "../support/timing.js";
 import { temporary } from "../tracking/support.js";
 import { records, rowsOf } from "../tracking/wandb-file.js";
 
@@ -25,7 +27,7 @@ async function rowsIn(directory: string): Promise<Row[]> {
     .map((line) => JSON.parse(line) as Row);
 }
 async function run(n: number, directory: string, special = "", every = 10, env: Readonly<Record<string, string | undefined>> = offline) {
-  const done = await launch({ options: ["--num-processes", String(n)], script, args: [directory, special, String(every)], env, timeoutMs: 60_000 });
+  const done = await launch({ options: ["--num-processes", String(n)], script, args: [directory, special, String(every)], env });
   return { ...done, all: `${done.stdout}\n${done.stderr}` };
 }
 
@@ -73,18 +75,19 @@ describe("a tracked training", () => {
     await using directory = await temporary();
     const { code, all } = await run(2, directory.path, "uneven");
     assert.equal(code, 0, all);
-    for (const row of (await rowsIn(directory.path)).filter((r) => "perf/step_ms" in r)) {
-      assert.equal(row["perf/slowest_rank"], 1);
-      assert.ok(row["perf/rank_ms_max"]! >= 9.5 && row["perf/rank_skew"]! > 1.3, JSON.stringify(row));
-      assert.ok(row["perf/communication_share"]! > 0.1, "rank 0 waits");
-    }
+    const reports = (await rowsIn(directory.path)).filter((r) => "perf/step_ms" in r);
+    // What else the machine does makes steps of either rank slower, but not in all reports the same one's.
+    const uneven = reports.filter((row) => row["perf/slowest_rank"] === 1 && row["perf/rank_skew"]! > 1.3 && row["perf/communication_share"]! > 0.1);
+    assert.ok(uneven.length > reports.length / 2, JSON.stringify(reports));
+    for (const row of reports) assert.ok(row["perf/rank_ms_max"]! >= 9.5, JSON.stringify(row));
   });
   it("counts neither evaluations nor checkpoints as time of steps", async () => {
     await using directory = await temporary();
     const { code, all } = await run(1, directory.path, "evaluates");
     assert.equal(code, 0, all);
     const longest = Math.max(...(await rowsIn(directory.path)).map((row) => row["perf/step_ms_max"] ?? 0));
-    assert.ok(longest > 0 && longest < 200, `${longest} ms, of which the evaluation alone takes 300`);
+    const own = Number(/longest step (\d+)/.exec(all)?.[1]);
+    assert.ok(longest > 0 && longest < own + 200, `${longest} ms, of which the evaluation alone takes 300; the longest step took ${own}`);
   });
   it("is made by workers that report after the same steps", async () => {
     await using directory = await temporary();
@@ -119,13 +122,13 @@ describe("a tracked training", () => {
       script,
       args: [directory.path, "endless"],
       env: offline,
-      timeoutMs: 60_000,
     });
     while (!/step 20/.test(launching.output()) && launching.child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 5));
     // The launcher and its workers, as a host that loses power.
     launching.child.kill("SIGKILL");
     await launching.done;
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    const [pid] = pidsIn(launching.output());
+    assert.ok(pid !== undefined && (await becomes(() => !isRunning(pid))));
     const before = await rowsIn(directory.path);
     const losses = before.filter((row) => "train/loss" in row).length;
     assert.ok(losses >= 20, `${losses}`);

@@ -9,5 +9,5 @@ const SEED = Math.floor(Math.random() * 2 ** 31);
 const skip = process.platform === "linux" ? false : "what a launch leaves behind is looked for in /proc";
 
 it(`${MINUTES} minutes of faults end with the culprit named and nothing left`, { skip, timeout: (MINUTES + 5) * 60_000 }, (test) =>
-  chaos({ seed: SEED, forMs: MINUTES * 60_000, say: (text) => test.diagnostic(text) }),
+  chaos({ seed: SEED, forMs: MINUTES * 60_000, inTime: true, say: (text) => test.diagnostic(text) }),
 );

@@ -13,6 +13,6 @@ const wanted: Readonly<Partial<Record<Setting, readonly FaultName[]>>> = {
   "two namespaces": ["cable pulled"],
 };
 
-it("faults end with the culprit named and nothing left", { skip, timeout: 120_000 }, (test) =>
-  chaos({ seed: SEED, forMs: 90_000, runs: 10, only: (setting, fault) => wanted[setting]?.includes(fault) ?? false, say: (text) => test.diagnostic(text) }),
+it("faults end with the culprit named and nothing left", { skip, timeout: 600_000 }, (test) =>
+  chaos({ seed: SEED, forMs: 500_000, runs: 10, only: (setting, fault) => wanted[setting]?.includes(fault) ?? false, say: (text) => test.diagnostic(text) }),
 );

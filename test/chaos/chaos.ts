@@ -17,6 +17,8 @@ export interface ChaosOptions {
   /** Every pair of setting and fault comes once before any comes twice; only these many runs at most. */
   readonly runs?: number;
   readonly only?: (setting: Setting, fault: FaultName) => boolean;
+  /** What ends late is a problem, too; default false. */
+  readonly inTime?: boolean;
   readonly say: (text: string) => void;
 }
 
@@ -103,7 +105,7 @@ const namespaces = (): string => {
 };
 
 /** Fails when anything was left, out of bounds, or blamed on the wrong one too often; the message holds seed and outputs. */
-export async function chaos({ seed, forMs, runs = Number.POSITIVE_INFINITY, only = () => true, say }: ChaosOptions): Promise<void> {
+export async function chaos({ seed, forMs, runs = Number.POSITIVE_INFINITY, only = () => true, inTime = false, say }: ChaosOptions): Promise<void> {
   say(`seed ${seed}`);
   const settings = settingsHere(say);
   const firewall = settings.includes("two namespaces") && firewallMissing();
@@ -116,7 +118,7 @@ export async function chaos({ seed, forMs, runs = Number.POSITIVE_INFINITY, only
   let descriptors: string[] | undefined;
   while (performance.now() < end && results.length < runs) {
     if (queue.length === 0) queue = shuffled(pairs, random);
-    const result = await runOnce(drawPlan(results.length, queue.pop()!, random));
+    const result = await runOnce(drawPlan(results.length, queue.pop()!, random), { inTime });
     results.push(result);
     if (result.problems.length > 0 || result.culprit === false)
       say(

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** Between the end of the last launcher and the moment from which on nothing may be left. */
-const patienceMs = 2000;
+const PATIENCE_MS = 2000;
 const lookMs = 50;
 
 /** undefined: the process has gone meanwhile, or is none of ours to look at. */
@@ -112,8 +112,8 @@ export class Residue {
     return fresh.filter((file) => !used.has(`/dev/shm/${file}`) || this.#files.has(`/dev/shm/${file}`));
   }
 
-  /** What is left after a short patience, in words. */
-  async left(): Promise<string[]> {
+  /** What is left after a short patience, or another one, in words. */
+  async left(patienceMs = PATIENCE_MS): Promise<string[]> {
     const end = performance.now() + patienceMs;
     for (;;) {
       const found = this.#look();

@@ -36,11 +36,11 @@ export class Agent implements AsyncDisposable {
 
   static async connect(coordinator: Coordinator, options: Partial<ClientOptions> = {}): Promise<Agent> {
     const { address, token } = coordinator;
-    return new Agent(await CoordinatorClient.connect({ addresses: [address], jobId, token, timeoutMs: 5000, ...options }));
+    return new Agent(await CoordinatorClient.connect({ addresses: [address], jobId, token, timeoutMs: 60_000, ...options }));
   }
 
   join(options: Partial<JoinOptions> = {}): Promise<JobPlan> {
-    return this.client.join({ localWorkers: 1, timeoutMs: 10_000, ...options });
+    return this.client.join({ localWorkers: 1, timeoutMs: 60_000, ...options });
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -48,7 +48,7 @@ export class Agent implements AsyncDisposable {
   }
 
   /** The first value of an event, and when it came. */
-  async hear<K extends keyof ClientEvents>(event: K, timeoutMs = 10_000): Promise<{ readonly value: Parameters<ClientEvents[K]>[0]; readonly at: number }> {
+  async hear<K extends keyof ClientEvents>(event: K, timeoutMs = 60_000): Promise<{ readonly value: Parameters<ClientEvents[K]>[0]; readonly at: number }> {
     const find = (): Heard | undefined => this.heard.find(([name]) => name === event);
     if (!find())
       await new Promise<void>((resolve, reject) => {

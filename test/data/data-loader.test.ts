@@ -138,7 +138,7 @@ test("leaving the loop early closes a stream and leaves nothing that keeps the p
       for await (const b of bad) { await new Promise((r) => setTimeout(r, 20)); break; }
       console.log("end");`,
   });
-  const { stdout, status, stderr } = spawnSync(process.execPath, [join(folder, "main.mjs")], { encoding: "utf8", timeout: 20_000 });
+  const { stdout, status, stderr } = spawnSync(process.execPath, [join(folder, "main.mjs")], { encoding: "utf8", timeout: 120_000 });
   assert.deepEqual({ status, stderr, lines: stdout.trim().split("\n").sort() }, { status: 0, stderr: "", lines: ["closed", "end"] });
 });
 

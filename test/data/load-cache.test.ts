@@ -103,7 +103,7 @@ test("a failure or an abort leaves no file behind", async (t) => {
   assert.deepEqual(await files(), []);
 });
 
-test("several processes at once have the same rows, and one of them reads the files", { timeout: 60_000 }, async (t) => {
+test("several processes at once have the same rows, and one of them reads the files", { timeout: 300_000 }, async (t) => {
   const folder = await folderOf(t, { "x.jsonl": lines(0, 20_000) });
   const program = `
     const { loadDataset } = await import(${JSON.stringify(new URL("../../src/data/index.js", import.meta.url).href)});

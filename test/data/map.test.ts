@@ -159,7 +159,7 @@ test("a program that maps on threads ends by itself, also without awaiting the e
       const d = await Dataset.fromColumns({ n: [1, 2, 3] }).map({ filename: new URL("./lib.mjs", import.meta.url), name: "add" }, { numProc: 2, batchSize: 1 });
       console.log(JSON.stringify(d.column("m")));`,
   });
-  const { stdout, status, stderr } = spawnSync(process.execPath, [join(folder, "main.mjs")], { encoding: "utf8", timeout: 30_000 });
+  const { stdout, status, stderr } = spawnSync(process.execPath, [join(folder, "main.mjs")], { encoding: "utf8", timeout: 120_000 });
   assert.deepEqual({ stdout, status, stderr }, { stdout: "[2,3,4]\n", status: 0, stderr: "" });
 });
 

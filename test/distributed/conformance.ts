@@ -6,6 +6,7 @@ import fc from "fast-check";
 import type { RankStatus, ReduceOp } from "../../src/distributed/process-group.js";
 import { type DType, dtypes } from "../../src/graph/dtype.js";
 import { type Outcome, Ranks } from "../support/ranks.js";
+import { promised } from "../support/timing.js";
 import type { Call, TaskBase } from "./conformance-tasks.js";
 import type { FaultReport } from "./failure-tasks.js";
 import { reduceOps } from "./numbers.js";
@@ -37,7 +38,7 @@ export function conformance(options: ConformanceOptions): void {
   const { backend, sizes = [1, 2, 3, 4], exact = true, lostWithinMs = 100, tellsOfLeaving = true, skip = false, largest = 25_000_000 } = options;
   let groups = 0;
   /** Arguments of a task with a group of its own. */
-  const fresh = (timeoutMs = 20_000): TaskBase => ({ backend: options.module.href, exact, group: { name: `${backend}/${++groups}`, timeoutMs } });
+  const fresh = (timeoutMs = 60_000): TaskBase => ({ backend: options.module.href, exact, group: { name: `${backend}/${++groups}`, timeoutMs } });
 
   describe(`${backend}: results`, { skip }, () => {
     for (const size of sizes) {
@@ -141,8 +142,10 @@ export function conformance(options: ConformanceOptions): void {
         assert.match(report.message, /barrier 2/);
         assert.match(report.message, /rank 1/);
         assert.deepEqual(report.ranks, [1]);
-        assert.ok(report.ms > 250 && report.ms < 1500, `after ${report.ms} ms`);
+        promised(report.ms, 1500);
       }
+      // The first one whose time is over ends the wait of all.
+      assert.ok(Math.max(...reports.map(({ ms }) => ms)) > 250, `after ${reports.map(({ ms }) => ms).join(" and ")} ms`);
       staysFailed(reports);
     });
 
@@ -153,7 +156,7 @@ export function conformance(options: ConformanceOptions): void {
         assert.equal(report.code, "ERR_COLLECTIVE_ABORTED");
         assert.equal(report.message, "the user pressed Ctrl-C");
         assert.deepEqual(report.ranks, [2]);
-        assert.ok(report.ms < 2000, `after ${report.ms} ms`);
+        promised(report.ms, 2000);
       }
       staysFailed(reports);
     });
@@ -175,7 +178,7 @@ export function conformance(options: ConformanceOptions): void {
           assert.match(report.message, /rank 0 has left the group/);
           assert.match(report.message, /barrier 2/);
           assert.deepEqual(report.ranks, [0]);
-          assert.ok(report.ms < 1000, `after ${report.ms} ms`);
+          promised(report.ms, 1000);
         }
       });
 
@@ -212,14 +215,14 @@ export function conformance(options: ConformanceOptions): void {
           assert.equal(report.code, "ERR_PEER_LOST", report.message);
           assert.match(report.message, /rank 1/);
           assert.deepEqual(report.ranks, [victim]);
-          assert.ok(report.at - killed <= lostWithinMs, `after ${report.at - killed} ms: ${report.message}`);
+          promised(report.at - killed, lostWithinMs);
         }
       });
 
     it("a stopped rank runs into the deadline and is named", async () => {
       await using ranks = await Ranks.start(2);
       const busy = ranks.heard("busy", [0, 1]);
-      const running = ranks.run<FaultReport>(failures, "busy", { ...fresh(), count: 100_000, timeoutMs: 500 });
+      const running = ranks.run<FaultReport>(failures, "busy", { ...fresh(), count: 100_000, timeoutMs: 2000 });
       await busy;
       await sleep(50);
       ranks.kill(1, "SIGSTOP");
@@ -250,7 +253,8 @@ export function conformance(options: ConformanceOptions): void {
       assert.match(stall.collective, /all-reduce 2 \(gradient exchange.*float32 \[12\]\)/);
       assert.deepEqual(stall.waiting, [1]);
       assert.deepEqual(stall.missing, [0]);
-      assert.ok(stall.waitedMs >= 150 && stall.waitedMs < 2000);
+      assert.ok(stall.waitedMs >= 150);
+      promised(stall.waitedMs, 2000);
       assert.equal(outcomes[0]!.stalls.length, 0);
     });
   });
@@ -283,6 +287,6 @@ function faults(outcomes: readonly Outcome<FaultReport>[]): FaultReport[] {
 function staysFailed(reports: readonly FaultReport[]): void {
   for (const { code, message, again } of reports) {
     assert.deepEqual({ code: again.code, message: again.message }, { code, message });
-    assert.ok(again.ms < 200, `${again.ms} ms`);
+    promised(again.ms, 200);
   }
 }

@@ -114,11 +114,17 @@ export async function busy(context: RankContext, args: TaskBase & { readonly cou
 export async function watched(context: RankContext, args: TaskBase): Promise<{ readonly seen: readonly RankStatus[]; readonly stalls: readonly unknown[] }> {
   const stalls: unknown[] = [];
   const connect = await connectTo(args.backend);
-  const group = await connect(context, { ...args.group, reportAfterMs: 150, onStall: (event) => stalls.push(event) });
+  const reported = `${args.group.name}/reported`;
+  const onStall = (event: { readonly waiting: readonly number[] }): void => {
+    stalls.push(event);
+    void context.store.set(reported, Uint8Array.of(1));
+  };
+  // Rank 0 waits for nobody for long, unless the machine lets it.
+  const group = await connect(context, { ...args.group, reportAfterMs: context.rank === 0 ? 30_000 : 150, onStall });
   await group.barrier({ site: "train.ts:30:1" });
   let seen: readonly RankStatus[] = [];
   if (context.rank === 0) {
-    await sleep(400);
+    await context.store.get(reported);
     seen = group.status();
   }
   await group.allReduce(blank("float32", 12), "sum", { site: "train.ts:40:9", purpose: "gradient exchange" });

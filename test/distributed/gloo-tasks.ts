@@ -20,7 +20,7 @@ const optionsOf = ({ rank, size, store }: RankContext, { name }: Named): GlooGro
   store,
   name,
   address: "127.0.0.1",
-  timeoutMs: 10_000,
+  timeoutMs: 60_000,
 });
 
 async function failureOf(made: Promise<unknown>): Promise<Failure> {
@@ -113,7 +113,7 @@ export async function terminated(context: RankContext, args: Named & { readonly 
   if (context.rank === 0) {
     const group = await createGlooGroup(optionsOf(context, args));
     await group.allReduce({ dtype: "float32", data: new Float32Array(2_000_000) }, "sum");
-    await sleep(300);
+    await context.store.get(`${args.name}/terminated`);
     return failureOf(group.barrier());
   }
   const worker = new Worker(new URL("./gloo-thread.js", import.meta.url), { workerData: { ...args, rank: context.rank, size: context.size } });
@@ -123,5 +123,6 @@ export async function terminated(context: RankContext, args: Named & { readonly 
   });
   await sleep(100);
   await worker.terminate();
+  await context.store.set(`${args.name}/terminated`, Uint8Array.of(1));
   return "ended";
 }

@@ -15,21 +15,21 @@ export interface Placement {
 }
 
 const glooOf = ({ rank, size, store }: RankContext, { name, addresses, hostOfRank }: Placement) =>
-  createGlooGroup({ rank, size, store, name, address: addresses[hostOfRank[rank]!]!, timeoutMs: 20_000 });
+  createGlooGroup({ rank, size, store, name, address: addresses[hostOfRank[rank]!]!, timeoutMs: 60_000 });
 
 const worldOf = ({ rank, size, store }: RankContext, { name, addresses, hostOfRank }: Placement): Promise<World> => {
   const host = hostOfRank[rank]!;
   const here = hostOfRank.flatMap((of, index) => (of === host ? [index] : []));
   const hosts = new Set(hostOfRank).size;
   const assignment = { rank, worldSize: size, host, hosts, hostOfRank, localRank: here.indexOf(rank), localWorldSize: here.length, address: addresses[host]! };
-  return createWorld({ assignment, store, name, timeoutMs: 20_000 });
+  return createWorld({ assignment, store, name, timeoutMs: 60_000 });
 };
 
 /** The same sums over the network and through memory. */
 export async function alike(context: RankContext, placement: Placement): Promise<string[]> {
   const { rank, size, store } = context;
   await using network = await glooOf(context, placement);
-  await using memory = await createShmGroup({ rank, size, store, name: `${placement.name}/memory`, timeoutMs: 20_000 });
+  await using memory = await createShmGroup({ rank, size, store, name: `${placement.name}/memory`, timeoutMs: 60_000 });
   const hashes: string[] = [];
   for (const dtype of ["float32", "float64", "float16", "bfloat16", "int64", "bool"] as const)
     for (const op of reduceOps(dtype))

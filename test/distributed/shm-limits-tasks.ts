@@ -12,8 +12,8 @@ export interface LimitArgs {
 
 /** Two groups of the same ranks; each rank begins with another one. */
 export async function crossed({ rank, size, store }: RankContext, { name }: LimitArgs): Promise<number[]> {
-  await using first = await createShmGroup({ rank, size, store, name: `${name}/first`, timeoutMs: 5000 });
-  await using second = await createShmGroup({ rank, size, store, name: `${name}/second`, timeoutMs: 5000 });
+  await using first = await createShmGroup({ rank, size, store, name: `${name}/first`, timeoutMs: 60_000 });
+  await using second = await createShmGroup({ rank, size, store, name: `${name}/second`, timeoutMs: 60_000 });
   const groups = [first, second];
   const numbers = groups.map((_, index) => Float32Array.of(10 ** index));
   const order = rank % 2 === 0 ? [0, 1] : [1, 0];
@@ -39,13 +39,13 @@ export async function forever({ rank, size, store }: RankContext, { name }: Limi
 export async function stopped({ rank, size, store, tell }: RankContext, { name }: LimitArgs): Promise<void> {
   await using group = await createShmGroup({ rank, size, store, name, timeoutMs: 3000 });
   tell("waiting");
-  if (rank === 1) for (let i = 0; i < 20; i++) await sleep(50);
+  if (rank === 1) for (let i = 0; i < 10; i++) await sleep(50);
   await group.barrier();
 }
 
 /** What cannot be carried out is refused before anybody is asked, and the group goes on. */
 export async function refused({ rank, size, store }: RankContext, { name }: LimitArgs): Promise<string[]> {
-  await using group = await createShmGroup({ rank, size, store, name, timeoutMs: 5000 });
+  await using group = await createShmGroup({ rank, size, store, name, timeoutMs: 60_000 });
   const message = (error: Error): string => `${error.name}: ${error.message}`;
   const resizable = new Float32Array(Reflect.construct(ArrayBuffer, [8, { maxByteLength: 64 }]) as ArrayBuffer);
   const messages = [
@@ -70,7 +70,7 @@ export async function brokenStore({ store }: RankContext, { name }: LimitArgs): 
     });
   };
   const broken: Store = { set: (key, value) => store.set(key, value), get, add: (key, amount) => store.add(key, amount), delete: (key) => store.delete(key) };
-  const error = await createShmGroup({ rank: 0, size: 3, store: broken, name, timeoutMs: 5000 }).then(
+  const error = await createShmGroup({ rank: 0, size: 3, store: broken, name, timeoutMs: 60_000 }).then(
     () => assert.fail("nobody else is there"),
     (thrown: Error) => thrown,
   );

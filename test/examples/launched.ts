@@ -14,7 +14,7 @@ export interface Output {
 /** Resolves when it ends well within two minutes; else rejects with its output. */
 export type Start = (args: readonly string[], options?: { readonly cwd?: string }) => Promise<Output>;
 
-const options = (cwd: string | undefined) => ({ ...(cwd === undefined ? {} : { cwd }), timeout: 120_000, maxBuffer: 1 << 24 });
+const options = (cwd: string | undefined) => ({ ...(cwd === undefined ? {} : { cwd }), timeout: 300_000, maxBuffer: 1 << 24 });
 export const plain: Start = (args, { cwd } = {}) => run(process.execPath, ["--import", "accelerate-ts/register", ...args], options(cwd));
 export const launched =
   (workers: number): Start =>

@@ -23,7 +23,7 @@ async function killed(command: readonly string[], cwd: string): Promise<boolean>
   });
   const ended = new Promise<NodeJS.Signals | null>((resolve) => child.on("close", (_, signal) => resolve(signal)));
   const checkpoint = join(cwd, "run", "checkpoints", "checkpoint_0");
-  const deadline = Date.now() + 60_000;
+  const deadline = Date.now() + 300_000;
   while (!existsSync(checkpoint) && child.exitCode === null && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 5));
   if (child.exitCode === null) process.kill(-child.pid!, "SIGKILL");
   const signal = await ended;

@@ -99,7 +99,7 @@ describe("A download", () => {
     const path = join(test.cacheDir, "folder", "x.bin");
     const url = `${test.hub.storageUrl}/${sha256}`;
     test.hub.fail({ path: stored, stallAfter: 100_000 });
-    assert.equal(await downloadFile(url, path, { timeoutMs: 500, progress: false }), true);
+    assert.equal(await downloadFile(url, path, { timeoutMs: 2000, progress: false }), true);
     assert.deepEqual(readFileSync(path), weights);
   });
 

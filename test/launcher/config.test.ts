@@ -134,7 +134,7 @@ suite("accelerate-ts config", () => {
     const { stdout } = spawnSync("script", ["-qefc", `"${process.execPath}" "${cli}" config`, "/dev/null"], {
       input: "3\n\n4\n\n",
       encoding: "utf8",
-      timeout: 20_000,
+      timeout: 120_000,
       env: { ...process.env, HOME: folder, ACCELERATE_TS_HOME: join(folder, "cache", "accelerate-ts") },
     });
     assert.match(stdout, /How many workers in all\? \[1\]/);

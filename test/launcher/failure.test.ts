@@ -4,9 +4,10 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { suite, test } from "node:test";
 import { launch, startLaunch } from "../support/launch.js";
-import { becomes, isRunning, linesOf, member, pidsIn, scriptOf } from "./support.js";
+import { becomes, promised, promisedBest } from "../support/timing.js";
+import { isRunning, linesOf, member, pidsIn, scriptOf } from "./support.js";
 
-const idle = "await new Promise((resolve) => setTimeout(resolve, 60_000));";
+const idle = "await new Promise((resolve) => setTimeout(resolve, 300_000));";
 const at = (rank: number, what: string): string => `if (process.env.RANK === "${rank}") { ${what} }\n`;
 
 suite("a worker that fails", () => {
@@ -82,7 +83,7 @@ console.log("done");`,
     const { code, stderr } = await launch({ script });
     assert.equal(code, 1);
     assert.equal(stderr.match(/RangeError: alone/g)?.length, 1);
-    assert.match(stderr, /\nthe worker failed: RangeError, \d\.\d s after the start\n$/);
+    assert.match(stderr, /\nthe worker failed: RangeError, \d+\.\d s after the start\n$/);
   });
 
   const waits = `import { join, reduce } from "${member}";
@@ -92,7 +93,7 @@ console.log("done");`,
     const began = performance.timeOrigin + performance.now();
     `;
 
-  test("is the culprit, however the others die of it", { timeout: 120_000 }, async (t) => {
+  test("is the culprit, however the others die of it", { timeout: 600_000 }, async (t) => {
     const others = {
       uncaught: "await reduce(me);",
       caught: "try { await reduce(me); } catch (error) { console.error(String(error)); process.exit(7); }",
@@ -106,44 +107,54 @@ console.log("done");`,
     for (const [other, wait] of Object.entries(others)) {
       for (const [cause, [how, message, code]] of Object.entries(causes)) {
         const script = await scriptOf(t, `${waits} ${at(1, how)} ${wait}`);
-        const { code: ended, stderr } = await launch({ options: ["-n", "3"], script });
-        assert.equal(ended, code, `${other}, ${cause}: ${stderr}`);
-        assert.match(stderr, message, `${other}, ${cause}`);
-        assert.match(stderr, /workers 0 and 2 were stopped/, `${other}, ${cause}`);
-        if (other === "uncaught") assert.match(stderr, /; they waited for it in all-reduce [12] \(float32 \[1000\]\)/, `${other}, ${cause}: ${stderr}`);
+        const run = async (): Promise<string> => {
+          const { code: ended, stderr } = await launch({ options: ["-n", "3"], script });
+          assert.equal(ended, code, `${other}, ${cause}: ${stderr}`);
+          assert.match(stderr, message, `${other}, ${cause}`);
+          assert.match(stderr, /workers 0 and 2 were stopped/, `${other}, ${cause}`);
+          return stderr;
+        };
+        let stderr = await run();
+        // Said where they have a moment to say it before the launcher ends them, which they may lack on a machine that is busy elsewhere.
+        const waited = /; they waited for it in all-reduce [12] \(float32 \[1000\]\)/;
+        for (let tries = 1; other === "uncaught" && tries < 4 && !waited.test(stderr); tries++) stderr = await run();
+        if (other === "uncaught") assert.match(stderr, waited, `${other}, ${cause}: ${stderr}`);
       }
     }
   });
 
   test("is named within half a second", async (t) => {
     const script = await scriptOf(t, `${waits} ${at(1, "console.log('failing at', Date.now()); throw new Error('now');")} await reduce(me);`);
-    let best = Number.POSITIVE_INFINITY;
-    for (let i = 0; i < 5 && best > 500; i++) {
+    await promisedBest(500, 5, async () => {
       const { child, done, output } = startLaunch({ options: ["-n", "2"], script });
       let seen = 0;
       child.stderr?.on("data", () => {
         if (seen === 0 && output().includes("failed first")) seen = Date.now();
       });
       await done;
-      best = Math.min(best, seen - Number(output().match(/failing at (\d+)/)?.[1]));
-    }
-    assert.ok(best <= 500, `${best} ms`);
+      assert.ok(seen > 0, output());
+      return seen - Number(output().match(/failing at (\d+)/)?.[1]);
+    });
   });
 
   test("takes along what it has started, and workers that do not listen", async (t) => {
     const script = await scriptOf(
       t,
       `import { spawn } from "node:child_process";
-      const helper = spawn("sleep", ["60"], { stdio: "inherit" });
+      import { existsSync, writeFileSync } from "node:fs";
+      const helper = spawn("sleep", ["300"], { stdio: "inherit" });
       process.on("SIGTERM", () => {});
       console.log("pid", process.pid); console.log("pid", helper.pid);
-      ${at(0, "setTimeout(() => { throw new Error('enough'); }, 1000);")}${idle}`,
+      ${at(1, "writeFileSync(new URL('there', import.meta.url), '');")}
+      ${at(0, "while (!existsSync(new URL('there', import.meta.url))) await new Promise((resolve) => setTimeout(resolve, 10)); throw new Error('enough');")}${idle}`,
     );
     const { code, stdout, ms } = await launch({ options: ["-n", "2"], script });
     assert.equal(code, 1);
     assert.equal(pidsIn(stdout).length, 4);
-    assert.ok(await becomes(() => !pidsIn(stdout).some(isRunning), 1000));
-    assert.ok(ms < 10_000, `${ms} ms`);
+    const ended = performance.now();
+    assert.ok(await becomes(() => !pidsIn(stdout).some(isRunning)));
+    promised(performance.now() - ended, 1000);
+    promised(ms, 10_000);
   });
 
   test("ends early with exit code 0: the one that waits for it is shown, and names it", async (t) => {

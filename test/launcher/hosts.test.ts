@@ -9,7 +9,8 @@ import { loadGloo } from "../../src/distributed/gloo/native-gloo.js";
 import { folderOf } from "../data/files.js";
 import { type Launching, startLaunch } from "../support/launch.js";
 import { Hosts, netnsMissing } from "../support/netns.js";
-import { becomes, isRunning, linesOf, member, pidsIn } from "./support.js";
+import { becomes, promised, promisedBest } from "../support/timing.js";
+import { isRunning, linesOf, member, pidsIn } from "./support.js";
 
 const gloo = (() => {
   try {
@@ -132,14 +133,14 @@ suite("two hosts", gloo, () => {
       assert.equal(code, 1, stderr);
       assert.match(stderr, /worker 2 of 4 \(on [^)]+\) failed first: RangeError[^\n]*\n {4}RangeError: here/);
       assert.match(stderr, /\nworkers 0, 1 and 3 were stopped/);
-      assert.ok(seen[i]! - failedAt < 1500, `${seen[i]! - failedAt} ms`);
+      promised(seen[i]! - failedAt, 1500);
     }
   });
 
   test("Ctrl-C on any host stops all workers", async (t) => {
     const hosts = await onTwoHosts(
       t,
-      `${meet} me.link.on("stop", () => setTimeout(() => process.exit(0), 50)); await new Promise((resolve) => setTimeout(resolve, 60_000));`,
+      `${meet} me.link.on("stop", () => setTimeout(() => process.exit(0), 50)); await new Promise((resolve) => setTimeout(resolve, 300_000));`,
     );
     assert.ok(await becomes(() => hosts.every(({ output }) => pidsIn(output()).length === 2)));
     hosts[1].child.kill("SIGINT");
@@ -155,16 +156,18 @@ suite("two hosts", gloo, () => {
     [0, /the launcher of host 0 is lost: [^\n]*; the workers of this host are ended/],
   ] as const) {
     test(`the death of host ${killed}'s launcher ends the other's workers, and says so`, async (t) => {
-      const hosts = await onTwoHosts(t, `${meet} await new Promise((resolve) => setTimeout(resolve, 60_000));`);
+      const hosts = await onTwoHosts(t, `${meet} await new Promise((resolve) => setTimeout(resolve, 300_000));`);
       assert.ok(await becomes(() => hosts.every(({ output }) => pidsIn(output()).length === 2)));
       const before = performance.now();
       hosts[killed].child.kill("SIGKILL");
       const { code, stderr } = await hosts[1 - killed]!.done;
-      assert.ok(performance.now() - before < 5000);
+      promised(performance.now() - before, 5000);
       assert.equal(code, 1, stderr);
       assert.match(stderr, message);
       const pids = hosts.flatMap(({ output }) => pidsIn(output()));
-      assert.ok(await becomes(() => !pids.some(isRunning), 1000));
+      const ended = performance.now();
+      assert.ok(await becomes(() => !pids.some(isRunning)));
+      promised(performance.now() - ended, 1000);
     });
   }
 });
@@ -172,8 +175,7 @@ suite("two hosts", gloo, () => {
 suite("two hosts with networks of their own", { skip: gloo.skip || netnsMissing() }, () => {
   test("show the worker that failed within half a second", async (t) => {
     using spaces = new Hosts();
-    let best = Number.POSITIVE_INFINITY;
-    for (let i = 0; i < 4 && best > 500; i++) {
+    await promisedBest(500, 4, async () => {
       const hosts = await onTwoHosts(
         t,
         `${meet} if (me.rank === 3) { console.log("failing at", Date.now()); throw new RangeError("here"); } await reduce(me);`,
@@ -192,23 +194,23 @@ suite("two hosts with networks of their own", { skip: gloo.skip || netnsMissing(
         results.map(({ code }) => code),
         [1, 1],
       );
-      best = Math.min(best, Math.max(...times) - Number(results[1]?.stdout.match(/failing at (\d+)/)?.[1]));
-    }
-    assert.ok(best <= 500, `${best} ms`);
+      assert.ok(times.every(Number.isFinite), results.map(({ stderr }) => stderr).join("\n"));
+      return Math.max(...times) - Number(results[1]?.stdout.match(/failing at (\d+)/)?.[1]);
+    });
   });
 
   test("that are cut off from each other end within seconds, and say who is lost", async (t) => {
     using spaces = new Hosts();
-    const hosts = await onTwoHosts(t, `${meet} await new Promise((resolve) => setTimeout(resolve, 60_000));`, { spaces });
+    const hosts = await onTwoHosts(t, `${meet} await new Promise((resolve) => setTimeout(resolve, 300_000));`, { spaces });
     assert.ok(await becomes(() => hosts.every(({ output }) => pidsIn(output()).length === 2)));
     spaces.cable(false);
     const before = performance.now();
     const [first, second] = await Promise.all(hosts.map(({ done }) => done));
-    assert.ok(performance.now() - before < 7500, `${performance.now() - before} ms`);
+    promised(performance.now() - before, 7500);
     assert.deepEqual([first?.code, second?.code], [1, 1]);
     assert.match(first!.stderr, /host \S+ with workers 2 and 3 is lost, [^\n]*nothing was heard of it/);
     assert.match(second!.stderr, /the launcher of host 0 is lost: nothing was heard of/);
-    assert.deepEqual(hosts.flatMap(({ output }) => pidsIn(output())).filter(isRunning), []);
+    assert.ok(await becomes(() => !hosts.flatMap(({ output }) => pidsIn(output())).some(isRunning)));
   });
 
   test("speak TLS where they are given certificates", async (t) => {

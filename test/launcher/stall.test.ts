@@ -1,17 +1,20 @@
-// A worker that keeps the others waiting: it is named once, with the place where it is.
+// A worker that keeps the others waiting: it is named once, with the place where it is. It comes when that has been said.
 import assert from "node:assert/strict";
-import { dirname } from "node:path";
-import { suite, test } from "node:test";
-import { launch } from "../support/launch.js";
+import { writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { suite, test, type TestContext } from "node:test";
+import { type Launched, startLaunch } from "../support/launch.js";
+import { becomes } from "../support/timing.js";
 import { member, scriptOf } from "./support.js";
 
 const script = (late: string): string => `import { join, reduce } from "${member}";
+import { existsSync } from "node:fs";
 interface Image { readonly size: number }
 const me = await join();
 me.link.send({ kind: "progress", step: 82 });
-function readImage(image: Image, until = Date.now() + 4000): void {
-  while (Date.now() < until) {
-    Math.sqrt(image.size);
+function readImage(image: Image): void {
+  while (!existsSync("said")) {
+    for (let i = 0; i < 1e6; i++) Math.sqrt(image.size);
   }
 }
 if (me.rank === 1) { ${late} }
@@ -19,24 +22,34 @@ await reduce(me, 4096);
 console.log("went on");
 await me.world.close();
 `;
+const asleep = "(await import('node:child_process')).spawnSync('sh', ['-c', 'while [ ! -e said ]; do sleep 0.05; done']);";
 
-suite("a worker that does not come", { concurrency: true }, () => {
+/** The launch of a script that goes on once the launcher has said what it says. */
+async function until(t: TestContext, source: string, workers: number, words: RegExp): Promise<Launched> {
+  const file = await scriptOf(t, source, "train.ts");
+  const cwd = dirname(file);
+  const { child, done, output } = startLaunch({ options: ["-n", String(workers), "--watchdog", "1"], script: file, cwd });
+  assert.ok(await becomes(() => words.test(output()) || child.exitCode !== null), output());
+  writeFileSync(join(cwd, "said"), "");
+  return done;
+}
+
+suite("a worker that does not come", { concurrency: 2 }, () => {
   for (const [name, late, message] of [
     [
       "in its own loop",
       "readImage({ size: 4 });",
-      /it is in step 82, in user code, last seen at\n {8}at readImage \(train\.ts:(5|6|7):\d+\)\n {8}at top level \(train\.ts:10:\d+\)\n/,
+      /it is in step 82, in user code, last seen at\n {8}at readImage \(train\.ts:(6|7|8):\d+\)\n {8}at top level \(train\.ts:11:\d+\)\n/,
     ],
-    ["in a native call", "(await import('node:child_process')).spawnSync('sleep', ['4']);", /it is in step 82, in a native call/],
+    ["in a native call", asleep, /it is in step 82, in a native call/],
     [
       "waiting for something else",
-      "await new Promise((resolve) => setTimeout(resolve, 4000));",
+      "while (!existsSync('said')) await new Promise((resolve) => setTimeout(resolve, 20));",
       /it is in step 82, waiting for something outside JavaScript \(Timeout\)/,
     ],
   ] as const) {
     test(name, async (t) => {
-      const file = await scriptOf(t, script(late), "train.ts");
-      const { code, stdout, stderr } = await launch({ options: ["-n", "3", "--watchdog", "1"], script: file, cwd: dirname(file) });
+      const { code, stdout, stderr } = await until(t, script(late), 3, /wait longer with/);
       assert.equal(code, 0, stderr);
       assert.equal(stdout.match(/went on/g)?.length, 3);
       assert.equal(stderr.match(/no progress/g)?.length, 1, stderr);
@@ -55,10 +68,9 @@ suite("a worker that does not come", { concurrency: true }, () => {
         return readFileSync("/proc/self/net/tcp", "utf8").split("\\n").map((line) => line.trim().split(/\\s+/)).filter((row) => row[3] === "0A" && mine.has(row[9])).length;
       };
       `;
-    const late =
-      "(await import('node:child_process')).spawnSync('sleep', ['5']); await new Promise((resolve) => setTimeout(resolve, 1000)); console.log('open:', listening());";
-    const file = await scriptOf(t, ports + script(late), "train.ts");
-    const { stdout, stderr } = await launch({ options: ["-n", "2", "--watchdog", "1"], script: file });
+    // The port that was asked for in the native call opens when that is over, and is closed then.
+    const late = `${asleep} let open = 1; for (let i = 0; i < 600 && (open > 0 || i < 20); i++) { await new Promise((resolve) => setTimeout(resolve, 50)); open = listening(); } console.log('open:', open);`;
+    const { stdout, stderr } = await until(t, ports + script(late), 2, /in a native call/);
     assert.match(stderr, /in a native call/);
     assert.match(stdout, /open: 0\n/, stderr);
   });

@@ -2,7 +2,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { folderOf } from "../data/files.js";
 
 /** import { join, reduce } from "${member}"; in scripts. */
@@ -20,16 +19,6 @@ export function isRunning(pid: number): boolean {
   } catch {
     return false;
   }
-}
-
-/** Tries again until it is true; false after the deadline. */
-export async function becomes(condition: () => boolean, ms = 10_000): Promise<boolean> {
-  const end = performance.now() + ms;
-  while (performance.now() < end) {
-    if (condition()) return true;
-    await sleep(10);
-  }
-  return condition();
 }
 
 /** The process ids that workers have printed as "pid 4711". */

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { folderOf } from "../data/files.js";
 
 const hook = new URL("../../src/register/index.js", import.meta.url).href;
-const run = (file: string, ...flags: string[]) => spawnSync(process.execPath, ["--import", hook, ...flags, file], { encoding: "utf8", timeout: 30_000 });
+const run = (file: string, ...flags: string[]) => spawnSync(process.execPath, ["--import", hook, ...flags, file], { encoding: "utf8", timeout: 120_000 });
 
 const lib = `
 export interface Point { readonly x: number }

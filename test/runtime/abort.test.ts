@@ -1,15 +1,17 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import { Engine } from "../../src/runtime/index.js";
+import { Engine, type Session } from "../../src/runtime/index.js";
 import { slowModel } from "../support/tiny-model.js";
 
 suite("Aborting a run", async () => {
-  const size = 256;
   const engine = Engine.default();
+  // Half a second and more, so that a run is in flight when its end comes after 5 ms, also where timers are late.
+  const [size, longer] = [256, 640];
   const session = await engine.createSession(slowModel(size, 400), { name: "slow" });
-  const x = new Float32Array(size * size);
-  for (let i = 0; i < size; i++) x[i * size + i] = 1;
-  const make = () => {
+  const long = await engine.createSession(slowModel(longer, 400), { name: "longer" });
+  const unit = (size: number) => Float32Array.from({ length: size * size }, (_, i) => (i % (size + 1) === 0 ? 1 : 0));
+  const x = unit(size);
+  const bound = (session: Session, size: number, x: Float32Array) => {
     const binding = session.createBinding();
     const out = new Float32Array(size * size);
     binding.bindInput(0, x, [size, size]);
@@ -17,9 +19,11 @@ suite("Aborting a run", async () => {
     binding.bindOutput(0, out, [size, size]);
     return { binding, out };
   };
+  const make = () => bound(session, size, x);
 
   test("an aborted run rejects with the signal's reason, and the binding runs again", async () => {
-    const { binding, out } = make();
+    const matrix = unit(longer);
+    const { binding, out } = bound(long, longer, matrix);
     for (let round = 0; round < 3; round++) {
       const controller = new AbortController();
       const reason = new Error("enough");
@@ -28,7 +32,7 @@ suite("Aborting a run", async () => {
       await assert.rejects(run, (error) => error === reason);
     }
     await binding.run();
-    assert.deepEqual(out, x);
+    assert.deepEqual(out, matrix);
   });
 
   test("a run that was still waiting is aborted without being started", async () => {
@@ -68,11 +72,11 @@ suite("Aborting a run", async () => {
   });
 
   test("a timeout signal works, and memory is summed by no aborted run", async () => {
-    const { binding, out } = make();
-    const sum = new Float32Array(size * size);
+    const { binding, out } = bound(long, longer, unit(longer));
+    const sum = new Float32Array(longer * longer);
     const run = binding.run({ signal: AbortSignal.timeout(5), accumulate: [{ into: sum, from: out }] });
     await assert.rejects(run, { name: "TimeoutError" });
     assert.ok(sum.every((value) => value === 0));
-    await session.close();
+    for (const made of [session, long]) await made.close();
   });
 });

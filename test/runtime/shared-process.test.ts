@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 
 const child = fileURLToPath(new URL("./fixtures/shared-process-child.js", import.meta.url));
-const run = (first: string): readonly string[] => execFileSync(process.execPath, [child, first], { encoding: "utf8", timeout: 60_000 }).trim().split("\n");
+const run = (first: string): readonly string[] => execFileSync(process.execPath, [child, first], { encoding: "utf8", timeout: 180_000 }).trim().split("\n");
 
 test("the engine first: both make sessions", () => {
   assert.deepEqual(run("ours"), ["ours 2", "theirs 2"]);

@@ -17,7 +17,7 @@ export class FileStore implements Store {
 
   constructor(folder: string, options: { readonly timeoutMs?: number } = {}) {
     this.#folder = folder;
-    this.#timeoutMs = options.timeoutMs ?? 20_000;
+    this.#timeoutMs = options.timeoutMs ?? 60_000;
   }
 
   #path(key: string): string {

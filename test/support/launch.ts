@@ -32,7 +32,7 @@ export interface Launching {
   readonly output: () => string;
 }
 
-export function startLaunch({ options = [], script, args = [], env = {}, cwd, prefix = [], timeoutMs = 120_000 }: LaunchOptions): Launching {
+export function startLaunch({ options = [], script, args = [], env = {}, cwd, prefix = [], timeoutMs = 300_000 }: LaunchOptions): Launching {
   const file = script instanceof URL ? fileURLToPath(script) : script;
   const [program = process.execPath, ...rest] = [...prefix, process.execPath, cli, "launch", ...options, file, ...args];
   const started = performance.now();

@@ -107,7 +107,7 @@ export class Ranks implements AsyncDisposable {
   ): Promise<Outcome<R>[]> {
     const task = ++this.#tasks;
     const ranks = options.ranks ?? [...this.#children.keys()];
-    const timeoutMs = options.timeoutMs ?? 60_000;
+    const timeoutMs = options.timeoutMs ?? 180_000;
     return Promise.all(
       ranks.map(
         (rank) =>

@@ -5,11 +5,12 @@ import { test } from "node:test";
 import { wandbSettings } from "../../src/config.js";
 import { parseExtendedJson } from "../../src/tracking/extended-json.js";
 import { WandbTracker, type WandbOptions } from "../../src/tracking/index.js";
+import { becomes, promised } from "../support/timing.js";
 import { context, temporary } from "./support.js";
 import { records, rowsOf } from "./wandb-file.js";
 import { WandbServer } from "./wandb-server.js";
 
-const quick = { timeoutMs: 300, retryMs: 5, flushMs: 5, connectMs: 2000, finishMs: 3000 } satisfies WandbOptions;
+const quick = { timeoutMs: 30_000, retryMs: 5, flushMs: 5, connectMs: 30_000, finishMs: 60_000 } satisfies WandbOptions;
 const noSettings = wandbSettings({ NETRC: "/nowhere" });
 const steps = (lines: readonly string[]): unknown[] => lines.map((line) => (JSON.parse(line) as { _step: unknown })._step);
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -71,7 +72,8 @@ test("a run is made, fed and ended on the server, and kept in a file beside it",
 test("what fails is sent again: busy servers, cut connections, answers that never come, answers that were lost", async () => {
   await using server = await WandbServer.start();
   server.trouble.push(503, 429, "lost");
-  await using made = await trackerOf(server, { id: "abc" });
+  // One answer never comes.
+  await using made = await trackerOf(server, { id: "abc", timeoutMs: 300 });
   const { tracker, warned } = made;
   await tracker.start();
   for (let step = 0; step < 30; step++) {
@@ -105,7 +107,7 @@ test("lines go together, not one by one", async () => {
 
 test("more than one request's worth is sent in pieces", async () => {
   await using server = await WandbServer.start();
-  await using made = await trackerOf(server, { flushMs: 60_000, timeoutMs: 5000 });
+  await using made = await trackerOf(server, { flushMs: 60_000 });
   await made.tracker.start();
   const long = "x".repeat(4 << 20);
   for (let step = 0; step < 5; step++) await made.tracker.log({ long }, { step });
@@ -118,11 +120,10 @@ test("a quiet run shows that it is alive", async () => {
   await using server = await WandbServer.start();
   await using made = await trackerOf(server, { heartbeatMs: 20 });
   await made.tracker.start();
-  await pause(200);
+  const run = server.run(made.tracker.id);
+  assert.ok(await becomes(() => run.heartbeats >= 2), `${run.heartbeats}`);
   await made.tracker.log({ loss: 1 }, { step: 1 });
   await made.tracker.finish();
-  const run = server.run(made.tracker.id);
-  assert.ok(run.heartbeats >= 2, `${run.heartbeats}`);
   assert.equal(run.exitcode, 0);
 });
 
@@ -188,7 +189,7 @@ test("a server that is dead from the start holds nothing up: told once, all in t
   await made.tracker.start();
   for (let step = 0; step < 50; step++) await made.tracker.log({ loss: step }, { step });
   await made.tracker.finish();
-  assert.ok(performance.now() - began < 2000);
+  promised(performance.now() - began, 2000);
   assert.equal(made.warned.length, 1, made.warned.join("\n"));
   assert.match(made.warned[0]!, /wandb: 127\.0\.0\.1:\d+ does not answer .*The training goes on.*wandb sync/);
   assert.equal(rowsOf(records(await readFile(made.tracker.path))).length, 50);

@@ -11,7 +11,7 @@ import { findApiKey, netrcPassword } from "../../src/tracking/wandb-login.js";
 import { context, temporary } from "./support.js";
 import { WandbServer } from "./wandb-server.js";
 
-const quick = { timeoutMs: 300, retryMs: 5, flushMs: 5, connectMs: 2000, finishMs: 3000 } satisfies WandbOptions;
+const quick = { timeoutMs: 30_000, retryMs: 5, flushMs: 5, connectMs: 30_000, finishMs: 60_000 } satisfies WandbOptions;
 const noSettings = wandbSettings({ NETRC: "/nowhere" });
 const steps = (lines: readonly string[]): unknown[] => lines.map((line) => (JSON.parse(line) as { _step: unknown })._step);
 
