@@ -26,7 +26,7 @@ export function acceleratorOf(args: TrainingArguments): Accelerator {
     watchSchedules: false,
     projectConfig: { projectDir: args.outputDir, loggingDir: tracking.loggingDir, saveOnEachNode: args.saveOnEachNode },
     logWith: tracking.logWith,
-    cpu: args.useCpu,
+    ...(args.useCpu ? { cpu: true } : {}),
   });
 }
 
