@@ -2,7 +2,7 @@
 //   node dist/examples/nsmc-trainer.js ratings_train.txt ratings_test.txt [CHECKPOINT] [--limit 2000] [--epochs 10] [--batch 32] [--lr 5e-5] [--max-length 512] [--out results] [--resume]
 // The files are those of NSMC (id, document, label between tabs, with a header); CHECKPOINT is a name of the hub or a folder. --resume goes on where a run that was stopped had its last checkpoint.
 import { parseArgs } from "node:util";
-import { loadDataset, type MapDataset } from "accelerate-ts";
+import { loadDataset, type MapDataset, setSeed } from "accelerate-ts";
 import { accuracy, f1 } from "accelerate-ts/metrics";
 import { AutoModelForSequenceClassification, AutoTokenizer, type BatchEncoding } from "accelerate-ts/models";
 import { type EvalPrediction, Trainer, TrainingArguments } from "accelerate-ts/trainer";
@@ -45,6 +45,7 @@ if (trainFile === undefined || testFile === undefined) {
 }
 const { limit, epochs, batch, lr, seed, "max-length": maxLength } = numberOptions(values, ["limit", "epochs", "batch", "lr", "seed", "max-length"]);
 
+setSeed(seed); // the new head of the model is the same in every run
 const raw = await loadDataset("csv", {
   dataFiles: { train: trainFile, test: testFile },
   delimiter: "\t",
@@ -62,7 +63,7 @@ async function computeMetrics({ predictions, labelIds }: EvalPrediction) {
 }
 
 const trainer = new Trainer({
-  modelInit: () => AutoModelForSequenceClassification.fromPretrained(checkpoint, { numLabels: 2 }),
+  model: await AutoModelForSequenceClassification.fromPretrained(checkpoint, { numLabels: 2 }),
   args: new TrainingArguments(values.out, {
     numTrainEpochs: epochs,
     perDeviceTrainBatchSize: batch,

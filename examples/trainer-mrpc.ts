@@ -1,14 +1,15 @@
 // The Trainer on MRPC: arguments, scores after each epoch, predictions, curves.
-//   node dist/examples/trainer-mrpc.js [CHECKPOINT] [--data FOLDER] [--limit N] [--out test-trainer] [--num-train-epochs 3] [--learning-rate 5e-5] ...
+//   node dist/examples/trainer-mrpc.js [CHECKPOINT] [--data FOLDER] [--limit N] [--out test-trainer] [--epochs 3] [--batch 8] [--lr 5e-5] [--seed 42]
 //   node dist/launcher/cli.js launch --num-processes 2 dist/examples/trainer-mrpc.js ...      the same on two workers
 // CHECKPOINT is a name of the hub or a folder, FOLDER holds train and validation files (JSON lines, CSV, Parquet); the other options are those of course/options.ts.
-import { DataCollatorWithPadding, loadMetric } from "accelerate-ts";
+import { DataCollatorWithPadding, loadMetric, setSeed } from "accelerate-ts";
 import { AutoModelForSequenceClassification, AutoTokenizer } from "accelerate-ts/models";
 import { type EvalPrediction, Trainer, TrainingArguments } from "accelerate-ts/trainer";
 import { courseOptions, loadPairs } from "./course/options.js";
 
 const options = courseOptions({ out: "test-trainer" });
 const { checkpoint, batchSize, lr, epochs, seed, maxLength, out } = options;
+setSeed(seed); // the new head of the model is the same in every run
 const raw = await loadPairs(options);
 const tokenizer = await AutoTokenizer.fromPretrained(checkpoint);
 const tokenized = await raw.map(tokenizer.mapper("sentence1", "sentence2", { truncation: true, maxLength }), { batched: true });
@@ -20,7 +21,7 @@ async function computeMetrics({ predictions, labelIds }: EvalPrediction) {
 }
 
 const trainer = new Trainer({
-  modelInit: () => AutoModelForSequenceClassification.fromPretrained(checkpoint, { numLabels: 2 }), // after the seed is set: its new head is the same in every run
+  model: await AutoModelForSequenceClassification.fromPretrained(checkpoint, { numLabels: 2 }),
   args: new TrainingArguments(out, {
     evalStrategy: "epoch",
     numTrainEpochs: epochs,
