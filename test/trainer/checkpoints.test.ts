@@ -374,6 +374,41 @@ describe("a training that goes on", () => {
     await assert.rejects(resume(empty, { resumeFromCheckpoint: join(empty, "other") }), fails("ERR_CHECKPOINT_DAMAGED", /has no trainer_state.json/));
   });
 
+  it("goes on in the next epoch where a callback has broken off the one that was saved", async () => {
+    class Breaks extends TrainerCallback {
+      override onStepEnd(_args: unknown, state: { readonly globalStep: number }, control: { shouldEpochStop: boolean }): void {
+        if (state.globalStep === 2) control.shouldEpochStop = true;
+      }
+    }
+    const outputDir = place();
+    const whole = make(outputDir, {}, { callbacks: [new Breaks()] });
+    await whole.train();
+    const second = make(place(), {}, { callbacks: [new Breaks()] });
+    await second.train({ resumeFromCheckpoint: join(outputDir, "checkpoint-2") });
+    assert.deepEqual(weightsOf(second), weightsOf(whole));
+    assert.equal(second.state.epoch, whole.state.epoch);
+  });
+
+  it("with other batches takes the rows that are left, tells of other rows and seeds, and refuses what names no checkpoint", async (t) => {
+    const lines = said(t);
+    t.mock.method(console, "warn", () => {});
+    const outputDir = await copied([4]);
+    // 16 of 24 rows are done: 8 are left, in batches of 3.
+    const trainer = await resume(outputDir, { resumeFromCheckpoint: true }, { perDeviceTrainBatchSize: 3, maxSteps: -1, numTrainEpochs: 1, seed: 7 });
+    assert.deepEqual([trainer.state.globalStep, trainer.state.maxSteps, trainer.state.epoch], [7, 7, 1]);
+    assert.ok(
+      lines.some((line) => /shuffled with the seed 42 before and with 7 now/.test(line)),
+      lines.join("\n"),
+    );
+    const fewer = make(outputDir, {}, { trainDataset: tinyDataset(20) });
+    await fewer.train({ resumeFromCheckpoint: join(outputDir, "checkpoint-4") });
+    assert.ok(
+      lines.some((line) => /had 24 rows when the checkpoint was made and have 20 now/.test(line)),
+      lines.join("\n"),
+    );
+    for (const wrong of ["", 3 as never]) await assert.rejects(resume(outputDir, { resumeFromCheckpoint: wrong }), /resumeFromCheckpoint is (""|3)/);
+  });
+
   it("tells which arguments differ from the checkpoint's", async (t) => {
     const lines = said(t);
     await resume(await copied([4]), { resumeFromCheckpoint: true }, { perDeviceTrainBatchSize: 8, loggingSteps: 5, saveSteps: 3 });

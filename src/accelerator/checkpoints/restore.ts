@@ -61,13 +61,17 @@ interface Reading {
 
 /** A schedule's function is not saved: one that gives another rate in the same place is another one, or goes on for longer. */
 function tellOtherRates(optimizer: Optimizer, { param_groups }: OptimizerState, i: number): void {
+  const differ = new Map<string, number[]>();
   for (const [g, { lr }] of optimizer.paramGroups.entries()) {
     const then = param_groups[g]!.lr as number;
     if (Math.abs(lr - then) <= 1e-9 * Math.abs(then)) continue;
-    console.warn(
-      `accelerate-ts: the learning rate of optimizer ${i}, group ${g}, was ${then} when the run was saved and is ${lr} now: its schedule is another one`,
-    );
+    const rates = `was ${then} when the run was saved and is ${lr} now`;
+    differ.set(rates, [...(differ.get(rates) ?? []), g]);
   }
+  for (const [rates, groups] of differ)
+    console.warn(
+      `accelerate-ts: the learning rate of optimizer ${i}, ${groups.length > 1 ? "groups" : "group"} ${groups.join(", ")}, ${rates}: its schedule is another one`,
+    );
 }
 
 async function readTensors(saved: SavedRun, run: RunState, { models, tellsSchedules }: Reading): Promise<void> {

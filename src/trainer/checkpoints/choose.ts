@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { CheckpointError, sweep, verifyCheckpoint } from "../../checkpoint/index.js";
+import { ArgumentError } from "../../errors.js";
 import { indexName, weightsName } from "../../safetensors/index.js";
 import { TrainerState } from "../state/index.js";
 import type { Trainer } from "../trainer.js";
@@ -102,5 +103,7 @@ async function named(trainer: Trainer, directory: string): Promise<string> {
 export async function chosenCheckpoint(trainer: Trainer, option: string | boolean | undefined): Promise<string | undefined> {
   const wanted = option ?? trainer.args.resumeFromCheckpoint;
   if (wanted === undefined || wanted === false || wanted === null) return undefined;
-  return wanted === true ? newest(trainer) : named(trainer, wanted);
+  if (wanted === true) return newest(trainer);
+  if (typeof wanted === "string" && wanted !== "") return named(trainer, wanted);
+  throw new ArgumentError(`resumeFromCheckpoint is ${JSON.stringify(wanted)}`, { hint: "give the path of a checkpoint, true for the newest one, or false" });
 }

@@ -1,75 +1,17 @@
-// Where a run stands in its data, and where it goes on: on as many workers as then, or on others in the same order of examples.
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { z } from "zod";
-import { CheckpointError } from "../../checkpoint/index.js";
+// Where a run goes on in its data: on as many workers as then, or on others in the same order of examples.
 import { type DataLoader, skipFirstBatches } from "../../data/index.js";
-import { writeWhole } from "../../unfinished.js";
-import type { Trainer } from "../trainer.js";
-import { fileNames } from "./names.js";
-
-const count = z.number().int().nonnegative();
-const savedPosition = z.object({
-  /** The epoch, what one worker has done of its batches, and what all have used up of its rows. */
-  epoch: count,
-  batch: count,
-  consumed: count,
-  /** Batches of a worker over all epochs. */
-  step: count,
-  world_size: z.number().int().positive(),
-  gradient_accumulation_steps: z.number().int().positive(),
-  per_device_train_batch_size: z.number().int().positive(),
-  /** Losses since the last log, by rank, the sum of those that were logged, and the step of that log. */
-  losses: z.object({ sums: z.array(z.number().nullable()), total: z.number().nullable(), last_step: count }),
-});
-export type SavedPosition = z.infer<typeof savedPosition>;
-
-/** Writes position.json; called on all workers. */
-export async function savePosition(
-  { accelerator, trainDataloader, lossesLogged, args, trainBatchSize }: Trainer,
-  directory: string,
-  writes: boolean,
-): Promise<void> {
-  const sums = await accelerator.gatherObject([lossesLogged.sum]);
-  if (!writes || !trainDataloader) return;
-  const { epoch, batch, consumed, step } = trainDataloader.state();
-  const position: SavedPosition = {
-    epoch,
-    batch,
-    consumed,
-    step,
-    world_size: accelerator.numProcesses,
-    gradient_accumulation_steps: args.gradientAccumulationSteps,
-    per_device_train_batch_size: trainBatchSize,
-    losses: { sums, total: lossesLogged.total, last_step: lossesLogged.lastStep },
-  };
-  await writeWhole(join(directory, fileNames.position), `${JSON.stringify(position, null, 2)}\n`);
-}
-
-/** undefined: it is a checkpoint of transformers. @throws CheckpointError ERR_CHECKPOINT_DAMAGED */
-export async function readPosition(directory: string): Promise<SavedPosition | undefined> {
-  const file = join(directory, fileNames.position);
-  let text: string;
-  try {
-    text = await readFile(file, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
-  try {
-    return savedPosition.parse(JSON.parse(text));
-  } catch (cause) {
-    throw new CheckpointError("ERR_CHECKPOINT_DAMAGED", `${file} does not say where the run stands (${(cause as Error).message})`, {
-      cause,
-      hint: "load another checkpoint",
-    });
-  }
-}
+import type { SavedPosition } from "./position-file.js";
 
 /** How an epoch is cut here. */
 export interface Cut {
   /** Batches of this worker in an epoch; undefined: nobody knows. */
   readonly batchesPerEpoch: number | undefined;
+  /** Rows of the data; undefined: nobody knows, or they are not what batches are made of. */
+  readonly rows: number | undefined;
+  /** Rows of a batch of one worker, and of all of them. */
+  readonly batchSize: number;
+  readonly totalBatchSize: number;
+  readonly dropLast: boolean;
   readonly gradientAccumulationSteps: number;
   readonly worldSize: number;
 }
@@ -84,15 +26,25 @@ export interface ResumePosition {
   readonly step: number;
 }
 
+/** Whether batches are other ones than those of the checkpoint. */
+export const isRecut = (saved: SavedPosition, { worldSize, batchSize, rows }: Cut): boolean =>
+  saved.world_size !== worldSize || saved.per_device_train_batch_size !== batchSize || (rows !== undefined && saved.rows !== null && saved.rows !== rows);
+
+/** Batches of this worker that the epoch has behind it, so that those that are left are as many as the rows that are left give. */
+function batchesBehind(saved: SavedPosition, cut: Cut): number {
+  if (!isRecut(saved, cut)) return saved.batch;
+  const { batchesPerEpoch, rows, totalBatchSize, dropLast, worldSize } = cut;
+  if (batchesPerEpoch === undefined || rows === undefined) return Math.ceil((saved.batch * saved.world_size) / worldSize);
+  const left = Math.max(0, rows - saved.consumed) / totalBatchSize;
+  return Math.max(0, batchesPerEpoch - (dropLast ? Math.floor(left) : Math.ceil(left)));
+}
+
 /** The same place for workers that cut the epoch otherwise. Without `saved` (a checkpoint of transformers) the number of steps is all that is known. */
-export function positionFor(
-  saved: SavedPosition | undefined,
-  globalStep: number,
-  { batchesPerEpoch, gradientAccumulationSteps, worldSize }: Cut,
-): ResumePosition {
+export function positionFor(saved: SavedPosition | undefined, globalStep: number, cut: Cut): ResumePosition {
+  const { batchesPerEpoch, gradientAccumulationSteps } = cut;
   if (saved) {
     const { epoch, consumed, step } = saved;
-    const batches = saved.world_size === worldSize ? saved.batch : Math.ceil((saved.batch * saved.world_size) / worldSize);
+    const batches = batchesBehind(saved, cut);
     // The last batch of an epoch is the end of it.
     if (batchesPerEpoch !== undefined && batches >= batchesPerEpoch) return { epoch: epoch + 1, batches: 0, consumed: 0, step };
     return { epoch, batches, consumed, step };

@@ -1,8 +1,10 @@
 // Puts a training back where a checkpoint was made: weights, state, optimizer with its schedules, random numbers, place in the data.
 import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { describeLoader } from "../../accelerator/checkpoints/capture.js";
 import { SavedRun } from "../../accelerator/checkpoints/saved-run.js";
 import { CheckpointError, readManifest } from "../../checkpoint/index.js";
+import type { RankLoader } from "../../data/loader/rank-loader.js";
 import { defaultGenerator } from "../../tensor/index.js";
 import { restoreStates, TrainerState } from "../state/index.js";
 import type { Trainer } from "../trainer.js";
@@ -11,7 +13,8 @@ import { compareArguments } from "./compare-args.js";
 import { loadForeignOptimizer } from "./foreign.js";
 import { loadWeightsOf } from "./load-weights.js";
 import { fileNames } from "./names.js";
-import { positionFor, readPosition, type ResumePosition, type SavedPosition } from "./position.js";
+import { type Cut, isRecut, positionFor, type ResumePosition } from "./position.js";
+import { readPosition, type SavedPosition } from "./position-file.js";
 import { tell } from "./tell.js";
 
 const holdsRun = (directory: string): boolean => existsSync(join(directory, fileNames.run));
@@ -83,30 +86,50 @@ export interface RunLength {
   readonly maxSteps: number;
 }
 
+function cutOf({ args, accelerator, trainBatchSize, trainDataloader }: Trainer, batchesPerEpoch: number | undefined): Cut {
+  const { rows, batchSize } = describeLoader(trainDataloader as RankLoader<unknown>);
+  const { numProcesses: worldSize } = accelerator;
+  return {
+    batchesPerEpoch,
+    rows: rows === null || batchSize === null ? undefined : rows,
+    batchSize: trainBatchSize,
+    totalBatchSize: args.acceleratorConfig.splitBatches ? trainBatchSize : trainBatchSize * worldSize,
+    dropLast: args.dataloaderDropLast,
+    gradientAccumulationSteps: args.gradientAccumulationSteps,
+    worldSize,
+  };
+}
+
 /** Where training goes on, after `loadTrainerState`. Tells what is different from a run that was never interrupted. */
 export async function resumedAt(trainer: Trainer, checkpoint: string, { batchesPerEpoch, updatesPerEpoch, maxSteps }: RunLength): Promise<Resumed> {
-  const { args, accelerator, state } = trainer;
-  const { gradientAccumulationSteps: window } = args;
-  const { numProcesses: worldSize } = accelerator;
+  const { args, state } = trainer;
   const saved = await readPosition(checkpoint);
-  const position = positionFor(saved, state.globalStep, { batchesPerEpoch, gradientAccumulationSteps: window, worldSize });
   if (saved === undefined && !isForeign(checkpoint)) throw new CheckpointError("ERR_CHECKPOINT_DAMAGED", `${checkpoint} has no ${fileNames.position}`);
-  const skips = !args.ignoreDataSkip;
-  const recut =
-    saved !== undefined &&
-    (saved.world_size !== worldSize || saved.gradient_accumulation_steps !== window || saved.per_device_train_batch_size !== trainer.trainBatchSize);
+  const cut = cutOf(trainer, batchesPerEpoch);
+  const position = positionFor(saved, state.globalStep, cut);
+  const window = args.gradientAccumulationSteps;
+  const otherSteps = saved !== undefined && (isRecut(saved, cut) || saved.gradient_accumulation_steps !== window);
   // Of the data that are left, whatever a step was before.
   const left = batchesPerEpoch === undefined ? updatesPerEpoch : Math.ceil((batchesPerEpoch - position.batches) / window);
   const done = (position.epoch + 1) * updatesPerEpoch - left;
-  const steps = recut && args.maxSteps <= 0 ? state.globalStep + Math.max(0, maxSteps - done) : maxSteps;
-  const resumed: Resumed = { ...position, checkpoint, skips, maxSteps: Math.max(state.globalStep, steps), saved };
+  const steps = otherSteps && args.maxSteps <= 0 ? state.globalStep + Math.max(0, maxSteps - done) : maxSteps;
+  const resumed: Resumed = { ...position, checkpoint, skips: !args.ignoreDataSkip, maxSteps: Math.max(state.globalStep, steps), saved };
   tellPlace(trainer, resumed);
-  if (saved && saved.world_size !== worldSize)
+  if (saved) tellDifferences(trainer, saved, cut, steps);
+  return resumed;
+}
+
+function tellDifferences(trainer: Trainer, saved: SavedPosition, { worldSize, rows }: Cut, steps: number): void {
+  const seed = (trainer.trainDataloader as RankLoader<unknown>).seed ?? null;
+  if (saved.world_size !== worldSize)
     tell(
       trainer,
-      `the checkpoint was made on ${saved.world_size} workers, here are ${worldSize}: the examples follow in the same order, a step has ${worldSize / saved.world_size} times as many of them, and the run has ${steps} steps`,
+      `the checkpoint was made on ${saved.world_size} workers, here are ${worldSize}: the examples follow in the same order, and the run has ${steps} steps`,
     );
-  return resumed;
+  if (rows !== undefined && saved.rows !== null && saved.rows !== rows)
+    tell(trainer, `the training data had ${saved.rows} rows when the checkpoint was made and have ${rows} now: their order is another one`);
+  if (saved.seed !== seed)
+    tell(trainer, `the training data were shuffled with the seed ${saved.seed} before and with ${seed} now: in this epoch rows may come twice, or not at all`);
 }
 
 function tellPlace(trainer: Trainer, { checkpoint, epoch, batches, skips }: Resumed): void {

@@ -8,7 +8,7 @@ import { removeCheckpoint, sweep } from "../../checkpoint/index.js";
 import { bestDirectory } from "./best.js";
 import { savesFiles } from "./model-files.js";
 import { checkpointDirectory, fileNames } from "./names.js";
-import { savePosition } from "./position.js";
+import { savePosition } from "./position-file.js";
 import { isSame, rotateCheckpoints, sortCheckpoints } from "./rotation.js";
 import { tell } from "./tell.js";
 
