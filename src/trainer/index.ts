@@ -66,4 +66,5 @@ export {
   TrainerState,
   type TrainingReferences,
 } from "./state/index.js";
+export type { BestRun, HyperparameterSearchOptions, SearchRange, SearchSpace } from "./search/index.js";
 export { Trainer } from "./trainer.js";

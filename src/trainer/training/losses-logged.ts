@@ -1,4 +1,6 @@
 // The losses between two logs, and what follows a step: logs, evaluation, checkpoint.
+import { isOutOfMemory } from "../../accelerator/memory/memory-errors.js";
+import { ArgumentError } from "../../errors.js";
 import { determineBestMetric, saveCheckpoint } from "../checkpoints/index.js";
 import type { Metrics } from "../options.js";
 import { fromData } from "../../tensor/index.js";
@@ -64,7 +66,14 @@ export async function evaluateInTraining(
   ignoreKeys: readonly string[] | undefined,
   { stepsScheduler }: { readonly stepsScheduler: boolean },
 ): Promise<Metrics> {
-  const metrics = await trainer.evaluate({ ignoreKeys });
+  const metrics = await trainer.evaluate({ ignoreKeys }).catch((cause: unknown) => {
+    // A smaller batch to train on would not help: this error must not look like one of memory, nor be caused by one.
+    if (!trainer.args.autoFindBatchSize || !isOutOfMemory(cause)) throw cause;
+    throw new ArgumentError("an evaluation does not fit into memory, and autoFindBatchSize is for the batches of the training alone", {
+      code: "ERR_TRAINER_EVALUATION_MEMORY",
+      hint: `lower perDeviceEvalBatchSize, ${trainer.args.perDeviceEvalBatchSize}`,
+    });
+  });
   if (stepsScheduler) trainer.stepPlateau(metrics);
   return metrics;
 }

@@ -1,6 +1,7 @@
 // A run from its first step to its last.
 import type { DataLoader } from "../../data/index.js";
 import { setSeed } from "../../accelerator/index.js";
+import { ArgumentError } from "../../errors.js";
 import { PlateauScheduler } from "../../optim/index.js";
 import { closeDisplays } from "../callbacks/index.js";
 import {
@@ -17,6 +18,7 @@ import {
 } from "../checkpoints/index.js";
 import { speedMetrics } from "../evaluation/index.js";
 import type { ModelInputs, TrainOptions, TrainOutput } from "../options.js";
+import { say } from "../say.js";
 import { TrainerState } from "../state/index.js";
 import type { Trainer } from "../trainer.js";
 import { tellBeginning } from "./beginning.js";
@@ -57,7 +59,7 @@ export async function trainModel(trainer: Trainer, options: TrainOptions): Promi
         trainer.trainBatchSize = batchSize;
         return run();
       },
-      { startingBatchSize: trainer.trainBatchSize },
+      { startingBatchSize: trainer.trainBatchSize, reduce: (size) => Math.floor(size * 0.9), onTry: (line) => say(trainer, "info", line) },
     );
   } finally {
     listening[Symbol.dispose]();
@@ -83,6 +85,17 @@ async function innerLoop(trainer: Trainer, checkpoint: string | undefined, optio
   return finished(run);
 }
 
+/** Workers with other numbers of batches would make other calls. @throws ArgumentError ERR_TRAINER_STEPS */
+async function commonLength({ accelerator }: Trainer, own: number | undefined): Promise<number | undefined> {
+  if (accelerator.numProcesses === 1 || accelerator.evenBatches) return own;
+  const all = await accelerator.gatherObject([own ?? -1]);
+  if (all.every((length) => length === all[0])) return own;
+  throw new ArgumentError(`Trainer: the workers have ${all.join(", ")} batches of the training data`, {
+    code: "ERR_TRAINER_STEPS",
+    hint: "leave evenBatches in acceleratorConfig as it is (true), or set dataloaderDropLast",
+  });
+}
+
 /** Loader, optimizer, scheduler and state of a run that begins or goes on. */
 async function prepared(trainer: Trainer, checkpoint: string | undefined, options: TrainOptions): Promise<TrainingRun> {
   const { args, accelerator, callbackHandler } = trainer;
@@ -98,13 +111,14 @@ async function prepared(trainer: Trainer, checkpoint: string | undefined, option
   trainer.trainDataloader = loader as DataLoader<ModelInputs>;
   callbackHandler.trainDataloader = trainer.trainDataloader;
 
-  const length = lengthOf(trainer.trainDataloader);
+  const length = await commonLength(trainer, lengthOf(trainer.trainDataloader));
   const planned = trainingValues(args, {
     length,
     numExamples: () => trainer.numExamples(trainer.trainDataloader!),
     totalTrainBatchSize: trainer.trainBatchSize * args.gradientAccumulationSteps * accelerator.numProcesses,
   });
   trainer.state = new TrainerState();
+  trainer.currentFlos = 0;
   trainer.state.isHyperParamSearch = options.trial !== undefined;
   trainer.state.trainBatchSize = trainer.trainBatchSize;
   trainer.state.computeSteps(args, planned.maxSteps);
