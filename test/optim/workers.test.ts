@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { TrainResult, TrainSettings } from "../accelerator/programs/train.js";
 import { launch } from "../support/launch.js";
+import { glooMissing, launchOnTwoHosts } from "../support/two-hosts.js";
 
 let folder: string;
 let runs = 0;
@@ -36,9 +37,12 @@ function assertSame(one: TrainResult, many: TrainResult): void {
 }
 
 describe("several workers", () => {
+  const clipped = { optimizer: "adafactor", clip: 0.5 } as const;
+  let single: Promise<TrainResult> | undefined;
+  const alone = (): Promise<TrainResult> => (single ??= train(1, clipped));
+
   it("update whole parameters each with Adafactor, whose means go over all of one", async () => {
-    const one = await train(1, { optimizer: "adafactor" });
-    for (const workers of [2, 3]) assertSame(one, await train(workers, { optimizer: "adafactor" }));
+    assertSame(await alone(), await train(3, clipped));
   });
   it("do so with clipping, accumulation, groups and a frozen part, whether they share parameters or not", async () => {
     const settings = { optimizer: "adafactor", clip: 0.5, groups: true, frozen: true } as const;
@@ -47,6 +51,12 @@ describe("several workers", () => {
     assertSame(one, two);
     const own = await train(2, { ...settings, accumulation: 2, shareParameters: false });
     assert.equal(own.hash, two.hash);
+  });
+  it("do so on two hosts of 2 and 1 workers", { skip: glooMissing() }, async () => {
+    const settings: TrainSettings = { ...clipped, steps: 8, batch: 4, out: join(folder, "hosts.json") };
+    const script = new URL("../accelerator/programs/train.js", import.meta.url);
+    for (const { code, stderr } of await launchOnTwoHosts({ workers: [2, 1], folder, script, args: [JSON.stringify(settings)] })) assert.equal(code, 0, stderr);
+    assertSame(await alone(), JSON.parse(await readFile(settings.out, "utf8")) as TrainResult);
   });
   it("train the same with RMSprop and Lion", async () => {
     assertSame(await train(1, { optimizer: "rmsprop" }), await train(2, { optimizer: "rmsprop" }));

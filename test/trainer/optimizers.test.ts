@@ -192,6 +192,24 @@ describe("a Trainer", () => {
     assert.throws(() => new Trainer({ ...parts(), optimizers: [optimizer, undefined], optimizerClsAndKwargs: choice }), { code: "ERR_TRAINER_OPTIONS" });
   });
 
+  for (const options of [
+    { optim: "adafactor" },
+    { optim: "rmsprop", optimArgs: "momentum=0.9,centered=true" },
+    { optim: "adagrad" },
+    { optim: "lion" },
+  ] as const) {
+    it(`goes on with ${options.optim} from a checkpoint, bit for bit`, async () => {
+      const args = (name: string) =>
+        quietArguments(join(folder, name), { ...options, maxSteps: 6, saveStrategy: "steps", saveSteps: 3, weightDecay: 0.01, learningRate: 1e-2 });
+      const whole = new Trainer({ ...parts(), args: args(`${options.optim}-whole`) });
+      await whole.train();
+      const resumed = new Trainer({ ...parts(), args: args(`${options.optim}-resumed`) });
+      await resumed.train({ resumeFromCheckpoint: join(folder, `${options.optim}-whole`, "checkpoint-3") });
+      const values = (trainer: Trainer<never>) => [...trainer.model.parameters()].map((p) => [...p.values()]);
+      assert.deepEqual(values(resumed as Trainer<never>), values(whole as Trainer<never>));
+    });
+  }
+
   it("asks a subclass which optimizer it is", () => {
     class Own extends Trainer {
       static override getOptimizerClsAndKwargs(args: TrainingArguments): OptimizerChoice {
