@@ -34,7 +34,7 @@ export {
   type PredictOptions,
   speedMetrics,
 } from "./evaluation/index.js";
-export { getLastCheckpoint } from "./checkpoints/index.js";
+export { getLastCheckpoint, type ModelCardOptions } from "./checkpoints/index.js";
 export type {
   ComputedLoss,
   ComputeLossFunction,

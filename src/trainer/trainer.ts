@@ -191,7 +191,7 @@ export class Trainer<R = unknown, P = EvalPrediction> extends TrainerCore<R, P> 
     return checkpoints.saveState(this.self);
   }
   /** Writes README.md into `outputDir`. */
-  async createModelCard(options: Readonly<Record<string, unknown>> = {}): Promise<void> {
+  async createModelCard(options: checkpoints.ModelCardOptions = {}): Promise<void> {
     await this.ready();
     return checkpoints.createModelCard(this.self, options);
   }
