@@ -1,0 +1,335 @@
+// evaluate and predict: what is computed and how often, who is told, what may be overridden, what is refused.
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { Dataset, IterableDataset, Tensor, tensor } from "accelerate-ts";
+import { Linear, Module } from "accelerate-ts/nn";
+import {
+  type CallbackContext,
+  type DataCollator,
+  EvalPrediction,
+  type EvaluationLoopOptions,
+  type ModelInputs,
+  type PredictionStepOptions,
+  type Predictions,
+  type TrainableModel,
+  Trainer,
+  TrainerCallback,
+  type TrainerControl,
+  type TrainerOptions,
+  type TrainerState,
+  type TrainingArguments,
+  type TrainingArgumentsOptions,
+} from "accelerate-ts/trainer";
+import { defaultExecutor } from "../../src/tensor/index.js";
+import { concatenated } from "../../src/trainer/evaluation/nested.js";
+import { quietArguments, temporaryFolder, tinyBert, tinyCollate, tinyDataset, tinyRows } from "./support.js";
+
+const outputDir = temporaryFolder("evaluation");
+const options = { dataCollator: tinyCollate as DataCollator, evalDataset: tinyDataset(10) };
+const args = (more: TrainingArgumentsOptions = {}): TrainingArguments => quietArguments(outputDir, { logLevel: "error", perDeviceEvalBatchSize: 4, ...more });
+const made = <P = EvalPrediction>(own: Omit<TrainerOptions<unknown, P>, "args">, more: TrainingArgumentsOptions = {}) =>
+  silent(new Trainer<unknown, P>({ ...(own.modelInit ? {} : { model: tinyBert() }), ...options, args: args(more), ...own }));
+/** Prints no entries of its log. */
+function silent<T extends { readonly callbackHandler: Trainer["callbackHandler"] }>(trainer: T): T {
+  const printer = trainer.callbackHandler.callbacks.find((callback) => callback.constructor.name === "PrinterCallback");
+  if (printer) trainer.callbackHandler.remove(printer);
+  return trainer;
+}
+const accuracy = async ({ predictions, labelIds }: EvalPrediction): Promise<{ accuracy: number }> => {
+  const [guesses, labels] = [await predictions.argmax(-1).toArray(), await labelIds.toArray()];
+  return { accuracy: labels.filter((label, i) => label === guesses[i]).length / labels.length };
+};
+
+/** A model that gives what a function makes of its two numbers for each row. */
+class Giving extends Module {
+  readonly layer = new Linear(1, 2);
+  readonly #give: (logits: Tensor, labels: Tensor | undefined) => object;
+  constructor(give: (logits: Tensor, labels: Tensor | undefined) => object) {
+    super();
+    this.#give = give;
+  }
+  forward({ x, labels }: { readonly x: Tensor; readonly labels?: Tensor }): object {
+    return this.#give(this.layer(x), labels);
+  }
+}
+const giving = (give: (logits: Tensor, labels: Tensor | undefined) => object) => new Giving(give) as unknown as TrainableModel;
+const floats = (count: number, labelled = true) => Array.from({ length: count }, (_, i) => ({ x: [i + 0.5], ...(labelled && { labels: i % 2 }) }));
+const collated = { dataCollator: undefined };
+
+describe("EvalPrediction", () => {
+  const [predictions, labelIds] = [tensor([[1, 2]]), tensor([1], { dtype: "int64" })];
+  it("is taken apart by name and by place, with what was asked for behind", () => {
+    const plain = new EvalPrediction(predictions, labelIds);
+    const [first, second]: [typeof predictions, typeof labelIds] = [plain[0], plain[1]];
+    const [one, two, ...none] = plain;
+    assert.deepEqual([first, second, one, two, none], [predictions, labelIds, predictions, labelIds, []]);
+    assert.deepEqual([...new EvalPrediction(predictions, labelIds, { losses: predictions })], [predictions, labelIds, predictions]);
+    const { inputs, losses } = new EvalPrediction(predictions, labelIds, { inputs: labelIds, losses: predictions });
+    assert.deepEqual([inputs, losses], [labelIds, predictions]);
+    assert.deepEqual(Object.keys(plain), ["predictions", "labelIds", "inputs", "losses"]);
+  });
+});
+
+describe("an evaluation", () => {
+  it("runs every batch once, brings out nothing but losses where nobody scores, and leaves the model in eval mode", async () => {
+    const trainer = made({});
+    trainer.model.train();
+    await trainer.evaluate();
+    const { runs } = defaultExecutor();
+    const metrics = await trainer.evaluate();
+    assert.equal(defaultExecutor().runs - runs, 3);
+    assert.equal(trainer.model.training, false);
+    assert.deepEqual(Object.keys(metrics), ["eval_loss", "eval_runtime", "eval_samples_per_second", "eval_steps_per_second", "epoch"]);
+    const scored = made({ computeMetrics: async () => ({}) });
+    await scored.evaluate();
+    const before = defaultExecutor().runs;
+    await scored.evaluate();
+    assert.equal(defaultExecutor().runs - before, 3);
+    const untouched: string[] = [];
+    const watched = giving((logits, labels) => ({ loss: logits.mean().add(labels!.to("float32").mean()), logits }));
+    const call = new Proxy(watched, {
+      apply: (target, self, given) => {
+        const outputs = Reflect.apply(target as never, self, given) as object;
+        return new Proxy(outputs, {
+          get: (of, key) => {
+            untouched.push(String(key));
+            return Reflect.get(of, key) as unknown;
+          },
+        });
+      },
+    });
+    const losses = made({ model: watched, evalDataset: floats(4), ...collated });
+    await losses.predictionStep(call as TrainableModel, { x: tensor([[1]]), labels: tensor([1], { dtype: "int64" }) }, { predictionLossOnly: true });
+    assert.deepEqual(new Set(untouched), new Set(["loss"]));
+  });
+
+  it("is logged and told of: entries of the log, one event for each batch, the metrics at the end", async () => {
+    const events: [string, ...unknown[]][] = [];
+    class Watch extends TrainerCallback {
+      override onPredictionStep(_args: TrainingArguments, _state: TrainerState, _control: TrainerControl, { evalDataloader }: CallbackContext): void {
+        events.push(["step", evalDataloader!.length]);
+      }
+      override onLog(_args: TrainingArguments, _state: TrainerState, _control: TrainerControl, { logs }: CallbackContext): void {
+        events.push(["log", Object.keys(logs!)]);
+      }
+      override onEvaluate(_args: TrainingArguments, _state: TrainerState, _control: TrainerControl, { metrics }: CallbackContext): void {
+        events.push(["evaluate", Object.keys(metrics!)]);
+      }
+      override onPredict(_args: TrainingArguments, _state: TrainerState, _control: TrainerControl, { metrics }: CallbackContext): void {
+        events.push(["predict", Object.keys(metrics!)]);
+      }
+    }
+    const trainer = made({ callbacks: [Watch], computeMetrics: accuracy });
+    const metrics = await trainer.evaluate();
+    const keys = ["eval_loss", "eval_accuracy", "eval_runtime", "eval_samples_per_second", "eval_steps_per_second", "epoch"];
+    const steps: [string, number][] = [3, 3, 3].map((length) => ["step", length]);
+    assert.deepEqual(events.splice(0), [...steps, ["log", keys], ["evaluate", keys]]);
+    const { step, ...entry } = trainer.state.logHistory.at(-1)!;
+    assert.deepEqual([step, entry], [0, metrics]);
+    await trainer.predict(options.evalDataset);
+    assert.deepEqual(events, [...steps, ["predict", keys.slice(0, -1).map((key) => key.replace("eval", "test"))]]);
+  });
+
+  it("of sets by name, of one of them, and of other data under another prefix", async () => {
+    const evalDataset = { even: tinyDataset(4, 2), odd: tinyDataset(6, 3) };
+    const trainer = made({ evalDataset, computeMetrics: accuracy });
+    const metrics = await trainer.evaluate();
+    const names = ["loss", "accuracy", "runtime", "samples_per_second", "steps_per_second"];
+    const keys = (prefix: string) => names.map((name) => `${prefix}_${name}`);
+    assert.deepEqual(Object.keys(metrics), [...keys("eval_even"), "epoch", ...keys("eval_odd")]);
+    assert.equal((await trainer.evaluate({ evalDataset: "odd" })).eval_loss, metrics.eval_odd_loss);
+    assert.equal((await trainer.evaluate({ evalDataset: evalDataset.odd, metricKeyPrefix: "mine" })).mine_loss, metrics.eval_odd_loss);
+    assert.deepEqual(Object.keys(await trainer.evaluate({ evalDataset: { a: evalDataset.odd }, metricKeyPrefix: "x" })), [...keys("x_a"), "epoch"]);
+    await assert.rejects(trainer.evaluate({ evalDataset: "none" }), { code: "ERR_TRAINER_DATASET" });
+    await assert.rejects(trainer.predict(undefined as never), { code: "ERR_TRAINER_DATASET" });
+  });
+
+  it("of a stream counts its rows as they come", async () => {
+    const rows = tinyRows(10);
+    const stream = IterableDataset.fromGenerator(async function* () {
+      yield* rows;
+    });
+    const known = await made({ evalDataset: Dataset.fromRows(rows), computeMetrics: accuracy }).evaluate();
+    const trainer = made({ computeMetrics: accuracy, evalDataset: stream });
+    const { predictions } = await trainer.predict(stream);
+    assert.deepEqual(predictions.shape, [10, 2]);
+    const { eval_loss, eval_accuracy, eval_runtime, eval_samples_per_second } = await trainer.evaluate();
+    assert.deepEqual([eval_loss, eval_accuracy], [known.eval_loss, known.eval_accuracy]);
+    assert.ok(Math.abs(eval_samples_per_second! * eval_runtime! - 10) < 0.5);
+    let calls = 0;
+    const byBatch = made(
+      { evalDataset: stream, computeMetrics: (_, { computeResult }) => ({ calls: ++calls, last: Number(computeResult) }) },
+      { batchEvalMetrics: true },
+    );
+    const { eval_calls, eval_last } = await byBatch.evaluate();
+    assert.deepEqual([eval_calls, eval_last], [3, 1]);
+  });
+
+  it("of nothing, and of data without labels, has no loss and no metrics", async () => {
+    const empty = made({ evalDataset: [] as never, computeMetrics: accuracy });
+    const { predictions, metrics } = await empty.predict([]);
+    assert.equal(predictions, undefined);
+    assert.deepEqual(
+      Object.keys(metrics).filter((key) => key === "test_loss"),
+      [],
+    );
+    const unlabelled = tinyRows(5).map(({ input_ids, attention_mask }) => ({ input_ids: input_ids.slice(0, 3), attention_mask: attention_mask.slice(0, 3) }));
+    const trainer = made({ ...collated, evalDataset: unlabelled, computeMetrics: accuracy });
+    assert.equal("eval_loss" in (await trainer.evaluate()), false);
+    const predicted = await trainer.predict(unlabelled);
+    assert.deepEqual([predicted.predictions.shape, predicted.labelIds], [[5, 2], undefined]);
+  });
+});
+
+describe("what a model gives", () => {
+  const structure = (value: unknown): unknown =>
+    value instanceof Tensor
+      ? [...value.shape]
+      : Array.isArray(value)
+        ? value.map(structure)
+        : Object.fromEntries(Object.entries(value as object).map(([key, item]) => [key, structure(item)]));
+  const loss = (logits: Tensor, labels: Tensor | undefined) => logits.mean().add(labels!.to("float32").mean());
+  const cases: readonly (readonly [string, (logits: Tensor, labels: Tensor | undefined) => object, unknown])[] = [
+    ["one output", (y, l) => ({ loss: loss(y, l), logits: y }), [5, 2]],
+    ["several by name", (y, l) => ({ loss: loss(y, l), a: y, b: y.sum(1) }), [[5, 2], [5]]],
+    [
+      "a list, the loss first",
+      (y, l) => [loss(y, l), y, [y.sum(1), y.sum(-1)]],
+      [
+        [5, 2],
+        [[5], [5]],
+      ],
+    ],
+    ["objects within", (y, l) => ({ loss: loss(y, l), inner: { a: y, b: [y.sum(1)] } }), { a: [5, 2], b: [[5]] }],
+    ["a number for each batch", (y, l) => ({ loss: loss(y, l), total: y.sum() }), [2]],
+    ["what is no tensor, left out", (y, l) => ({ loss: loss(y, l), logits: y, none: null, kind: "text", size: 3, past_key_values: [y] }), [5, 2]],
+  ];
+  for (const [what, give, wanted] of cases)
+    it(`${what}: comes back for all rows`, async () => {
+      const { predictions, labelIds } = await made({ model: giving(give), ...collated }).predict(floats(5));
+      assert.deepEqual(structure(predictions), wanted);
+      assert.deepEqual(await labelIds.toArray(), [0, 1, 0, 1, 0]);
+    });
+  it("of another size in the third place is refused, and is let alone where batches are not put together", async () => {
+    let width = 1;
+    const growing = giving((y, l) => ({
+      loss: loss(y, l),
+      logits: y
+        .unsqueeze(1)
+        .expand([-1 as never, 1 as never, 2 as never])
+        .at(":", ":", `:${width}`),
+    }));
+    const step = async (concat: boolean): Promise<Predictions> => {
+      class Growing extends Trainer {
+        override async predictionStep(model: TrainableModel, inputs: ModelInputs, more: PredictionStepOptions) {
+          const { loss: own, labels } = await super.predictionStep(model, inputs, more);
+          width = width === 1 ? 2 : 1;
+          return { loss: own, labels, logits: tensor([[Array<number>(width).fill(1)]]) };
+        }
+      }
+      return (await silent(new Growing({ model: growing, args: args({ evalDoConcatBatches: concat }) })).predict(floats(8))).predictions as Predictions;
+    };
+    await assert.rejects(step(true), { code: "ERR_SHAPE", message: /ignoreKeys|evalDoConcatBatches/ });
+    assert.deepEqual((structure(await step(false)) as unknown[]).length, 2);
+  });
+  it("is put together with -100 behind what is shorter, whole numbers widened where others are not", async () => {
+    const of = (values: number[][], dtype: "float32" | "int64") => tensor(values, { dtype }) as Tensor;
+    const joined = concatenated([of([[1, 2, 3]], "int64"), of([[4]], "int64"), of([[5, 6]], "int64")], "x") as Tensor;
+    assert.deepEqual(
+      [joined.dtype, await joined.toArray()],
+      [
+        "int64",
+        [
+          [1, 2, 3],
+          [4, -100, -100],
+          [5, 6, -100],
+        ],
+      ],
+    );
+    const wide = concatenated([of([[1]], "int64"), of([[0.5, 1.5]], "float32")], "x") as Tensor;
+    assert.deepEqual(
+      [wide.dtype, await wide.toArray()],
+      [
+        "float32",
+        [
+          [1, -100],
+          [0.5, 1.5],
+        ],
+      ],
+    );
+    assert.throws(() => concatenated([joined, [joined]], "x"), { code: "ERR_EVALUATION_OUTPUTS" });
+    assert.throws(() => concatenated([{ a: joined }, { b: joined }], "x"), { code: "ERR_EVALUATION_OUTPUTS" });
+    assert.throws(() => concatenated([joined, tensor([1])], "x"), { code: "ERR_SHAPE" });
+  });
+});
+
+describe("metrics", () => {
+  it("may be tensors of one number and wide integers; other things than names are refused", async () => {
+    const { eval_a, eval_b, eval_c } = await made({ computeMetrics: () => ({ a: tensor(2.5), b: 3n, c: Number.NaN }) as never }).evaluate();
+    assert.deepEqual([eval_a, eval_b, eval_c], [2.5, 3, Number.NaN]);
+    for (const given of [undefined, 3, [1], tensor([1])])
+      await assert.rejects(made({ computeMetrics: (() => given) as never }).evaluate(), { code: "ERR_METRIC_VALUES" });
+  });
+  it("that fail end the evaluation with their own error, and the next one runs", async () => {
+    let fails = true;
+    const trainer = made({
+      computeMetrics: () => {
+        if (fails) throw new RangeError("mine");
+        return { fine: 1 };
+      },
+    });
+    await assert.rejects(trainer.evaluate(), { name: "RangeError", message: "mine" });
+    fails = false;
+    assert.equal((await trainer.evaluate()).eval_fine, 1);
+  });
+  it("are given the inputs that the model names", async () => {
+    const seen: Predictions[] = [];
+    const computeMetrics = ({ inputs }: EvalPrediction) => {
+      seen.push(inputs!);
+      return {};
+    };
+    await made({ computeMetrics }, { includeForMetrics: ["inputs"] }).evaluate();
+    assert.deepEqual((seen[0] as Tensor).shape[0], 10);
+    const model = giving((y, l) => ({ loss: y.mean().add(l!.to("float32").mean()), logits: y }));
+    await assert.rejects(made({ model, ...collated, evalDataset: floats(2), computeMetrics }, { includeForMetrics: ["inputs"] }).evaluate(), /mainInputName/);
+  });
+});
+
+describe("overrides count", () => {
+  it("of the step, of the loop, and of the loss", async () => {
+    const calls: string[] = [];
+    class Own extends Trainer {
+      override async predictionStep(model: TrainableModel, inputs: ModelInputs, more: PredictionStepOptions) {
+        calls.push("step");
+        return super.predictionStep(model, inputs, more);
+      }
+      override async evaluationLoop(loader: Parameters<Trainer["evaluationLoop"]>[0], more: EvaluationLoopOptions) {
+        calls.push(more.description);
+        return super.evaluationLoop(loader, more);
+      }
+      override async computeLoss(model: TrainableModel, inputs: ModelInputs) {
+        calls.push("loss");
+        return model(inputs).loss.mul(2);
+      }
+    }
+    const wanted = await made({}).evaluate();
+    const own = silent(new Own({ ...options, model: tinyBert(), args: args() }));
+    const { eval_loss } = await own.evaluate();
+    assert.ok(Math.abs(eval_loss! - 2 * wanted.eval_loss!) < 1e-6);
+    assert.deepEqual(calls, ["Evaluation", ...Array<string[]>(3).fill(["step", "loss"]).flat()]);
+    await assert.rejects(own.predict(options.evalDataset), { code: "ERR_TRAINER_LOSS", message: /return \{ loss, outputs \}/ });
+  });
+  it("and a loop that ends early leaves the Trainer ready for the next", async () => {
+    let most = 1;
+    class Short extends Trainer {
+      override async predictionStep(model: TrainableModel, inputs: ModelInputs, more: PredictionStepOptions) {
+        if (--most < 0) throw new Error("enough");
+        return super.predictionStep(model, inputs, more);
+      }
+    }
+    const trainer = silent(new Short({ ...options, model: tinyBert(), args: args() }));
+    await assert.rejects(trainer.evaluate(), /enough/);
+    most = 10;
+    assert.ok((await trainer.evaluate()).eval_loss! > 0);
+  });
+});
