@@ -1,10 +1,11 @@
 // One checkpoint of a Trainer: everything in a folder that appears when it is whole, and the older ones that go then.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { exportStates } from "../state/index.js";
+import { AccelerateError } from "../../errors.js";
+import { exportStates, type TrainerState } from "../state/index.js";
 import { storeFlos } from "../training/flops.js";
 import type { Trainer } from "../trainer.js";
-import { removeCheckpoint, sweep } from "../../checkpoint/index.js";
+import { removeCheckpoint, sweep, writeFault } from "../../checkpoint/index.js";
 import { bestDirectory } from "./best.js";
 import { savesFiles } from "./model-files.js";
 import { checkpointDirectory, fileNames } from "./names.js";
@@ -12,10 +13,16 @@ import { savePosition } from "./position-file.js";
 import { isSame, rotateCheckpoints, sortCheckpoints } from "./rotation.js";
 import { tell } from "./tell.js";
 
-/** The steps of the checkpoints that trainers have written last. */
-const written = new WeakMap<Trainer, number>();
+/** The last steps that were saved, of trainings. */
+const written = new WeakMap<TrainerState, number>();
 /** Whether the checkpoint of the present step was just written. */
-export const isSaved = (trainer: Trainer): boolean => written.get(trainer) === trainer.state.globalStep;
+export const isSaved = ({ state }: Trainer): boolean => written.get(state) === state.globalStep;
+
+/** What a model's own files were refused for, as for the others. */
+function saveFault(error: unknown, target: string): unknown {
+  const cause = error instanceof AccelerateError && error.code === "ERR_SAVE" ? error.cause : undefined;
+  return cause === undefined ? error : writeFault(cause, target);
+}
 
 /**
  * Writes `checkpoint-<step>` and takes old ones away; called on all workers. Returns the directory.
@@ -34,7 +41,9 @@ export async function saveCheckpoint(trainer: Trainer): Promise<string> {
   if (bestIsThere) state.bestModelCheckpoint = best;
   state.statefulCallbacks = exportStates([...callbackHandler.callbacks, trainer.control]);
   const fill = async (directory: string): Promise<void> => {
-    await trainer.saveModel(directory);
+    await trainer.saveModel(directory).catch((error: unknown) => {
+      throw saveFault(error, target);
+    });
     const writes = savesFiles(trainer);
     await savePosition(trainer, directory, writes);
     if (writes) await state.saveToJson(join(directory, fileNames.state));
@@ -44,7 +53,7 @@ export async function saveCheckpoint(trainer: Trainer): Promise<string> {
     if (!savesFiles(trainer)) return;
     await rotateCheckpoints(args.outputDir, { limit: args.saveTotalLimit, best: state.bestModelCheckpoint, written: target, host: checkpoints.host });
   });
-  written.set(trainer, state.globalStep);
+  written.set(state, state.globalStep);
   return target;
 }
 
