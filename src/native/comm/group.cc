@@ -134,12 +134,14 @@ bool Group::await() {
 Fault Group::trouble(uint32_t stage) {
   for (int r = 0; r < size_; r++) {
     if (r == rank_) continue;
-    // The state first: a rank that has left had posted its last stage before.
+    // The state first: a rank that has left or failed had posted its last stage before. What it has brought to this stage counts, even if it was gone before this rank came to look:
+    // workers that are stopped after the same step end at their own pace.
     const auto state = static_cast<RankState>(slot(r).state.load(std::memory_order_acquire));
-    if (state == RankState::failed) return lost(r, "was lost", boundedText(slot(r).reason, kReasonChars));
-    if (state == RankState::left) {
+    if (state == RankState::failed) {
+      if (!reached(r, stage)) return lost(r, "was lost", boundedText(slot(r).reason, kReasonChars));
+    } else if (state == RankState::left) {
       if (!reached(r, stage)) return lost(r, "has left the group", boundedText(slot(r).reason, kReasonChars));
-    } else if (dead(r)) {
+    } else if (dead(r) && !reached(r, stage)) {
       // Between the first look and its death it may have said good-bye.
       const auto last = static_cast<RankState>(slot(r).state.load(std::memory_order_acquire));
       if (last == RankState::left || last == RankState::failed) return trouble(stage);
