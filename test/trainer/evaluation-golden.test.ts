@@ -40,6 +40,15 @@ describe("evaluations and predictions are those of Python's Trainer on two proce
       it(wanted.name, async () => assertEvaluation(JSON.parse(await readFile(join(folder, `${i}.json`), "utf8")) as EvaluationResult, wanted));
 });
 
+describe("predictions are the dataset's rows in their order", () => {
+  it("on three workers, by every rule and of every kind of data", async () => {
+    const script = new URL("./programs/evaluation-rules.js", import.meta.url);
+    const { code, stdout, stderr } = await launch({ options: ["--cpu", "--num-processes", "3"], script });
+    assert.equal(code, 0, stdout + stderr);
+    assert.match(stdout, /ok/);
+  });
+});
+
 describe("metrics are printed and written as Python does", () => {
   const outputDir = temporaryFolder("metrics");
   const trainer = new Trainer({ model: tinyBert(), args: new TrainingArguments(outputDir, { reportTo: "none", disableTqdm: true }) });

@@ -14,6 +14,8 @@ export interface AsideLoader<B> {
 }
 
 export abstract class TrainingData extends TrainingWindows {
+  /** Of loaders beside the training. */
+  #dealer: WorkerDealer | undefined;
   readonly #config: { -readonly [K in keyof CompleteDataloaderConfig]: CompleteDataloaderConfig[K] };
 
   constructor(options: Pick<AcceleratorOptions, "dataloaderConfig" | "projectConfig" | "projectDir" | "logWith" | "trackPerformance">) {
@@ -47,16 +49,18 @@ export abstract class TrainingData extends TrainingWindows {
   }
 
   /**
-   * Deals a loader's batches to the workers as `prepare` does, for one loop beside the training: an evaluation. Nothing is compared between workers, and no checkpoint knows of the loader. A loader that
+   * Deals a loader's batches to the workers as `prepare` does, for one loop beside the training: an evaluation. All workers get equally many batches; nothing is compared between workers, and no checkpoint knows of the loader. A loader that
    * was prepared stays as it is. Every worker makes the call.
    *
    * @internal
    */
   async prepareAside<B>(given: DataLoader<B> | AsyncIterable<B> | Iterable<B>): Promise<AsideLoader<B>> {
-    const { splitBatches, dispatchBatches, evenBatches, ignoreDuplicates } = this.dataloaderConfig;
+    const { splitBatches, dispatchBatches, ignoreDuplicates } = this.dataloaderConfig;
     const { numProcesses, processIndex } = this;
-    const dealer = dispatchBatches ? new WorkerDealer(this.calls) : undefined;
-    const shard = { numProcesses, processIndex, splitBatches, evenBatches, ignoreDuplicates, dealer };
+    if (dispatchBatches) this.#dealer ??= new WorkerDealer(this.calls);
+    const dealer = dispatchBatches ? this.#dealer : undefined;
+    // Workers that gather what they have made of every batch must have equally many.
+    const shard = { numProcesses, processIndex, splitBatches, evenBatches: true, ignoreDuplicates, dealer };
     const loader = given instanceof RankLoader ? (given as RankLoader<B>) : shardedBatches(given, shard);
     if (this.loaders.followed.includes(loader)) return { loader, release: () => {} };
     if (numProcesses > 1 && loader.seed !== undefined) loader.seed = await this.broadcastObject(loader.seed);
