@@ -55,7 +55,6 @@ export type {
   TrainerScheduler,
   TrainOptions,
   TrainOutput,
-  Trial,
 } from "./options.js";
 export {
   type CallbackState,
@@ -66,5 +65,30 @@ export {
   TrainerState,
   type TrainingReferences,
 } from "./state/index.js";
-export type { BestRun, HyperparameterSearchOptions, SearchRange, SearchSpace } from "./search/index.js";
+export {
+  type AskFunction,
+  type BestRun,
+  type CategoricalDistribution,
+  type ComputeObjective,
+  defaultComputeObjective,
+  defaultHpSpace,
+  type Distribution,
+  type FinishedTrial,
+  type FloatDistribution,
+  type FloatOptions,
+  type HyperparameterSearchOptions,
+  type IntDistribution,
+  MedianPruner,
+  type MedianPrunerOptions,
+  type Pruner,
+  type SearchBackend,
+  type SearchDirection,
+  type SearchFunction,
+  type SearchLists,
+  type SearchRange,
+  Trial,
+  type TrialOutcome,
+  type TrialParams,
+  type TrialValue,
+} from "./search/index.js";
 export { Trainer } from "./trainer.js";

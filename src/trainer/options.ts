@@ -6,6 +6,7 @@ import type { Parameter, Tensor } from "../tensor/index.js";
 import type { TrainingArguments } from "./arguments/index.js";
 import type { TrainerCallback } from "./callbacks/index.js";
 import type { EvalPrediction } from "./evaluation/index.js";
+import type { Trial, TrialParams } from "./search/index.js";
 
 /** Numbers by name. */
 export type Metrics = Record<string, number>;
@@ -23,8 +24,13 @@ export interface TrainableModel extends ModuleBase {
 
 /** Anything that can be trained or evaluated on: an array of rows, a Dataset, a class of one's own, a stream. */
 export type TrainerDataset<R = unknown> = MapDataset<R> | AsyncIterable<R> | Iterable<R>;
+/** A DatasetDict. */
+interface Splits {
+  readonly splits: readonly string[];
+  readonly numRows: object;
+}
 /** One evaluation set, or several by name: the metrics of `{ matched }` are named `eval_matched_...`. */
-export type EvalDatasets<R = unknown> = TrainerDataset<R> | { readonly [name: string]: TrainerDataset<R> };
+export type EvalDatasets<R = unknown> = TrainerDataset<R> | { readonly [name: string]: TrainerDataset<R> } | Splits;
 /** Makes a batch of rows. */
 export type DataCollator = (rows: never[], context: CollateContext) => unknown;
 /** The tokenizer that belongs to the model: it is saved beside it, and batches are padded with it. */
@@ -46,9 +52,7 @@ export type PreprocessLogits = (
   labels: Tensor | undefined,
 ) => Tensor | readonly Tensor[] | Promise<Tensor | readonly Tensor[]>;
 
-/** The values of one run of a search, by the names of the arguments. */
-export type Trial = Readonly<Record<string, string | number | boolean>>;
-/** Makes the model anew for each `train`. */
+/** Makes the model anew for each `train`; of a search, with the values of the trial in `trial.params`. */
 export type ModelInit = (trial: Trial | undefined) => ModuleBase | Promise<ModuleBase>;
 
 /** An optimizer's class and its options: `{ optimizerClass: SGD, options: { lr: 0.1 } }`. */
@@ -85,7 +89,8 @@ export interface TrainerOptions<R = unknown, P = EvalPrediction> {
 export interface TrainOptions {
   /** A checkpoint's directory, or true for the newest of `outputDir`. */
   readonly resumeFromCheckpoint?: string | boolean | undefined;
-  readonly trial?: Trial | undefined;
+  /** Of a search; values by name count as those of one, of which trainer_state.json tells. */
+  readonly trial?: Trial | TrialParams | undefined;
   /** Outputs of the model that evaluations while training leave out. */
   readonly ignoreKeysForEval?: readonly string[] | undefined;
 }

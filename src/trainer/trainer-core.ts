@@ -25,6 +25,7 @@ import type {
   TrainerOptions,
   TrainerScheduler,
 } from "./options.js";
+import type { TrialRun } from "./search/index.js";
 import { TrainerControl, TrainerState } from "./state/index.js";
 import type { Trainer } from "./trainer.js";
 import type { LabelSmoother } from "./training/label-smoother.js";
@@ -70,10 +71,13 @@ export abstract class TrainerCore<R = unknown, P = EvalPrediction> {
   currentFlos = 0;
   /** @internal `lrScheduler` was made by `createScheduler`: the next run makes its own. */
   madeScheduler = false;
+  /** @internal The trial of a search. */
+  trialRun: TrialRun | undefined;
   /** @internal */
   readonly lossesLogged: LossesLogged = new LossesLogged();
   #model: TrainableModel | undefined;
   #traits: ModelTraits | undefined;
+  #advice = "modelInit is async: await trainer.ready() first";
   readonly #ready: Promise<void>;
 
   /** @throws ArgumentError ERR_OPTIONS for a name that is not known; ERR_TRAINER_OPTIONS for what does not go together */
@@ -114,11 +118,16 @@ export abstract class TrainerCore<R = unknown, P = EvalPrediction> {
   /** The model. Not there yet right after the constructor where `modelInit` is async. */
   get model(): TrainableModel {
     if (this.#model) return this.#model;
-    throw new ArgumentError("Trainer: the model is not there yet", { code: "ERR_TRAINER_MODEL", hint: "modelInit is async: await trainer.ready() first" });
+    throw new ArgumentError("Trainer: the model is not there yet", { code: "ERR_TRAINER_MODEL", hint: this.#advice });
   }
   set model(model: ModuleBase) {
     this.#model = model as TrainableModel;
     this.#traits = undefined;
+  }
+  /** @internal The model goes, and its memory with it. */
+  releaseModel(): void {
+    [this.#model, this.#traits] = [undefined, undefined];
+    this.#advice = "a search lets go of the models of its trials, train() makes one anew";
   }
   /** What the Trainer must know of the model. */
   get traits(): ModelTraits {

@@ -22,9 +22,8 @@ import type {
   TrainerScheduler,
   TrainOptions,
   TrainOutput,
-  Trial,
 } from "./options.js";
-import { type BestRun, hyperparameterSearch, type HyperparameterSearchOptions } from "./search/index.js";
+import { type BestRun, hyperparameterSearch, type HyperparameterSearchOptions, type SearchDirection, type Trial } from "./search/index.js";
 import { TrainerCore } from "./trainer-core.js";
 import { type BatchSamples, getBatchSamples } from "./training/batch-samples.js";
 import { floatingPointOps } from "./training/flops.js";
@@ -217,18 +216,32 @@ export class Trainer<R = unknown, P = EvalPrediction> extends TrainerCore<R, P> 
   }
 
   /**
-   * Trains several times with values of their own, in folders of their own, and tells which were the best. Lists alone make a grid, ranges are drawn from with the seed. Needs `modelInit`.
+   * Trains with several sets of arguments, each from a new model of `modelInit` and in a folder of its own (`run-<number>`), and tells which was best: by the last evaluation of each run. On several
+   * workers the first one draws the values. Needs `modelInit` and an evaluation set; the Trainer has its own arguments and no model afterwards.
    *
-   * @throws ArgumentError ERR_TRAINER_SEARCH, ERR_SEARCH_SPACE
+   * @throws ArgumentError ERR_SEARCH_OPTIONS, ERR_SEARCH_BACKEND, ERR_SEARCH_SPACE, ERR_SEARCH_OBJECTIVE; ERR_SEARCH_NO_TRIAL when no trial ends with a number; what TrainingArguments say of values
    * @example
-   * const { hyperparameters, objective } = await trainer.hyperparameterSearch({
-   *   hpSpace: { learningRate: { min: 1e-5, max: 1e-4, log: true }, perDeviceTrainBatchSize: [8, 16] },
+   * const best = await trainer.hyperparameterSearch({
+   *   hpSpace: (trial) => ({
+   *     learningRate: trial.suggestFloat("learningRate", 1e-5, 1e-3, { log: true }),
+   *     perDeviceTrainBatchSize: trial.suggestCategorical("perDeviceTrainBatchSize", [8, 16, 32]),
+   *   }),
    *   direction: "maximize",
    *   nTrials: 10,
+   *   pruner: "median",
    * });
+   * console.log(best.objective, best.hyperparameters);
+   * trainer.args = best.args;
+   * await trainer.train();
    */
-  async hyperparameterSearch(options: HyperparameterSearchOptions = {}): Promise<BestRun> {
+  hyperparameterSearch(
+    options: HyperparameterSearchOptions<readonly SearchDirection[]> & { readonly direction: readonly SearchDirection[] },
+  ): Promise<BestRun<readonly number[]>[]>;
+  hyperparameterSearch(options?: HyperparameterSearchOptions<SearchDirection>): Promise<BestRun>;
+  async hyperparameterSearch(options: HyperparameterSearchOptions = {}): Promise<BestRun | BestRun<readonly number[]>[]> {
     await this.ready();
-    return hyperparameterSearch(this.self, options);
+    const { evaluate, getEvalDataloader } = Trainer.prototype;
+    const evaluates = this.evaluate !== evaluate || this.getEvalDataloader !== getEvalDataloader;
+    return hyperparameterSearch(this.self, options, { evaluates });
   }
 }

@@ -58,7 +58,7 @@ export async function trained(): Promise<void> {
   const predicted = await trainer.predict(rows.removeColumns(["label"]));
   same<typeof predicted.predictions.shape, readonly number[]>(true);
   new Trainer({ modelInit: () => model, trainDataset: [{ input_ids: [1], label: 0 }] });
-  new Trainer({ modelInit: async (trial) => (trial?.small ? model : model), trainDataset: rows });
+  new Trainer({ modelInit: async (trial) => (trial?.params.small ? model : model), trainDataset: rows });
 
   // @ts-expect-error a strategy that there is not
   new TrainingArguments("out", { evalStrategy: "sometimes" });

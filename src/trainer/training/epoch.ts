@@ -29,6 +29,7 @@ const stops = ({ control }: Trainer): boolean => control.shouldEpochStop || cont
 
 /** A stop that was asked for on any worker is made by all after the same step. @throws StoppedError, unless the run is saved and ends here */
 async function heedStop(trainer: Trainer): Promise<void> {
+  if (trainer.trialRun) await trainer.trialRun.heed();
   if (!trainer.accelerator.signal.aborted) return;
   await stopIfAsked(trainer);
   trainer.accelerator.signal.throwIfAborted();

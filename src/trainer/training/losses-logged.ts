@@ -74,6 +74,7 @@ export async function evaluateInTraining(
       hint: `lower perDeviceEvalBatchSize, ${trainer.args.perDeviceEvalBatchSize}`,
     });
   });
+  await trainer.trialRun?.report(trainer, metrics);
   if (stepsScheduler) trainer.stepPlateau(metrics);
   return metrics;
 }

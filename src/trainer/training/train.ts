@@ -19,6 +19,7 @@ import {
 import { speedMetrics } from "../evaluation/index.js";
 import type { ModelInputs, TrainOptions, TrainOutput } from "../options.js";
 import { say } from "../say.js";
+import { trialOf } from "../search/index.js";
 import { TrainerState } from "../state/index.js";
 import type { Trainer } from "../trainer.js";
 import { tellBeginning } from "./beginning.js";
@@ -41,13 +42,15 @@ function lengthOf(loader: DataLoader<ModelInputs>): number | undefined {
 /** `train`: the model where it is made anew, the checkpoint, the batch size where it is to be found, then the run. */
 export async function trainModel(trainer: Trainer, options: TrainOptions): Promise<TrainOutput> {
   const { args, accelerator } = trainer;
+  const trial = options.trial && trialOf(options.trial);
   trainer.isInTrain = true;
   const listening = listenForStop(trainer);
   try {
     if (trainer.modelInit) {
       setSeed(args.seed);
-      trainer.model = await trainer.callModelInit(options.trial);
+      trainer.model = await trainer.callModelInit(trial);
       [trainer.optimizer, trainer.lrScheduler] = [undefined, undefined];
+      trainer.trialRun?.begin(trainer);
     }
     await prepareOutputDir(trainer);
     const checkpoint = await chosenCheckpoint(trainer, options.resumeFromCheckpoint);
@@ -132,7 +135,8 @@ async function prepared(trainer: Trainer, checkpoint: string | undefined, option
     numTrainEpochs: Math.min(values.numTrainEpochs, Number.MAX_SAFE_INTEGER),
     isLocalProcessZero: trainer.isLocalProcessZero(),
     isWorldProcessZero: trainer.isWorldProcessZero(),
-    trialParams: options.trial,
+    trialName: trainer.trialRun?.name,
+    trialParams: options.trial && trialOf(options.trial).params,
   });
   trainer.createScheduler(values.maxSteps, trainer.optimizer);
   if (checkpoint !== undefined) await loadOptimizerAndScheduler(trainer, checkpoint);
