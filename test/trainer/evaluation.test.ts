@@ -62,11 +62,13 @@ describe("EvalPrediction", () => {
     const plain = new EvalPrediction(predictions, labelIds);
     const [first, second]: [typeof predictions, typeof labelIds] = [plain[0], plain[1]];
     const [one, two, ...none] = plain;
-    assert.deepEqual([first, second, one, two, none], [predictions, labelIds, predictions, labelIds, []]);
+    const [logits, labels]: [typeof predictions, typeof labelIds] = [one, two];
+    assert.deepEqual([first, second, logits, labels, none], [predictions, labelIds, predictions, labelIds, []]);
     assert.deepEqual([...new EvalPrediction(predictions, labelIds, { losses: predictions })], [predictions, labelIds, predictions]);
     const { inputs, losses } = new EvalPrediction(predictions, labelIds, { inputs: labelIds, losses: predictions });
     assert.deepEqual([inputs, losses], [labelIds, predictions]);
-    assert.deepEqual(Object.keys(plain), ["predictions", "labelIds", "inputs", "losses"]);
+    assert.ok(plain instanceof EvalPrediction && Array.isArray(plain));
+    assert.equal(plain.map((part) => part).constructor, Array);
   });
 });
 
