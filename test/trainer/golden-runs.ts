@@ -4,14 +4,17 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Dataset, type Tensor, tensor } from "accelerate-ts";
 import { BertForSequenceClassification, GPT2LMHeadModel } from "accelerate-ts/models";
+import { crossEntropy } from "accelerate-ts/nn";
 import {
   type ComputedLoss,
   type ComputeLossOptions,
+  EarlyStoppingCallback,
   type EvalPrediction,
   type ModelInputs,
   PrinterCallback,
   type TrainableModel,
   Trainer,
+  type TrainerOutput,
 } from "accelerate-ts/trainer";
 import {
   type CallbackContext,
@@ -50,6 +53,8 @@ export interface RunResult {
   readonly output: { readonly global_step: number; readonly training_loss: number; readonly metrics: Entry };
   readonly weights: Columns;
   readonly events?: readonly Event[];
+  /** The best metric, and its step. */
+  readonly best?: readonly (number | undefined)[];
   readonly predicted?: {
     readonly shapes: readonly [readonly number[], readonly number[]];
     readonly first: readonly (readonly number[])[];
@@ -67,6 +72,10 @@ export interface GoldenCase extends RunResult {
   readonly evaluated?: true | "named";
   /** The first label of a row is not counted. */
   readonly shifted?: true;
+  /** A loss of the program's own: the mean over the rows of all micro-batches. */
+  readonly loss_function?: true;
+  /** Stops early after so many evaluations that were no better. */
+  readonly patience?: number;
 }
 export interface GoldenFile {
   readonly data: Readonly<Record<"bert" | "gpt2", { readonly train: readonly Row[]; readonly eval: readonly Row[] }>>;
@@ -159,7 +168,11 @@ export async function runGolden(golden: GoldenFile, wanted: GoldenCase, outputDi
       evalDataset: wanted.evaluated === "named" ? { even: alternate(0), odd: alternate(1) } : evaluation,
       computeMetrics: wanted.model === "bert" ? classScores : tokenScores,
     }),
-    callbacks: wanted.events ? [events] : [],
+    ...(wanted.loss_function && {
+      computeLossFunc: (outputs: TrainerOutput, labels: Tensor | undefined, { numItemsInBatch }: { readonly numItemsInBatch: number | undefined }) =>
+        crossEntropy(outputs.logits, labels!, { reduction: "sum" }).div(numItemsInBatch ?? labels!.shape[0]!),
+    }),
+    callbacks: [...(wanted.events ? [events] : []), ...(wanted.patience ? [new EarlyStoppingCallback({ earlyStoppingPatience: wanted.patience })] : [])],
   });
   trainer.removeCallback(PrinterCallback);
   const output = await trainer.train();
@@ -178,6 +191,7 @@ export async function runGolden(golden: GoldenFile, wanted: GoldenCase, outputDi
     max_steps: maxSteps,
     output: { global_step: output.globalStep, training_loss: output.trainingLoss, metrics: untimed(output.metrics) },
     weights,
+    ...(wanted.best && { best: [trainer.state.bestMetric, trainer.state.bestGlobalStep] }),
     ...(wanted.events && { events: events.met }),
     ...(predicted && {
       predicted: {
@@ -213,6 +227,7 @@ export function assertGolden(actual: RunResult, expected: GoldenCase): void {
   // Python's printer takes total_flos out of what train() returns; the log has it.
   closeEntry(actual.output.metrics, { total_flos: expected.others.at(-1)!.total_flos!, ...expected.output.metrics }, "metrics");
   for (const [name, values] of Object.entries(expected.weights)) close(actual.weights[name]!, values, `${name} at the end`);
+  if (expected.best) close(actual.best as number[], expected.best as number[], "the best metric and its step");
   if (expected.events) {
     const rounded = ([event, step, epoch, flags]: Event): Event => [event, step, Math.round(epoch * 1e6) / 1e6, flags];
     assert.deepEqual(actual.events!.map(rounded), expected.events.map(rounded));

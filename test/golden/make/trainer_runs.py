@@ -112,6 +112,12 @@ def cases():
     yield case("logged at a part of all steps", dict(short, logging_steps=0.25))
     yield case("tokens counted", dict(short, max_steps=12, include_num_input_tokens_seen="non_padding"))
     yield case("two workers, all tokens counted", dict(short, max_steps=12, include_num_input_tokens_seen="all", **own), world=2)
+    yield case("a loss function of one's own, accumulated", dict(short, gradient_accumulation_steps=4), loss_function=True)
+    yield case("two workers, a loss function of one's own, accumulated", dict(short, gradient_accumulation_steps=2), world=2, loss_function=True)
+    yield case("two workers, batches split", dict(short, per_device_train_batch_size=8, accelerator_config={"split_batches": True}, **own), world=2)
+    best = dict(eval_strategy="steps", eval_steps=4, save_strategy="steps", save_steps=4, load_best_model_at_end=True, save_total_limit=1)
+    yield case("the best model, stopped early", dict(BASE, learning_rate=5e-3, metric_for_best_model="loss", **best), evaluated=True, patience=2)
+    yield case("two workers, the best model by a score", dict(short, learning_rate=5e-3, metric_for_best_model="accuracy", **best, **own), world=2, evaluated=True, patience=3)
     evaluated = dict(eval_strategy="steps", eval_steps=10)
     yield case("evaluated at steps, at the start, with a delay", dict(short, **evaluated, eval_on_start=True, eval_delay=15), evaluated=True)
     yield case("evaluated on two sets", dict(short, **evaluated, logging_steps=5), evaluated="named")
@@ -142,7 +148,7 @@ def cases():
 
 def trainer_of(case, folder):
     import datasets, torch
-    from transformers import BertForSequenceClassification, GPT2LMHeadModel, Trainer, TrainerCallback, TrainingArguments
+    from transformers import BertForSequenceClassification, EarlyStoppingCallback, GPT2LMHeadModel, Trainer, TrainerCallback, TrainingArguments
     from transformers.trainer_pt_utils import LengthGroupedSampler
 
     class Grouped(LengthGroupedSampler):
@@ -192,7 +198,12 @@ def trainer_of(case, folder):
         kept = labels != -100
         return {"accuracy": float((guesses == labels)[kept].mean()), "counted": int(kept.sum())}
 
+    def mean_loss(outputs, labels, num_items_in_batch=None):
+        loss = torch.nn.functional.cross_entropy(outputs.logits, labels, reduction="sum")
+        return loss / (len(labels) if num_items_in_batch is None else num_items_in_batch)
+
     events = Events()
+    callbacks = [events] if case.get("events") else [EarlyStoppingCallback(case["patience"])] if case.get("patience") else []
     evaluated = case.get("evaluated")
     eval_data = {"even": data["eval"].select(range(0, 20, 2)), "odd": data["eval"].select(range(1, 20, 2))} if evaluated == "named" else data["eval"]
     trainer = Own(
@@ -202,7 +213,8 @@ def trainer_of(case, folder):
         eval_dataset=eval_data if evaluated else None,
         data_collator=collate,
         compute_metrics=accuracy if evaluated else None,
-        callbacks=[events] if case.get("events") else [],
+        compute_loss_func=mean_loss if case.get("loss_function") else None,
+        callbacks=callbacks,
     )
     return trainer, events, data
 
@@ -225,6 +237,8 @@ def run(case, folder):
     for name in ("classifier.weight", "bert.encoder.layer.0.attention.self.value.bias", "transformer.h.1.mlp.c_fc.bias", "transformer.ln_f.weight"):
         if name in state:
             result.setdefault("weights", {})[name] = state[name].flatten().tolist()
+    if case.get("patience"):
+        result["best"] = [trainer.state.best_metric, trainer.state.best_global_step]
     if case.get("events"):
         result["events"] = events.met
     if case["name"] == "plain, evaluated":
@@ -243,8 +257,7 @@ def child(folder):
     rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     results = []
     for i, one in enumerate(one for one in cases() if one["world"] == world):
-        with tempfile.TemporaryDirectory() as output:
-            results.append(run(one, output))
+        results.append(run(one, os.path.join(folder, f"{world}-{i}")))
     pathlib.Path(folder, f"{world}-{rank}.json").write_text(json.dumps(results))
 
 
