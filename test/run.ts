@@ -24,17 +24,16 @@ if (files.length === 0) {
   console.error(`no ${slow ? "slow " : ""}test file${wanted.length ? ` with ${wanted.join(" or ")} in its path` : ""}`);
   process.exit(slow && wanted.length === 0 ? 0 : 1);
 }
-/** Rooms whose tests start no processes and look at no clock: as many files at once as there are cores. */
+/** Rooms whose tests start no processes: as many files at once as there are cores. */
 const together = new Set([
   ..."autograd d2l data graph hub kernels metrics models nn onnx optim package progress register safetensors tensor text torch-file".split(" "),
 ]);
-/** Rooms whose tests start workers and wait for them, in files that share nothing: two at once. */
-const pairs = new Set(["accelerator", "examples"]);
-// The others (faults, deadlines, what is left behind) have the machine to themselves.
+/** Rooms whose tests look at the whole machine: what processes leave behind. They have it to themselves. */
+const single = new Set(["chaos"]);
+// The others start workers and wait for them, in files that share nothing: two at once.
 const concurrencyOf = (file: string): number => {
-  if (alone) return 1;
   const room = file.split(sep)[0]!;
-  return together.has(room) ? availableParallelism() : pairs.has(room) ? 2 : 1;
+  return alone || single.has(room) ? 1 : together.has(room) ? availableParallelism() : 2;
 };
 
 const cache = mkdtempSync(join(tmpdir(), "accelerate-ts-cache-"));

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, it } from "node:test";
+import { it } from "node:test";
 import { launch } from "../support/launch.js";
 import { glooMissing, launchOnTwoHosts } from "../support/two-hosts.js";
 
@@ -14,17 +14,7 @@ const run = async (workers: number, name: string) => {
   return { stdout, stderr };
 };
 
-describe("windows, weights, noSync, loops inside loops", () => {
-  for (const workers of [1, 2, 3]) {
-    it(`on ${workers} worker${workers > 1 ? "s" : ""}`, async () => {
-      const { stdout, stderr } = await run(workers, "accumulation");
-      assert.match(stdout, /ok/);
-      assert.equal(stderr.match(/a step was skipped: the weights of all its micro-batches, on all workers, are 0/g)?.length, 1, stderr);
-    });
-  }
-});
-
-it("the same over two hosts", { skip: glooMissing() }, async () => {
+it("windows, weights, noSync, loops inside loops, over two hosts", { skip: glooMissing() }, async () => {
   const folder = await mkdtemp(join(tmpdir(), "accumulation-"));
   try {
     for (const name of ["accumulation", "scaler"]) {

@@ -89,13 +89,13 @@ describe("the sizes that are tried", () => {
       async (n, fits) => {
         tried.push(n);
         await fits();
-        if (n > 40) allocate();
+        if (n > 10) allocate();
         return n;
       },
-      { ...quiet, startingBatchSize: 64 },
+      { ...quiet, startingBatchSize: 16 },
     );
-    assert.ok(found <= 40 && found > 32, `${found}`);
-    assert.equal(tried[0], 64);
+    assert.ok(found <= 10 && found > 8, `${found}`);
+    assert.equal(tried[0], 16);
   });
 
   it("are at an end at zero", async () => {

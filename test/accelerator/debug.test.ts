@@ -6,12 +6,6 @@ import { launch } from "../support/launch.js";
 const program = (name: string): URL => new URL(`./programs/${name}.js`, import.meta.url);
 
 describe("debug mode", () => {
-  for (const n of [1, 2, 3])
-    it(`tells every one of ${n} workers in what their calls differ`, async () => {
-      const { code, stdout, stderr } = await launch({ options: ["--num-processes", String(n)], script: program("debug") });
-      assert.equal(code, 0, stdout + stderr);
-      assert.match(stdout, /ok/);
-    });
   for (const variable of ["ACCELERATE_TS_DEBUG_MODE", "ACCELERATE_DEBUG_MODE"])
     it(`is on by ${variable}, and finds nothing to say of a program that is right`, async () => {
       const { code, stdout, stderr } = await launch({ options: ["--num-processes", "2"], script: program("calls"), env: { [variable]: "true" } });

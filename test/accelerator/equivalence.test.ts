@@ -7,25 +7,38 @@ import { after, before, describe, it } from "node:test";
 import { launch } from "../support/launch.js";
 import type { TrainResult, TrainSettings } from "./programs/train.js";
 
-const program = new URL("./programs/train.js", import.meta.url);
+const program = new URL("./programs/trainings.js", import.meta.url);
 const rowsPerStep = 12;
 let folder: string;
-let runs = 0;
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "equivalence-"));
 });
 after(() => rm(folder, { recursive: true, force: true }));
 
-async function train(
-  workers: number,
-  settings: Omit<TrainSettings, "out" | "batch" | "steps"> & { readonly steps?: number; readonly batch?: number },
-): Promise<TrainResult> {
-  const out = join(folder, `${++runs}.json`);
-  const accumulation = settings.accumulation ?? 1;
-  const full: TrainSettings = { steps: 20, batch: rowsPerStep / workers / accumulation, ...settings, out };
-  const { code, stderr, stdout } = await launch({ options: ["--num-processes", String(workers)], script: program, args: [JSON.stringify(full)] });
+type Settings = Omit<TrainSettings, "out" | "batch" | "steps"> & { readonly steps?: number; readonly batch?: number };
+const planned = new Map<number, Settings[]>();
+const launched = new Map<number, Promise<TrainResult[]>>();
+
+/** All trainings of so many workers are one launch. */
+async function launchAll(workers: number): Promise<TrainResult[]> {
+  const all = planned.get(workers)!.map((settings, i): TrainSettings => {
+    const accumulation = settings.accumulation ?? 1;
+    return { steps: 20, batch: rowsPerStep / workers / accumulation, ...settings, out: join(folder, `${workers}-${i}.json`) };
+  });
+  const { code, stderr, stdout } = await launch({ options: ["--num-processes", String(workers)], script: program, args: [JSON.stringify(all)] });
   assert.equal(code, 0, stdout + stderr);
-  return JSON.parse(await readFile(out, "utf8")) as TrainResult;
+  return Promise.all(all.map(async ({ out }) => JSON.parse(await readFile(out, "utf8")) as TrainResult));
+}
+
+/** To be called before the tests run; what it returns gives the result. */
+function train(workers: number, settings: Settings): () => Promise<TrainResult> {
+  const list = planned.get(workers) ?? [];
+  planned.set(workers, list);
+  const index = list.push(settings) - 1;
+  return async () => {
+    if (!launched.has(workers)) launched.set(workers, launchAll(workers));
+    return (await launched.get(workers)!)[index]!;
+  };
 }
 
 const largest = (a: readonly number[], b: readonly number[]): number => a.reduce((worst, v, i) => Math.max(worst, Math.abs(v - b[i]!)), 0);
@@ -47,38 +60,40 @@ function assertSame(one: TrainResult, many: TrainResult, options: { readonly ada
 
 describe("N workers with batch B equal one with batch N * B", () => {
   for (const optimizer of ["sgd", "adamw"] as const) {
+    const adam = optimizer === "adamw";
+    const alone = train(1, { optimizer });
+    const shared = [2, 3, 4].map((workers) => train(workers, { optimizer }));
     it(`${optimizer}, 2, 3 and 4 workers, 20 steps`, async () => {
-      const one = await train(1, { optimizer });
-      for (const workers of [2, 3, 4]) assertSame(one, await train(workers, { optimizer }), { adam: optimizer === "adamw" });
+      for (const many of shared) assertSame(await alone(), await many(), { adam });
     });
+    const settings = { optimizer, clip: 0.5, groups: true, frozen: true };
+    const [whole, two, parts] = [train(1, settings), train(2, { ...settings, accumulation: 3 }), train(1, { ...settings, accumulation: 2 })];
     it(`${optimizer} with accumulation, clipping, groups and a frozen part`, async () => {
-      const settings = { optimizer, clip: 0.5, groups: true, frozen: true };
-      const one = await train(1, settings);
-      assertSame(one, await train(2, { ...settings, accumulation: 3 }), { adam: optimizer === "adamw" });
-      assertSame(one, await train(1, { ...settings, accumulation: 2 }), { adam: optimizer === "adamw" });
+      assertSame(await whole(), await two(), { adam });
+      assertSame(await whole(), await parts(), { adam });
     });
   }
 
+  const few = { optimizer: "adamw", clip: 0.5, steps: 6 } as const;
+  const [shared, own] = [train(2, few), train(2, { ...few, shareParameters: false })];
   it("shared and private parameters give the same bits", async () => {
-    const settings = { optimizer: "adamw", clip: 0.5, steps: 6 } as const;
-    const shared = await train(2, settings);
-    const own = await train(2, { ...settings, shareParameters: false });
-    assert.ok(shared.alike && own.alike);
-    assert.equal(own.hash, shared.hash);
+    const [one, other] = [await shared(), await own()];
+    assert.ok(one.alike && other.alike);
+    assert.equal(other.hash, one.hash);
   });
 
+  const branches = { model: "branches", optimizer: "adamw", steps: 8, batch: 4 } as const;
+  const [ofTwo, ofThree, ofOne] = [train(2, branches), train(3, { ...branches, clip: 0.1 }), train(1, { ...branches, steps: 1 })];
   it("workers that run different parts of a model agree, and what no worker uses stays as it is", async () => {
-    const settings = { model: "branches", optimizer: "adamw", steps: 8, batch: 4 } as const;
-    const two = await train(2, settings);
-    const three = await train(3, { ...settings, clip: 0.1 });
+    const [two, three, one] = [await ofTwo(), await ofThree(), await ofOne()];
     for (const { alike } of [two, three]) assert.ok(alike);
-    const one = await train(1, { ...settings, steps: 1 });
     assert.deepEqual(two.parameters["unused.weight"], one.parameters["unused.weight"]);
     assert.notDeepEqual(two.parameters["right.weight"], one.parameters["right.weight"]);
   });
 
+  const short = train(2, { accumulation: 2, rows: 31, batch: 3, steps: 1 });
   it("a last window that is short, and a last round that is filled up", async () => {
-    const { alike, losses } = await train(2, { accumulation: 2, rows: 31, batch: 3, steps: 1 });
+    const { alike, losses } = await short();
     // 31 rows are 11 batches of 3, 6 for each worker: 3 windows of 2.
     assert.ok(alike);
     assert.equal(losses.length, 3);

@@ -1,56 +1,14 @@
-// What an Accelerator offers, under real launches of 1 to 4 workers and without a launcher.
+// Workers that do not do the same, and what is said of it.
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { launch } from "../support/launch.js";
 import { promised } from "../support/timing.js";
 
 const program = (name: string): URL => new URL(`./programs/${name}.js`, import.meta.url);
 const workers = (n: number): string[] => ["--num-processes", String(n)];
-
-describe("what an Accelerator offers without a model", () => {
-  for (const n of [1, 2, 3, 4]) {
-    it(`on ${n} worker${n > 1 ? "s" : ""}`, async () => {
-      const { code, stdout, stderr } = await launch({ options: workers(n), script: program("operations") });
-      assert.equal(code, 0, stdout + stderr);
-      assert.equal(stdout.match(/ok/g)?.length, 1);
-    });
-  }
-  it("on 3 workers in debug mode, which finds nothing to say of what is right", async () => {
-    const { code, stdout, stderr } = await launch({ options: [...workers(3), "--debug"], script: program("operations") });
-    assert.equal(code, 0, stdout + stderr);
-    assert.match(stdout, /ok/);
-  });
-  it("in a process of its own", async () => {
-    const { stdout } = await promisify(execFile)(process.execPath, [fileURLToPath(program("operations"))]);
-    assert.match(stdout, /ok/);
-  });
-});
-
-describe("gradients over workers: reading, clipping, several optimizers, parameters that come later, state", () => {
-  for (const n of [1, 2, 3]) {
-    it(`on ${n} worker${n > 1 ? "s" : ""}`, async () => {
-      const { code, stdout, stderr } = await launch({ options: workers(n), script: program("gradients") });
-      assert.equal(code, 0, stdout + stderr);
-      assert.match(stdout, /ok/);
-    });
-  }
-});
-
-describe("several optimizers, evaluations and probes in between, state from before, calls in flight", () => {
-  for (const n of [1, 2, 3]) {
-    it(`on ${n} worker${n > 1 ? "s" : ""}`, async () => {
-      const { code, stdout, stderr } = await launch({ options: workers(n), script: program("interplay") });
-      assert.equal(code, 0, stdout + stderr);
-      assert.match(stdout, /ok/);
-    });
-  }
-});
 
 describe("workers that do not do the same", () => {
   const cases: readonly (readonly [kind: string, message: RegExp])[] = [

@@ -41,9 +41,9 @@ describe("shared memory of a group", { skip }, () => {
   });
 
   it("is seen by all ranks, zeroed, of any size, and gone with its last user", async () => {
-    const before = existsSync("/dev/shm") ? readdirSync("/dev/shm") : [];
     await (await pool(3)).values(tasks, "memory", { name: name() });
-    assert.deepEqual(existsSync("/dev/shm") ? readdirSync("/dev/shm") : [], before);
+    // Memory without a name: nothing of ours can be left where other programs have theirs.
+    assert.deepEqual(existsSync("/dev/shm") ? readdirSync("/dev/shm").filter((file) => file.includes("accelerate")) : [], []);
   });
 
   it("that does not exist is the same error on every rank, and the group goes on", async () => {
