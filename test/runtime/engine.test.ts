@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { suite, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { Worker } from "node:worker_threads";
 import { ArgumentError } from "../../src/errors.js";
 import { Engine, type EngineError, type Session } from "../../src/runtime/index.js";
@@ -141,14 +144,10 @@ suite("Engine", () => {
   });
 
   test("workers that are terminated inside of any call end nothing but themselves", async () => {
-    const end = async (delay: number) => {
-      const worker = new Worker(new URL("./fixtures/endless-worker.js", import.meta.url));
-      await new Promise((resolve, reject) => worker.once("message", resolve).once("error", reject));
-      await sleep(delay);
-      assert.equal(await worker.terminate(), 1);
-    };
-    await Promise.all([0, 3, 11, 23, 48, 75, 101, 149].map(end));
-    await (await engine.createSession(addModel())).close();
+    const child = fileURLToPath(new URL("./fixtures/terminating-child.js", import.meta.url));
+    // Node 20 itself aborts now and then where V8 compiles a function of a worker that has just ended, on another thread (ForIsolate, "Assertion failed: (data.first) != nullptr").
+    const { stdout } = await promisify(execFile)(process.execPath, ["--no-concurrent-recompilation", child]);
+    assert.equal(stdout, "whole\n");
   });
 
   test("arguments of a wrong kind are refused before they reach the addon", async () => {
