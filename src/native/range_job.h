@@ -10,6 +10,7 @@
 
 #include "job.h"
 #include "kernels/optimizer.h"
+#include "objects.h"
 
 namespace accelerate_ts {
 
@@ -37,11 +38,20 @@ class RangeJob : public Job {
   const float* gradients(const Napi::Value& value) {
     if (value.IsTypedArray()) return memory(value);
     const auto object = value.As<Napi::Object>();
-    const auto arrays = object.Get("arrays").As<Napi::Array>();
     sources_ = std::make_unique<GradientSources>();
-    sources_->factor = object.Get("factor").As<Napi::Number>().FloatValue();
-    sources_->count = std::min<size_t>(arrays.Length(), max_sources);
-    for (size_t k = 0; k < sources_->count; k++) sources_->arrays[k] = memory(arrays.Get(static_cast<uint32_t>(k)));
+    Napi::Array arrays;
+    Napi::Number factor;
+    bool whole = read(object, "arrays", arrays) && read(object, "factor", factor);
+    if (whole) {
+      sources_->factor = factor.FloatValue();
+      sources_->count = std::min<size_t>(arrays.Length(), max_sources);
+      Napi::Value array;
+      for (uint32_t k = 0; whole && k < sources_->count; k++) {
+        whole = read(arrays, k, array);
+        if (whole) sources_->arrays[k] = memory(array);
+      }
+    }
+    if (!whole) limit_ = 0;  // no range fits, and the job is refused
     return nullptr;
   }
   /// Elements of the shortest array so far.
@@ -78,8 +88,11 @@ template <typename Constants> std::vector<Constants> constants(const Napi::Value
 
 /// The object that all optimizer kernels are functions of.
 inline Napi::Object optimizer_kernels(Napi::Env env, Napi::Object exports) {
-  if (!exports.Has("optimizerKernels")) exports.Set("optimizerKernels", Napi::Object::New(env));
-  return exports.Get("optimizerKernels").As<Napi::Object>();
+  Napi::Value known;
+  if (read(exports, "optimizerKernels", known) && known.IsObject()) return known.As<Napi::Object>();
+  Napi::Object made = Napi::Object::New(env);
+  exports.Set("optimizerKernels", made);
+  return made;
 }
 
 }  // namespace accelerate_ts
