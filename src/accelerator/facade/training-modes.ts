@@ -119,6 +119,12 @@ export abstract class TrainingModes extends ResumableWorkers {
     await returnMemory();
     return none as { [K in keyof T]: undefined };
   }
+  /** @internal `freeMemory` for a caller that has let go of everything. */
+  async returnMemory(): Promise<void> {
+    await this.calls.idle();
+    this.forget();
+    await returnMemory({ again: false });
+  }
   /** `freeMemory` by another name. */
   clear<T extends readonly unknown[]>(...objects: T): Promise<{ [K in keyof T]: undefined }> {
     return this.freeMemory(...objects);

@@ -30,9 +30,9 @@ async function collectGarbage(): Promise<void> {
   }
 }
 
-/** Closes all compiled programs and frees what is unreachable: now, and again in a moment, when the program has let go of what it gave. */
-export async function returnMemory(): Promise<void> {
+/** Closes all compiled programs and frees what is unreachable: now, and again in a moment, when the program has let go of what it gave; not where it is known to hold nothing. */
+export async function returnMemory({ again = true }: { readonly again?: boolean } = {}): Promise<void> {
   await defaultExecutor().clear();
   await collectGarbage();
-  for (const ms of laterMs) setTimeout(() => void collectGarbage(), ms).unref();
+  if (again) for (const ms of laterMs) setTimeout(() => void collectGarbage(), ms).unref();
 }

@@ -137,6 +137,8 @@ class Search {
       trainer.trainBatchSize = trainer.args.trainBatchSize;
       accelerator.gradientAccumulationSteps = trainer.args.gradientAccumulationSteps;
       trainer.trialRun = run;
+      // One model at a time, the constructor's included.
+      trainer.releaseModel();
       const pruned = await this.#train(run);
       await release(trainer);
       const { values = [] } = run;
@@ -179,7 +181,7 @@ async function release(trainer: Trainer): Promise<void> {
   Object.assign(trainer, { ...none, optimizer: undefined, lrScheduler: undefined });
   Object.assign(trainer.callbackHandler, none);
   trainer.releaseModel();
-  await trainer.accelerator.freeMemory();
+  await trainer.accelerator.returnMemory();
 }
 
 /** As transformers' hyperparameter_search, on all workers alike; all get what is found. `evaluates`: a subclass does so in its own way. */
