@@ -1,5 +1,5 @@
 // What a Trainer is made with, and what its methods take and give.
-import type { CollateContext, MapDataset } from "../data/index.js";
+import type { CollateContext, MapDataset, ModuleRef } from "../data/index.js";
 import type { ModuleBase } from "../nn/index.js";
 import type { Optimizer, ParamGroup, PlateauScheduler, Scheduler } from "../optim/index.js";
 import type { Parameter, Tensor } from "../tensor/index.js";
@@ -31,8 +31,8 @@ interface Splits {
 }
 /** One evaluation set, or several by name: the metrics of `{ matched }` are named `eval_matched_...`. */
 export type EvalDatasets<R = unknown> = TrainerDataset<R> | { readonly [name: string]: TrainerDataset<R> } | Splits;
-/** Makes a batch of rows. */
-export type DataCollator = (rows: never[], context: CollateContext) => unknown;
+/** Makes a batch of rows: a function, or where threads read (`dataloaderNumWorkers`) the name of a module's export. */
+export type DataCollator = ((rows: never[], context: CollateContext) => unknown) | ModuleRef;
 /** The tokenizer that belongs to the model: it is saved beside it, and batches are padded with it. */
 export interface ProcessingClass {
   savePretrained(directory: string): Promise<unknown>;

@@ -158,6 +158,17 @@ describe("columns that the model does not take", () => {
       await loader.close();
     }
   });
+  it("are dropped before a collator that is a module's export, here and in threads", async () => {
+    const dataCollator = { filename: new URL("./support.js", import.meta.url), name: "tinyCollate" };
+    const trainDataset = tinyRows(5).map((row) => ({ ...row, text: "x" }));
+    for (const dataloaderNumWorkers of [0, 1]) {
+      const loader = await made({ trainDataset, dataCollator }, { dataloaderNumWorkers }).getTrainDataloader();
+      assert.deepEqual(await keys(loader), ["attention_mask", "input_ids", "labels"]);
+      await loader.close();
+    }
+    const closure = made({ trainDataset, dataCollator: ((rows) => rows) as DataCollator }, { dataloaderNumWorkers: 1 });
+    assert.throws(() => closure.getTrainDataloader(), { code: "ERR_CLOSURE_TRAVEL" });
+  });
   it("that are all there are: an error says which there are and which are wanted", async () => {
     const trainDataset = Dataset.fromRows([{ text: "a" }, { text: "b" }]);
     assert.throws(() => made({ trainDataset }).getTrainDataloader(), { code: "ERR_TRAINER_COLUMNS", message: /columns are text, inputs input_ids, .*label/ });

@@ -1,8 +1,9 @@
 // A collator that first drops the keys of rows that the model does not take; other threads can make it, too.
 import { callable } from "../../data/collate/callable.js";
 import { type ExportRef, exportedFunction } from "../../data/loader/exported.js";
-import { travellingCollator } from "../../data/loader/travelling.js";
-import type { CollateContext } from "../../data/index.js";
+import { refOfModule, travellingCollator } from "../../data/loader/travelling.js";
+import { isModuleRef } from "../../data/module-ref.js";
+import type { CollateContext, ModuleRef } from "../../data/index.js";
 import type { MapperDescriptor } from "../../data/types.js";
 import type { DataCollator } from "../options.js";
 import { droppedColumns, type Signature } from "./columns.js";
@@ -40,6 +41,15 @@ function dropping(collate: Collate, { signature, description }: Omit<Plan, "inne
 /** The collator in another thread. @internal */
 export const droppingCollator = async ({ inner, ...plan }: Plan): Promise<unknown> => dropping((await exportedFunction(inner)) as Collate, plan);
 
+/** A module's export, imported with the first batch. */
+function importing(ref: ModuleRef): Collate {
+  let found: Collate | undefined;
+  return async (rows, context) => {
+    found ??= (await exportedFunction(refOfModule(ref))) as Collate;
+    return found(rows, context);
+  };
+}
+
 /** @param tell called once with the keys that are dropped, if there are some; not with threads */
 export function collatorThatDrops(
   collator: DataCollator,
@@ -47,7 +57,7 @@ export function collatorThatDrops(
   tell: (ignored: readonly string[]) => void,
   threads: boolean,
 ): DataCollator {
-  const call = dropping(collator as Collate, plan, tell);
+  const call = dropping(isModuleRef(collator) ? importing(collator) : (collator as Collate), plan, tell);
   if (!threads) return call as DataCollator;
   const options: Plan = { ...plan, inner: travellingCollator(collator) };
   const descriptor: MapperDescriptor = { module: import.meta.url, name: "droppingCollator", options };
