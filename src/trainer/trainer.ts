@@ -118,7 +118,7 @@ export class Trainer<R = unknown, P = EvalPrediction> extends TrainerCore<R, P> 
   async numTokens(loader: DataLoader<ModelInputs>, maxSteps?: number): Promise<number> {
     let tokens = 0;
     for await (const batch of loader) {
-      const own = batch.input_ids?.shape.reduce((a, b) => a * b, 1) ?? 0;
+      const own = batch[this.traits.mainInputName]?.shape.reduce((a, b) => a * b, 1) ?? 0;
       if (maxSteps !== undefined) return own * maxSteps;
       tokens += own;
     }
