@@ -280,7 +280,7 @@ describe("a search", () => {
   });
 
   it("draws arguments by either spelling, names its trials, and goes by a trial's last evaluation", async () => {
-    const trainer = make({ args: { evalStrategy: "steps", evalSteps: 1, saveStrategy: "steps", saveSteps: 2 } });
+    const trainer = make({ args: { evalStrategy: "steps", evalSteps: 1, saveStrategy: "steps", saveSteps: 2, reportTo: "jsonl" } });
     const objectives: number[] = [];
     const ran: [seed: number, rows: number, windows: number][] = [];
     class Ran extends TrainerCallback {
@@ -319,6 +319,9 @@ describe("a search", () => {
     const name = `seed ${best.hyperparameters.seed}`;
     const state = JSON.parse(readFileSync(join(trainer.args.outputDir, name, "checkpoint-2", "trainer_state.json"), "utf8"));
     assert.equal(state.trial_name, name);
+    const runs = join(trainer.args.outputDir, "runs");
+    assert.equal(readdirSync(runs).length, 3, "each trial is a run for trackers");
+    assert.match(readFileSync(join(runs, name, "metrics.jsonl"), "utf8"), /eval\/loss/);
   });
 
   it("ends trials that the pruner ends, leaves them out of the best, and lets go of each model before the next one is made", async () => {
@@ -467,6 +470,18 @@ describe("a search is refused", () => {
     await refused({ hpName: "run" }, "ERR_SEARCH_OPTIONS", /hpName/);
     await refused({ signal: {} }, "ERR_SEARCH_OPTIONS", /AbortSignal/);
     await refused({ hpName: () => "../elsewhere" }, "ERR_SEARCH_OPTIONS", /name of a folder/);
+  });
+  it("never for names that are no arguments, which are told of once", async (t) => {
+    const lines: string[] = [];
+    t.mock.method(console, "error", (line: string) => lines.push(line));
+    await make({ args: { logLevel: "warning" } }).hyperparameterSearch({
+      hpSpace: (trial) => ({ learningrate: trial.suggestCategorical("learningrate", [1]), lr: 1 }),
+      nTrials: 2,
+    });
+    const told = lines.filter((line) => line.includes("no training argument"));
+    assert.equal(told.length, 2);
+    assert.match(told[0]!, /learningrate.*did you mean learningRate\?.*trial\.params\.learningrate/);
+    assert.match(told[1]!, /gives lr, .*nobody reads it/);
   });
   it("with values that no training can have", async () => {
     await refused({ hpSpace: { learningRate: [-1] } }, "ERR_TRAINING_ARGUMENTS", /trial 0: .*learningRate is -1/);

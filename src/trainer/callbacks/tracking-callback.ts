@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { mlflowSettings, wandbSettings } from "../../config.js";
 import { AccelerateError } from "../../errors.js";
-import type { InitOptions } from "../../tracking/trackers.js";
+import type { InitOptions, Trackers } from "../../tracking/trackers.js";
 import type { TrainingArguments } from "../arguments/index.js";
 import type { TrainerControl, TrainerState } from "../state/index.js";
 import type { Trainer } from "../trainer.js";
@@ -49,14 +49,17 @@ function runOf({ project, runName, reportTo }: TrainingArguments): { readonly pr
   return { project: runName?.replaceAll(/[/\\\0]/g, "-") || stamp(), options: { initKwargs } };
 }
 
+/** Trials of a search have runs of their own. */
+const sinkOf = ({ trialRun, accelerator }: Trainer): Pick<Trackers, "initTrackers" | "log"> => trialRun?.trackers ?? accelerator;
+
 const isState = (error: unknown): boolean => error instanceof AccelerateError && error.code === "ERR_TRACKER_STATE";
 
 /**
  * Every Trainer whose `reportTo` names trackers has it. The run begins with the training, with the model's config and the arguments as its settings; it ends with the program, or with
- * `trainer.accelerator.endTraining()`, so that evaluations after the training belong to it. Of several TrackingCallbacks the first one reports.
+ * `trainer.accelerator.endTraining()`, so that evaluations after the training belong to it; of a search each trial is a run, which ends with the trial. Of several TrackingCallbacks the first one reports.
  */
 export class TrackingCallback extends TrainerCallback {
-  #begun = false;
+  #begun: object | undefined;
 
   override async onTrainBegin(args: TrainingArguments, _state: TrainerState, _control: TrainerControl, { trainer }: CallbackContext): Promise<void> {
     await this.#begin(args, trainer);
@@ -64,7 +67,7 @@ export class TrackingCallback extends TrainerCallback {
   override async onLog(args: TrainingArguments, state: TrainerState, _control: TrainerControl, { trainer, logs = {} }: CallbackContext): Promise<void> {
     if (!(await this.#begin(args, trainer))) return;
     try {
-      await trainer.accelerator.log(rewriteLogs(logs), { step: state.globalStep });
+      await sinkOf(trainer).log(rewriteLogs(logs), { step: state.globalStep });
     } catch (error) {
       // The program has ended the run itself.
       if (!isState(error)) throw error;
@@ -74,12 +77,13 @@ export class TrackingCallback extends TrainerCallback {
   /** @returns whether there is anything to report to, by this callback */
   async #begin(args: TrainingArguments, trainer: Trainer): Promise<boolean> {
     if (args.reportTo.length === 0 || trainer.callbackHandler.callbacks.find((callback) => callback instanceof TrackingCallback) !== this) return false;
-    if (this.#begun) return true;
-    this.#begun = true;
+    const sink = sinkOf(trainer);
+    if (this.#begun === sink) return true;
+    this.#begun = sink;
     const { config } = trainer.model as { readonly config?: Readonly<Record<string, unknown>> };
     const { project, options } = runOf(args);
     try {
-      await trainer.accelerator.initTrackers(project, { ...config, ...args.toJSON() }, options);
+      await sink.initTrackers(project, { ...config, ...args.toJSON() }, options);
     } catch (error) {
       // The program has begun the run itself.
       if (!isState(error)) throw error;

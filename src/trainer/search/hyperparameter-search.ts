@@ -1,4 +1,6 @@
 // hyperparameterSearch: trials one after the other, on all workers alike, and the best of them.
+import { Trackers } from "../../tracking/index.js";
+import { trackingOptions } from "../callbacks/index.js";
 import { say } from "../say.js";
 import type { Trainer } from "../trainer.js";
 import { isTrialValue } from "./distribution.js";
@@ -127,11 +129,13 @@ class Search {
     const trainer = this.#trainer;
     const base = trainer.args;
     const { trainBatchSize, labelSmoother, accelerator } = trainer;
-    for (const name of argumentsAmong(base, drawn.values).others) if (!(name in drawn.params)) this.#tellOther(name);
+    for (const name of argumentsAmong(base, drawn.values).others) this.#tellOther(name, name in drawn.params);
     const folder = drawn.name ?? `run-${number}`;
     this.#names.add(folder);
     const trial = this.#trial(number, drawn);
-    const run = new TrialRun({ plan: this.#plan, trial, name: drawn.name ?? undefined, stop: this.#stop });
+    const { logWith, loggingDir } = trackingOptions(base);
+    const trackers = new Trackers({ logWith, loggingDir, enabled: trainer.isWorldProcessZero() });
+    const run = new TrialRun({ plan: this.#plan, trial, name: drawn.name ?? undefined, stop: this.#stop, trackers });
     try {
       trainer.args = argumentsOf(base, { number, values: drawn.values, folder });
       trainer.trainBatchSize = trainer.args.trainBatchSize;
@@ -148,6 +152,7 @@ class Search {
       trainer.trialRun = undefined;
       Object.assign(trainer, { args: base, trainBatchSize, labelSmoother });
       accelerator.gradientAccumulationSteps = base.gradientAccumulationSteps;
+      await trackers.endTraining();
     }
   }
   /** @returns whether the trial was ended early */
@@ -163,10 +168,10 @@ class Search {
     return false;
   }
 
-  #tellOther(name: string): void {
+  #tellOther(name: string, isParam: boolean): void {
     if (this.#told.has(name)) return;
     this.#told.add(name);
-    say(this.#trainer, "warning", toldOther(this.#trainer.args, name));
+    say(this.#trainer, "warning", toldOther(this.#trainer.args, name, isParam));
   }
   #tell({ number, outcome, values, params }: FinishedTrial): void {
     const [best] = bestOf(this.#finished, this.#plan.directions);

@@ -11,6 +11,7 @@ type Values = Readonly<Record<string, unknown>>;
 /** Read once, when the Trainer is made, or by the search itself. */
 const settled: Readonly<Record<string, string>> = {
   outputDir: "each trial has a folder in it",
+  runName: "each trial has a run of its own",
   acceleratorConfig: "the Accelerator is made with it",
   useCpu: "the Accelerator is made with it",
   saveOnEachNode: "the Accelerator is made with it",
@@ -39,9 +40,9 @@ export function argumentsAmong(args: TrainingArguments, values: Values): { reado
 }
 
 /** "dropout is no training argument (did you mean ...?)" */
-export function toldOther(args: TrainingArguments, name: string): string {
+export function toldOther(args: TrainingArguments, name: string, isParam: boolean): string {
   const near = similar(camelCase(name), Object.keys((args.constructor as typeof TrainingArguments).argumentTable));
-  return `hpSpace gives ${name}, which is no training argument${near === undefined ? "" : ` (did you mean ${near}?)`}: modelInit alone can read it, as trial.params.${name}`;
+  return `hpSpace gives ${name}, which is no training argument${near === undefined ? "" : ` (did you mean ${near}?)`}: ${isParam ? `modelInit alone can read it, as trial.params.${name}` : "nobody reads it"}`;
 }
 
 /**
@@ -54,7 +55,9 @@ export function argumentsOf(
 ): TrainingArguments {
   const { changes } = argumentsAmong(base, values);
   try {
-    return base.with(folder === undefined ? changes : { ...changes, outputDir: join(base.outputDir, folder) });
+    if (folder === undefined) return base.with(changes);
+    const runName = base.runName === undefined ? folder : `${base.runName}-${folder}`;
+    return base.with({ ...changes, outputDir: join(base.outputDir, folder), runName });
   } catch (cause) {
     if (!(cause instanceof AccelerateError)) throw cause;
     throw new ArgumentError(`hyperparameterSearch, trial ${number}: ${cause.message}`, { code: cause.code, cause });

@@ -1,4 +1,5 @@
 // The trial that a Trainer runs: told of the model and of evaluations, it keeps the objective, and ends the run early where it is to.
+import type { Trackers } from "../../tracking/index.js";
 import type { Metrics } from "../options.js";
 import { say } from "../say.js";
 import type { Trainer } from "../trainer.js";
@@ -19,22 +20,26 @@ export interface TrialRunOptions {
   /** What `hpName` has said. */
   readonly name: string | undefined;
   readonly stop: SearchStop;
+  readonly trackers: Trackers;
 }
 
 /** @internal */
 export class TrialRun {
   readonly trial: Trial;
   readonly name: string | undefined;
+  /** A run for each trial. */
+  readonly trackers: Trackers;
   /** Of the last evaluation. */
   values: readonly number[] | undefined;
   readonly #plan: SearchPlan;
   readonly #stop: SearchStop;
 
-  constructor({ plan, trial, name, stop }: TrialRunOptions) {
+  constructor({ plan, trial, name, stop, trackers }: TrialRunOptions) {
     this.#plan = plan;
     this.trial = trial;
     this.name = name;
     this.#stop = stop;
+    this.trackers = trackers;
   }
 
   /** The model of the trial is there. */
