@@ -80,6 +80,31 @@ describe("making them", () => {
     assert.ok(Own.fromJSON({ seed: 2 }) instanceof Own);
   });
 
+  test("changes count under old names and after them", () => {
+    const old = made({ evaluationStrategy: "epoch", warmupRatio: 0.1, splitBatches: true });
+    assert.equal(old.with({ evalStrategy: "no" }).evalStrategy, "no");
+    assert.equal(old.with({ evalStrategy: "steps", warmupSteps: 10 }).warmupSteps, 10);
+    assert.equal(old.with({ evalStrategy: undefined }).evalStrategy, "no");
+    assert.equal(made({ evalStrategy: "steps", warmupSteps: 10 }).with({ warmupRatio: 0.5, evaluationStrategy: "epoch" }).warmupSteps, 0.5);
+    const { splitBatches, dispatchBatches } = old.with({ dispatchBatches: true }).acceleratorConfig;
+    assert.deepEqual([splitBatches, dispatchBatches], [true, true]);
+    assert.equal(old.with({ acceleratorConfig: {} }).acceleratorConfig.splitBatches, false);
+    assert.throws(() => old.with(5 as never), refusal("ERR_OPTIONS", /number in the place of options/));
+    assert.throws(() => old.with({ learningrate: 1 } as never), refusal("ERR_OPTIONS", /did you mean learningRate/));
+  });
+
+  test("what no file can hold is no value", () => {
+    const ring: Values = {};
+    ring.ring = ring;
+    assert.throws(
+      () => made({ lrSchedulerKwargs: ring }),
+      refusal("ERR_TRAINING_ARGUMENTS", /lrSchedulerKwargs is \[object Object\], not an object of options/),
+    );
+    assert.throws(() => made({ seed: ring }), refusal("ERR_TRAINING_ARGUMENTS", /seed is \[object Object\]/));
+    assert.throws(() => made({ seed: 5n }), refusal("ERR_TRAINING_ARGUMENTS", /seed is 5n, not a whole number/));
+    assert.throws(() => made({ acceleratorConfig: { splitBatches: ring } }), refusal("ERR_TRAINING_ARGUMENTS", /acceleratorConfig/));
+  });
+
   test("which worker logs and saves", () => {
     const [first, host, other] = [
       { isMainProcess: true, isLocalMainProcess: true },

@@ -103,6 +103,12 @@ test("what is no state of a training is refused, and says which field", () => {
   refused('{"global_step": 1, "best_model_checkpoint": 7}', /best_model_checkpoint is 7, not a path or null/);
 });
 
+test("names that every object has are names of other versions", () => {
+  const state = TrainerState.fromJsonString('{"global_step": 1, "__proto__": {"a": 1}, "constructor": 2}');
+  assert.equal(state.globalStep, 1);
+  assert.match(state.toJsonString(), /"constructor": 2/);
+});
+
 test("steps that are given as parts of the whole are rounded up", () => {
   for (const { args, max_steps, steps } of golden.flow) {
     const state = new TrainerState();

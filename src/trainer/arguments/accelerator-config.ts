@@ -29,7 +29,7 @@ const accumulation: Kind<GradientAccumulationKwargs, InputOf<typeof accumulation
 export const acceleratorArguments = {
   splitBatches: distributed.keep(onOff, false, "The batch sizes are those of all workers together, each takes its part."),
   dispatchBatches: distributed.keep(optional(onOff), undefined, "The main process reads for all.", { otherwise: "false" }),
-  evenBatches: distributed.keep(onOff, true, "Rows of the begin fill up the last round, so that all workers get as many."),
+  evenBatches: distributed.keep(onOff, true, "Rows of the beginning fill up the last round, so that all workers get as many."),
   useSeedableSampler: distributed.keep(
     onOff,
     true,

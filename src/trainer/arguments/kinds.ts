@@ -123,13 +123,23 @@ function plainValues(value: unknown): unknown {
   return /^(\d+\.?\d*|\.\d+)$/.test(value) ? Number(value) : value;
 }
 
+/** Whether a file can hold it: nothing in it has itself in it. */
+function isWritable(value: unknown): boolean {
+  try {
+    JSON.stringify(value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** An object, or one as JSON text. Its keys are in camelCase, and in snake_case where it is written. */
 export const options: Kind<Readonly<Record<string, unknown>>, Readonly<Record<string, unknown>> | string> = {
   placeholder: "JSON",
   wanted: "an object of options, or one as JSON text such as '{\"num_cycles\": 2}'",
   read: (raw) => {
     const value = typeof raw === "string" ? plainValues(readJson(raw)) : raw;
-    return isRecord(value) ? { value: Object.freeze(renamed(value, camelCase) as Record<string, unknown>) } : undefined;
+    return isRecord(value) && isWritable(value) ? { value: Object.freeze(renamed(value, camelCase) as Record<string, unknown>) } : undefined;
   },
   write: (value) => renamed(value, snakeCase),
 };

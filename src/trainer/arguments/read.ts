@@ -21,10 +21,20 @@ const code = "ERR_TRAINING_ARGUMENTS";
 const has = (names: object, name: string): boolean => Object.hasOwn(names, name);
 const MAX_TEXT = 60;
 
+/** What JSON does not hold, as JavaScript names it: NaN, 5n, [object Object] for what has itself in it. */
+function asText(value: unknown): string {
+  if (typeof value === "bigint") return `${value}n`;
+  try {
+    return typeof value === "number" ? String(value) : (JSON.stringify(value) ?? String(value));
+  } catch {
+    return Object.prototype.toString.call(value);
+  }
+}
+
 /** As a person would write it; what is long is cut, and secrets are not shown. */
 export function shown(name: string, value: unknown): string {
   if (/token$/i.test(name)) return "set";
-  const text = typeof value === "number" ? String(value) : (JSON.stringify(value) ?? String(value));
+  const text = asText(value);
   return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}...` : text;
 }
 
@@ -61,7 +71,7 @@ export function readArgument(what: string, name: string, { kind, refused }: Argu
 }
 
 /** Puts new names in the place of old ones. */
-function modernised({ table, what, old = {} }: Reading<ArgumentTable>, given: Given): Given {
+export function modernised({ table, what, old = {} }: Reading<ArgumentTable>, given: Given): Given {
   const modern: Record<string, unknown> = {};
   const olds: [name: string, value: unknown][] = [];
   for (const [name, value] of Object.entries(given)) {

@@ -4,7 +4,7 @@ import type { ArgumentTable } from "./argument.js";
 import { completed } from "./complete.js";
 import { isRecord, snakeCase } from "./names.js";
 import { type OldName, oldNames, type OldTrainingArguments } from "./old-names.js";
-import { namedValues, readValues } from "./read.js";
+import { modernised, namedValues, readValues } from "./read.js";
 import { type TrainingArgumentInput, trainingArgumentTable, type TrainingArgumentValues } from "./table/index.js";
 
 /** All arguments are optional. docs/training-arguments.md says what each of them means. */
@@ -67,8 +67,9 @@ export class TrainingArguments extends Values {
   constructor(options?: TrainingArgumentsOptions);
   constructor(outputDir?: string | TrainingArgumentsOptions, options?: TrainingArgumentsOptions) {
     const named = given(outputDir, options);
-    super(completed(readValues(reading, named)));
-    this.#given = named;
+    const modern = modernised(reading, namedValues(reading, named));
+    super(completed(readValues(reading, modern)));
+    this.#given = modern;
   }
 
   /**
@@ -88,9 +89,15 @@ export class TrainingArguments extends Values {
     return new this(namedValues({ ...reading, fromFile: true }, record) as TrainingArgumentsOptions);
   }
 
-  /** The same with changes; what followed from the values before follows from the new ones. */
+  /** The same with changes; what followed from the values before follows from the new ones. undefined is the default again. */
   with(changes: TrainingArgumentsOptions): this {
-    return new (this.constructor as new (options: TrainingArgumentsOptions) => this)({ ...this.#given, ...changes });
+    const named = given(undefined, changes);
+    // Under its new name an old one takes the place of what was given before.
+    const modern = modernised(reading, namedValues(reading, named));
+    const [before, after] = [this.#given.acceleratorConfig, modern.acceleratorConfig];
+    const config = isRecord(before) && isRecord(after) && !Object.hasOwn(named, "acceleratorConfig") ? { acceleratorConfig: { ...before, ...after } } : {};
+    const unset = Object.fromEntries(Object.entries(named).filter(([, value]) => value === undefined));
+    return new (this.constructor as new (options: TrainingArgumentsOptions) => this)({ ...this.#given, ...unset, ...modern, ...config });
   }
 
   /** Rows of a training batch on this worker. */

@@ -51,7 +51,7 @@ export function checkedFields(content: unknown, path: string): { readonly known:
     throw new ArgumentError(`${path} holds no state of a training`, { code: "ERR_TRAINER_STATE", hint: "give the trainer_state.json of a checkpoint" });
   const [known, others]: [Record<string, unknown>, Record<string, unknown>] = [{}, {}];
   for (const [name, value] of Object.entries(content as Record<string, unknown>)) {
-    const field = fields[name];
+    const field = Object.hasOwn(fields, name) ? fields[name] : undefined;
     if (field && !field[0](value))
       throw new ArgumentError(`${path}: ${name} is ${JSON.stringify(value)?.slice(0, 80)}, not ${field[1]}`, {
         code: "ERR_TRAINER_STATE",
