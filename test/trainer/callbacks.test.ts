@@ -83,6 +83,38 @@ test("a control that a handler returns is given to the next one, and back", asyn
   assert.deepEqual([given[0] === other, other.shouldLog, other.shouldSave], [true, true, true]);
 });
 
+test("what a handler gives is a control or nothing", async () => {
+  const control = new TrainerControl();
+  const call = async (given: unknown) => {
+    const callback = { onStepEnd: () => given } as unknown as TrainerCallback;
+    return new CallbackHandler([callback], silent).call("onStepEnd", args, new TrainerState(), control, { trainer });
+  };
+  for (const given of [undefined, null, control, Promise.resolve(), Promise.resolve(control)]) assert.equal(await call(given), control);
+  // biome-ignore lint/suspicious/noThenProperty: what is awaited need not be a Promise
+  assert.equal(await call({ then: (done: (value: undefined) => void) => done(undefined) }), control);
+  const other = new TrainerControl({ shouldSave: true });
+  assert.equal(await call(other), other);
+  for (const given of [5, true, "stop", {}, Promise.resolve(false)])
+    await assert.rejects(call(given), { code: "ERR_CALLBACK_CONTROL", message: /onStepEnd of the callback Object gave .*, no TrainerControl/ });
+});
+
+test("handlers that nobody calls are told of", () => {
+  class Pythons extends TrainerCallback {
+    on_step_end(): void {}
+  }
+  class Mistyped extends TrainerCallback {
+    onStepEnds(): void {}
+    onFinished(): void {}
+  }
+  const warnings: string[] = [];
+  const handler = new CallbackHandler([], (line) => warnings.push(line));
+  assert.throws(() => handler.add(Pythons), { message: /Pythons has a handler on_step_end, which nobody calls.*write onStepEnd/ });
+  handler.add(new Mistyped());
+  assert.deepEqual(warnings, ["the callback Mistyped has a handler onStepEnds, which nobody calls (did you mean onStepEnd?)"]);
+  assert.deepEqual(handler.names, ["Mistyped"]);
+  for (const given of [() => 1, "wandb", 5, null]) assert.throws(() => handler.add(given as never), { message: /a callback is .*: give an object or a class/ });
+});
+
 test("a handler that fails is named with its event, and what it threw is the cause", async () => {
   const cause = new TypeError("no such key");
   class Broken extends TrainerCallback {
@@ -198,6 +230,7 @@ test("EarlyStoppingCallback counts and stops as transformers' does", () => {
 });
 
 test("EarlyStoppingCallback says what it lacks", () => {
+  assert.throws(() => new EarlyStoppingCallback({ patience: 3 } as never), { code: "ERR_OPTIONS", message: /no option patience.*earlyStoppingPatience/ });
   const told: string[] = [];
   const callback = new EarlyStoppingCallback({}, (message) => told.push(message));
   const begin = (options: TrainingArgumentsOptions) => () => callback.onTrainBegin(new TrainingArguments("x", options), new TrainerState());

@@ -1,11 +1,12 @@
 // CallbackHandler: calls callbacks in their order, waits for those that are async, and says whose handler failed.
 import { type AccelerateError, ArgumentError } from "../../errors.js";
 import { speaks } from "../../progress/speaks.js";
+import { distance } from "../../similar.js";
 import type { TrainingArguments } from "../arguments/index.js";
 import { callbackName, type TrainerControl, type TrainerState } from "../state/index.js";
 import type { Trainer } from "../trainer.js";
 import { CallbackError, passesThrough } from "./callback-error.js";
-import type { CallbackContext, CallbackEvent, CallbackLoader, Handled, TrainerCallback } from "./trainer-callback.js";
+import { type CallbackContext, type CallbackEvent, callbackEvents, type CallbackLoader, type Handled, type TrainerCallback } from "./trainer-callback.js";
 
 /** A callback, or its class when it is made without arguments. */
 export type GivenCallback = TrainerCallback | (new () => TrainerCallback);
@@ -60,8 +61,44 @@ class Context implements CallbackContext {
 const tell = (message: string): void => {
   if (speaks()) console.warn(message);
 };
+const camelCase = (name: string): string => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+/** What looks like a handler, and is called by nobody: on_step_end as in Python, onStepEnds by mistake. */
+function unheardOf(callback: object): readonly [name: string, right: CallbackEvent][] {
+  const names = new Set<string>();
+  for (let own = callback; own !== null && own !== Object.prototype; own = Object.getPrototypeOf(own) as object)
+    for (const name of Object.getOwnPropertyNames(own)) if (/^on(_|[A-Z])/.test(name)) names.add(name);
+  const events: readonly string[] = callbackEvents;
+  return [...names].flatMap((name) => {
+    const right = events.includes(name) ? undefined : callbackEvents.find((event) => distance(camelCase(name), event) <= typingErrors);
+    return right === undefined ? [] : [[name, right] as const];
+  });
+}
+const typingErrors = 2;
+/** An object, or one made from a class. @throws ArgumentError for anything else */
+function madeFrom(given: GivenCallback): TrainerCallback {
+  const isClass = typeof given === "function" && given.prototype !== undefined;
+  const made: unknown = isClass ? new given() : given;
+  if (typeof made === "object" && made !== null) return made as TrainerCallback;
+  throw new ArgumentError(`a callback is ${typeof made === "function" ? "a function" : String(made)}`, {
+    hint: "give an object or a class that extends TrainerCallback",
+  });
+}
 const isPromise = (value: Handled): value is Extract<Handled, Promise<unknown>> => typeof (value as Promise<unknown> | undefined)?.then === "function";
 const isOf = (own: TrainerCallback, given: GivenCallback): boolean => (typeof given === "function" ? own instanceof given : own === given);
+
+const flags = ["shouldTrainingStop", "shouldEpochStop", "shouldSave", "shouldEvaluate", "shouldLog"] as const satisfies readonly Flag[];
+/** What a handler leaves: the control that it gave, or the one that it was given. @throws ArgumentError for anything else */
+function controlOf(callback: TrainerCallback, event: CallbackEvent, given: unknown, before: TrainerControl): TrainerControl {
+  if (given === undefined || given === null || given === before) return before;
+  if (typeof given === "object" && flags.every((flag) => typeof (given as TrainerControl)[flag] === "boolean")) return given as TrainerControl;
+  throw new ArgumentError(
+    `${event} of the callback ${callbackName(callback)} gave ${typeof given === "object" ? "an object" : String(given)}, no TrainerControl`,
+    {
+      code: "ERR_CALLBACK_CONTROL",
+      hint: "return nothing, or control",
+    },
+  );
+}
 
 /** The callbacks of a Trainer. */
 export class CallbackHandler {
@@ -77,11 +114,14 @@ export class CallbackHandler {
     for (const callback of callbacks) this.add(callback);
   }
 
-  /** Adds a callback behind the others. A second one of the same class is told of: it is mostly a mistake. */
+  /** Adds a callback behind the others. A second one of the same class is told of: it is mostly a mistake. @throws ArgumentError for what is no callback, and for handlers with Python's names */
   add(callback: GivenCallback): void {
-    const added = typeof callback === "function" ? new callback() : callback;
-    if (typeof added !== "object" || added === null)
-      throw new ArgumentError(`a callback is ${String(added)}`, { hint: "give an object or a class that extends TrainerCallback" });
+    const added = madeFrom(callback);
+    for (const [name, right] of unheardOf(added)) {
+      const told = `the callback ${callbackName(added)} has a handler ${name}, which nobody calls`;
+      if (name.includes("_")) throw new ArgumentError(told, { hint: `write ${right}` });
+      this.#warn(`${told} (did you mean ${right}?)`);
+    }
     if (added.constructor !== Object && this.callbacks.some((own) => own.constructor === added.constructor))
       this.#warn(`a second ${callbackName(added)} was added to the callbacks of this Trainer; there are ${this.names.join(", ")}`);
     this.callbacks.push(added);
@@ -129,13 +169,13 @@ export class CallbackHandler {
           throw failed(cause);
         }
         if (isPromise(result))
-          return result.then(
-            (changed) => from(i + 1, changed ?? now),
+          return Promise.resolve(result).then(
+            (changed) => from(i + 1, controlOf(callback, event, changed, now)),
             (cause: unknown) => {
               throw failed(cause);
             },
           );
-        now = result ?? now;
+        now = controlOf(callback, event, result, now);
       }
       return now;
     };

@@ -1,5 +1,6 @@
 // EarlyStoppingCallback: ends a training whose metric no longer gets better.
 import { ArgumentError } from "../../errors.js";
+import { checkNames, type OptionNames } from "../../option-names.js";
 import type { TrainingArguments } from "../arguments/index.js";
 import type { CallbackState, ExportableState, TrainerControl, TrainerState } from "../state/index.js";
 import { type CallbackContext, TrainerCallback } from "./trainer-callback.js";
@@ -10,6 +11,8 @@ export interface EarlyStoppingOptions {
   /** What a metric must differ by to count as better; default 0. */
   readonly earlyStoppingThreshold?: number;
 }
+
+const optionNames: OptionNames<EarlyStoppingOptions> = { earlyStoppingPatience: true, earlyStoppingThreshold: true };
 
 /**
  * Needs `metricForBestModel` and an `evalStrategy`; set `loadBestModelAtEnd`, too, to get the best model.
@@ -25,8 +28,10 @@ export class EarlyStoppingCallback extends TrainerCallback implements Exportable
   earlyStoppingPatienceCounter = 0;
   readonly #warn: (message: string) => void;
 
-  constructor({ earlyStoppingPatience = 1, earlyStoppingThreshold = 0 }: EarlyStoppingOptions = {}, warn: (message: string) => void = console.warn) {
+  constructor(options: EarlyStoppingOptions = {}, warn: (message: string) => void = console.warn) {
     super();
+    checkNames("EarlyStoppingCallback", options, optionNames);
+    const { earlyStoppingPatience = 1, earlyStoppingThreshold = 0 } = options;
     if (!Number.isSafeInteger(earlyStoppingPatience) || earlyStoppingPatience < 1)
       throw new ArgumentError(`earlyStoppingPatience is ${earlyStoppingPatience}`, { hint: "give a number of evaluations, at least 1" });
     if (!(earlyStoppingThreshold >= 0)) throw new ArgumentError(`earlyStoppingThreshold is ${earlyStoppingThreshold}`, { hint: "give a number, 0 or more" });

@@ -68,3 +68,20 @@ export abstract class TrainerCallback {
   onPredictionStep?(args: TrainingArguments, state: TrainerState, control: TrainerControl, context: CallbackContext): Handled;
 }
 export type CallbackEvent = keyof TrainerCallback;
+export const callbackEvents: readonly CallbackEvent[] = [
+  "onInitEnd",
+  "onTrainBegin",
+  "onTrainEnd",
+  "onEpochBegin",
+  "onEpochEnd",
+  "onStepBegin",
+  "onSubstepEnd",
+  "onPreOptimizerStep",
+  "onOptimizerStep",
+  "onStepEnd",
+  "onEvaluate",
+  "onPredict",
+  "onSave",
+  "onLog",
+  "onPredictionStep",
+];

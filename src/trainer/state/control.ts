@@ -2,12 +2,14 @@
 import type { CallbackState, ExportableState } from "./exportable.js";
 
 /**
- * What the training does next. A callback changes the flags of the object that it is given, or returns another one.
+ * What the training does next. A callback changes the flags of the object that it is given, or returns another one. All workers must set the same flags: what only one of them can know, such as its
+ * clock, they agree on first.
  *
  * @example
  * class StopAtNoon extends TrainerCallback {
- *   override onStepEnd(_args: TrainingArguments, _state: TrainerState, control: TrainerControl) {
- *     if (new Date().getHours() >= 12) control.shouldTrainingStop = true;
+ *   override async onStepEnd(_args: TrainingArguments, _state: TrainerState, control: TrainerControl, { trainer }: CallbackContext) {
+ *     if (new Date().getHours() >= 12) trainer.accelerator.setTrigger();
+ *     if (await trainer.accelerator.checkTrigger()) control.shouldTrainingStop = true;
  *   }
  * }
  */
