@@ -9,6 +9,7 @@ import {
   readFileSync,
   rmSync,
   statfsSync,
+  symlinkSync,
   truncateSync,
   utimesSync,
   writeFileSync,
@@ -252,6 +253,32 @@ describe("old checkpoints", () => {
     assert.deepEqual(checkpointsIn(outputDir), ["checkpoint-5", "checkpoint-6"]);
   });
 
+  it("that cannot be deleted stay, which is told and ends no training", async (t) => {
+    const outputDir = place();
+    const lines = said(t);
+    // What it would be called while it is deleted is longer than names may be.
+    const stuck = `checkpoint-${"9".repeat(230)}`;
+    mkdirSync(join(outputDir, stuck));
+    utimesSync(join(outputDir, stuck), 1000, 1000);
+    await make(outputDir, { saveTotalLimit: 1 }).train();
+    assert.deepEqual(checkpointsIn(outputDir), ["checkpoint-6", stuck]);
+    assert.ok(
+      lines.some((line) => /checkpoint-9+ cannot be deleted and stays: ENAMETOOLONG/.test(line)),
+      lines.join("\n"),
+    );
+  });
+
+  it("may be links to folders on other disks", async () => {
+    const elsewhere = await copied([2, 4]);
+    const outputDir = place();
+    for (const name of checkpointsIn(elsewhere)) symlinkSync(join(elsewhere, name), join(outputDir, name));
+    symlinkSync(join(elsewhere, "nowhere"), join(outputDir, "checkpoint-5"));
+    assert.equal(await getLastCheckpoint(outputDir), join(outputDir, "checkpoint-4"));
+    await resume(outputDir, { resumeFromCheckpoint: true }, { saveTotalLimit: 1 });
+    assert.deepEqual(checkpointsIn(outputDir), ["checkpoint-5", "checkpoint-6"]);
+    assert.deepEqual(checkpointsIn(elsewhere), ["checkpoint-2", "checkpoint-4"]);
+  });
+
   it("go only when the new one is whole on disk", async () => {
     const outputDir = place();
     class Damages extends Trainer {
@@ -296,6 +323,31 @@ describe("the best model", () => {
     assert.deepEqual(
       weightsOf(trainer),
       [...best.parameters()].flatMap((p) => [...p.values()]),
+    );
+  });
+
+  it("is known by any path, and where somebody has deleted it the others stay", async (t) => {
+    const outputDir = place();
+    await new Scores([0.9, 0.7], outputDir, { saveTotalLimit: 2 }).train();
+    const link = join(place(), "link");
+    symlinkSync(outputDir, link);
+    // The state names the folder itself.
+    await new Scores([0.5], link, { saveTotalLimit: 1, maxSteps: 3 }).train({ resumeFromCheckpoint: true });
+    assert.deepEqual(checkpointsIn(outputDir), ["checkpoint-1"]);
+
+    const lines = said(t);
+    const other = place();
+    const trainer = new Scores([0.9, 0.7], other, { saveTotalLimit: 1, loadBestModelAtEnd: true });
+    trainer.addCallback({
+      onSave: (_args, { globalStep }) => {
+        if (globalStep === 2) rmSync(join(other, "checkpoint-1"), { recursive: true });
+      },
+    });
+    await trainer.train();
+    assert.deepEqual(checkpointsIn(other), ["checkpoint-2"]);
+    assert.ok(
+      lines.some((line) => /best model is not in .*checkpoint-1 any more/.test(line)),
+      lines.join("\n"),
     );
   });
 

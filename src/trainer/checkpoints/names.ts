@@ -1,5 +1,5 @@
 // The names of checkpoints and of what is in them.
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 
 /** Files of a checkpoint that the Trainer writes, beside those of the model, the tokenizer and the Accelerator. */
@@ -28,12 +28,14 @@ export const stepOf = (directory: string): number | undefined => {
   return digits === undefined ? undefined : Number(digits);
 };
 
-/** The checkpoints of a folder by their steps, the first one first. None where there is no such folder. @throws what the system says of a folder that cannot be read */
+/** The checkpoints of a folder by their steps, the first one first; links to folders are some, too. None where there is no such folder. @throws what the system says of a folder that cannot be read */
 export function checkpointsIn(folder: string): StepCheckpoint[] {
   if (!existsSync(folder)) return [];
   const found = readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
-    const step = entry.isDirectory() ? stepOf(entry.name) : undefined;
-    return step === undefined ? [] : [{ step, directory: join(folder, entry.name) }];
+    const directory = join(folder, entry.name);
+    const step = stepOf(entry.name);
+    const isFolder = entry.isDirectory() || (entry.isSymbolicLink() && statSync(directory, { throwIfNoEntry: false })?.isDirectory() === true);
+    return step === undefined || !isFolder ? [] : [{ step, directory }];
   });
   return found.sort((a, b) => a.step - b.step);
 }

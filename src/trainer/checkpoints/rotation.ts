@@ -12,6 +12,8 @@ export interface RotationOptions {
   /** The one just written: it stays, and must be whole before any other goes. */
   readonly written: string;
   readonly host: HostName;
+  /** Takes what the user must be told. */
+  readonly told: (line: string) => void;
 }
 
 /**
@@ -19,7 +21,11 @@ export interface RotationOptions {
  * newest, where it is safe from rotation.
  */
 export function sortCheckpoints(folder: string, { best }: { readonly best?: string | undefined } = {}): string[] {
-  const all = checkpointsIn(folder).map(({ directory, step }) => ({ directory, step, time: statSync(directory).mtimeMs }));
+  // One that somebody else takes away meanwhile is none.
+  const all = checkpointsIn(folder).flatMap(({ directory, step }) => {
+    const time = statSync(directory, { throwIfNoEntry: false })?.mtimeMs;
+    return time === undefined ? [] : [{ directory, step, time }];
+  });
   const times = all.map(({ time }) => time);
   if (Math.max(...times) - Math.min(...times) >= 1000) all.sort((a, b) => a.time - b.time || a.step - b.step);
   const sorted = all.map(({ directory }) => directory);
@@ -28,13 +34,29 @@ export function sortCheckpoints(folder: string, { best }: { readonly best?: stri
   return sorted;
 }
 
-export const isSame = (one: string, other: string): boolean => resolve(one) === resolve(other);
+/** Whether two paths lead to the same folder, by links or not. */
+export function isSame(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((path) => statSync(path, { throwIfNoEntry: false }));
+  return a && b ? a.dev === b.dev && a.ino === b.ino : resolve(one) === resolve(other);
+}
+
+/** Takes a checkpoint away. One that does not go ends no training: the error is told. */
+export async function takeAway(directory: string, host: HostName, told: (line: string) => void): Promise<boolean> {
+  try {
+    await removeCheckpoint(directory, host);
+    return true;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code !== "ENOENT") told(`${directory} cannot be deleted and stays: ${message}`);
+    return false;
+  }
+}
 
 /**
  * Deletes the oldest checkpoints beyond the limit, after the new one was read again. Returns those that went.
  * @throws CheckpointError ERR_CHECKPOINT_DAMAGED when the new one is not whole: nothing was deleted
  */
-export async function rotateCheckpoints(folder: string, { limit, best, written, host }: RotationOptions): Promise<string[]> {
+export async function rotateCheckpoints(folder: string, { limit, best, written, host, told }: RotationOptions): Promise<string[]> {
   if (limit === undefined || limit <= 0) return [];
   const all = sortCheckpoints(folder);
   const stays = (directory: string): boolean => directory === all.at(-1) || isSame(directory, written) || (best !== undefined && isSame(directory, best));
@@ -42,6 +64,7 @@ export async function rotateCheckpoints(folder: string, { limit, best, written, 
   const doomed = all.filter((directory) => !stays(directory)).slice(0, Math.max(0, all.length - kept));
   if (doomed.length === 0) return [];
   await verifyCheckpoint(written);
-  for (const directory of doomed) await removeCheckpoint(directory, host);
-  return doomed;
+  const gone: string[] = [];
+  for (const directory of doomed) if (await takeAway(directory, host, told)) gone.push(directory);
+  return gone;
 }

@@ -5,12 +5,12 @@ import { AccelerateError } from "../../errors.js";
 import { exportStates, type TrainerState } from "../state/index.js";
 import { storeFlos } from "../training/flops.js";
 import type { Trainer } from "../trainer.js";
-import { removeCheckpoint, sweep, writeFault } from "../../checkpoint/index.js";
+import { sweep, writeFault } from "../../checkpoint/index.js";
 import { bestDirectory } from "./best.js";
 import { savesFiles } from "./model-files.js";
 import { checkpointDirectory, fileNames } from "./names.js";
 import { savePosition } from "./position-file.js";
-import { isSame, rotateCheckpoints, sortCheckpoints } from "./rotation.js";
+import { isSame, rotateCheckpoints, sortCheckpoints, takeAway } from "./rotation.js";
 import { tell } from "./tell.js";
 
 /** The last steps that were saved, of trainings. */
@@ -51,7 +51,8 @@ export async function saveCheckpoint(trainer: Trainer): Promise<string> {
   await accelerator.saveFilled(target, { holds: args.saveOnlyModel ? "nothing" : "state", replaces: true, fill, async: false });
   await checkpoints.together("saveCheckpoint", async () => {
     if (!savesFiles(trainer)) return;
-    await rotateCheckpoints(args.outputDir, { limit: args.saveTotalLimit, best: state.bestModelCheckpoint, written: target, host: checkpoints.host });
+    const told = (line: string): void => tell(trainer, line);
+    await rotateCheckpoints(args.outputDir, { limit: args.saveTotalLimit, best: state.bestModelCheckpoint, written: target, host: checkpoints.host, told });
   });
   written.set(state, state.globalStep);
   return target;
@@ -66,10 +67,13 @@ export async function finishCheckpoints(trainer: Trainer): Promise<void> {
   if (best === undefined || args.saveTotalLimit !== 1) return;
   await checkpoints.together("train", async () => {
     if (!savesFiles(trainer)) return;
-    for (const directory of sortCheckpoints(args.outputDir)) {
+    const all = sortCheckpoints(args.outputDir);
+    // Where the best one is not among them any more, the others are all there is.
+    if (!all.some((directory) => isSame(directory, best))) return;
+    for (const directory of all) {
       if (isSame(directory, best)) continue;
-      tell(trainer, `${directory} goes, the best one stays (saveTotalLimit is 1)`);
-      await removeCheckpoint(directory, checkpoints.host);
+      const gone = await takeAway(directory, checkpoints.host, (line) => tell(trainer, line));
+      if (gone) tell(trainer, `${directory} was deleted, the best one stays (saveTotalLimit is 1)`);
     }
   });
 }
