@@ -29,6 +29,7 @@ const better: { readonly [M in "min" | "max"]: { readonly [T in "rel" | "abs"]: 
   min: { rel: (a, best, t) => a < best * (1 - t), abs: (a, best, t) => a < best - t },
   max: { rel: (a, best, t) => a > best * (1 + t), abs: (a, best, t) => a > best + t },
 };
+const numeric = ["factor", "patience", "threshold", "cooldown", "eps"] as const;
 const worst = { min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INFINITY } as const;
 
 /**
@@ -50,11 +51,24 @@ export class PlateauScheduler implements FollowingScheduler {
 
   constructor(optimizer: Optimizer, options: PlateauOptions = {}) {
     const o = { mode: "min", factor: 0.1, patience: 10, threshold: 1e-4, thresholdMode: "rel", cooldown: 0, minLr: 0, eps: 1e-8, ...options } as const;
+    for (const key of numeric)
+      if (!(typeof o[key] === "number" && o[key] >= 0))
+        throw new ArgumentError(`reduce_lr_on_plateau: ${key} is ${JSON.stringify(o[key])}`, {
+          code: "ERR_SCHEDULER_OPTION",
+          hint: "give a number of at least 0",
+        });
     if (!(o.factor < 1)) throw new ArgumentError(`factor is ${o.factor}`, { code: "ERR_SCHEDULER_OPTION", hint: "Factor should be < 1.0" });
     if (!Object.hasOwn(better, o.mode)) throw new ArgumentError(`mode ${o.mode} is unknown!`, { code: "ERR_SCHEDULER_OPTION", hint: "min or max" });
     if (!Object.hasOwn(better[o.mode], o.thresholdMode))
       throw new ArgumentError(`threshold mode ${o.thresholdMode} is unknown!`, { code: "ERR_SCHEDULER_OPTION", hint: "rel or abs" });
-    this.#minLrs = typeof o.minLr === "number" ? optimizer.paramGroups.map(() => o.minLr as number) : o.minLr;
+    const floors: unknown = o.minLr;
+    this.#minLrs = Array.isArray(floors) ? (floors as number[]) : optimizer.paramGroups.map(() => floors as number);
+    for (const floor of this.#minLrs)
+      if (!(typeof floor === "number" && floor >= 0))
+        throw new ArgumentError(`reduce_lr_on_plateau: minLr is ${JSON.stringify(floors)}`, {
+          code: "ERR_SCHEDULER_OPTION",
+          hint: "give a number of at least 0, or one per group",
+        });
     if (this.#minLrs.length !== optimizer.paramGroups.length) {
       throw new ArgumentError(`expected ${optimizer.paramGroups.length} minLr, got ${this.#minLrs.length}`, {
         code: "ERR_SCHEDULER_OPTION",

@@ -199,6 +199,9 @@ export function totalOf<N extends ScheduleName>(name: N, options: ScheduleOption
 }
 const endless: readonly ScheduleName[] = ["constant", "constant_with_warmup", "inverse_sqrt"];
 
+/** Options that are no numbers. */
+const ramps: readonly string[] = ["warmupType", "decayType"];
+
 /** The schedule of that name, its options checked. */
 export function makeSchedule<N extends ScheduleName>(name: N, options: ScheduleOptions[N], lr: number): Schedule {
   const { requires, make } = schedules[name];
@@ -207,9 +210,12 @@ export function makeSchedule<N extends ScheduleName>(name: N, options: ScheduleO
     if (value === undefined || value === null)
       throw new ArgumentError(`${name} requires \`${key}\`, please provide that argument`, { code: "ERR_SCHEDULER_OPTION" });
   }
-  for (const [key, value] of Object.entries(options)) {
-    if (typeof value === "number" && !(value >= 0))
-      throw new ArgumentError(`${name}: ${key} is ${value}`, { code: "ERR_SCHEDULER_OPTION", hint: "give a number of at least 0" });
+  for (const [key, value] of Object.entries(options as Readonly<Record<string, unknown>>)) {
+    if (value === undefined || value === null || ramps.includes(key) || (typeof value === "number" && value >= 0)) continue;
+    throw new ArgumentError(`${name}: ${key} is ${typeof value === "string" ? JSON.stringify(value) : String(value)}`, {
+      code: "ERR_SCHEDULER_OPTION",
+      hint: "give a number of at least 0",
+    });
   }
   return make(options, lr);
 }

@@ -137,6 +137,9 @@ test("missing options, unknown names and impossible values are refused by name",
   assert.throws(() => get("cosine_with_min_lr", optimizer, { numWarmupSteps: 1, numTrainingSteps: 5 }), /requires minLr or minLrRate/);
   assert.throws(() => get("cosine_with_min_lr", optimizer, { numWarmupSteps: 1, numTrainingSteps: 5, minLr: 0, minLrRate: 0 }), /only one of them/);
   assert.throws(() => get("linear", optimizer, { numWarmupSteps: Number.NaN, numTrainingSteps: 5 }), /numWarmupSteps is NaN/);
+  assert.throws(() => get("cosine", optimizer, { numWarmupSteps: 0, numTrainingSteps: 5, numCycles: "many" }), /cosine: numCycles is "many"/);
+  assert.throws(() => get("reduce_lr_on_plateau", optimizer, { patience: "x" }), /patience is "x"/);
+  assert.throws(() => get("reduce_lr_on_plateau", optimizer, { minLr: [-1] }), /minLr is \[-1\]/);
   assert.throws(() => get("lineal", optimizer, {}), { code: "ERR_SCHEDULER_NAME", message: /there is no scheduler lineal.*linear/ });
   assert.throws(() => get("toString", optimizer, {}), { code: "ERR_SCHEDULER_NAME" });
   assert.throws(() => getScheduler("reduce_lr_on_plateau", optimizer).step(), /requires the metric/);
