@@ -45,17 +45,30 @@ function legendOf(curves: Chart["curves"], { left, right, top }: Panel): { reado
   return { parts, height: parts.length > 0 ? (row + 1) * rowHeight : 0 };
 }
 
-function curveParts({ curves }: Chart, place: (x: number, y: number) => string, id: string): string[] {
+type Point = readonly [x: number, y: number];
+/** Of the points within a pixel's column the first, the lowest, the highest and the last: the same picture from a file that does not grow with the run. */
+function thinned(points: readonly Point[]): readonly Point[] {
+  const kept: Point[] = [];
+  for (let start = 0, end = 0; start < points.length; start = end) {
+    const column = Math.floor(points[start]![0]);
+    const extremes: [low: number, high: number] = [start, start];
+    for (end = start; end < points.length && Math.floor(points[end]![0]) === column; end++) {
+      if (points[end]![1] < points[extremes[0]]![1]) extremes[0] = end;
+      if (points[end]![1] > points[extremes[1]]![1]) extremes[1] = end;
+    }
+    kept.push(...[...new Set([start, ...extremes.sort((a, b) => a - b), end - 1])].map((k) => points[k]!));
+  }
+  return kept;
+}
+
+function curveParts({ curves }: Chart, place: (x: number, y: number) => Point, id: string): string[] {
   return curves.flatMap((curve, i) => {
-    const points = curve.x.flatMap((value, k) => (isShown(value) && isShown(curve.y[k]!) ? [place(value, curve.y[k]!)] : []));
+    const points = thinned(curve.x.flatMap((value, k) => (isShown(value) && isShown(curve.y[k]!) ? [place(value, curve.y[k]!)] : [])));
     const colour = `c${i % colours}`;
-    const dots = points.map((point) => {
-      const [x, y] = point.split(" ");
-      return `<circle class="${colour}" clip-path="url(#${id})" cx="${x}" cy="${y}" r="2.5"/>`;
-    });
-    if (points.length < 2) return dots;
-    const line = `<path class="curve ${colour}" style="fill:none" clip-path="url(#${id})"${dashOf(i)} d="M${points.join("L")}"/>`;
-    return curve.marks ? [line, ...dots] : [line];
+    const line = `<path class="curve ${colour}" style="fill:none" clip-path="url(#${id})"${dashOf(i)} d="M${points.map(([x, y]) => `${at(x)} ${at(y)}`).join("L")}"/>`;
+    const dots = curve.marks || points.length < 2 ? points : [];
+    const circles = dots.map(([x, y]) => `<circle class="${colour}" clip-path="url(#${id})" cx="${at(x)}" cy="${at(y)}" r="2.5"/>`);
+    return points.length < 2 ? circles : [line, ...circles];
   });
 }
 
@@ -75,7 +88,7 @@ function panelParts(chart: Chart, panel: Panel): string[] {
     parts.push(`<path class="grid" d="M${box.left} ${at(top(tick))}H${box.right}"/>`);
     parts.push(`<text x="${box.left - 6}" y="${at(top(tick) + 4)}" text-anchor="end">${y.label(tick)}</text>`);
   }
-  parts.push(`<rect class="frame" ${frame}/>`, ...curveParts(chart, (px, py) => `${at(left(px))} ${at(top(py))}`, box.id));
+  parts.push(`<rect class="frame" ${frame}/>`, ...curveParts(chart, (px, py) => [left(px), top(py)], box.id));
   if (chart.xlabel) parts.push(`<text x="${at((box.left + box.right) / 2)}" y="${box.bottom + 36}" text-anchor="middle">${escaped(chart.xlabel)}</text>`);
   if (chart.ylabel)
     parts.push(`<text transform="translate(14 ${at((box.top + box.bottom) / 2)})rotate(-90)" text-anchor="middle">${escaped(chart.ylabel)}</text>`);

@@ -237,6 +237,17 @@ test("the curves of a log are an SVG file that stands alone: losses, scores, oth
   assert.deepEqual(await readdir(folder), ["run.svg"]);
 });
 
+test("a long run's curves are as large a file as a short one's, and keep their peaks", async () => {
+  const folder = temporaryFolder("plot");
+  const long = Array.from({ length: 50_000 }, (_, i): LogEntry => ({ step: i + 1, loss: i === 31_234 ? 50 : Math.sin(i) }));
+  await plotHistory(long, join(folder, "long.svg"));
+  const text = await readFile(join(folder, "long.svg"), "utf8");
+  assert.ok(text.length < 100_000, String(text.length));
+  const heights = [...text.matchAll(/[ML]([\d.]+) ([\d.]+)(?=L)/g)].map(([, , y]) => Number(y));
+  const sorted = [...heights].sort((a, b) => a - b);
+  assert.ok(sorted[0]! < sorted[1]! - 50, "the one large loss is drawn");
+});
+
 test("plot writes SVG and nothing else, and tells when there is nothing to show", async () => {
   const folder = temporaryFolder("plot");
   await assert.rejects(plotHistory(history, join(folder, "run.png")), { code: "ERR_PLOT", message: /run\.png does not end in \.svg/ });
@@ -244,4 +255,7 @@ test("plot writes SVG and nothing else, and tells when there is nothing to show"
   await plotHistory([{ eval_m_loss: Number.NaN, eval_m_f1: 0.5, step: 0 }], join(folder, "one.svg"));
   assert.match(await readFile(join(folder, "one.svg"), "utf8"), /Training, 0 steps/);
   assert.deepEqual(await readdir(folder), ["one.svg"]);
+  await plotHistory(history, join(folder, "not", "there", "run.svg"));
+  assert.deepEqual(await readdir(join(folder, "not", "there")), ["run.svg"]);
+  await assert.rejects(plotHistory(history, join(folder, "not", "there", "run.svg", "x.svg")), { code: "ERR_SAVE" });
 });

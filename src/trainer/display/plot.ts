@@ -1,5 +1,7 @@
 // The curves of a run as an SVG file: losses, metrics, learning rate over the steps.
-import { extname } from "node:path";
+import { mkdir } from "node:fs/promises";
+import { dirname, extname } from "node:path";
+import { writing } from "../../accelerator/saving/write-errors.js";
 import type { Chart, Curve } from "../../charts/chart.js";
 import { svgCharts } from "../../charts/svg-chart.js";
 import { ArgumentError } from "../../errors.js";
@@ -75,16 +77,20 @@ function titleOf(history: readonly LogEntry[]): string {
  * Writes the curves of a log, such as `trainer.state.logHistory`, into an SVG file that stands alone and fits light and dark pages.
  *
  * @param options `writes` false only checks: for workers beside the one that writes
- * @throws ArgumentError ERR_PLOT when the file is to be anything but SVG, or nothing was logged that has a curve
+ * @throws ArgumentError ERR_PLOT when the file is to be anything but SVG, or nothing was logged that has a curve; AccelerateError ERR_SAVE where the system refuses
  * @example
  * const state = await TrainerState.loadFromJson("run/trainer_state.json");
  * await plotHistory(state.logHistory, "run.svg");
  */
 export async function plotHistory(history: readonly LogEntry[], file: string, { writes = true }: { readonly writes?: boolean } = {}): Promise<void> {
-  if (extname(file).toLowerCase() !== ".svg")
+  if (typeof file !== "string" || extname(file).toLowerCase() !== ".svg")
     throw new ArgumentError(`plot: ${file} does not end in .svg`, { code: "ERR_PLOT", hint: "curves are written as SVG; browsers and image tools convert it" });
   const charts = chartsOf(history);
   if (charts.length === 0)
     throw new ArgumentError("plot: nothing was logged so far", { code: "ERR_PLOT", hint: "train first; loggingSteps says how often something is logged" });
-  if (writes) await writeWhole(file, svgCharts(titleOf(history), charts));
+  if (!writes) return;
+  await writing(file, async () => {
+    await mkdir(dirname(file), { recursive: true });
+    await writeWhole(file, svgCharts(titleOf(history), charts));
+  });
 }
