@@ -9,7 +9,11 @@ export const estimateMemory: CliCommand = {
     { flags: "--dtypes <list>", description: "precisions, by commas (default: float32,bfloat16,float16,int8,int4)" },
     { flags: "--batch-size <list>", description: "rows per worker and step, by commas (default: 1,8,32)" },
     { flags: "--sequence-length <list>", description: "tokens per row, by commas (default: 128)" },
-    { flags: "--optimizer <name>", description: "what keeps state (default: adamw)", choices: ["adamw", "adam", "sgd", "sgd-momentum"] },
+    {
+      flags: "--optimizer <name>",
+      description: "what keeps state (default: adamw)",
+      choices: ["adamw", "adam", "sgd", "sgd-momentum", "adafactor", "adagrad", "lion", "rmsprop"],
+    },
     { flags: "-n, --num-processes <N>", description: "workers on one machine (default: 1)" },
     {
       flags: "--zero <level>",

@@ -3,8 +3,8 @@ import { liveRun } from "../../src/graph/live-ranges.js";
 import { ArenaModel } from "./arena-model.js";
 import type { Layer, StepMode, StepSizes, Subject } from "./subject.js";
 
-/** States as large as the weights that an optimizer keeps. */
-export const optimizers = { adamw: 2, adam: 2, sgd: 0, "sgd-momentum": 1 } as const;
+/** States as large as the weights that an optimizer keeps. Adafactor's averages over rows and columns are none. */
+export const optimizers = { adamw: 2, adam: 2, sgd: 0, "sgd-momentum": 1, adafactor: 0, adagrad: 1, lion: 1, rmsprop: 1 } as const;
 export type OptimizerName = keyof typeof optimizers;
 
 interface Precision {

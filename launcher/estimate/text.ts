@@ -18,7 +18,16 @@ function table(rows: readonly (readonly string[])[], bold: (text: string) => str
   return rows.map((row, i) => (i === 0 ? bold(line(row)) : line(row)));
 }
 
-const states = { adamw: "AdamW state", adam: "Adam state", sgd: "SGD state", "sgd-momentum": "momentum" } as const;
+const states = {
+  adamw: "AdamW state",
+  adam: "Adam state",
+  sgd: "SGD state",
+  "sgd-momentum": "momentum",
+  adafactor: "Adafactor's rows and columns",
+  adagrad: "Adagrad state",
+  lion: "Lion state",
+  rmsprop: "RMSprop state",
+} as const;
 const none = "-";
 const about = (exact: boolean, bytes: number): string => `${exact ? "" : "~"}${sizeText(bytes)}`;
 

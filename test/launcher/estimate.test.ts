@@ -13,7 +13,7 @@ import { Graph } from "../../src/graph/graph.js";
 import { toOnnx } from "../../src/graph/onnx/write.js";
 import { BertForSequenceClassification } from "../../src/models/bert/for-sequence-classification.js";
 import { Linear } from "../../src/nn/index.js";
-import { Adam, AdamW, SGD } from "../../src/optim/index.js";
+import { Adagrad, Adam, AdamW, Lion, RMSprop, SGD } from "../../src/optim/index.js";
 import { saveSafetensors } from "../../src/safetensors/index.js";
 import { commandOf } from "./call-command.js";
 
@@ -159,6 +159,9 @@ describe("a model folder", () => {
       adam: new Adam(parameters(), { lr: 1 }),
       sgd: new SGD(parameters(), { lr: 1 }),
       "sgd-momentum": new SGD(parameters(), { lr: 1, momentum: 0.9 }),
+      adagrad: new Adagrad(parameters()),
+      lion: new Lion(parameters()),
+      rmsprop: new RMSprop(parameters()),
     };
     for (const [name, optimizer] of Object.entries(made)) assert.equal(optimizer.places.names.length, optimizers[name as keyof typeof optimizers], name);
   });
