@@ -106,6 +106,7 @@ test("the example for NSMC logs every 50 steps, keeps two checkpoints, and goes 
 `),
       output.stderr,
     );
+    assert.match(output.stderr, /^Step +Training Loss *\n50 +0\.\d{6} *\n100 +0\.\d{6} *\n150 +0\.\d{6} *$/m);
     assert.deepEqual(checkpointsOf(join(folder, "results")), ["checkpoint-100", "checkpoint-150"]);
     const losses = stateOf(join(folder, "results", "checkpoint-150")).log_history.filter((entry) => "loss" in entry);
     assert.deepEqual(
