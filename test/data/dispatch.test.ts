@@ -150,7 +150,7 @@ test("rank 0 reads ahead while the loop works, and stops when it is left", async
   const loaders = sharded((rank) => ranked(rank === 0 ? rows() : stream(0), { batchSize: 1, prefetch: 2 }), 2, { dispatch: true });
   const both = await epoch(loaders, 3);
   assert.deepEqual(gathered(both), numbers(6));
-  for (let turns = 0; !closed && turns < 100; turns++) await new Promise((resolve) => setImmediate(resolve));
+  for (let turns = 0; !closed && turns < 100_000; turns++) await new Promise((resolve) => setImmediate(resolve));
   assert.ok(closed);
   assert.ok(read.length > 6 && read.length < 20, `${read.length} rows read`);
 });

@@ -278,6 +278,6 @@ test("leaving the loop early closes what the batches come from", async () => {
       assert.deepEqual([batch].flat(), loader === ours ? [2, 3] : [1]);
       break;
     }
-  for (let turns = 0; closed < 2 && turns < 100; turns++) await wait(1);
+  for (let turns = 0; closed < 2 && turns < 10_000; turns++) await wait(1);
   assert.equal(closed, 2);
 });

@@ -11,9 +11,9 @@ import { defaultExecutor, fromData, full, Parameter, type Tensor, tensor, zeros 
 
 setFlagsFromString("--expose-gc");
 const gc = runInNewContext("gc") as () => void;
-/** Whether all of them are collected within a second: what a turn of the event loop still holds goes with the next ones. */
+/** Whether all of them are collected: what a turn of the event loop still holds goes with the next ones. */
 async function collected(refs: readonly WeakRef<Tensor>[]): Promise<boolean> {
-  for (let i = 0; i < 100; i++) {
+  for (let i = 0; i < 1000; i++) {
     await new Promise((resolve) => setTimeout(resolve, 10));
     gc();
     if (refs.every((ref) => ref.deref() === undefined)) return true;
@@ -147,7 +147,7 @@ describe("a recording", () => {
     await train();
     const before = executor.held;
     for (let i = 0; i < 5; i++) await train();
-    for (let i = 0; i < 100 && executor.held > before; i++) {
+    for (let i = 0; i < 1000 && executor.held > before; i++) {
       gc();
       await new Promise((resolve) => setTimeout(resolve, 10));
     }

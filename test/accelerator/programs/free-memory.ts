@@ -104,7 +104,7 @@ const isFreed = (prepared: number, resident: number) => isBack(prepared, residen
 for (let round = 0; round < 3; round++) {
   const prepared = await trainAndGiveUp();
   // The last collections come a moment later; a machine under load takes longer.
-  for (let tries = 0; tries < 50 && !isFreed(prepared, residentMb()); tries++) await sleep(100);
+  for (let tries = 0; tries < 600 && !isFreed(prepared, residentMb()); tries++) await sleep(100);
   await accelerator.waitForEveryone();
   stages.push({ prepared, freed: residentMb() });
 }
