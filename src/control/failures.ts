@@ -70,14 +70,23 @@ export class FailureLog {
   /** By lowest rank. */
   readonly #failures = new Map<number, Failure>();
   #abortedAt = Number.POSITIVE_INFINITY;
+  /** Whom the job was ended for. */
+  #awaited: readonly number[] = [];
   #stopped: string | undefined;
   #saved = false;
 
   get stopped(): string | undefined {
     return this.#stopped;
   }
-  aborted(atMs: number): void {
-    this.#abortedAt = Math.min(this.#abortedAt, atMs);
+  /** ranks: those without which the others could not go on, as far as it is known. */
+  aborted(atMs: number, ranks: readonly number[] = []): void {
+    if (atMs >= this.#abortedAt) return;
+    this.#abortedAt = atMs;
+    this.#awaited = ranks;
+  }
+  /** What a rank reports so late follows from the abort, unless the abort follows from that rank: one that left its groups before its error was told, say. */
+  #isLate(rank: number, atMs: number): boolean {
+    return atMs > this.#abortedAt + toleranceMs && !this.#awaited.includes(rank);
   }
   stop(reason: string): void {
     this.#stopped ??= reason;
@@ -88,7 +97,7 @@ export class FailureLog {
     const before = this.#failures.get(rank);
     // The first report counts: what follows in the same process comes of it.
     if (before?.kind === "error") return before;
-    const symptom = isSymptomCode(error.code) || atMs > this.#abortedAt + toleranceMs;
+    const symptom = isSymptomCode(error.code) || this.#isLate(rank, atMs);
     return this.#put(rank, {
       ...before,
       kind: "error",
@@ -114,7 +123,7 @@ export class FailureLog {
       this.#saved ||= exitCode === savedExitCode;
       return undefined;
     }
-    const symptom = stopped === true || (!signal && atMs > this.#abortedAt + toleranceMs);
+    const symptom = stopped === true || (!signal && this.#isLate(rank, atMs));
     return this.#put(rank, { kind: signal ? "signal" : "exit", ranks: [rank], host, exitCode, signal, stderrTail, symptom, atMs, step, epoch });
   }
 

@@ -84,7 +84,7 @@ export class Settlement {
   abort(fault: CollectiveFault): void {
     if (this.ending) return;
     this.#abort = true;
-    this.log.aborted(this.#audience.now());
+    this.log.aborted(this.#audience.now(), fault.ranks);
     this.#audience.broadcast({ abort: { fault: faultToMessage(fault) } });
     if (this.#worldSize === 0) this.finish();
     else this.#graceTimer = setTimeout(() => this.finish(), this.#options.graceMs).unref();

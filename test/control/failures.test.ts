@@ -84,6 +84,21 @@ test("what fails long after the abort follows from it", () => {
   );
 });
 
+test("what fails long after the abort that it has brought about is its cause", () => {
+  const log = new FailureLog();
+  log.error(0, "a", lost(1), 10);
+  log.aborted(10, [1]);
+  log.aborted(300, [2]);
+  log.error(2, "b", errorReport(new Error("cannot clean up")), 2000);
+  log.error(1, "a", bug, 2001);
+  assert.deepEqual(first(log), [1]);
+  const exits = new FailureLog();
+  exits.error(0, "a", lost(1), 10);
+  exits.aborted(10, [1]);
+  exits.exit({ rank: 1, host: "a", exitCode: 3, atMs: 900 });
+  assert.deepEqual(first(exits), [1]);
+});
+
 test("a mismatch is a failure of its own, other failures of collectives are symptoms", () => {
   const log = new FailureLog();
   log.error(0, "a", errorReport(new CollectiveError({ code: "ERR_COLLECTIVE_TIMEOUT", message: "t", ranks: [1] })), 1);
