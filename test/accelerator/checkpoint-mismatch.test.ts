@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { Accelerator, AdamW, DataLoader, type Tensor } from "accelerate-ts";
 import { Linear, Module } from "accelerate-ts/nn";
+import { agree, type Tell } from "../../src/accelerator/checkpoints/agreement.js";
 import { loadSafetensors } from "../../src/safetensors/index.js";
 import { defaultGenerator } from "../../src/tensor/index.js";
 import { inFolder } from "../checkpoint/fixtures.js";
@@ -146,4 +147,18 @@ describe("hooks", () => {
       assert.ok(!existsSync(join(folder, "two", "note.txt")));
       assert.deepEqual(calls, ["save 2", "load true"]);
     }));
+});
+
+describe("workers that agree", () => {
+  it("find out where one of them has made another call", async () => {
+    const among =
+      (other: unknown): Tell =>
+      async (mine) => [mine, other as typeof mine];
+    assert.deepEqual(await agree(among({ ok: true, value: 2 }), () => 1), [1, 2]);
+    for (const other of [undefined, null, 0.5, [1], { step: 3 }])
+      await assert.rejects(
+        agree(among(other), () => 1),
+        { code: "ERR_COLLECTIVE_MISMATCH", message: /rank 1 has made another call while others save or load/ },
+      );
+  });
 });

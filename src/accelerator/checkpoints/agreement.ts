@@ -1,7 +1,6 @@
 // What each worker does by itself for a checkpoint, and what counts only if all have done it: otherwise all throw the same.
 import { CheckpointError, type CheckpointErrorCode } from "../../checkpoint/index.js";
-import type { ProcessGroup, Store } from "../../distributed/index.js";
-import type { CollectiveOptions } from "../../distributed/index.js";
+import { CollectiveError, type CollectiveOptions, type ProcessGroup, type Store } from "../../distributed/index.js";
 import { AccelerateError } from "../../errors.js";
 
 type Outcome<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly code: string; readonly message: string };
@@ -63,6 +62,11 @@ export async function agree<T>(tell: Tell, body: () => Promise<T> | T): Promise<
     mine = { ok: false, code, message: error instanceof Error ? error.message : String(error) };
   }
   const all = await tell(mine);
+  const astray = all.findIndex((outcome) => typeof (outcome as Outcome<T> | null)?.ok !== "boolean");
+  if (astray >= 0) {
+    const message = `rank ${astray} has made another call while others save or load: the ranks have taken different paths`;
+    throw new CollectiveError({ code: "ERR_COLLECTIVE_MISMATCH", message, ranks: [astray] }, cause === undefined ? {} : { cause });
+  }
   const first = all.findIndex((outcome) => !outcome.ok);
   if (first < 0) return all.map((outcome) => (outcome as Extract<Outcome<T>, { ok: true }>).value);
   if (all.length === 1) throw cause;

@@ -3,6 +3,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { saveWeights } from "../../accelerator/saving/save-model.js";
 import { writing } from "../../accelerator/saving/write-errors.js";
+import { ArgumentError } from "../../errors.js";
 import { writeWhole } from "../../unfinished.js";
 import type { ProcessingClass } from "../options.js";
 import type { Trainer } from "../trainer.js";
@@ -17,20 +18,38 @@ function tokenizerOf({ processingClass, dataCollator }: Trainer): ProcessingClas
 
 export const savesFiles = ({ args, accelerator }: Trainer): boolean => args.shouldSave(accelerator);
 
+async function writeModel(trainer: Trainer, directory: string): Promise<void> {
+  if (!savesFiles(trainer)) return;
+  await writing(directory, async () => {
+    await mkdir(directory, { recursive: true });
+    await saveWeights(trainer.model, directory);
+    await tokenizerOf(trainer)?.savePretrained(directory);
+    await writeWhole(join(directory, fileNames.args), `${trainer.args.toJsonString()}\n`);
+  });
+}
+
+/** Trainers whose checkpoint is being filled: workers agree when all of it is written, so that a `saveModel` may do nothing on some of them, or fail. */
+const filling = new WeakSet<Trainer>();
+
+/** `trainer.saveModel`, with what a subclass has made of it, as a part of a checkpoint. */
+export async function fillWithModel(trainer: Trainer, directory: string): Promise<void> {
+  filling.add(trainer);
+  try {
+    await trainer.saveModel(directory);
+  } finally {
+    filling.delete(trainer);
+  }
+}
+
 /**
  * Weights, config, tokenizer and training_args.json, written by the main process (with saveOnEachNode the first of each host); returns on all workers when they are there.
  * @throws AccelerateError ERR_SAVE where the system refuses
  */
 export async function saveModel(trainer: Trainer, directory: string): Promise<void> {
-  await trainer.accelerator.checkpoints.together("saveModel", async () => {
-    if (!savesFiles(trainer)) return;
-    await writing(directory, async () => {
-      await mkdir(directory, { recursive: true });
-      await saveWeights(trainer.model, directory);
-      await tokenizerOf(trainer)?.savePretrained(directory);
-      await writeWhole(join(directory, fileNames.args), `${trainer.args.toJsonString()}\n`);
-    });
-  });
+  if (typeof directory !== "string" || directory === "")
+    throw new ArgumentError(`Trainer.saveModel: the folder is ${JSON.stringify(directory)}`, { hint: "give its path, or nothing for outputDir" });
+  if (filling.has(trainer)) await writeModel(trainer, directory);
+  else await trainer.accelerator.checkpoints.together("saveModel", () => writeModel(trainer, directory));
 }
 
 /** trainer_state.json in `outputDir`, written by the main process. */

@@ -29,14 +29,13 @@ const savedPosition = z.object({
 });
 export type SavedPosition = z.infer<typeof savedPosition>;
 
-/** Writes position.json; called on all workers. */
+/** Writes position.json. `sums`: losses since the last log, by rank. */
 export async function savePosition(
   { accelerator, trainDataloader, lossesLogged, args, trainBatchSize, control }: Trainer,
   directory: string,
-  writes: boolean,
+  sums: readonly number[],
 ): Promise<void> {
-  const sums = await accelerator.gatherObject([lossesLogged.sum]);
-  if (!writes || !trainDataloader) return;
+  if (!trainDataloader) return;
   const { step, ...state } = trainDataloader.state();
   // An epoch that is broken off here is over.
   const { epoch, batch, consumed } = control.shouldEpochStop ? { epoch: state.epoch + 1, batch: 0, consumed: 0 } : state;
@@ -51,7 +50,7 @@ export async function savePosition(
     per_device_train_batch_size: trainBatchSize,
     rows: describeLoader(loader).rows,
     seed: loader.seed ?? null,
-    losses: { sums, total: lossesLogged.total, last_step: lossesLogged.lastStep },
+    losses: { sums: [...sums], total: lossesLogged.total, last_step: lossesLogged.lastStep },
   };
   await writeWhole(join(directory, fileNames.position), `${JSON.stringify(position, null, 2)}\n`);
 }

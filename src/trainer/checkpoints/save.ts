@@ -7,7 +7,7 @@ import { storeFlos } from "../training/flops.js";
 import type { Trainer } from "../trainer.js";
 import { sweep, writeFault } from "../../checkpoint/index.js";
 import { bestDirectory } from "./best.js";
-import { savesFiles } from "./model-files.js";
+import { fillWithModel, savesFiles } from "./model-files.js";
 import { checkpointDirectory, fileNames } from "./names.js";
 import { savePosition } from "./position-file.js";
 import { isSame, rotateCheckpoints, sortCheckpoints, takeAway } from "./rotation.js";
@@ -40,13 +40,15 @@ export async function saveCheckpoint(trainer: Trainer): Promise<string> {
   });
   if (bestIsThere) state.bestModelCheckpoint = best;
   state.statefulCallbacks = exportStates([...callbackHandler.callbacks, trainer.control]);
+  const sums = await accelerator.gatherObject([trainer.lossesLogged.sum]);
+  // No collective in it: what fails on one worker is told to the others when they are done.
   const fill = async (directory: string): Promise<void> => {
-    await trainer.saveModel(directory).catch((error: unknown) => {
+    await fillWithModel(trainer, directory).catch((error: unknown) => {
       throw saveFault(error, target);
     });
-    const writes = savesFiles(trainer);
-    await savePosition(trainer, directory, writes);
-    if (writes) await state.saveToJson(join(directory, fileNames.state));
+    if (!savesFiles(trainer)) return;
+    await savePosition(trainer, directory, sums);
+    await state.saveToJson(join(directory, fileNames.state));
   };
   await accelerator.saveFilled(target, { holds: args.saveOnlyModel ? "nothing" : "state", replaces: true, fill, async: false });
   await checkpoints.together("saveCheckpoint", async () => {

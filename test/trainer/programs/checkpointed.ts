@@ -27,6 +27,8 @@ export interface CheckpointedSettings {
   readonly resume?: string | boolean;
   /** The process of this rank kills itself at the n-th moment of all: micro-batches, events, and what checkpoints are made of. */
   readonly dieAt?: { readonly rank: number; readonly moment: number };
+  /** The trainer's saveModel does nothing on workers other than the main process. */
+  readonly mainSaves?: boolean;
   /** After that step a signal is sent, to the launcher or to this process; the step waits until it has come. */
   readonly signalAt?: { readonly step: number; readonly signal: NodeJS.Signals; readonly to: "launcher" | "self" };
 }
@@ -61,6 +63,9 @@ class Recording extends Trainer<Row> {
     seen.push((await this.accelerator.gatherObject([own])).flat());
     moment(this.accelerator.processIndex);
     return super.trainingStep(model, inputs, items);
+  }
+  override async saveModel(directory?: string): Promise<void> {
+    if (!settings.mainSaves || this.isWorldProcessZero()) await super.saveModel(directory);
   }
   override async callEvent(...event: Parameters<Trainer["callEvent"]>): Promise<void> {
     moment(this.accelerator.processIndex);
