@@ -365,6 +365,10 @@ describe("the best model", () => {
     await trainer.train();
     assert.equal(trainer.state.bestGlobalStep, 2);
     await assert.rejects(new Scores([1], place(), { metricForBestModel: "f1" }).train(), /metricForBestModel is "f1", and the evaluation gave no eval_f1/);
+    await assert.rejects(new Scores(["0.5" as never], place(), {}).train(), {
+      code: "ERR_METRIC_NAME",
+      message: /metricForBestModel is "score", but the evaluation gave "0.5" for eval_score/,
+    });
   });
 
   it("is found where the folder of the run was moved to, and is forgotten where it is gone", async (t) => {
@@ -480,6 +484,18 @@ describe("a training that goes on", () => {
     assert.match(text!, /\n\tloggingSteps: 5 \(from args\) != 1 .*\n\tsaveSteps: 3 \(from args\) != 2 .*\n\tperDeviceTrainBatchSize: 8 \(from args\) != 4/);
   });
 
+  it("from its end makes no step, and tells nothing that is not so", async () => {
+    const outputDir = place();
+    // Two losses wait for a log that never comes.
+    const whole = make(outputDir, { maxSteps: 5, saveSteps: 5, loggingSteps: 3, lrSchedulerType: "constant" });
+    await whole.train();
+    const trainer = make(outputDir, { maxSteps: 5, saveSteps: 5, loggingSteps: 3, lrSchedulerType: "constant" });
+    const { globalStep, trainingLoss } = await trainer.train({ resumeFromCheckpoint: true });
+    assert.deepEqual([globalStep, trainingLoss, trainer.state.maxSteps], [5, 0, 5]);
+    assert.deepEqual(checkpointsIn(outputDir), ["checkpoint-5"]);
+    assert.deepEqual(weightsOf(trainer), weightsOf(whole));
+    assert.deepEqual(await resume(outputDir, { resumeFromCheckpoint: true }, { maxSteps: 3 }).then(({ state }) => [state.globalStep, state.maxSteps]), [5, 5]);
+  });
   it("begins the epoch anew with ignoreDataSkip", async (t) => {
     const lines = said(t);
     const trainer = await resume(await copied([4]), { resumeFromCheckpoint: true }, { ignoreDataSkip: true, maxSteps: 10 });

@@ -9,20 +9,26 @@ import { loadWeightsOf } from "./load-weights.js";
 import { checkpointDirectory } from "./names.js";
 import { tell } from "./tell.js";
 
+/** The value of `metricForBestModel` in an evaluation. @throws ArgumentError ERR_METRIC_NAME when it has no such metric, or one that is no number */
+export function watchedMetric(metricForBestModel: string, metrics: Metrics): number {
+  const name = metricForBestModel.startsWith("eval_") ? metricForBestModel : `eval_${metricForBestModel}`;
+  const value: unknown = metrics[name];
+  if (typeof value === "number") return value;
+  const told = value === undefined ? `and the evaluation gave no ${name}` : `but the evaluation gave ${JSON.stringify(value)} for ${name}`;
+  throw new ArgumentError(`metricForBestModel is "${metricForBestModel}", ${told}`, {
+    code: "ERR_METRIC_NAME",
+    hint: value === undefined ? `give one of ${Object.keys(metrics).join(", ")}` : "computeMetrics must give a number",
+  });
+}
+
 /**
  * Compares the metric for the best model with the best so far, and keeps it in the state where it is better.
- * @throws ArgumentError ERR_METRIC_NAME when the evaluation has no such metric
+ * @throws ArgumentError ERR_METRIC_NAME
  */
 export function determineBestMetric({ args, state }: Trainer, metrics: Metrics): boolean {
   const { metricForBestModel, saveStrategy, greaterIsBetter = false } = args;
   if (metricForBestModel === undefined) return false;
-  const name = metricForBestModel.startsWith("eval_") ? metricForBestModel : `eval_${metricForBestModel}`;
-  const value = metrics[name];
-  if (value === undefined)
-    throw new ArgumentError(`metricForBestModel is "${metricForBestModel}", and the evaluation gave no ${name}`, {
-      code: "ERR_METRIC_NAME",
-      hint: `give one of ${Object.keys(metrics).join(", ")}`,
-    });
+  const value = watchedMetric(metricForBestModel, metrics);
   state.bestMetric ??= greaterIsBetter ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
   if (!(greaterIsBetter ? value > state.bestMetric : value < state.bestMetric)) return false;
   state.bestMetric = value;

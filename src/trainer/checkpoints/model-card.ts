@@ -2,8 +2,10 @@
 import { mkdir } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { writing } from "../../accelerator/saving/write-errors.js";
+import { checkNames, type OptionNames } from "../../option-names.js";
 import { writeWhole } from "../../unfinished.js";
 import { version } from "../../version.js";
+import { isSpeed } from "../display/names.js";
 import type { Trainer } from "../trainer.js";
 import { savesFiles } from "./model-files.js";
 
@@ -18,6 +20,8 @@ export interface ModelCardOptions {
   /** Names of the data. */
   readonly dataset?: string | readonly string[] | undefined;
 }
+
+const optionNames: OptionNames<ModelCardOptions> = { modelName: true, finetunedFrom: true, language: true, license: true, tags: true, dataset: true };
 
 const listOf = (value: string | readonly string[] | undefined): readonly string[] => (value === undefined ? [] : typeof value === "string" ? [value] : value);
 
@@ -48,8 +52,7 @@ function results(history: readonly Row[]): string {
     if ("eval_loss" in row) evaluations.push({ ...row, ...(loss === undefined ? {} : { trainingLoss: loss }) });
   }
   if (evaluations.length === 0) return "";
-  const speed = /_(runtime|samples_per_second|steps_per_second|jit_compilation_time)$/;
-  const names = Object.keys(evaluations.at(-1)!).filter((name) => name.startsWith("eval_") && name !== "eval_loss" && !speed.test(name));
+  const names = Object.keys(evaluations.at(-1)!).filter((name) => name.startsWith("eval_") && name !== "eval_loss" && !isSpeed(name));
   const title = (name: string): string => name.slice(5).replace(/^./, (c) => c.toUpperCase());
   const head = ["Training Loss", "Epoch", "Step", "Validation Loss", ...names.map(title)];
   const lines = evaluations.map((row) => [row.trainingLoss, row.epoch, row.step, row.eval_loss, ...names.map((name) => row[name])].map(number));
@@ -78,6 +81,7 @@ function hyperparameters({ args, accelerator }: Trainer): string {
 
 /** Writes README.md into `outputDir`, on the main process. @throws AccelerateError ERR_SAVE where the system refuses */
 export async function createModelCard(trainer: Trainer, given: ModelCardOptions = {}): Promise<void> {
+  checkNames("createModelCard", given, optionNames);
   const { args, accelerator, state } = trainer;
   await accelerator.checkpoints.together("createModelCard", async () => {
     if (!savesFiles(trainer)) return;

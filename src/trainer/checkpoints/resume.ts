@@ -70,6 +70,9 @@ export async function loadRngState({ accelerator }: Trainer, directory: string):
   if (own) defaultGenerator().state = { ...own.generator, rank: accelerator.processIndex };
 }
 
+/** The epoch to go on in where the run was saved at its end. */
+const noneLeft = Number.POSITIVE_INFINITY;
+
 /** A place to go on from, and what is to be done there. */
 export interface Resumed extends ResumePosition {
   readonly checkpoint: string;
@@ -116,7 +119,8 @@ export async function resumedAt(trainer: Trainer, checkpoint: string, { batchesP
   const resumed: Resumed = { ...position, checkpoint, skips: !args.ignoreDataSkip, maxSteps: Math.max(state.globalStep, steps), saved };
   tellPlace(trainer, resumed);
   if (saved) tellDifferences(trainer, saved, cut, steps);
-  return resumed;
+  // transformers looks at the end after a step alone, and makes one more each time.
+  return state.globalStep < steps ? resumed : { ...resumed, epoch: noneLeft };
 }
 
 function tellDifferences(trainer: Trainer, saved: SavedPosition, { worldSize, rows }: Cut, steps: number): void {
@@ -143,8 +147,8 @@ function tellPlace(trainer: Trainer, { checkpoint, epoch, batches, skips }: Resu
 }
 
 /** Losses that wait for their log go on where they were: the rows of the log are those of a run that was never interrupted. After `lossesLogged.begin`. */
-export function restoreLosses({ lossesLogged: logged, accelerator }: Trainer, { saved }: Resumed): void {
-  if (!saved) return;
+export function restoreLosses({ lossesLogged: logged, accelerator }: Trainer, { saved, epoch }: Resumed): void {
+  if (!saved || epoch === noneLeft) return;
   const { sums, last_step } = saved.losses;
   const mean = sums.reduce<number>((sum, own) => sum + (own ?? 0), 0) / Math.max(1, sums.length);
   logged.sum = sums.length === accelerator.numProcesses ? (sums[accelerator.processIndex] ?? 0) : mean;
