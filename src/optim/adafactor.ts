@@ -87,7 +87,8 @@ export class Adafactor extends Optimizer<AdafactorHyperparameters> {
   protected override check(group: AdafactorHyperparameters): void {
     atLeastZero(group.lr, "learning rate");
     atLeastZero(group.weightDecay, "weight_decay value");
-    if (group.eps.length !== 2) refuseOption(`Invalid eps: [${group.eps.join(", ")}]`, "give two numbers, for squares of gradients and for parameters' scales");
+    if (!Array.isArray(group.eps) || group.eps.length !== 2)
+      refuseOption(`Invalid eps: ${JSON.stringify(group.eps)}`, "give two numbers, for squares of gradients and for parameters' scales");
     for (const eps of group.eps) atLeastZero(eps, "epsilon value");
     if (!(group.clipThreshold > 0)) refuseOption(`Invalid clip_threshold value: ${group.clipThreshold}`, "give a number above 0, or Infinity for none");
     if (!Number.isFinite(group.decayRate) || group.decayRate > 0)

@@ -12,6 +12,7 @@ export function atLeastZero(value: number, what: string): void {
 }
 
 export function validBetas(betas: readonly [number, number]): void {
+  if (!Array.isArray(betas)) refuse(`Invalid betas: ${JSON.stringify(betas)}`, "give two numbers, of the first and of the second moment");
   for (const [i, beta] of betas.entries())
     if (!(beta >= 0 && beta < 1)) refuse(`Invalid beta parameter at index ${i}: ${beta}`, "betas are at least 0 and below 1");
   if (betas.length !== 2) refuse(`Invalid betas: [${betas.join(", ")}]`, "give two numbers, of the first and of the second moment");

@@ -118,6 +118,7 @@ describe("Adafactor", () => {
       [{ lr: -1, relativeStep: false }, /Invalid learning rate: -1/],
       [{ eps: [1e-30, -1] }, /Invalid epsilon value: -1/],
       [{ eps: [1e-30] }, /Invalid eps/],
+      [{ eps: 1e-30 as never }, /Invalid eps: 1e-30/],
       [{ clipThreshold: 0 }, /Invalid clip_threshold value: 0/],
       [{ decayRate: 0.8 }, /Invalid decay_rate value: 0.8/],
       [{ beta1: 1 }, /Invalid beta1 value: 1/],

@@ -166,6 +166,7 @@ test("options that make no sense are refused with torch's words", () => {
   assert.throws(() => new AdamW(p(), { lr: -1 }), { code: "ERR_OPTIMIZER_OPTION", message: /Invalid learning rate: -1/ });
   assert.throws(() => new AdamW(p(), { lr: Number.NaN }), /Invalid learning rate: NaN/);
   assert.throws(() => new AdamW(p(), { betas: [Number.NaN, 0.9] }), /Invalid beta parameter at index 0: NaN/);
+  assert.throws(() => new AdamW(p(), { betas: 0.9 as never }), /Invalid betas: 0.9/);
   assert.throws(() => new Adam(p(), { betas: [0.9, 1] }), /Invalid beta parameter at index 1: 1/);
   assert.throws(() => new Adam(p(), { eps: -1 }), /Invalid epsilon value: -1/);
   assert.throws(() => new AdamW(p(), { weightDecay: -1 }), /Invalid weight_decay value: -1/);

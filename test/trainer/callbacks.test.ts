@@ -229,7 +229,9 @@ test("EarlyStoppingCallback counts and stops as transformers' does", () => {
   }
 });
 
-test("EarlyStoppingCallback says what it lacks", () => {
+test("callbacks say what they lack, and what they do not take", () => {
+  assert.throws(() => new ProgressCallback({ maxStrLength: 3 } as never), { code: "ERR_OPTIONS", message: /no option maxStrLength/ });
+  assert.throws(() => new PrinterCallback({ prints: 3 } as never), { code: "ERR_OPTIONS", message: /no option prints/ });
   assert.throws(() => new EarlyStoppingCallback({ patience: 3 } as never), { code: "ERR_OPTIONS", message: /no option patience.*earlyStoppingPatience/ });
   const told: string[] = [];
   const callback = new EarlyStoppingCallback({}, (message) => told.push(message));

@@ -1,4 +1,5 @@
 // PrinterCallback: the log and nothing else.
+import { checkNames, type OptionNames } from "../../option-names.js";
 import { processTerminal } from "../../progress/terminal.js";
 import type { TrainingArguments } from "../arguments/index.js";
 import { logLine } from "../display/log-line.js";
@@ -10,13 +11,16 @@ export interface PrinterCallbackOptions {
   readonly print?: (line: string) => void;
 }
 
+const optionNames: OptionNames<PrinterCallbackOptions> = { print: true };
+
 /** Writes each row of the log as a line, in the first process: what a Trainer shows with `disableTqdm`. */
 export class PrinterCallback extends TrainerCallback {
   readonly #print: (line: string) => void;
 
-  constructor({ print = (line) => processTerminal().write(`${line}\n`) }: PrinterCallbackOptions = {}) {
+  constructor(options: PrinterCallbackOptions = {}) {
     super();
-    this.#print = print;
+    checkNames("PrinterCallback", options, optionNames);
+    this.#print = options.print ?? ((line) => processTerminal().write(`${line}\n`));
   }
   override onLog(_args: TrainingArguments, state: TrainerState, _control: TrainerControl, { logs = {} }: CallbackContext): void {
     if (state.isWorldProcessZero) this.#print(logLine(logs));

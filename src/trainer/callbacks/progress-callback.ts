@@ -1,4 +1,5 @@
 // ProgressCallback: the bar of a training, its log, and the table of its evaluations, on stderr.
+import { checkNames, type OptionNames } from "../../option-names.js";
 import { Bar, lengthOf } from "../../progress/bar.js";
 import { processTerminal, type Terminal } from "../../progress/terminal.js";
 import type { TrainingArguments } from "../arguments/index.js";
@@ -14,6 +15,8 @@ export interface ProgressCallbackOptions {
   /** Default: stderr. */
   readonly terminal?: Terminal;
 }
+
+const optionNames: OptionNames<ProgressCallbackOptions> = { maxStrLen: true, terminal: true };
 
 /** Named sets are evaluated one after the other: their metrics are eval_<set>_loss and so on. */
 const isNamedSet = (metrics: Readonly<Record<string, number>>): boolean =>
@@ -32,8 +35,10 @@ export class ProgressCallback extends TrainerCallback {
   #table: EvaluationTable | undefined;
   #losses: [step: number, loss: number][] = [];
 
-  constructor({ maxStrLen = 100, terminal = processTerminal() }: ProgressCallbackOptions = {}) {
+  constructor(options: ProgressCallbackOptions = {}) {
     super();
+    checkNames("ProgressCallback", options, optionNames);
+    const { maxStrLen = 100, terminal = processTerminal() } = options;
     this.maxStrLen = maxStrLen;
     this.#terminal = terminal;
   }
