@@ -1,72 +1,20 @@
 // A job of several workers that is killed and goes on: bit for bit on as many workers, in the same order on others.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { cp, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, describe, it } from "node:test";
-import { fileURLToPath } from "node:url";
+import { describe, it } from "node:test";
 import type { WritePoint } from "../../src/checkpoint/index.js";
 import { launch } from "../support/launch.js";
 import { glooMissing, launchOnTwoHosts } from "../support/two-hosts.js";
 import type { CheckpointErrors } from "./programs/checkpoint-errors.js";
 import type { ResumedResult, ResumedSettings } from "./programs/resumed.js";
-
-const program = new URL("./programs/resumed.js", import.meta.url);
-const cli = fileURLToPath(new URL("../../launcher/cli.js", import.meta.url));
+import { program, resumptions } from "./resumptions.js";
 
 describe("a job that is killed", () => {
-  let folder: string;
-  let runs = 0;
-  before(async () => {
-    folder = await mkdtemp(join(tmpdir(), "resume-"));
-  });
-  after(() => rm(folder, { recursive: true, force: true }));
+  const { run, killed, never, project, complete, read, folder } = resumptions();
 
-  // 44 rows in batches of 2 for each of two workers: 11 micro-batches an epoch, windows of 3, 3, 3 and 2.
-  const common = { batch: 2, rows: 44, epochs: 3, accumulation: 3 };
-  type Given = Partial<ResumedSettings> & { readonly projectDir: string };
-  const complete = (given: Given): ResumedSettings => ({ ...common, out: join(folder, `${++runs}.json`), ...given });
-  const read = ({ out }: ResumedSettings): ResumedResult => JSON.parse(readFileSync(out, "utf8")) as ResumedResult;
-
-  async function run(workers: number, given: Given): Promise<ResumedResult> {
-    const settings = complete(given);
-    const { code, stderr } = await launch({ script: program, options: ["--num-processes", String(workers)], args: [JSON.stringify(settings)] });
-    assert.equal(code, 0, stderr);
-    return read(settings);
-  }
-  /** Runs to `hangAt` and kills launcher and workers there. */
-  async function killed(workers: number, given: Given): Promise<ResumedResult | undefined> {
-    const settings = complete(given);
-    const child = spawn(process.execPath, [cli, "launch", "--num-processes", String(workers), fileURLToPath(program), JSON.stringify(settings)], {
-      detached: true,
-      stdio: ["ignore", "ignore", "pipe"],
-    });
-    let stderr = "";
-    child.stderr.on("data", (chunk: Buffer) => {
-      stderr += chunk;
-    });
-    const closed = new Promise((resolve) => child.on("close", resolve));
-    const hanging = settings.dieAt ? [settings.dieAt.rank] : Array.from({ length: workers }, (_, rank) => rank);
-    const marks = hanging.map((rank) => `${settings.out}.hangs-${rank}`);
-    const deadline = Date.now() + 300_000;
-    while (!marks.every(existsSync)) {
-      assert.ok(child.exitCode === null && Date.now() < deadline, stderr);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-    process.kill(-child.pid!, "SIGKILL");
-    await closed;
-    return settings.dieAt ? undefined : read(settings);
-  }
-  const project = (name: string): string => join(folder, name);
-
-  const straight = new Map<string, Promise<ResumedResult>>();
-  function never(workers: number, given: Omit<Given, "projectDir"> = {}): Promise<ResumedResult> {
-    const key = JSON.stringify([workers, given]);
-    if (!straight.has(key)) straight.set(key, run(workers, { ...given, projectDir: project(`straight-${straight.size}`) }));
-    return straight.get(key)!;
-  }
   function assertGoesOn(whole: ResumedResult, first: ResumedResult, second: ResumedResult, at: number): void {
     assert.deepEqual(first.losses, whole.losses.slice(0, first.losses.length));
     assert.deepEqual(second.losses, whole.losses.slice(at), "losses");
@@ -173,7 +121,7 @@ describe("a job that is killed", () => {
     const projectDir = project("hosts");
     const twice = async (more: Partial<ResumedSettings>): Promise<ResumedResult> => {
       const settings = complete({ ...given, projectDir, ...more });
-      for (const { code, stderr } of await launchOnTwoHosts({ workers: [1, 1], folder, script: program, args: [JSON.stringify(settings)] }))
+      for (const { code, stderr } of await launchOnTwoHosts({ workers: [1, 1], folder: folder(), script: program, args: [JSON.stringify(settings)] }))
         assert.equal(code, 0, stderr);
       return read(settings);
     };
@@ -190,22 +138,6 @@ describe("a job that is killed", () => {
     const second = await twice({ resume: true });
     assert.equal(second.point!.step, 2);
     assert.equal(second.losses[0], first.losses[2]);
-  });
-
-  it("in the middle of a window hands the sum of its gradients to other workers, with the weight that it has", async () => {
-    // The same rows in windows of one worker: micro-batches of 2 rows lie one behind the other.
-    const given = { rows: 48, epochs: 1, p: 0 };
-    const projectDir = project("sums");
-    await run(2, { ...given, accumulation: 4, projectDir, saveAt: [2], endAt: 2 });
-    for (const to of [1, 3]) {
-      const copy = join(projectDir, String(to));
-      await cp(join(projectDir, "checkpoints"), join(copy, "checkpoints"), { recursive: true });
-      const { norms } = await run(to, { ...given, accumulation: 4, projectDir: copy, resume: true, endAt: 4 });
-      // Two bodies of two workers, and two of `to`.
-      const bodies = 4 + 2 * to;
-      const one = await run(1, { ...given, accumulation: bodies, projectDir: join(projectDir, `whole-${to}`), endAt: bodies });
-      assert.ok(Math.abs(norms[0]! / one.norms[0]! - 1) < 1e-5, `on ${to}: ${norms[0]} and ${one.norms[0]}`);
-    }
   });
 });
 

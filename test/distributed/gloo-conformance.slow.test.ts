@@ -5,5 +5,5 @@ import { conformance } from "./conformance.js";
 
 const skip = existsSync(glooPath()) ? false : "gloo is not installed (apt-get install libgloo-dev, then build-native)";
 
-conformance({ backend: "gloo", module: new URL("./gloo-backend.js", import.meta.url), sizes: [1, 4], skip });
+conformance({ backend: "gloo", module: new URL("./gloo-backend.js", import.meta.url), sizes: [1, 3, 4], skip });
 conformance({ backend: "shm+gloo", module: new URL("./hierarchical-backend.js", import.meta.url), exact: false, sizes: [2, 4], lostWithinMs: 250, skip });

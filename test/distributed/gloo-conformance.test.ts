@@ -6,7 +6,7 @@ import { conformance } from "./conformance.js";
 conformance({
   backend: "gloo",
   module: new URL("./gloo-backend.js", import.meta.url),
-  sizes: [2, 3],
+  sizes: [2],
   largest: 8_000_000,
   skip: existsSync(glooPath()) ? false : "gloo is not installed (apt-get install libgloo-dev, then build-native)",
 });
