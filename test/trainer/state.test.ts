@@ -107,6 +107,9 @@ test("names that every object has are names of other versions", () => {
   const state = TrainerState.fromJsonString('{"global_step": 1, "__proto__": {"a": 1}, "constructor": 2}');
   assert.equal(state.globalStep, 1);
   assert.match(state.toJsonString(), /"constructor": 2/);
+  // What is read from a tensor of int64.
+  state.logHistory.push({ count: 5n as never, step: 1 });
+  assert.match(state.toJsonString(), /"count": 5,/);
 });
 
 test("steps that are given as parts of the whole are rounded up", () => {
@@ -140,6 +143,22 @@ test("callbacks get their states back, in place, and several of one class in the
   const missing = restoreStates([again, early, other], flags, { ...states, Gone: { args: {}, attributes: {} } });
   assert.deepEqual([again.stepsSeen, other.stepsSeen, flags.shouldEpochStop], [3, 5, true]);
   assert.deepEqual(missing, ["Gone"]);
+});
+
+test("a state that no file can hold is told when it is to be saved", () => {
+  const ring: Record<string, unknown> = {};
+  ring.ring = ring;
+  const failing = () => {
+    throw new Error("not now");
+  };
+  for (const [state, message] of [
+    [() => 5, /state\(\) of the callback Object gave no state with args and attributes/],
+    [() => ({ args: {} }), /gave no state/],
+    [() => ({ args: ring, attributes: {} }), /failed: .*circular/],
+    [() => ({ args: { count: 5n }, attributes: {} }), /failed: .*BigInt/],
+    [failing, /failed: not now/],
+  ] as const)
+    assert.throws(() => exportStates([{ state }]), { code: "ERR_CALLBACK_STATE", message });
 });
 
 test("EarlyStoppingCallback goes on counting where Python's had stopped", () => {

@@ -1,4 +1,5 @@
 // Objects whose state is kept in trainer_state.json and restored from it: some callbacks, and the control flags.
+import { ArgumentError } from "../../errors.js";
 import type { TrainerControl } from "./control.js";
 
 /** What trainer_state.json holds of a callback: what it was made with, and what it has counted since. Names are those of the file, in snake_case. */
@@ -29,14 +30,38 @@ export const callbackName = (callback: object): string => callback.constructor.n
 
 export type CallbackStates = Record<string, CallbackState | CallbackState[]>;
 
-/** The states of all that have one, by the names of their classes; several of one class are a list. */
+const isRecord = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** What `state()` gives, which a file must be able to hold: a checkpoint with another one could not be read again. */
+function stateOf(callback: ExportableState & object): CallbackState {
+  const wrong = (reason: string, cause?: unknown): ArgumentError =>
+    new ArgumentError(`state() of the callback ${callbackName(callback)} ${reason}`, {
+      code: "ERR_CALLBACK_STATE",
+      hint: "return { args: { ... }, attributes: { ... } } of numbers, texts, lists and the like; what is called state for other reasons needs another name",
+      ...(cause === undefined ? {} : { cause }),
+    });
+  let state: CallbackState;
+  try {
+    state = callback.state();
+    JSON.stringify(state);
+  } catch (cause) {
+    throw wrong(`failed: ${cause instanceof Error ? cause.message.split("\n")[0] : String(cause)}`, cause);
+  }
+  if (!isRecord(state) || !isRecord(state.args) || !isRecord(state.attributes)) throw wrong("gave no state with args and attributes");
+  return state;
+}
+
+/**
+ * The states of all that have one, by the names of their classes; several of one class are a list.
+ * @throws ArgumentError ERR_CALLBACK_STATE for what cannot be kept
+ */
 export function exportStates(callbacks: Iterable<object>): CallbackStates {
   const states: CallbackStates = {};
   for (const callback of callbacks) {
     if (!isExportable(callback)) continue;
     const name = callbackName(callback);
     const before = states[name];
-    const state = callback.state();
+    const state = stateOf(callback);
     states[name] = before === undefined ? state : Array.isArray(before) ? [...before, state] : [before, state];
   }
   return states;

@@ -18,6 +18,7 @@ function numberText(value: number, name: string, isLog: boolean): string {
 
 function text(value: unknown, name: string, isLog: boolean, indent: string): string {
   if (typeof value === "number") return numberText(value, name, isLog);
+  if (typeof value === "bigint") return String(value);
   if (typeof value !== "object" || value === null) return pythonJson(value);
   const inner = `${indent}  `;
   const log = isLog || name === "log_history";
