@@ -517,6 +517,30 @@ describe("a training that goes on", () => {
   });
 });
 
+describe("SIGTERM", () => {
+  it("behind the last step is told, since the program goes on", async (t) => {
+    const lines = said(t);
+    const before = process.listenerCount("SIGTERM");
+    const onTrainEnd = () => {
+      assert.equal(process.listenerCount("SIGTERM"), before + 1);
+      (process.listeners("SIGTERM").at(-1) as () => void)();
+    };
+    const { globalStep } = await make(place(), { maxSteps: 1, saveStrategy: "no" }, { callbacks: [{ onTrainEnd }] }).train();
+    assert.equal(globalStep, 1);
+    assert.equal(process.listenerCount("SIGTERM"), before);
+    assert.ok(
+      lines.some((line) => /SIGTERM came when the last step was made: the training is over, and the program goes on/.test(line)),
+      lines.join("\n"),
+    );
+    // Without it the signal ends the program, as always.
+    await make(
+      place(),
+      { maxSteps: 1, saveStrategy: "no", enableJitCheckpoint: false },
+      { callbacks: [{ onTrainEnd: () => assert.equal(process.listenerCount("SIGTERM"), before) }] },
+    ).train();
+  });
+});
+
 describe("a folder that takes no checkpoint", () => {
   it("that is a file is an error that says so", async () => {
     const file = join(place(), "file");

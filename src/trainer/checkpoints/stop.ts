@@ -3,15 +3,25 @@ import type { Trainer } from "../trainer.js";
 import type { StoppedError } from "../../accelerator/index.js";
 import { checkpointDirectory } from "./names.js";
 import { isSaved, saveCheckpoint } from "./save.js";
+import { tell } from "./tell.js";
 
 /** Signals after which the run is to go on another time. Ctrl-C is not among them: it ends a run. */
 const savingSignals: ReadonlySet<string> = new Set(["SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"]);
 
-/** Listens while training: a second SIGTERM ends the process at once, as without a listener. */
-export function listenForStop({ args, accelerator }: Trainer): Disposable {
-  const ask = (): void => accelerator.requestStop("SIGTERM");
-  if (args.enableJitCheckpoint) process.once("SIGTERM", ask);
-  return { [Symbol.dispose]: () => void process.off("SIGTERM", ask) };
+/** Listens while training: a second SIGTERM ends the process at once, as without a listener. One that came behind the last step is told: the program goes on. */
+export function listenForStop(trainer: Trainer): Disposable {
+  let asked = false;
+  const ask = (): void => {
+    asked = true;
+    trainer.accelerator.requestStop("SIGTERM");
+  };
+  if (trainer.args.enableJitCheckpoint) process.once("SIGTERM", ask);
+  return {
+    [Symbol.dispose]: () => {
+      process.off("SIGTERM", ask);
+      if (asked) tell(trainer, "SIGTERM came when the last step was made: the training is over, and the program goes on; another one ends it");
+    },
+  };
 }
 
 /**
