@@ -47,7 +47,8 @@ export class Accelerator extends TrainingData implements AsyncDisposable {
   readonly #pace: Pace;
   /** On the main process, unless it is not wanted. */
   readonly #watch: ScheduleWatch | undefined;
-  readonly #stopping = new Stopping();
+  /** @internal */
+  readonly stopping: Stopping = new Stopping();
   readonly #options: AcceleratorOptions;
   #context: Promise<PrepareContext> | undefined;
   #steps = 0;
@@ -85,7 +86,7 @@ export class Accelerator extends TrainingData implements AsyncDisposable {
     defaultExecutor().coordinated = true;
     const link = this.state.link();
     // A line that does not open is told by the first call that needs it.
-    link?.then((open) => open.on("stop", (reason) => this.#stopping.request(reason))).catch(() => {});
+    link?.then((open) => open.on("stop", (reason) => this.stopping.request(reason))).catch(() => {});
   }
 
   /** The type that steps compute in: "no" means float32. */
@@ -94,7 +95,7 @@ export class Accelerator extends TrainingData implements AsyncDisposable {
   }
   /** Aborted when the run was asked to stop (Ctrl-C), on all workers after the same step. The next `backward` throws ERR_STOPPED. */
   get signal(): AbortSignal {
-    return this.#stopping.signal;
+    return this.stopping.signal;
   }
   /**
    * Asks for the stop that Ctrl-C asks for: all workers stop after the step that this one makes next. One worker is enough.
@@ -103,7 +104,7 @@ export class Accelerator extends TrainingData implements AsyncDisposable {
    * process.once("SIGTERM", () => accelerator.requestStop("SIGTERM"));
    */
   requestStop(reason: string = "the program"): void {
-    this.#stopping.request(reason);
+    this.stopping.request(reason);
   }
   /** Tells the launcher that a stop which was asked for has left everything saved: it exits with 0 when its workers do. */
   stopIsSaved(): void {
@@ -153,7 +154,7 @@ export class Accelerator extends TrainingData implements AsyncDisposable {
    */
   async backward(loss: Tensor, options: BackwardOptions = {}): Promise<void> {
     if (this.signal.aborted) this.loaders.unread();
-    this.#stopping.check();
+    this.stopping.check();
     if (this.numProcesses > 1 && !this.run?.placement.arenas.length && this.objects.models.length === 0) this.#warnUnprepared();
     this.loaders.noteBackward();
     const work = weightedBackward(loss, weightOf(options, this.loaders.current), {
@@ -186,7 +187,7 @@ export class Accelerator extends TrainingData implements AsyncDisposable {
       this.run?.exchange.close();
       await this.state.close();
       // The last, because servers may be slow: the other workers do not wait for them.
-      await this.tracking.end({ status: this.#stopping.signal.aborted ? "failed" : "finished" });
+      await this.tracking.end({ status: this.stopping.signal.aborted ? "failed" : "finished" });
     }
   }
 
@@ -237,7 +238,7 @@ export class Accelerator extends TrainingData implements AsyncDisposable {
       scaler: this.scaler,
       ddp,
       joining: this.joining,
-      stopping: this.#stopping,
+      stopping: this.stopping,
       performance,
       onStep: (made) => this.#stepped(made),
       onWarning: (message) => this.isMainProcess && this.#warnOnce(message),
@@ -289,7 +290,7 @@ export class Accelerator extends TrainingData implements AsyncDisposable {
       this.state.progress(++this.#steps);
       this.#watch?.stepped(this.objects.optimizers, this.loaders.innermost);
     }
-    if (this.#stopping.settle(this.#steps)) this.state.tell({ kind: "stopping", step: this.#steps });
+    if (this.stopping.settle(this.#steps)) this.state.tell({ kind: "stopping", step: this.#steps });
     return this.#steps;
   }
 }

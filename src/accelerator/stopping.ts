@@ -24,6 +24,8 @@ export class Stopping {
   readonly #controller = new AbortController();
   #reason: string | undefined;
   #agreed = false;
+  /** Those that were made. */
+  #steps = 0;
 
   /** Aborted once all workers have agreed to stop: right after a step. */
   get signal(): AbortSignal {
@@ -39,8 +41,20 @@ export class Stopping {
     if ((all & wish) !== 0) this.#agreed = true;
   }
 
+  /** Whether this worker was asked to stop; the others may not know. */
+  get asked(): boolean {
+    return this.#reason !== undefined;
+  }
+  /** Where workers meet between steps, and all know that one of them was asked. @throws StoppedError */
+  here(): never {
+    this.#agreed = true;
+    this.settle(this.#steps);
+    throw this.#controller.signal.reason;
+  }
+
   /** After a step. Returns whether this is the one after which all stop. */
   settle(step: number): boolean {
+    this.#steps = step;
     if (!this.#agreed || this.#controller.signal.aborted) return false;
     this.#controller.abort(new StoppedError(step, this.#reason));
     return true;

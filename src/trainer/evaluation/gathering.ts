@@ -16,6 +16,8 @@ export interface BatchResults {
 export interface GatheredResults extends Omit<BatchResults, "loss"> {
   /** For each row the mean of its worker's batch. */
   readonly losses: Float32Array<ArrayBuffer> | undefined;
+  /** A worker was asked to stop: all know it now. */
+  readonly stops: boolean;
 }
 
 const given = (results: Readonly<Record<string, Predictions | undefined>>): Record<string, Predictions> =>
@@ -29,11 +31,14 @@ export async function gatherBatch(accelerator: Accelerator, { loss, ...rest }: B
   const value = mean && Number((await (mean as Tensor).data())[0]);
   const several = accelerator.numProcesses > 1;
   const losses = value === undefined ? undefined : new Float32Array(several ? rows : realRows).fill(value);
-  if (!several) return { logits: undefined, labels: undefined, inputs: undefined, ...others, losses };
-  const all = await gatherRows(accelerator, given({ ...others, losses: losses && fromData(losses, [rows]) }));
-  const { losses: of, ...gathered } = all as Record<string, Predictions>;
+  const { asked } = accelerator.stopping;
+  if (!several) return { logits: undefined, labels: undefined, inputs: undefined, ...others, losses, stops: asked };
+  const stop = fromData(new Float32Array(rows).fill(Number(asked)), [rows]);
+  const all = await gatherRows(accelerator, given({ ...others, losses: losses && fromData(losses, [rows]), stop }));
+  const { losses: of, stop: wishes, ...gathered } = all as Record<string, Predictions>;
   const gatheredLosses = of === undefined ? undefined : ((await (of as Tensor).data()) as Float32Array<ArrayBuffer>);
-  return { logits: undefined, labels: undefined, inputs: undefined, ...gathered, losses: gatheredLosses };
+  const stops = ((await (wishes as Tensor).data()) as Float32Array).some((wish) => wish > 0);
+  return { logits: undefined, labels: undefined, inputs: undefined, ...gathered, losses: gatheredLosses, stops };
 }
 
 async function gatherRows(accelerator: Accelerator, results: Record<string, Predictions>): Promise<Predictions> {

@@ -22,7 +22,7 @@ const isPlain = (value: object): boolean => {
   return prototype === Object.prototype || prototype === null;
 };
 /** Whether a value is made of tensors; null, texts and objects of a model's own are no predictions. */
-function isPredictions(value: unknown): value is Predictions {
+export function isPredictions(value: unknown): value is Predictions {
   if (value instanceof Tensor) return true;
   if (typeof value !== "object" || value === null) return false;
   if (!Array.isArray(value) && !isPlain(value)) return false;
