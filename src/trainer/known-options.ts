@@ -1,6 +1,7 @@
 // Options of the Trainer and its methods: programs whose types are only stripped give anything, and a name that nobody reads would be ignored in silence.
 import { deprecate } from "node:util";
 import { ArgumentError } from "../errors.js";
+import { isModuleRef } from "../data/module-ref.js";
 import { ModuleBase } from "../nn/index.js";
 import { checkNames, type OptionNames } from "../option-names.js";
 import { speaks } from "../progress/speaks.js";
@@ -50,6 +51,28 @@ function modernised(options: Readonly<Record<string, unknown>>): Readonly<Record
   return { ...rest, processingClass: tokenizer };
 }
 
+/** What the loader would call with rows. A class is none: the collators of the library are objects of theirs. */
+function checkCollator(given: unknown): void {
+  if (given === undefined || given === null || isModuleRef(given)) return;
+  if (typeof given !== "function") throw refused(`dataCollator is ${shown(given)}`, "give a function of rows, or { filename, name }");
+  if (/^class\b/.test(Function.prototype.toString.call(given)))
+    throw refused("dataCollator is a class", "give an object of it: new DataCollatorWithPadding(tokenizer)");
+}
+/** @throws ArgumentError ERR_TRAINER_OPTIONS */
+function checkOptimizers({ optimizers, optimizerClsAndKwargs: choice }: Pick<TrainerOptions, "optimizers" | "optimizerClsAndKwargs">): void {
+  if (optimizers !== undefined) {
+    if (!Array.isArray(optimizers)) throw refused("optimizers is no list", "write optimizers: [optimizer, scheduler]");
+    const [optimizer, scheduler]: unknown[] = optimizers;
+    const steps = (value: unknown, method: string): boolean => typeof (value as Record<string, unknown> | null | undefined)?.[method] === "function";
+    if (optimizer !== undefined && !steps(optimizer, "zeroGrad"))
+      throw refused(`the first of optimizers is ${shown(optimizer)}`, "give an optimizer, or undefined");
+    if (scheduler !== undefined && !steps(scheduler, "getLastLr"))
+      throw refused(`the second of optimizers is ${shown(scheduler)}`, "give a scheduler, or undefined");
+  }
+  if (choice !== undefined && choice !== null && typeof choice.optimizerClass !== "function")
+    throw refused("optimizerClsAndKwargs names no optimizerClass", "write { optimizerClass: SGD, options: { lr: 0.1 } }");
+}
+
 const functions = ["modelInit", "computeMetrics", "computeLossFunc", "preprocessLogitsForMetrics"] as const;
 
 /**
@@ -60,7 +83,7 @@ export function knownOptions<R, P>(given: TrainerOptions<R, P>): TrainerOptions<
   if (given instanceof ModuleBase) throw refused("the model was given in the place of options", "write new Trainer({ model, args, ... })");
   const options = modernised(given as Readonly<Record<string, unknown>>) as TrainerOptions<R, P>;
   checkAll("the Trainer", options, trainer);
-  const { args, callbacks, optimizers } = options;
+  const { args, callbacks, evalDataset } = options;
   if (args !== undefined && !(args instanceof TrainingArguments))
     throw refused(
       `args is ${shown(args)}, not TrainingArguments`,
@@ -69,7 +92,10 @@ export function knownOptions<R, P>(given: TrainerOptions<R, P>): TrainerOptions<
   for (const name of functions)
     if (options[name] !== undefined && typeof options[name] !== "function") throw refused(`${name} is ${shown(options[name])}`, "give a function");
   if (callbacks !== undefined && !Array.isArray(callbacks)) throw refused("callbacks is no list", "write callbacks: [callback]");
-  if (optimizers !== undefined && !Array.isArray(optimizers)) throw refused("optimizers is no list", "write optimizers: [optimizer, scheduler]");
+  checkOptimizers(options);
+  checkCollator(options.dataCollator);
+  if (evalDataset !== undefined && evalDataset !== null && typeof evalDataset !== "object")
+    throw refused(`evalDataset is ${shown(evalDataset)}`, "give a dataset, or several by name: { matched, mismatched }");
   const processing: unknown = options.processingClass;
   if (processing !== undefined && typeof (processing as { savePretrained?: unknown } | null)?.savePretrained !== "function")
     throw refused(`processingClass is ${shown(processing)}`, "give a tokenizer, or what else can savePretrained");
@@ -89,4 +115,12 @@ export function checkCall(method: keyof typeof methods, options: object): void {
     });
   }
   checkAll(`trainer.${method}`, options, methods[method]);
+  for (const name of ["ignoreKeys", "ignoreKeysForEval"] as const) {
+    const keys = (options as Readonly<Record<string, unknown>>)[name];
+    if (keys !== undefined && !Array.isArray(keys))
+      throw new ArgumentError(`trainer.${method}: ${name} is ${shown(keys)}`, {
+        code: "ERR_OPTIONS",
+        hint: `give a list of names: ${name}: ["hidden_states"]`,
+      });
+  }
 }

@@ -111,7 +111,7 @@ export abstract class TrainerCore<R = unknown, P = EvalPrediction> {
   }
   #begin(model: ModuleBase | undefined): void | Promise<void> {
     this.model = checkModel(model);
-    this.labelSmoother = labelSmootherOf(this.args, this.traits);
+    this.labelSmoother = labelSmootherOf(this, this.traits);
     return this.callEvent("onInitEnd");
   }
 

@@ -31,7 +31,7 @@ type Context = Pick<CollateContext, "floats">;
 async function collateDefault(rows: readonly object[], context: Context = noContext()): Promise<Record<string, unknown>> {
   const [first] = rows as readonly Readonly<Record<string, unknown>>[];
   if (first === undefined) throw fault("got", "no rows", "a batch holds at least one");
-  if (typeof first !== "object" || Array.isArray(first))
+  if (rows.some((row) => typeof row !== "object" || row === null || Array.isArray(row)))
     throw fault("a row", "is no object", "rows are objects of numbers and lists; defaultCollate stacks others");
   // Only the first row is asked what there is; label before label_ids.
   const both = first.label !== undefined && first.label !== null;

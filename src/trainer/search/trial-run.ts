@@ -44,7 +44,7 @@ export class TrialRun {
 
   /** The model of the trial is there. */
   begin(trainer: Trainer): void {
-    trainer.labelSmoother = labelSmootherOf(trainer.args, trainer.traits);
+    trainer.labelSmoother = labelSmootherOf(trainer, trainer.traits);
   }
 
   /** After a step. @throws the reason of the search's signal */

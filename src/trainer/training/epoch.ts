@@ -133,7 +133,7 @@ export async function runEpoch(run: TrainingRun, number: number): Promise<void> 
   } finally {
     if (!ended) await iterator.return?.(undefined);
   }
-  if (epoch.done === 0) {
+  if (epoch.done === 0 && !stops(trainer)) {
     say(
       trainer,
       "warning",

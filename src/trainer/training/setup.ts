@@ -5,6 +5,7 @@ import { ModuleBase } from "../../nn/index.js";
 import type { TrainingArguments } from "../arguments/index.js";
 import { trackingOptions } from "../callbacks/index.js";
 import type { TrainableModel, TrainerOptions } from "../options.js";
+import { say, type Speaker } from "../say.js";
 import { LabelSmoother } from "./label-smoother.js";
 import { ModelTraits } from "./model-traits.js";
 
@@ -55,9 +56,10 @@ export function checkModel(model: unknown): TrainableModel {
 }
 
 /** Undefined without a factor; labels that are no classes cannot be smoothed, which is told. */
-export function labelSmootherOf(args: TrainingArguments, traits: ModelTraits): LabelSmoother | undefined {
+export function labelSmootherOf(speaker: Speaker, traits: ModelTraits): LabelSmoother | undefined {
+  const { args } = speaker;
   if (args.labelSmoothingFactor === 0) return undefined;
   if (traits.problemType !== "multi_label_classification") return new LabelSmoother(args.labelSmoothingFactor);
-  console.warn("labelSmoothingFactor is for single labels: the loss of this multi-label classification is not smoothed");
+  say(speaker, "warning", "labelSmoothingFactor is for single labels: the loss of this multi-label classification is not smoothed");
   return undefined;
 }

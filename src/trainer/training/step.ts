@@ -49,10 +49,12 @@ function outputsOf(given: unknown, inputs: ModelInputs): TrainerOutput {
 function ownLoss(outputs: TrainerOutput, inputs: ModelInputs): Tensor {
   const { loss } = outputs as { readonly loss?: unknown };
   if (loss instanceof Tensor) return loss;
-  throw new ArgumentError(
-    `the model gave no loss for a batch of ${Object.keys(inputs).join(", ")}, only ${Object.keys(outputs).join(", ") || "an empty object"}`,
-    { code: "ERR_TRAINER_LOSS", hint: "batches need labels; or override computeLoss, or give computeLossFunc" },
-  );
+  const what = loss === undefined || loss === null ? "no loss" : `a loss that is no tensor (${typeof loss})`;
+  const others = Object.keys(outputs).filter((name) => name !== "loss");
+  throw new ArgumentError(`the model gave ${what} for a batch of ${Object.keys(inputs).join(", ")}, only ${others.join(", ") || "an empty object"}`, {
+    code: "ERR_TRAINER_LOSS",
+    hint: "batches need labels; or override computeLoss, or give computeLossFunc",
+  });
 }
 
 /** As transformers' compute_loss: the loss is divided by `numItemsInBatch` where that is known, and counts for all workers together then. */

@@ -39,9 +39,14 @@ function lengthOf(loader: DataLoader<ModelInputs>): number | undefined {
   }
 }
 
-/** `train`: the model where it is made anew, the checkpoint, the batch size where it is to be found, then the run. */
+/** `train`: the model where it is made anew, the checkpoint, the batch size where it is to be found, then the run. @throws ArgumentError ERR_TRAINER_BUSY while another run goes on */
 export async function trainModel(trainer: Trainer, options: TrainOptions): Promise<TrainOutput> {
   const { args, accelerator } = trainer;
+  if (trainer.isInTrain)
+    throw new ArgumentError("Trainer.train was called while a training of this Trainer runs", {
+      code: "ERR_TRAINER_BUSY",
+      hint: "await the first one; to end it, set control.shouldTrainingStop in a callback",
+    });
   const trial = options.trial && trialOf(options.trial);
   trainer.isInTrain = true;
   const listening = listenForStop(trainer);
