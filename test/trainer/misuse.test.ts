@@ -76,6 +76,13 @@ describe("what a run says", () => {
       wrong(/gave no loss for a batch of input_ids, only logits: batches need labels/, "ERR_TRAINER_LOSS"),
     );
   });
+  it("of a schedule that follows a metric which no evaluation gives names those that there are", async () => {
+    const args = quiet({ lrSchedulerType: "reduce_lr_on_plateau", evalStrategy: "epoch", maxSteps: -1, numTrainEpochs: 1 });
+    await assert.rejects(
+      made({ args, evalDataset: { a: dataset } }).train(),
+      wrong(/the evaluation gave no eval_loss: give one of eval_a_loss/, "ERR_METRIC_NAME"),
+    );
+  });
   it("of rows that are null names the collator", async () => {
     await assert.rejects(made({ trainDataset: [null, null], dataCollator: undefined }).train(), { code: "ERR_COLLATE", message: /a row is no object/ });
     await assert.rejects(defaultDataCollator([{ label: 1 }, null as never]), { code: "ERR_COLLATE" });

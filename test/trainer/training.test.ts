@@ -1,7 +1,7 @@
 // The loop of the Trainer: what it trains, counts and logs, and what a subclass can change of it.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { AdamW, DataLoader, getScheduler, IterableDataset, type Tensor } from "accelerate-ts";
+import { AdamW, DataLoader, getScheduler, SGD, IterableDataset, type Tensor } from "accelerate-ts";
 import { crossEntropy, Linear, Module } from "accelerate-ts/nn";
 import {
   type ComputeLossOptions,
@@ -307,6 +307,21 @@ describe("what a subclass or an option changes of the loop", () => {
     const first = logged(trainer, "loss");
     await trainer.train();
     assert.deepEqual([made, logged(trainer, "loss")], [3, first]);
+  });
+
+  it("an optimizer of a part of the model leaves nothing that grows: norms are those of one step each", async () => {
+    const model = tinyBert();
+    const part = [...model.namedParameters()].flatMap(([name, parameter]) => (name.startsWith("classifier") ? [parameter] : []));
+    const trainer = new Quiet({
+      model,
+      args: quiet({ maxSteps: 3 }),
+      trainDataset: tinyDataset(4),
+      dataCollator: tinyCollate,
+      optimizers: [new SGD(part, { lr: 0 }), undefined],
+    });
+    await trainer.train();
+    const [first, ...others] = logged(trainer, "grad_norm");
+    for (const norm of others) close([norm], [first!]);
   });
 
   it("handlers may be async, and end the epoch or the training", async () => {

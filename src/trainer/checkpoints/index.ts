@@ -1,5 +1,5 @@
 // Checkpoints of a Trainer: written, rotated, read, gone on from.
-export { determineBestMetric, loadBestModel } from "./best.js";
+export { determineBestMetric, loadBestModel, watchedMetric } from "./best.js";
 export { chosenCheckpoint, getLastCheckpoint } from "./choose.js";
 export { createModelCard, type ModelCardOptions } from "./model-card.js";
 export { saveModel, saveState } from "./model-files.js";

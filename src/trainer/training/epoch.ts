@@ -7,6 +7,7 @@ import type { ModelInputs, TrainableModel } from "../options.js";
 import { say } from "../say.js";
 import type { Trainer } from "../trainer.js";
 import { trackInputTokens } from "./flops.js";
+import { zeroGradients } from "./gradients.js";
 import type { StepResults } from "./losses-logged.js";
 import type { TrainingValues } from "./steps.js";
 
@@ -95,7 +96,7 @@ class Epoch {
     await trainer.callEvent("onOptimizerStep");
     this.#learningRate = trainer.getLearningRate();
     if (!accelerator.optimizerStepWasSkipped && lrScheduler && !(lrScheduler instanceof PlateauScheduler)) lrScheduler.step();
-    optimizer.zeroGrad();
+    zeroGradients(optimizer, this.#parameters);
   }
 
   async #stepped(): Promise<void> {

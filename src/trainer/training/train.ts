@@ -15,6 +15,7 @@ import {
   prepareOutputDir,
   restoreLosses,
   resumedAt,
+  watchedMetric,
 } from "../checkpoints/index.js";
 import { speedMetrics } from "../evaluation/index.js";
 import type { ModelInputs, TrainOptions, TrainOutput } from "../options.js";
@@ -25,6 +26,7 @@ import type { Trainer } from "../trainer.js";
 import { tellBeginning } from "./beginning.js";
 import { runEpoch, type TrainingRun } from "./epoch.js";
 import { storeFlos } from "./flops.js";
+import { zeroGradients } from "./gradients.js";
 import { evaluateInTraining } from "./losses-logged.js";
 import { withNeftune } from "./neftune.js";
 import { trainingValues } from "./steps.js";
@@ -82,7 +84,7 @@ async function innerLoop(trainer: Trainer, checkpoint: string | undefined, optio
   tellBeginning(run);
   trainer.lossesLogged.begin(trainer.state);
   if (run.resumed) restoreLosses(trainer, run.resumed);
-  trainer.optimizer!.zeroGrad();
+  zeroGradients(trainer.optimizer!, trainer.model.parameters());
   await trainer.callEvent("onTrainBegin");
   if (trainer.args.evalOnStart) await evaluateInTraining(trainer, options.ignoreKeysForEval, { stepsScheduler: false });
   for (let epoch = run.resumed?.epoch ?? 0; epoch < values.numTrainEpochs; epoch++) {
@@ -175,9 +177,8 @@ async function finished({ trainer, values, startTime }: TrainingRun): Promise<Tr
   return { globalStep: state.globalStep, trainingLoss, metrics };
 }
 
-/** Steps a scheduler that follows a metric. @throws ArgumentError when the evaluation has not given it */
+/** Steps a scheduler that follows a metric. @throws ArgumentError ERR_METRIC_NAME when the evaluation has not given it */
 export function stepPlateau({ args, lrScheduler }: Trainer, metrics: Readonly<Record<string, number>>): void {
   if (!(lrScheduler instanceof PlateauScheduler)) return;
-  const name = args.metricForBestModel ?? "loss";
-  lrScheduler.step(metrics[name.startsWith("eval_") ? name : `eval_${name}`]);
+  lrScheduler.step(watchedMetric(args.metricForBestModel ?? "loss", metrics));
 }
