@@ -25,6 +25,7 @@ import type {
   TrainerOptions,
   TrainerScheduler,
 } from "./options.js";
+import { say } from "./say.js";
 import type { TrialRun } from "./search/index.js";
 import { TrainerControl, TrainerState } from "./state/index.js";
 import type { Trainer } from "./trainer.js";
@@ -97,7 +98,7 @@ export abstract class TrainerCore<R = unknown, P = EvalPrediction> {
     this.optimizerClsAndKwargs = options.optimizerClsAndKwargs;
     [this.optimizer, this.lrScheduler] = options.optimizers ?? [];
     this.trainBatchSize = this.args.trainBatchSize;
-    this.callbackHandler = new CallbackHandler(callbacksOf(this.args, options.callbacks));
+    this.callbackHandler = new CallbackHandler(callbacksOf(this.args, options.callbacks), (line) => say(this, "warning", line));
     this.state.isWorldProcessZero = this.isWorldProcessZero();
     this.state.isLocalProcessZero = this.isLocalProcessZero();
     const model = options.model ?? options.modelInit?.(undefined);

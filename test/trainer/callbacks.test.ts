@@ -234,14 +234,16 @@ test("callbacks say what they lack, and what they do not take", () => {
   assert.throws(() => new PrinterCallback({ prints: 3 } as never), { code: "ERR_OPTIONS", message: /no option prints/ });
   assert.throws(() => new EarlyStoppingCallback({ patience: 3 } as never), { code: "ERR_OPTIONS", message: /no option patience.*earlyStoppingPatience/ });
   const told: string[] = [];
-  const callback = new EarlyStoppingCallback({}, (message) => told.push(message));
-  const begin = (options: TrainingArgumentsOptions) => () => callback.onTrainBegin(new TrainingArguments("x", options), new TrainerState());
+  const callback = new EarlyStoppingCallback();
+  const context = { trainer: { callbackHandler: new CallbackHandler([], (message) => told.push(message)) } } as unknown as CallbackContext;
+  const begin = (options: TrainingArgumentsOptions) => () =>
+    callback.onTrainBegin(new TrainingArguments("x", options), new TrainerState(), new TrainerControl(), context);
   assert.throws(begin({ evalStrategy: "steps" }), { code: "ERR_ARGUMENT", message: /which metric to watch: set metricForBestModel/ });
   assert.throws(begin({ metricForBestModel: "f1" }), { code: "ERR_ARGUMENT", message: /set evalStrategy/ });
   begin({ evalStrategy: "steps", metricForBestModel: "f1" })();
   assert.match(told.pop()!, /without loadBestModelAtEnd/);
   const own = new TrainingArguments("x", { evalStrategy: "steps", metricForBestModel: "f1" });
-  callback.onEvaluate(own, new TrainerState(), new TrainerControl(), { metrics: { eval_loss: 1 } } as unknown as CallbackContext);
+  callback.onEvaluate(own, new TrainerState(), new TrainerControl(), { ...context, metrics: { eval_loss: 1 } });
   assert.match(told.pop()!, /found no eval_f1 in the metrics \(eval_loss\)/);
   assert.throws(() => new EarlyStoppingCallback({ earlyStoppingPatience: 0 }), /earlyStoppingPatience is 0/);
   assert.throws(() => new EarlyStoppingCallback({ earlyStoppingThreshold: Number.NaN }), /earlyStoppingThreshold is NaN/);

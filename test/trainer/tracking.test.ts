@@ -175,7 +175,7 @@ test("a callback's wishes are heard, in the order log, evaluate, save, and its s
 
 test("EarlyStoppingCallback ends a training that gets no better", async () => {
   const options = { maxSteps: 20, learningRate: 0, evalStrategy: "steps", evalSteps: 2, metricForBestModel: "loss" } as const;
-  const trainer = tinyTrainer(temporaryFolder(), options, [new EarlyStoppingCallback({ earlyStoppingPatience: 2 }, () => {})]);
+  const trainer = tinyTrainer(temporaryFolder(), options, [new EarlyStoppingCallback({ earlyStoppingPatience: 2 })]);
   // The first evaluation is the best; two more are no better.
   assert.equal((await trainer.train()).globalStep, 6);
 });

@@ -106,11 +106,11 @@ export class CallbackHandler {
   /** Set by the loops; given to handlers. */
   trainDataloader: CallbackLoader | undefined = undefined;
   evalDataloader: CallbackLoader | undefined = undefined;
-  readonly #warn: (message: string) => void;
+  /** Takes what the user must be told. */
+  readonly warn: (message: string) => void;
 
-  /** @param warn takes what the user must be told */
   constructor(callbacks: readonly GivenCallback[], warn: (message: string) => void = tell) {
-    this.#warn = warn;
+    this.warn = warn;
     for (const callback of callbacks) this.add(callback);
   }
 
@@ -120,10 +120,10 @@ export class CallbackHandler {
     for (const [name, right] of unheardOf(added)) {
       const told = `the callback ${callbackName(added)} has a handler ${name}, which nobody calls`;
       if (name.includes("_")) throw new ArgumentError(told, { hint: `write ${right}` });
-      this.#warn(`${told} (did you mean ${right}?)`);
+      this.warn(`${told} (did you mean ${right}?)`);
     }
     if (added.constructor !== Object && this.callbacks.some((own) => own.constructor === added.constructor))
-      this.#warn(`a second ${callbackName(added)} was added to the callbacks of this Trainer; there are ${this.names.join(", ")}`);
+      this.warn(`a second ${callbackName(added)} was added to the callbacks of this Trainer; there are ${this.names.join(", ")}`);
     this.callbacks.push(added);
   }
   /** Removes the callback, or the first one of a class, and gives it. */

@@ -3,7 +3,15 @@ import type { TrainingArguments } from "../arguments/index.js";
 import type { TrainerControl, TrainerState } from "../state/index.js";
 import { TrainerCallback } from "./trainer-callback.js";
 
-/** The first callback of every Trainer: sets the flags of control as the arguments say. */
+/**
+ * The first callback of every Trainer: sets the flags of control as the arguments say. One that the user gives takes its place.
+ *
+ * @example
+ * class ByStepsAlone extends DefaultFlowCallback {
+ *   override onEpochEnd(): void {} // nothing at the ends of epochs
+ * }
+ * const trainer = new Trainer({ model, args, trainDataset, callbacks: [new ByStepsAlone()] });
+ */
 export class DefaultFlowCallback extends TrainerCallback {
   override onStepEnd(args: TrainingArguments, state: TrainerState, control: TrainerControl): void {
     const step = state.globalStep;

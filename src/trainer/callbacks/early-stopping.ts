@@ -26,9 +26,8 @@ export class EarlyStoppingCallback extends TrainerCallback implements Exportable
   earlyStoppingThreshold: number;
   /** Evaluations in a row that were no better. */
   earlyStoppingPatienceCounter = 0;
-  readonly #warn: (message: string) => void;
 
-  constructor(options: EarlyStoppingOptions = {}, warn: (message: string) => void = console.warn) {
+  constructor(options: EarlyStoppingOptions = {}) {
     super();
     checkNames("EarlyStoppingCallback", options, optionNames);
     const { earlyStoppingPatience = 1, earlyStoppingThreshold = 0 } = options;
@@ -37,26 +36,25 @@ export class EarlyStoppingCallback extends TrainerCallback implements Exportable
     if (!(earlyStoppingThreshold >= 0)) throw new ArgumentError(`earlyStoppingThreshold is ${earlyStoppingThreshold}`, { hint: "give a number, 0 or more" });
     this.earlyStoppingPatience = earlyStoppingPatience;
     this.earlyStoppingThreshold = earlyStoppingThreshold;
-    this.#warn = warn;
   }
 
   /** @throws ArgumentError when the arguments name no metric, or nothing is evaluated */
-  override onTrainBegin(args: TrainingArguments, state: TrainerState): void {
+  override onTrainBegin(args: TrainingArguments, state: TrainerState, _control: TrainerControl, { trainer }: CallbackContext): void {
     if (args.metricForBestModel === undefined)
       throw new ArgumentError("EarlyStoppingCallback does not know which metric to watch", { hint: 'set metricForBestModel, such as "f1" or "loss"' });
     if (args.evalStrategy === "no")
       throw new ArgumentError("EarlyStoppingCallback needs evaluations while training", { hint: 'set evalStrategy to "steps" or "epoch"' });
     if (!args.loadBestModelAtEnd && state.isWorldProcessZero)
-      this.#warn("EarlyStoppingCallback without loadBestModelAtEnd: the model after the training is the last one, not the best one");
+      trainer.callbackHandler.warn("EarlyStoppingCallback without loadBestModelAtEnd: the model after the training is the last one, not the best one");
   }
 
-  override onEvaluate(args: TrainingArguments, state: TrainerState, control: TrainerControl, { metrics }: CallbackContext): void {
+  override onEvaluate(args: TrainingArguments, state: TrainerState, control: TrainerControl, { metrics, trainer }: CallbackContext): void {
     const name = args.metricForBestModel ?? "loss";
     const watched = name.startsWith("eval_") ? name : `eval_${name}`;
     const value = metrics?.[watched];
     if (value === undefined) {
       if (state.isWorldProcessZero)
-        this.#warn(`EarlyStoppingCallback found no ${watched} in the metrics (${Object.keys(metrics ?? {}).join(", ")}): it stops nothing`);
+        trainer.callbackHandler.warn(`EarlyStoppingCallback found no ${watched} in the metrics (${Object.keys(metrics ?? {}).join(", ")}): it stops nothing`);
       return;
     }
     this.earlyStoppingPatienceCounter = this.#isBetter(args, state, value) ? 0 : this.earlyStoppingPatienceCounter + 1;

@@ -13,7 +13,13 @@ export interface PrinterCallbackOptions {
 
 const optionNames: OptionNames<PrinterCallbackOptions> = { print: true };
 
-/** Writes each row of the log as a line, in the first process: what a Trainer shows with `disableTqdm`. */
+/**
+ * Writes each row of the log as a line, in the first process: what a Trainer shows with `disableTqdm`.
+ *
+ * @example
+ * const lines: string[] = [];
+ * trainer.addCallback(new PrinterCallback({ print: (line) => lines.push(line) }));
+ */
 export class PrinterCallback extends TrainerCallback {
   readonly #print: (line: string) => void;
 

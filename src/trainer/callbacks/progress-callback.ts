@@ -25,6 +25,9 @@ const isNamedSet = (metrics: Readonly<Record<string, number>>): boolean =>
 /**
  * Shows a training in the first process: a bar that moves on a terminal and a plain line every few seconds elsewhere, a line for every row of the log, a table row for every evaluation, and where
  * nothing is evaluated a table of the losses at the end. Every Trainer has it, unless `disableTqdm` asks for the PrinterCallback.
+ *
+ * @example
+ * const trainer = new Trainer({ model, args, trainDataset, callbacks: [new ProgressCallback({ maxStrLen: 200 })] }); // in the place of the default one
  */
 export class ProgressCallback extends TrainerCallback {
   maxStrLen: number;

@@ -57,6 +57,12 @@ const isState = (error: unknown): boolean => error instanceof AccelerateError &&
 /**
  * Every Trainer whose `reportTo` names trackers has it. The run begins with the training, with the model's config and the arguments as its settings; it ends with the program, or with
  * `trainer.accelerator.endTraining()`, so that evaluations after the training belong to it; of a search each trial is a run, which ends with the trial. Of several TrackingCallbacks the first one reports.
+ *
+ * @example
+ * const args = new TrainingArguments("out", { reportTo: ["tensorboard"], runName: "first" }); // files in out/runs/first
+ * const trainer = new Trainer({ model, args, trainDataset });
+ * await trainer.train();
+ * await trainer.accelerator.endTraining();
  */
 export class TrackingCallback extends TrainerCallback {
   #begun: object | undefined;
