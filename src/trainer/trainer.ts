@@ -130,9 +130,10 @@ export class Trainer<R = unknown, P = EvalPrediction> extends TrainerCore<R, P> 
   createOptimizerAndScheduler(numTrainingSteps: number): void {
     this.createScheduler(numTrainingSteps, this.createOptimizer());
   }
-  /** Makes `optimizer` unless there is one. */
+  /** Makes `optimizer` unless there is one. @throws ArgumentError ERR_TRAINER_OPTIMIZER where the one that was given is of another model */
   createOptimizer(): Optimizer {
-    this.optimizer ??= optimizers.createOptimizer(this.self);
+    if (this.optimizer) optimizers.checkOptimizer(this.self, this.optimizer);
+    else this.optimizer = optimizers.createOptimizer(this.self);
     return this.optimizer;
   }
   /** Makes `lrScheduler` unless there is one. */

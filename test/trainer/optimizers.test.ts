@@ -175,6 +175,16 @@ describe("a Trainer", () => {
     });
   }
 
+  it("refuses an optimizer of another model, which would train nothing", async () => {
+    const given = { model: tinyBert(), args: quietArguments(folder, { maxSteps: 1 }), trainDataset: tinyDataset(8), dataCollator: tinyCollate };
+    const other = new SGD(tinyBert().parameters(), { lr: 0.1 });
+    await assert.rejects(new Trainer({ ...given, optimizers: [other, undefined] }).train(), {
+      code: "ERR_TRAINER_OPTIMIZER",
+      message: /none of the model's parameters/,
+    });
+    const some = new SGD([...given.model.parameters()].slice(-1), { lr: 0.1 });
+    assert.equal((await new Trainer({ ...given, optimizers: [some, undefined] }).train()).globalStep, 1);
+  });
   it("takes an optimizer and its scheduler, or a class with its options", async () => {
     const own = parts();
     const optimizer = new SGD(own.model.parameters(), { lr: 0.5 });

@@ -29,6 +29,16 @@ export function createOptimizer(trainer: Trainer): Optimizer {
   return new Class(params, own as never);
 }
 
+/** An optimizer of which nothing is the model's would train nothing, and nobody would know. @throws ArgumentError ERR_TRAINER_OPTIMIZER */
+export function checkOptimizer({ model }: Trainer, optimizer: Optimizer): void {
+  const own = new Set(model.parameters());
+  if (own.size === 0 || optimizer.paramGroups.some((group) => group.params.length === 0 || group.params.some((p) => own.has(p)))) return;
+  throw new ArgumentError("Trainer: the optimizer has none of the model's parameters", {
+    code: "ERR_TRAINER_OPTIMIZER",
+    hint: "make it from the parameters of the model that is trained",
+  });
+}
+
 /** Steps once per optimizer step; "reduce_lr_on_plateau" with the metric of each evaluation. */
 export function createScheduler({ args }: Trainer, numTrainingSteps: number, optimizer: Optimizer): TrainerScheduler {
   const name = args.lrSchedulerType;
