@@ -125,6 +125,11 @@ export abstract class TrainingModes extends ResumableWorkers {
     this.forget();
     await returnMemory({ again: false });
   }
+  /** @internal Lets go of what was prepared, for a caller that prepares it again: nothing is freed, programs stay compiled. */
+  async unprepare(): Promise<void> {
+    await this.calls.idle();
+    this.forget();
+  }
   /** `freeMemory` by another name. */
   clear<T extends readonly unknown[]>(...objects: T): Promise<{ [K in keyof T]: undefined }> {
     return this.freeMemory(...objects);

@@ -109,8 +109,8 @@ async function commonLength({ accelerator }: Trainer, own: number | undefined): 
 /** Loader, optimizer, scheduler and state of a run that begins or goes on. */
 async function prepared(trainer: Trainer, checkpoint: string | undefined, options: TrainOptions): Promise<TrainingRun> {
   const { args, accelerator, callbackHandler } = trainer;
-  // What an earlier run has prepared.
-  if (trainer.trainDataloader) await accelerator.freeMemory();
+  // What an earlier run has prepared: a model that is made anew leaves the memory of the one before.
+  if (trainer.trainDataloader) await (trainer.modelInit ? accelerator.returnMemory() : accelerator.unprepare());
   if (trainer.madeScheduler && trainer.lrScheduler) {
     trainer.optimizer?.unfollow(trainer.lrScheduler);
     trainer.lrScheduler = undefined;
