@@ -68,6 +68,8 @@ describe("what a trial suggests", () => {
         const alone = randomTrial(seed, number);
         assert.equal(alone.suggestInt("stepped", first, first + count, { step }), draw(randomTrial(seed, number)).stepped);
       }),
+      // A bound that was added up lies below the step that it is.
+      { examples: [[{ low: 1e-6, width: 0, first: 1, count: 48, step: 1, seed: 813580981, number: 95 }]] },
     );
   });
   it("is spread evenly: by value, or by size", () => {

@@ -52,8 +52,9 @@ export function checkDistribution(name: string, distribution: Distribution): voi
 }
 
 const between = (value: number, low: number, high: number): number => Math.min(high, Math.max(low, value));
-/** Steps from low to high, with what is lost in division. */
-const stepsIn = (low: number, high: number, step: number): number => Math.floor((high - low) / step + 1e-9);
+/** What sums of steps may be beside the number that is meant: 0.1 + 4.8 is below 4.9, the last of tenths. */
+const lostIn = (step: number | undefined): number => (step ?? 0) * 1e-9;
+const stepsIn = (low: number, high: number, step: number): number => Math.floor((high - low + lostIn(step)) / step);
 /** Without the last bits that additions leave: 0.1 + 2 * 0.1 is 0.3. */
 const stepAt = (low: number, step: number, index: number): number => Number((low + index * step).toPrecision(15));
 const bySize = (low: number, high: number, part: number): number => Math.exp(Math.log(low) + part * (Math.log(high) - Math.log(low)));
@@ -80,5 +81,6 @@ export function valueAt(distribution: Distribution, point: number): TrialValue {
 export function contains(distribution: Distribution, value: TrialValue): boolean {
   if (distribution.kind === "categorical") return distribution.choices.includes(value);
   if (typeof value !== "number" || (distribution.kind === "int" && !Number.isInteger(value))) return false;
-  return value >= distribution.low && value <= distribution.high;
+  const { low, high, step } = distribution;
+  return value >= low && value <= high + lostIn(step);
 }
