@@ -209,6 +209,8 @@ describe("a checkpoint", () => {
     await trainer.saveModel();
     await trainer.saveState();
     await trainer.createModelCard({ dataset: "tiny", finetunedFrom: "tiny-bert" });
+    await assert.rejects(trainer.createModelCard({ modelname: "x" } as never), { code: "ERR_OPTIONS", message: /no option modelname/ });
+    await assert.rejects(trainer.saveModel(5 as never), { code: "ERR_ARGUMENT", message: /saveModel: the folder is 5/ });
     assert.deepEqual(readdirSync(outputDir).sort(), ["README.md", "config.json", "model.safetensors", "trainer_state.json", "training_args.json"]);
     const card = readFileSync(join(outputDir, "README.md"), "utf8");
     assert.match(card, /^---\nlibrary_name: transformers\nbase_model: "tiny-bert"\n/);
