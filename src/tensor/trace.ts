@@ -173,10 +173,13 @@ export class Tracer {
 
   #tree(result: unknown, outputs: Value[], path: string): OutputTree {
     if (result instanceof Tensor) return { kind: "tensor", index: outputs.push(this.valueOf(result)) - 1 };
-    if (result instanceof Promise)
+    if (result instanceof Promise) {
+      // If it fails, too, nobody would hear of it but the end of the program.
+      result.catch(() => {});
       throw new AccelerateError("ERR_TRACE_ASYNC", `forward of ${this.#name} returned a promise`, {
         hint: "forward must be synchronous: it describes the model, nothing is computed in it",
       });
+    }
     if (result instanceof Map || result instanceof Set)
       throw new AccelerateError("ERR_TRACE_OUTPUT", `forward of ${this.#name} returned a ${result.constructor.name}${path && ` in ${path}`}`, {
         hint: "return a tensor, or arrays and objects of tensors",

@@ -1,7 +1,7 @@
 // Mistakes that are easily made with a Trainer: each is told, and none is passed over.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { DataCollatorWithPadding, defaultDataCollator, SGD, type Tensor } from "accelerate-ts";
+import { DataCollatorWithPadding, defaultDataCollator, getScheduler, SGD, type Tensor } from "accelerate-ts";
 import { crossEntropy, Linear, Module } from "accelerate-ts/nn";
 import {
   type ModelInputs,
@@ -171,4 +171,57 @@ describe("an evaluation", () => {
     await assert.rejects(trainer.evaluate(), { code: "ERR_STOPPED", message: /SIGINT/ });
     assert.equal(asks.batches, 2);
   });
+});
+
+describe("overrides that leave something out", () => {
+  const overridden = (methods: object): Trainer => {
+    class Overridden extends Trainer {}
+    Object.assign(Overridden.prototype, methods);
+    return new Overridden({ model, args: quiet({ loggingSteps: 1 }), trainDataset: dataset, evalDataset: dataset, dataCollator: tinyCollate as never });
+  };
+  it("a step without its loss, or with a tensor, is refused: it would be logged as 0", async () => {
+    const { trainingStep } = Trainer.prototype;
+    async function forgets(this: Trainer, ...step: Parameters<Trainer["trainingStep"]>) {
+      await trainingStep.apply(this, step);
+    }
+    await assert.rejects(overridden({ trainingStep: forgets }).train(), wrong(/trainingStep gave undefined, not the loss as a number/, "ERR_TRAINER_LOSS"));
+    async function whole(this: Trainer, net: TrainableModel, inputs: ModelInputs) {
+      const { loss } = net(inputs);
+      await this.accelerator.backward(loss);
+      return loss;
+    }
+    await assert.rejects(overridden({ trainingStep: whole }).train(), wrong(/trainingStep gave a tensor/, "ERR_TRAINER_LOSS"));
+  });
+  it("an evaluation without metrics is refused", async () => {
+    const trainer = overridden({ evaluate: async () => undefined });
+    trainer.args = trainer.args.with({ evalStrategy: "steps", evalSteps: 1 });
+    await assert.rejects(trainer.train(), wrong(/evaluate gave undefined: return the metrics/, "ERR_METRIC_VALUES"));
+  });
+  it("an optimizer and a schedule that are only returned are used", async () => {
+    function createOptimizer(this: Trainer) {
+      return new SGD(this.model.parameters(), { lr: 0.25 });
+    }
+    const createScheduler = (_steps: number, optimizer: SGD) => getScheduler("linear", optimizer, { numWarmupSteps: 0, numTrainingSteps: 4 });
+    const trainer = overridden({ createOptimizer, createScheduler });
+    await trainer.train();
+    assert.ok(trainer.optimizer instanceof SGD);
+    assert.deepEqual(
+      trainer.state.logHistory.flatMap(({ learning_rate: rate }) => rate ?? []),
+      [0.25, 0.1875],
+    );
+    await assert.rejects(overridden({ createOptimizer: () => undefined }).train(), wrong(/createOptimizer made no optimizer/, "ERR_TRAINER_OPTIMIZER"));
+  });
+});
+
+it("a forward that is async and fails is one error, not the end of the program", async () => {
+  class Late extends Module {
+    readonly layer = new Linear(2, 2);
+    async forward({ x, labels }: { readonly x: Tensor; readonly labels: Tensor }) {
+      const loss = crossEntropy(this.layer(x) as Tensor, labels as never);
+      throw new Error(`no ${loss.rank}`);
+    }
+  }
+  const trainer = new Trainer({ model: new Late(), args: quiet(), trainDataset: [{ x: [0.5, 0.25], label: 1 }] });
+  await assert.rejects(trainer.train(), { code: "ERR_TRACE_ASYNC" });
+  await new Promise(setImmediate);
 });

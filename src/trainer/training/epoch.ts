@@ -1,7 +1,8 @@
 // One pass over the training data: windows of micro-batches, each an optimizer step.
 import type { DataLoader } from "../../data/index.js";
+import { ArgumentError } from "../../errors.js";
 import { PlateauScheduler } from "../../optim/index.js";
-import type { Parameter } from "../../tensor/index.js";
+import { type Parameter, Tensor } from "../../tensor/index.js";
 import { loadRngState, placed, type Resumed, stopIfAsked } from "../checkpoints/index.js";
 import type { ModelInputs, TrainableModel } from "../options.js";
 import { say } from "../say.js";
@@ -78,7 +79,12 @@ class Epoch {
 
   async #microBatch(inputs: ModelInputs, numItemsInBatch: number | undefined): Promise<void> {
     const { trainer, model } = this.#run;
-    const loss = await trainer.trainingStep(model, inputs, numItemsInBatch);
+    const loss: unknown = await trainer.trainingStep(model, inputs, numItemsInBatch);
+    if (typeof loss !== "number")
+      throw new ArgumentError(`trainingStep gave ${loss instanceof Tensor ? "a tensor" : typeof loss}, not the loss as a number`, {
+        code: "ERR_TRAINER_LOSS",
+        hint: "return what super.trainingStep gives, or await loss.item()",
+      });
     trainer.lossesLogged.add(loss, { step: trainer.state.globalStep, filters: trainer.args.loggingNanInfFilter });
     trainer.currentFlos += trainer.floatingPointOps(inputs);
     if (trainer.args.includeNumInputTokensSeen !== "no") await trackInputTokens(trainer, inputs);

@@ -74,6 +74,9 @@ export async function evaluateInTraining(
       hint: `lower perDeviceEvalBatchSize, ${trainer.args.perDeviceEvalBatchSize}`,
     });
   });
+  const given: unknown = metrics;
+  if (typeof given !== "object" || given === null)
+    throw new ArgumentError(`evaluate gave ${String(given)}`, { code: "ERR_METRIC_VALUES", hint: "return the metrics: return super.evaluate(options)" });
   await trainer.trialRun?.report(trainer, metrics);
   if (stepsScheduler) trainer.stepPlateau(metrics);
   return metrics;

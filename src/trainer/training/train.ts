@@ -116,8 +116,12 @@ async function prepared(trainer: Trainer, checkpoint: string | undefined, option
     trainer.lrScheduler = undefined;
   }
   trainer.madeScheduler = trainer.lrScheduler === undefined;
-  trainer.createOptimizer();
-  const [loader] = await accelerator.prepare(await trainer.getTrainDataloader(), trainer.model, trainer.optimizer!);
+  // An override may have set the field, or only given what it made.
+  const optimizer = trainer.createOptimizer();
+  trainer.optimizer ??= optimizer;
+  if (!trainer.optimizer)
+    throw new ArgumentError("Trainer: createOptimizer made no optimizer", { code: "ERR_TRAINER_OPTIMIZER", hint: "set this.optimizer, and return it" });
+  const [loader] = await accelerator.prepare(await trainer.getTrainDataloader(), trainer.model, trainer.optimizer);
   trainer.trainDataloader = loader as DataLoader<ModelInputs>;
   callbackHandler.trainDataloader = trainer.trainDataloader;
 
@@ -145,7 +149,8 @@ async function prepared(trainer: Trainer, checkpoint: string | undefined, option
     trialName: trainer.trialRun?.name,
     trialParams: options.trial && trialOf(options.trial).params,
   });
-  trainer.createScheduler(values.maxSteps, trainer.optimizer);
+  const scheduler = trainer.createScheduler(values.maxSteps, trainer.optimizer);
+  trainer.lrScheduler ??= scheduler;
   if (checkpoint !== undefined) await loadOptimizerAndScheduler(trainer, checkpoint);
   return {
     trainer,
