@@ -72,6 +72,12 @@ describe("what a trial suggests", () => {
       { examples: [[{ low: 1e-6, width: 0, first: 1, count: 48, step: 1, seed: 813580981, number: 95 }]] },
     );
   });
+  it("may begin and end at bounds whose last bits no step has", () => {
+    for (let number = 0; number < 50; number++) {
+      const value = randomTrial(7, number).suggestFloat("hundredths", 1 / 3, 1 / 3 + 0.03, { step: 0.01 });
+      assert.ok(value > 0.3333 && value < 0.3634, String(value));
+    }
+  });
   it("is spread evenly: by value, or by size", () => {
     const trials = Array.from({ length: 2000 }, (_, number) => randomTrial(7, number));
     const share = (values: readonly unknown[], wanted: unknown) => values.filter((value) => value === wanted).length / values.length;

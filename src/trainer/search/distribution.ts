@@ -82,5 +82,5 @@ export function contains(distribution: Distribution, value: TrialValue): boolean
   if (distribution.kind === "categorical") return distribution.choices.includes(value);
   if (typeof value !== "number" || (distribution.kind === "int" && !Number.isInteger(value))) return false;
   const { low, high, step } = distribution;
-  return value >= low && value <= high + lostIn(step);
+  return value >= low - lostIn(step) && value <= high + lostIn(step);
 }
