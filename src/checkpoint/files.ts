@@ -23,6 +23,8 @@ export type WritePoint =
   | "file-synced"
   | "manifest-written"
   | "directory-synced"
+  /** The checkpoint that is replaced has lost its name. */
+  | "replaced"
   | "renamed"
   | "parent-synced"
   | "pruned";

@@ -12,8 +12,8 @@ export interface HostName {
   readonly host: string;
 }
 
-/** <target>.tmp-<host>-<pid>-<start of the process>-<random> */
-const pattern = /^(.+)\.tmp-([0-9a-f]{8})-(\d+)-(\d+)-([0-9a-f]{8})$/;
+/** <target>.tmp-<host>-<pid>-<start of the process>-<random>; "old" where a checkpoint gives its name to the one that replaces it. */
+const pattern = /^(.+)\.(tmp|old)-([0-9a-f]{8})-(\d+)-(\d+)-([0-9a-f]{8})$/;
 /** Of another host nobody can say whether the process lives: what was not touched for so long is left over. */
 const abandonedMs = 24 * 3600 * 1000;
 
@@ -36,8 +36,8 @@ function startOf(pid: number): number | undefined {
 }
 
 /** A new name beside `target` that tells whose it is. */
-export const stagingName = (target: string, { host }: HostName): string =>
-  `${target}.tmp-${shortHash(host)}-${process.pid}-${startOf(process.pid) ?? 0}-${randomBytes(4).toString("hex")}`;
+export const stagingName = (target: string, { host }: HostName, kind: "tmp" | "old" = "tmp"): string =>
+  `${target}.${kind}-${shortHash(host)}-${process.pid}-${startOf(process.pid) ?? 0}-${randomBytes(4).toString("hex")}`;
 
 const exists = async (path: string): Promise<boolean> => (await lstat(path).catch(() => undefined)) !== undefined;
 
@@ -104,7 +104,10 @@ export async function commitCheckpoint(
     for (const folder of new Set(["", ...stray.map(dirname)])) await syncDirectory(join(staging, folder));
     await onPoint?.("directory-synced", basename(target));
     const old = (await exists(target)) ? replaced(target, replaces) : undefined;
-    if (old) await rename(target, old);
+    if (old) {
+      await rename(target, old);
+      await onPoint?.("replaced", basename(target));
+    }
     await rename(staging, target);
     await onPoint?.("renamed", basename(target));
     await syncDirectory(dirname(target));
@@ -120,12 +123,12 @@ export async function commitCheckpoint(
 /** The name under which what a new checkpoint replaces is taken away. */
 function replaced(target: string, host: HostName | undefined): string {
   if (!host) throw taken(target);
-  return stagingName(target, host);
+  return stagingName(target, host, "old");
 }
 
 const syncFile = async (file: string): Promise<void> => syncDirectory(file);
 
-/** Takes away a directory that will not become a checkpoint. */
+/** Takes away a directory that will not become a checkpoint, or is one no more. */
 export async function discard(staging: string): Promise<void> {
   await rm(staging, { recursive: true, force: true });
 }
@@ -138,7 +141,8 @@ export async function removeCheckpoint(directory: string, host: HostName): Promi
 }
 
 /**
- * Takes away what dead processes have left in a directory of checkpoints: only directories with names of ours, and only those whose process is gone. Returns their names.
+ * Takes away what dead processes have left in a directory of checkpoints: only directories with names of ours, and only those whose process is gone. Returns their names. A checkpoint that was to be
+ * replaced when its process died gets its name back if the new one had not taken it yet.
  * `target` limits it to what was to become that one.
  */
 export async function sweep(parent: string, { host }: HostName, options: { readonly target?: string } = {}): Promise<string[]> {
@@ -149,11 +153,16 @@ export async function sweep(parent: string, { host }: HostName, options: { reado
   });
   const swept: string[] = [];
   for (const entry of entries) {
-    const [, name, where, pid, start] = pattern.exec(entry.name) ?? [];
+    const [, name, kind, where, pid, start] = pattern.exec(entry.name) ?? [];
     if (name === undefined || !entry.isDirectory() || (options.target !== undefined && name !== options.target)) continue;
     const path = join(parent, entry.name);
     const alive = where === own ? [0, Number(start)].includes(startOf(Number(pid)) ?? -1) : Date.now() - (await newest(path)) < abandonedMs;
     if (alive) continue;
+    const target = join(parent, name);
+    if (kind === "old" && !(await exists(target))) {
+      await rename(path, target);
+      continue;
+    }
     await discard(path);
     swept.push(entry.name);
   }

@@ -74,6 +74,21 @@ describe("a checkpoint that is being made", () => {
       assert.equal(whole, 3, "renamed, parent-synced and the one that lived");
     }));
 
+  it("leaves the one that it replaces, or stands in its place, when its process is killed at any moment", () =>
+    inFolder(async (folder) => {
+      const target = join(folder, "checkpoint_1");
+      await write(target);
+      for (let n = 0; ; n++) {
+        const signal = await died(target, n);
+        await sweep(folder, host);
+        await verifyCheckpoint(target);
+        assert.deepEqual(await readdir(folder), ["checkpoint_1"], `moment ${n}`);
+        if (signal) continue;
+        assert.equal(n, 1 + contents.length * 4 + 5, "as many moments as there are");
+        return;
+      }
+    }));
+
   it("is not cleaned away while its process lives, nor what is not ours", () =>
     inFolder(async (folder) => {
       const staging = await beginCheckpoint(join(folder, "checkpoint_0"), host);

@@ -12,12 +12,12 @@ export const contents: readonly FileContent[] = [
   { path: "random_states_0.json", parts: [new TextEncoder().encode("{}")] },
 ];
 
-export async function write(target: string, options: WriteOptions = {}): Promise<Manifest> {
-  const staging = await beginCheckpoint(target, host, options);
+export async function write(target: string, { replaces = false, ...options }: WriteOptions & { readonly replaces?: boolean } = {}): Promise<Manifest> {
+  const staging = await beginCheckpoint(target, host, { ...options, replaces });
   const files = [];
   for (const content of contents) files.push(await writeHashed(join(staging, content.path), content, options));
   const manifest = { library: "0.0.0", created: "2026-01-01T00:00:00.000Z", worldSize: 1, ranks: [0], about: { step: 3 }, files };
-  return commitCheckpoint(staging, target, manifest, options);
+  return commitCheckpoint(staging, target, manifest, { ...options, ...(replaces && { replaces: host }) });
 }
 
 export async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
