@@ -28,12 +28,10 @@ if (files.length === 0) {
 const together = new Set([
   ..."autograd d2l data graph hub kernels metrics models nn onnx optim package progress register safetensors tensor text torch-file".split(" "),
 ]);
-/** Rooms whose tests look at the whole machine: what processes leave behind. They have it to themselves. */
-const single = new Set(["chaos"]);
 // The others start workers and wait for them, in files that share nothing: two at once.
 const concurrencyOf = (file: string): number => {
   const room = file.split(sep)[0]!;
-  return alone || single.has(room) ? 1 : together.has(room) ? availableParallelism() : 2;
+  return alone ? 1 : together.has(room) ? availableParallelism() : 2;
 };
 
 const cache = mkdtempSync(join(tmpdir(), "accelerate-ts-cache-"));

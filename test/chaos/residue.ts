@@ -18,7 +18,9 @@ const pids = (): number[] =>
   readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .map(Number);
-const sharedFiles = (): string[] => attempt(() => readdirSync("/dev/shm")) ?? [];
+/** Without the file that residue.test.ts of another process leaves for a moment. */
+const sharedFiles = (): string[] =>
+  (attempt(() => readdirSync("/dev/shm")) ?? []).filter((file) => !file.startsWith("residue-") || file === `residue-${process.pid}`);
 
 /** Inodes of TCP sockets that listen, with their ports, as the process sees the network. */
 function listening(pid: number | "self"): Map<string, number> {
