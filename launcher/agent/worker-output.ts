@@ -8,6 +8,8 @@ import type { Screen, Speaker } from "./screen.js";
 /** Lines of stderr that are kept for a report. */
 const TAIL_LINES = 20;
 const TAIL_LINE_LENGTH = 2000;
+/** Characters of a line that is kept back from the log until it ends. */
+const MAX_BEGUN = 1 << 20;
 /** After the process has ended: how long its last output is waited for when a process that it left behind holds the pipe. */
 const DRAIN_MS = 250;
 
@@ -24,6 +26,8 @@ export class WorkerOutput {
   readonly #streams: readonly { readonly readable: Readable; readonly speaker: Speaker; readonly splitter: LineSplitter; readonly ended: Promise<void> }[];
   readonly #tail: string[] = [];
   readonly #held: string[] = [];
+  /** Beginnings of lines that were shown already; the log gets whole lines. */
+  readonly #begun = new Map<Speaker, string>();
   #unread: (() => void)[] = [];
   #chunks = 0;
   #mode: "shown" | "held" | "hidden" = "shown";
@@ -74,14 +78,24 @@ export class WorkerOutput {
       this.#tail.push(text.slice(0, TAIL_LINE_LENGTH));
       if (this.#tail.length > TAIL_LINES) this.#tail.shift();
     }
-    this.#log?.write(`${text}\n`);
+    this.#keep(speaker, text);
     if (this.#mode === "held" && speaker.stream === "stderr") this.#held.push(text);
     else if (this.#mode !== "hidden") this.#screen.line(speaker, text);
   }
   #partial(speaker: Speaker, text: string): void {
-    this.#log?.write(text);
+    if (this.#log) this.#begin(speaker, text);
     if (this.#mode === "held" && speaker.stream === "stderr") this.#held.push(text);
     else if (this.#mode !== "hidden") this.#screen.partial(speaker, text);
+  }
+  #begin(speaker: Speaker, text: string): void {
+    const begun = (this.#begun.get(speaker) ?? "") + text;
+    this.#begun.set(speaker, begun);
+    if (begun.length > MAX_BEGUN) this.#keep(speaker, "");
+  }
+  /** Into the log file: whole lines, since another stream may speak before the end of one. */
+  #keep(speaker: Speaker, text: string): void {
+    this.#log?.write(`${this.#begun.get(speaker) ?? ""}${text}\n`);
+    this.#begun.delete(speaker);
   }
 
   /** The last lines of stderr. */
@@ -133,6 +147,7 @@ export class WorkerOutput {
       splitter.end();
       readable.destroy();
     }
+    for (const { speaker } of this.#streams) if (this.#begun.has(speaker)) this.#keep(speaker, "");
   }
 
   get logPath(): string | undefined {

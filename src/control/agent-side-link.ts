@@ -12,6 +12,7 @@ export class AgentSideLink {
   readonly closed: Promise<void>;
   readonly #socket: Duplex;
   readonly #end: AgentEnd;
+  readonly #unsent: Buffer[] = [];
 
   constructor(socket: Duplex, options: AgentSideOptions) {
     const { rank } = options;
@@ -21,9 +22,7 @@ export class AgentSideLink {
     socket.on("error", (cause) => {
       if (cause instanceof ControlError) error = cause;
     });
-    this.#end = new AgentEnd((frame) => {
-      if (socket.writable) socket.write(encodeFrame("AgentFrame", frame));
-    }, options);
+    this.#end = new AgentEnd((frame) => this.#later(encodeFrame("AgentFrame", frame)), options);
     const reader = new FrameReader("WorkerFrame", `worker ${rank}`);
     socket.on("data", (chunk: Buffer) => {
       try {
@@ -40,6 +39,17 @@ export class AgentSideLink {
         resolve();
       });
     });
+  }
+
+  /** Frames are written two turns of the event loop later: a write to a worker that has died destroys the socket with all that is unread, and its last words are read by then. */
+  #later(frame: Buffer): void {
+    this.#unsent.push(frame);
+    if (this.#unsent.length > 1) return;
+    setImmediate(() =>
+      setImmediate(() => {
+        for (const bytes of this.#unsent.splice(0)) if (this.#socket.writable) this.#socket.write(bytes);
+      }),
+    );
   }
 
   /** What the worker said last of where it is. */

@@ -1,7 +1,11 @@
 // A worker's end and its agent's end of the control socket, with real processes.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
@@ -214,4 +218,31 @@ test("a descriptor that is no line to a launcher, and an agent that sends garbag
   const other = start(place(0, 1), ["meet"], { welcome: Promise.resolve(place(1, 2)) });
   const { lines } = await other.end;
   assert.deepEqual([lines[0].code, /rank 1 of 2, the environment rank 0 of 1/.test(lines[0].message)], ["ERR_LAUNCH_MISMATCH", true]);
+});
+
+test("last words are heard also where the worker has died before the agent could say anything", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "link-"));
+  const server = createServer();
+  t.after(() => {
+    server.close();
+    rmSync(folder, { recursive: true });
+  });
+  const path = join(folder, "socket");
+  server.listen(path);
+  await once(server, "listening");
+  const words = encodeFrame("WorkerFrame", { failure: { name: "RangeError", message: "floating", stack: "", code: "", ranks: [] } }).toString("hex");
+  // This process does nothing until that one has ended.
+  spawnSync(process.execPath, [
+    "-e",
+    `const socket = require("node:net").connect(${JSON.stringify(path)}, () => socket.write(Buffer.from("${words}", "hex"), () => process.exit()))`,
+  ]);
+  const [socket] = (await once(server, "connection")) as [Socket];
+  const link = new AgentSideLink(socket, { rank: 1, assignment: place(1, 2), store: Promise.reject<Store>(new Error("this test has no store")) });
+  const failures: ErrorReport[] = [];
+  link.on("failure", (report) => failures.push(report));
+  await link.closed;
+  assert.deepEqual(
+    failures.map(({ name, message }) => [name, message]),
+    [["RangeError", "floating"]],
+  );
 });
