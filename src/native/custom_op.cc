@@ -9,6 +9,8 @@
 namespace accelerate_ts {
 namespace {
 
+OrtCustomOpInputOutputCharacteristic characteristic(const Slot& slot) { return slot.optional ? 1 : 0; }
+
 const CustomOp& self(const OrtCustomOp* op) { return *static_cast<const CustomOp*>(op); }
 
 void parallelFor(void* context, size_t chunks, Parallel::Task task, void* arg) {
@@ -21,16 +23,17 @@ void parallelFor(void* context, size_t chunks, Parallel::Task task, void* arg) {
 
 }  // namespace
 
-CustomOp::CustomOp(const char* name, std::vector<ElementType> inputs, std::vector<ElementType> outputs)
+CustomOp::CustomOp(const char* name, std::vector<Slot> inputs, std::vector<Slot> outputs)
     : OrtCustomOp(), name(name), inputs(std::move(inputs)), outputs(std::move(outputs)) {
   version = kOrtApiVersion;
   GetName = [](const OrtCustomOp* op) { return self(op).name; };
   GetExecutionProviderType = [](const OrtCustomOp*) -> const char* { return nullptr; };
   GetInputTypeCount = [](const OrtCustomOp* op) { return self(op).inputs.size(); };
   GetOutputTypeCount = [](const OrtCustomOp* op) { return self(op).outputs.size(); };
-  GetInputType = [](const OrtCustomOp* op, size_t index) -> ONNXTensorElementDataType { return self(op).inputs[index]; };
-  GetOutputType = [](const OrtCustomOp* op, size_t index) -> ONNXTensorElementDataType { return self(op).outputs[index]; };
-  GetInputCharacteristic = GetOutputCharacteristic = [](const OrtCustomOp*, size_t) { return 0; };  // required
+  GetInputType = [](const OrtCustomOp* op, size_t index) -> ONNXTensorElementDataType { return self(op).inputs[index].type; };
+  GetOutputType = [](const OrtCustomOp* op, size_t index) -> ONNXTensorElementDataType { return self(op).outputs[index].type; };
+  GetInputCharacteristic = [](const OrtCustomOp* op, size_t index) { return characteristic(self(op).inputs[index]); };
+  GetOutputCharacteristic = [](const OrtCustomOp* op, size_t index) { return characteristic(self(op).outputs[index]); };
   GetInputMemoryType = [](const OrtCustomOp*, size_t) { return kOrtMemTypeDefault; };
   GetVariadicInputMinArity = GetVariadicInputHomogeneity = GetVariadicOutputMinArity = GetVariadicOutputHomogeneity = [](const OrtCustomOp*) { return 1; };
   GetStartVersion = [](const OrtCustomOp*) { return 1; };
@@ -63,7 +66,7 @@ TensorView KernelCall::input(size_t index) {
   const OrtFunctions& api = ort()->api;
   const OrtValue* value = nullptr;
   OrtTensorTypeAndShapeInfo* raw = nullptr;
-  if (!ok() || !check(api.KernelContext_GetInput(context_, index, &value)) || !check(api.GetTensorTypeAndShape(value, &raw))) return view;
+  if (!ok() || !check(api.KernelContext_GetInput(context_, index, &value)) || value == nullptr || !check(api.GetTensorTypeAndShape(value, &raw))) return view;
   const OrtPtr<OrtTensorTypeAndShapeInfo> info(raw);
   size_t rank = 0;
   if (!check(api.GetDimensionsCount(info.get(), &rank))) return view;
@@ -71,6 +74,7 @@ TensorView KernelCall::input(size_t index) {
   void* data = nullptr;
   if (!check(api.GetDimensions(info.get(), view.dims.data(), rank)) || !check(api.GetTensorMutableData(const_cast<OrtValue*>(value), &data))) return view;
   view.data = data;
+  view.given = true;
   return view;
 }
 
@@ -78,7 +82,7 @@ void* KernelCall::output(size_t index, const std::vector<int64_t>& dims) {
   const OrtFunctions& api = ort()->api;
   OrtValue* value = nullptr;
   void* data = nullptr;
-  if (!ok() || !check(api.KernelContext_GetOutput(context_, index, dims.data(), dims.size(), &value))) return nullptr;
+  if (!ok() || !check(api.KernelContext_GetOutput(context_, index, dims.data(), dims.size(), &value)) || value == nullptr) return nullptr;
   check(api.GetTensorMutableData(value, &data));
   return data;
 }

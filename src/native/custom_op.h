@@ -10,13 +10,21 @@
 
 namespace accelerate_ts {
 
+// An input or output of an op: its element type, and whether a node may leave it out.
+struct Slot {
+  Slot(ElementType type, bool optional = false) : type(type), optional(optional) {}
+  ElementType type;
+  bool optional;
+};
+inline Slot optional(ElementType type) { return Slot(type, true); }
+
 // One kernel for one set of element types; several with the same name form one op, ONNX Runtime chooses by the types.
 struct CustomOp : OrtCustomOp {
-  CustomOp(const char* name, std::vector<ElementType> inputs, std::vector<ElementType> outputs);
+  CustomOp(const char* name, std::vector<Slot> inputs, std::vector<Slot> outputs);
 
   const char* const name;
-  const std::vector<ElementType> inputs;
-  const std::vector<ElementType> outputs;
+  const std::vector<Slot> inputs;
+  const std::vector<Slot> outputs;
 };
 
 // The node that a kernel is made for: its attributes. Missing attributes give the default.
@@ -33,6 +41,8 @@ class KernelInfo {
 struct TensorView {
   const void* data = nullptr;
   std::vector<int64_t> dims;
+  // Whether the node has this input. A tensor without elements is given, too, wherever its data lies.
+  bool given = false;
 
   size_t count() const noexcept;
   template <typename T>
@@ -46,7 +56,9 @@ class KernelCall {
  public:
   explicit KernelCall(OrtKernelContext* context) : context_(context) {}
 
+  // An optional input that the node leaves out gives a view that is not `given`.
   TensorView input(size_t index);
+  // Null for an optional output that nobody reads: the kernel need not compute it.
   void* output(size_t index, const std::vector<int64_t>& dims);
   Parallel parallel() const;
   // The message reaches the user in front of the node's name.
@@ -61,8 +73,9 @@ class KernelCall {
 };
 
 // Fills the callbacks for a class with `explicit Kernel(const KernelInfo&)` and `void compute(KernelCall&)`; no exception leaves them.
+// customOp<Scale>("Scale", {kFloat32, optional(kFloat32)}, {kFloat32}): the second input may be left out.
 template <typename Kernel>
-CustomOp* customOp(const char* name, std::initializer_list<ElementType> inputs, std::initializer_list<ElementType> outputs);
+CustomOp* customOp(const char* name, std::initializer_list<Slot> inputs, std::initializer_list<Slot> outputs);
 
 OrtStatus* statusOf(const char* message);
 
@@ -72,7 +85,7 @@ using OpList = void (*)(std::vector<const CustomOp*>& ops);
 OrtStatus* registerCustomOps(const OrtFunctions& api, OrtCustomOpDomain** domain);
 
 template <typename Kernel>
-CustomOp* customOp(const char* name, std::initializer_list<ElementType> inputs, std::initializer_list<ElementType> outputs) {
+CustomOp* customOp(const char* name, std::initializer_list<Slot> inputs, std::initializer_list<Slot> outputs) {
   // Leaked on purpose: ONNX Runtime keeps the pointer as long as the process lives.
   auto* op = new CustomOp(name, inputs, outputs);
   op->CreateKernelV2 = [](const OrtCustomOp*, const OrtApi*, const OrtKernelInfo* info, void** kernel) -> OrtStatus* {
