@@ -2,6 +2,7 @@
 import { Builder } from "../graph/builder.js";
 import { isFloat, typedArray } from "../graph/dtype.js";
 import type { Graph, Node, Value } from "../graph/graph.js";
+import { decompose } from "../graph/passes/decompose.js";
 import { AutogradError, opName } from "./errors.js";
 import type { GradientContext, GradientTable } from "./gradient-table.js";
 import { passes, pathThrough, type Reachability, reach } from "./reachability.js";
@@ -16,6 +17,14 @@ export interface DifferentiateOptions {
   readonly seed?: Value;
   /** Gradient rules; default: those of the library. */
   readonly rules?: GradientTable;
+}
+
+/**
+ * Replaces ops that have no gradient rule, but a decomposition, by what they are made of. `graph.outputs` keep their meaning; other values of the graph may be gone. To be called before
+ * `differentiate`, which leaves forward nodes as they are.
+ */
+export function decomposeForGradients(graph: Graph, rules: GradientTable = standardGradients): number {
+  return decompose(graph, (node) => !rules.get(node.op, node.domain));
 }
 
 /** At most this many nodes of a path are shown in a message. */

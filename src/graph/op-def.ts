@@ -1,7 +1,8 @@
-// The definition of one op: arity and shape rule.
+// The definition of one op: arity, shape rule, and its form in other ops where it has one.
+import type { Builder } from "./builder.js";
 import type { Dim, Shape, ShapeEnv } from "./dims.js";
 import type { DType } from "./dtype.js";
-import type { Attributes, Value } from "./graph.js";
+import type { Attributes, Node, Value } from "./graph.js";
 
 /** What a shape rule sees of the node that is being added. */
 export interface InferContext {
@@ -20,6 +21,16 @@ export interface OutputSpec {
   /** Known elements of a small int64 vector or scalar (see Value.content). */
   readonly content?: readonly Dim[] | undefined;
 }
+/** What a decomposition sees of the node that it replaces. */
+export interface DecomposeContext {
+  /** Adds nodes in the node's place. */
+  readonly b: Builder;
+  /** The node to be replaced: its attributes, and how many outputs are wanted. Its inputs are to be taken from `inputs`. */
+  readonly node: Node;
+  readonly inputs: readonly (Value | undefined)[];
+}
+/** Adds the nodes that compute a node's outputs; returns one value per output. */
+export type Decomposition = (ctx: DecomposeContext) => readonly Value[];
 export type Range = readonly [min: number, max: number];
 
 export interface OpDef {
@@ -30,6 +41,8 @@ export interface OpDef {
   readonly outputs: Range;
   /** Dtype and shape of the outputs; throws a ShapeError or ArgumentError that names the node. */
   readonly infer: (ctx: InferContext) => readonly OutputSpec[];
+  /** The op in other ops of the table: for devices without its kernel, for gradients where it has no rule, for exports, and as the oracle of its tests. */
+  readonly decompose?: Decomposition;
 }
 
 export const maxVariadic = Number.MAX_SAFE_INTEGER;

@@ -1,11 +1,13 @@
 // Runs plans: finds or compiles their programs, binds memory, brings values out.
 import { dtypes, sizeOf, type TypedArray } from "../graph/dtype.js";
 import { Engine } from "../runtime/engine.js";
+import { type CompilerOptions, compilerKey } from "./compiler-options.js";
+import type { InputSlot } from "./forward-graph.js";
 import type { Parameter } from "./parameter.js";
 import { parameterChanges } from "./parameter-changes.js";
 import { ParameterArena } from "./parameter-arena.js";
 import { type Plan, plan as makePlan } from "./plan.js";
-import { compileProgram, fits, type InputSlot, type Program } from "./program.js";
+import { compileProgram, fits, type Program } from "./program.js";
 import { settle } from "./recording.js";
 import type { Tensor } from "./tensor.js";
 import type { WaitOptions } from "./types.js";
@@ -35,6 +37,8 @@ export class Executor {
   #backwards = 0;
   /** Whether somebody brings the gradients of several workers together (an Accelerator); undefined: nobody has asked yet. */
   coordinated: boolean | undefined;
+  /** How graphs are compiled; a change holds for the runs after it. */
+  compiler: CompilerOptions = {};
   /** How many programs were compiled so far. */
   compiled = 0;
   /** How many of them are kept. */
@@ -67,20 +71,23 @@ export class Executor {
   }
 
   async #program(plan: Plan): Promise<Program> {
-    const variants = this.#programs.get(plan.key) ?? [];
-    this.#programs.delete(plan.key);
-    this.#programs.set(plan.key, variants);
+    const key = `${compilerKey(this.compiler)} ${plan.key}`;
+    const variants = this.#programs.get(key) ?? [];
+    this.#programs.delete(key);
+    this.#programs.set(key, variants);
     let program = variants.find((p) => fits(p, plan));
     if (!program) {
-      program = await compileProgram(plan, this.#engine());
+      program = await compileProgram(plan, this.#engine(), this.compiler);
       this.compiled++;
       this.held++;
-      variants.push(program);
-      for (const p of plan.parameters) this.#dropped.register(p, plan.key);
+      // What serves only some data comes before what serves all.
+      if (program.assumptions.length > 0) variants.unshift(program);
+      else variants.push(program);
+      for (const p of plan.parameters) this.#dropped.register(p, key);
       // The newest structure stays, however many programs it has.
-      for (const key of this.#programs.keys()) {
-        if (this.held <= maxPrograms || key === plan.key) break;
-        await this.#forget(key);
+      for (const oldest of this.#programs.keys()) {
+        if (this.held <= maxPrograms || oldest === key) break;
+        await this.#forget(oldest);
       }
     }
     return program;

@@ -1,0 +1,29 @@
+// What a pass of the compiler is.
+import type { Graph } from "../graph.js";
+import type { Assumption } from "./assumptions.js";
+import type { PassName } from "./pipeline.js";
+
+/** In what GEMM inputs are computed; everything else stays float32. */
+export type Precision = "no" | "bf16";
+
+export interface PassContext {
+  /** Whether the data of this run fulfil a condition; if so, the compiled graph is used only for runs that do. */
+  assume(assumption: Assumption): boolean;
+  readonly precision: Precision;
+  /** Whether the graph is differentiated: its first output is the loss then. */
+  readonly backward: boolean;
+}
+
+/**
+ * A rewrite of a graph after which the graph's outputs are what they were, to rounding. It works on the graph in place; `graph.inputs` stay the same objects, and `graph.outputs` are
+ * everything that somebody wants: a pass may put another value at a position, of the same meaning, dtype and shape.
+ */
+export interface GraphPass {
+  readonly name: PassName;
+  /** Before or after the graph is differentiated. */
+  readonly stage: "forward" | "backward";
+  /** One line for people. */
+  readonly says: string;
+  /** Returns how many places it changed; 0 leaves the graph as it was. */
+  run(graph: Graph, context: PassContext): number;
+}

@@ -1,0 +1,56 @@
+// The passes in the order in which they run, and the switches that turn them off.
+import type { Graph } from "../graph.js";
+import { shareSubexpressions } from "./common-subexpressions.js";
+import { removeDeadCode } from "./dead-code.js";
+import type { GraphPass, PassContext } from "./pass.js";
+
+/** The names of the passes, in their order. */
+export const passNames = ["fold", "cse", "attention", "row-pushdown", "unpad", "fuse", "share", "recompute", "gemm", "dead-code"] as const;
+export type PassName = (typeof passNames)[number];
+
+/** false turns a pass off. */
+export type PassSwitches = { readonly [name in PassName]?: boolean };
+
+const shareAndClean = (graph: Graph): number => {
+  const before = graph.nodes.length;
+  shareSubexpressions(graph);
+  removeDeadCode(graph);
+  return before - graph.nodes.length;
+};
+
+/** One line per pass. */
+export const passes: readonly GraphPass[] = [
+  { name: "cse", stage: "forward", says: "equal nodes become one, unused ones go", run: shareAndClean },
+  { name: "share", stage: "backward", says: "equal nodes of forward and backward become one", run: shareAndClean },
+  { name: "dead-code", stage: "backward", says: "what no output needs goes", run: removeDeadCode },
+];
+
+/** What a pass did to a graph. */
+export interface PassReport {
+  readonly name: PassName;
+  readonly changes: number;
+  readonly nodesBefore: number;
+  readonly nodesAfter: number;
+}
+
+export interface RunPassesOptions {
+  readonly switches?: PassSwitches;
+  /** Called around each pass that is not turned off. */
+  readonly watch?: ((report: PassReport, graph: Graph) => void) | undefined;
+}
+
+/**
+ * Runs all passes of a stage that are not turned off.
+ *
+ * @example
+ * runPasses(graph, "forward", context, { switches: { unpad: false } });
+ */
+export function runPasses(graph: Graph, stage: GraphPass["stage"], context: PassContext, options: RunPassesOptions = {}): void {
+  const { switches = {}, watch } = options;
+  for (const pass of passes) {
+    if (pass.stage !== stage || switches[pass.name] === false) continue;
+    const nodesBefore = graph.nodes.length;
+    const changes = pass.run(graph, context);
+    watch?.({ name: pass.name, changes, nodesBefore, nodesAfter: graph.nodes.length }, graph);
+  }
+}

@@ -1,0 +1,22 @@
+// What the compiler is told: which passes run, and in what precision products are computed.
+import type { Graph } from "../graph/graph.js";
+import type { Precision } from "../graph/passes/pass.js";
+import type { PassReport, PassSwitches } from "../graph/passes/pipeline.js";
+
+export interface CompilerOptions {
+  /** false turns a pass off: { unpad: false }. */
+  readonly passes?: PassSwitches | undefined;
+  /** "bf16": inputs of matrix products are rounded to bfloat16, sums are float32. Default "no". */
+  readonly precision?: Precision | undefined;
+  /** Called after each pass. */
+  readonly watch?: ((report: PassReport, graph: Graph) => void) | undefined;
+}
+
+/** The same for options that compile alike. */
+export function compilerKey({ passes = {}, precision = "no" }: CompilerOptions): string {
+  const off = Object.entries(passes)
+    .filter(([, on]) => on === false)
+    .map(([name]) => name)
+    .sort();
+  return `${precision}${off.map((name) => `-${name}`).join("")}`;
+}
