@@ -3,6 +3,11 @@ import type { OpDef } from "../op-def.js";
 import { constantOps } from "./constants.js";
 import { customOps } from "./custom.js";
 import { elementwiseOps } from "./elementwise.js";
+import { attentionOps } from "./fused-attention.js";
+import { crossEntropyOps } from "./fused-cross-entropy.js";
+import { geluOps } from "./fused-gelu.js";
+import { layerNormOps } from "./fused-layer-norm.js";
+import { softmaxOps } from "./fused-softmax.js";
 import { indexingOps } from "./indexing.js";
 import { linearAlgebraOps } from "./linear-algebra.js";
 import { logicOps } from "./logic.js";
@@ -22,4 +27,9 @@ export const standardOpDefs: readonly OpDef[] = [
   ...normalizationOps,
   ...constantOps,
   ...customOps,
+  ...layerNormOps,
+  ...geluOps,
+  ...softmaxOps,
+  ...crossEntropyOps,
+  ...attentionOps,
 ];
