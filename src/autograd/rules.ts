@@ -1,24 +1,38 @@
 // All gradient rules of the library, one file per family.
 import { GradientTable } from "./gradient-table.js";
+import { activationGradients } from "./rules/activations.js";
 import { arithmeticGradients } from "./rules/arithmetic.js";
 import { dropoutGradients } from "./rules/dropout.js";
 import { elementwiseGradients } from "./rules/elementwise.js";
+import { fusedAttentionGradients } from "./rules/fused-attention.js";
+import { activationGradients } from "./rules/fused-activations.js";
+import { crossEntropyGradients } from "./rules/fused-cross-entropy.js";
+import { layerNormGradients } from "./rules/fused-layer-norm.js";
 import { geluGradients } from "./rules/gelu.js";
 import { indexingGradients } from "./rules/indexing.js";
 import { linearGradients } from "./rules/linear.js";
 import { normalizationGradients } from "./rules/normalization.js";
+import { padGradients } from "./rules/pad.js";
 import { reductionGradients } from "./rules/reductions.js";
+import { scatterGradients } from "./rules/scatter.js";
 import { shapeGradients } from "./rules/shape.js";
 
 /** The gradients that `differentiate` uses unless it is given others. */
 export const standardGradients = new GradientTable([
   ...arithmeticGradients,
   ...elementwiseGradients,
+  ...activationGradients,
   ...geluGradients,
   ...linearGradients,
   ...normalizationGradients,
   ...reductionGradients,
   ...shapeGradients,
   ...indexingGradients,
+  ...scatterGradients,
+  ...padGradients,
   ...dropoutGradients,
+  ...layerNormGradients,
+  ...activationGradients,
+  ...crossEntropyGradients,
+  ...fusedAttentionGradients,
 ]);
