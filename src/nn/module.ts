@@ -30,7 +30,7 @@ function invoke(module: ModuleBase, args: readonly unknown[]): unknown {
     (module.checkCall as (...args: unknown[]) => void).apply(module, [...args]);
     return callTraced(module, args);
   }
-  return tracer.scoped(module.constructor.name, () => (module.forward as (...args: unknown[]) => unknown).apply(module, [...args]));
+  return tracer.scoped(module, module.constructor.name, () => (module.forward as (...args: unknown[]) => unknown).apply(module, [...args]));
 }
 
 type Found = { readonly kind: "parameter"; readonly value: Parameter } | { readonly kind: "module"; readonly value: ModuleBase };

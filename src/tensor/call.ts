@@ -18,6 +18,8 @@ export interface Traceable {
   /** Everything besides the arguments that forward's graph depends on: modes, frozen parameters, kinds of tensors in fields. Lists these tensors. */
   structure(fields?: Tensor[]): string;
   namedParameters(): Iterable<readonly [name: string, parameter: Parameter]>;
+  /** Itself ("") and its parts, with their paths. */
+  namedModules(): Iterable<readonly [path: string, part: object]>;
 }
 
 /** Traces of a module by structure; the structure unused for longest goes first. */
@@ -34,7 +36,12 @@ interface Found {
 }
 
 function runTrace(target: Traceable, fields: readonly Tensor[], flat: FlatArguments): Trace {
-  const tracer = new Tracer(target.traceName, fields, () => new Map([...target.namedParameters()].map(([name, p]) => [p, name])));
+  const tracer = new Tracer(
+    target.traceName,
+    fields,
+    () => new Map([...target.namedParameters()].map(([name, p]) => [p, name])),
+    new Map([...target.namedModules()].map(([path, part]) => [part, path])),
+  );
   const given = flat.rebuild((x, name) => tracer.input(x, name));
   return tracer.run(() => target.forward(...(given as never[])));
 }

@@ -59,14 +59,17 @@ export class Tracer {
   readonly #register: () => ReadonlyMap<Parameter, string>;
   #registered: ReadonlyMap<Parameter, string>;
   readonly #name: string;
+  /** Paths of the parts of what is traced. */
+  readonly #paths: ReadonlyMap<object, string>;
   #key: Tensor | undefined;
   #site = 0;
 
-  constructor(name: string, fields: readonly Tensor[], register: () => ReadonlyMap<Parameter, string>) {
+  constructor(name: string, fields: readonly Tensor[], register: () => ReadonlyMap<Parameter, string>, paths: ReadonlyMap<object, string> = new Map()) {
     this.#name = name;
     this.#fields = fields;
     this.#register = register;
     this.#registered = register();
+    this.#paths = paths;
   }
 
   tensorOf(value: Value): Tensor {
@@ -134,10 +137,10 @@ export class Tracer {
     return this.#site++;
   }
 
-  /** Runs a part of forward under a name, which node names and errors then carry. */
-  scoped<V>(scope: string, body: () => V): V {
+  /** Runs a part of forward under its path ("bert.encoder.layer.0"), which node names, errors and profiles then carry; under `name` where what is traced has it in no field. */
+  scoped<V>(part: object, name: string, body: () => V): V {
     const outer = this.builder.scope;
-    this.builder.scope = outer ? `${outer}.${scope}` : scope;
+    this.builder.scope = this.#paths.get(part) ?? (outer ? `${outer}.${name}` : name);
     try {
       return body();
     } finally {
