@@ -3,8 +3,8 @@ import type { Builder } from "../builder.js";
 import { type AttributeValue, float, type Node, type Value } from "../graph.js";
 import type { Decomposition } from "../op-def.js";
 
-/** Added to the scores of keys that are not there. */
-const absent = -3.4028234663852886e38;
+/** The scores of keys that are not there, or come later. */
+const absent = Number.NEGATIVE_INFINITY;
 
 type Maybe = Value | undefined;
 
@@ -108,10 +108,15 @@ export class AttentionParts {
     const { keyBias, k, kPlaces } = this.#in;
     const rows = keyBias ?? (kPlaces && b.fill(b.op("Shape", [k], { start: 0, end: 1 }), 0, k.dtype));
     if (rows) scores = b.add(scores, b.unsqueeze(this.#dense(rows, "k", absent), [1, 2]));
-    if (!this.#causal) return scores;
-    const tokens = (count: Value) => b.op("Range", [b.scalar(0, "int64"), b.squeeze(count, [0]), b.scalar(1, "int64")]);
-    const seen = b.op("GreaterOrEqual", [b.unsqueeze(tokens(this.#queries), [1]), b.unsqueeze(tokens(this.#keys), [0])]);
-    return b.where(seen, scores, b.scalar(Number.NEGATIVE_INFINITY, scores.dtype));
+    if (this.#causal) {
+      const tokens = (count: Value) => b.op("Range", [b.scalar(0, "int64"), b.squeeze(count, [0]), b.scalar(1, "int64")]);
+      const seen = b.op("GreaterOrEqual", [b.unsqueeze(tokens(this.#queries), [1]), b.unsqueeze(tokens(this.#keys), [0])]);
+      scores = b.where(seen, scores, b.scalar(absent, scores.dtype));
+    }
+    if (!kPlaces) return scores;
+    // A query without any key takes all places alike: what lies there is zeros.
+    const none = b.op("Equal", [b.reduce("ReduceMax", scores, [-1], true), b.scalar(absent, scores.dtype)]);
+    return b.where(none, b.scalar(0, scores.dtype), scores);
   }
 
   /** Gradients of the scores (before the scale), q, k and v. */
