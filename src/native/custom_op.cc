@@ -9,7 +9,7 @@
 namespace accelerate_ts {
 namespace {
 
-OrtCustomOpInputOutputCharacteristic characteristic(const Slot& slot) { return slot.optional ? 1 : 0; }
+OrtCustomOpInputOutputCharacteristic characteristic(const OpSlot& slot) { return slot.optional ? 1 : 0; }
 
 const CustomOp& self(const OrtCustomOp* op) { return *static_cast<const CustomOp*>(op); }
 
@@ -23,7 +23,7 @@ void parallelFor(void* context, size_t chunks, Parallel::Task task, void* arg) {
 
 }  // namespace
 
-CustomOp::CustomOp(const char* name, std::vector<Slot> inputs, std::vector<Slot> outputs)
+CustomOp::CustomOp(const char* name, std::vector<OpSlot> inputs, std::vector<OpSlot> outputs)
     : OrtCustomOp(), name(name), inputs(std::move(inputs)), outputs(std::move(outputs)) {
   version = kOrtApiVersion;
   GetName = [](const OrtCustomOp* op) { return self(op).name; };

@@ -11,20 +11,20 @@
 namespace accelerate_ts {
 
 // An input or output of an op: its element type, and whether a node may leave it out.
-struct Slot {
-  Slot(ElementType type, bool optional = false) : type(type), optional(optional) {}
+struct OpSlot {
+  OpSlot(ElementType type, bool optional = false) : type(type), optional(optional) {}
   ElementType type;
   bool optional;
 };
-inline Slot optional(ElementType type) { return Slot(type, true); }
+inline OpSlot optional(ElementType type) { return OpSlot(type, true); }
 
 // One kernel for one set of element types; several with the same name form one op, ONNX Runtime chooses by the types.
 struct CustomOp : OrtCustomOp {
-  CustomOp(const char* name, std::vector<Slot> inputs, std::vector<Slot> outputs);
+  CustomOp(const char* name, std::vector<OpSlot> inputs, std::vector<OpSlot> outputs);
 
   const char* const name;
-  const std::vector<Slot> inputs;
-  const std::vector<Slot> outputs;
+  const std::vector<OpSlot> inputs;
+  const std::vector<OpSlot> outputs;
 };
 
 // The node that a kernel is made for: its attributes. Missing attributes give the default.
@@ -75,7 +75,7 @@ class KernelCall {
 // Fills the callbacks for a class with `explicit Kernel(const KernelInfo&)` and `void compute(KernelCall&)`; no exception leaves them.
 // customOp<Scale>("Scale", {kFloat32, optional(kFloat32)}, {kFloat32}): the second input may be left out.
 template <typename Kernel>
-CustomOp* customOp(const char* name, std::initializer_list<Slot> inputs, std::initializer_list<Slot> outputs);
+CustomOp* customOp(const char* name, std::initializer_list<OpSlot> inputs, std::initializer_list<OpSlot> outputs);
 
 OrtStatus* statusOf(const char* message);
 
@@ -85,7 +85,7 @@ using OpList = void (*)(std::vector<const CustomOp*>& ops);
 OrtStatus* registerCustomOps(const OrtFunctions& api, OrtCustomOpDomain** domain);
 
 template <typename Kernel>
-CustomOp* customOp(const char* name, std::initializer_list<Slot> inputs, std::initializer_list<Slot> outputs) {
+CustomOp* customOp(const char* name, std::initializer_list<OpSlot> inputs, std::initializer_list<OpSlot> outputs) {
   // Leaked on purpose: ONNX Runtime keeps the pointer as long as the process lives.
   auto* op = new CustomOp(name, inputs, outputs);
   op->CreateKernelV2 = [](const OrtCustomOp*, const OrtApi*, const OrtKernelInfo* info, void** kernel) -> OrtStatus* {
