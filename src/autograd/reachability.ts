@@ -1,12 +1,7 @@
 // Which values the gradient flows through: forward from the parameters, backward from the loss, cut at stop edges.
 import { isFloat } from "../graph/dtype.js";
 import type { Graph, Node, Value } from "../graph/graph.js";
-
-/** Ops with a gradient of zero or none: their outputs are constants to the loss. */
-const stopOps: ReadonlySet<string> = new Set(["Sign", "Floor", "Ceil", "Round", "EyeLike", "RandomNormalLike", "RandomUniformLike", "Bernoulli", "Range"]);
-
-/** Inputs that are settings of the op rather than operands, by op: bounds of Clip, the value that Pad fills in. */
-const stopInputs: Readonly<Record<string, readonly number[]>> = { Clip: [1, 2], Pad: [2] };
+import { stopInputs, stopOps } from "./stops.js";
 
 /** Whether no gradient flows through a node. `_detach` marks an Identity that cuts on purpose. */
 const stops = (node: Node): boolean => (node.op === "Identity" && node.attributes._detach === 1) || (node.domain === "" && stopOps.has(node.op));
@@ -14,7 +9,7 @@ const stops = (node: Node): boolean => (node.op === "Identity" && node.attribute
 /** Whether a gradient may flow from the outputs of a node to its i-th input. Indices, shapes and conditions are not floats. */
 export function passes(node: Node, i: number): boolean {
   const input = node.inputs[i];
-  return input !== undefined && isFloat(input.dtype) && !(node.domain === "" && stopInputs[node.op]?.includes(i));
+  return input !== undefined && isFloat(input.dtype) && !(node.domain === "" && stopInputs.get(node.op)?.includes(i));
 }
 
 export interface Reachability {

@@ -1,6 +1,6 @@
 // All gradient rules of the library, one file per family.
 import { GradientTable } from "./gradient-table.js";
-import { activationGradients } from "./rules/activations.js";
+import { curveGradients } from "./rules/activations.js";
 import { arithmeticGradients } from "./rules/arithmetic.js";
 import { dropoutGradients } from "./rules/dropout.js";
 import { elementwiseGradients } from "./rules/elementwise.js";
@@ -21,7 +21,7 @@ import { shapeGradients } from "./rules/shape.js";
 export const standardGradients = new GradientTable([
   ...arithmeticGradients,
   ...elementwiseGradients,
-  ...activationGradients,
+  ...curveGradients,
   ...geluGradients,
   ...linearGradients,
   ...normalizationGradients,

@@ -1,6 +1,5 @@
-// Gradients of the arithmetic of two or more operands, with broadcasting: Add, Sub, Mul, Div, Pow, Sum, Mean, Max, Min.
+// Gradients of the arithmetic of two or more operands, with broadcasting: Add, Sub, Mul, Div, Pow, Mod, Sum, Mean, Max, Min.
 import type { Value } from "../../graph/graph.js";
-import { unsupported } from "../errors.js";
 import type { GradientContext, GradientDef, GradientRule } from "../gradient-table.js";
 import { constantScalar, maskOf, toInput } from "./helpers.js";
 
@@ -60,19 +59,31 @@ const pow: GradientRule = (ctx) => {
   return [ctx.needs(0) ? base() : undefined, ctx.needs(1) ? exponent() : undefined];
 };
 
-/** The larger (smaller) operand gets dY; where both are equal, each gets half, as in torch.maximum. */
+/** The larger (smaller) operand gets dY; equal ones share it evenly, as in torch.maximum. */
 const extremum =
   (strict: "Greater" | "Less", loose: "GreaterOrEqual" | "LessOrEqual"): GradientRule =>
   (ctx) => {
     const { b, node } = ctx;
     const dy = ctx.gradOut(0)!;
     if (node.inputs.length === 1) return [dy];
-    if (node.inputs.length !== 2) throw unsupported(node, `${node.inputs.length} inputs`, `write it as ${node.op}s of two inputs`);
+    if (node.inputs.length > 2) {
+      const chosen = node.inputs.map((x) => maskOf(b, b.op("Equal", [x!, ctx.output(0)]), dy));
+      const part = b.div(dy, b.sumOf(chosen));
+      return chosen.map((mask, i) => reduced(ctx, i, () => b.mul(part, mask)));
+    }
     const [x, y] = [ctx.input(0), ctx.input(1)];
     const share = b.add(maskOf(b, b.op(strict, [x, y]), dy), maskOf(b, b.op(loose, [x, y]), dy));
     const dx = b.mul(b.mulScalar(dy, 0.5), share);
     return [reduced(ctx, 0, () => dx), reduced(ctx, 1, () => b.sub(dy, dx))];
   };
+
+/** y = a - b q with a whole q: dA = dY, dB = -dY q. */
+const mod: GradientRule = (ctx) => {
+  const { b } = ctx;
+  const dy = ctx.gradOut(0)!;
+  const quotient = () => b.div(b.sub(ctx.output(0), ctx.input(0)), ctx.input(1));
+  return [reduced(ctx, 0, () => dy), reduced(ctx, 1, () => b.mul(dy, quotient()))];
+};
 
 export const arithmeticGradients: readonly GradientDef[] = [
   { op: "Add", rule: sum },
@@ -82,6 +93,7 @@ export const arithmeticGradients: readonly GradientDef[] = [
   { op: "Mul", rule: mul },
   { op: "Div", rule: div },
   { op: "Pow", rule: pow },
+  { op: "Mod", rule: mod },
   { op: "Max", rule: extremum("Greater", "GreaterOrEqual") },
   { op: "Min", rule: extremum("Less", "LessOrEqual") },
 ];

@@ -1,6 +1,7 @@
 // Gradients of element-wise functions of one operand, selections by a condition, and casts.
+import type { Value } from "../../graph/graph.js";
 import type { GradientDef, GradientRule } from "../gradient-table.js";
-import { floatAttribute, maskOf, toInput, unaryRule } from "./helpers.js";
+import { maskOf, toInput, unaryRule } from "./helpers.js";
 
 /**
  * dA = dY * [c], dB = dY * [not c]. The condition is cast at its own, often smaller, shape: ONNX Runtime's Where takes over twice the time of a
@@ -17,42 +18,35 @@ const where: GradientRule = (ctx) => {
   ];
 };
 
-/** dY where x lies within the bounds, which both count as inside (as in torch.clamp). */
+/**
+ * dY where x lies within the bounds, which both count as inside (as in torch.clamp). A bound gets dY of what lies beyond it; where the bounds have changed places, the upper one
+ * is what counts.
+ */
 const clip: GradientRule = (ctx) => {
   const { b, node } = ctx;
   const x = ctx.input(0);
+  const dy = ctx.gradOut(0)!;
   const [, min, max] = node.inputs;
-  let dx = ctx.gradOut(0)!;
-  if (min) dx = b.mul(dx, maskOf(b, b.op("GreaterOrEqual", [x, min]), x));
-  if (max) dx = b.mul(dx, maskOf(b, b.op("LessOrEqual", [x, max]), x));
-  return [dx];
+  let dx = dy;
+  if (ctx.needs(0) && min) dx = b.mul(dx, maskOf(b, b.op("GreaterOrEqual", [x, min]), x));
+  if (ctx.needs(0) && max) dx = b.mul(dx, maskOf(b, b.op("LessOrEqual", [x, max]), x));
+  const below = (): Value => {
+    const beyond = maskOf(b, b.op("Less", [x, min!]), x);
+    return max ? b.mul(beyond, maskOf(b, b.op("Less", [min!, max]), x)) : beyond;
+  };
+  const above = (): Value => maskOf(b, b.op("Greater", [min ? b.op("Max", [x, min]) : x, max!]), x);
+  return [dx, ctx.needs(1) ? toInput(ctx, b.mul(dy, below()), 1) : undefined, ctx.needs(2) ? toInput(ctx, b.mul(dy, above()), 2) : undefined];
 };
 
 /** [y > 0] by a comparison, a cast and a product: faster on the CPU than Where or Sign. y, not x: what follows reads y too. */
 const relu = unaryRule((b, dy, _x, y) => b.mul(dy, maskOf(b, b.op("Greater", [y, b.scalar(0, y.dtype)]), dy)));
-
-/** Slope alpha up to 0, then 1: alpha + (1 - alpha) [x > 0]. */
-const leakyRelu: GradientRule = ({ b, node, input, gradOut }) => {
-  const alpha = floatAttribute(node, "alpha", 0.01);
-  const positive = maskOf(b, b.op("Greater", [input(0), b.scalar(0, input(0).dtype)]), input(0));
-  return [b.mul(gradOut(0)!, b.addScalar(b.mulScalar(positive, 1 - alpha), alpha))];
-};
-
-/** Slope alpha exp(min(x, 0)) = min(y, 0) + alpha up to 0, then 1. */
-const elu: GradientRule = ({ b, node, input, output, gradOut }) => {
-  const alpha = floatAttribute(node, "alpha", 1);
-  const zero = b.scalar(0, input(0).dtype);
-  const below = b.addScalar(b.op("Min", [output(0), zero]), alpha);
-  if (alpha === 1) return [b.mul(gradOut(0)!, below)];
-  const positive = maskOf(b, b.op("Greater", [input(0), zero]), input(0));
-  return [b.mul(gradOut(0)!, b.add(below, b.mulScalar(positive, 1 - alpha)))];
-};
 
 const identity: GradientRule = (ctx) => [ctx.gradOut(0)!];
 
 export const elementwiseGradients: readonly GradientDef[] = [
   { op: "Identity", rule: identity },
   { op: "Cast", rule: unaryRule((b, dy, x) => b.cast(dy, x.dtype)) },
+  { op: "CastLike", rule: unaryRule((b, dy, x) => b.cast(dy, x.dtype)) },
   { op: "Neg", rule: unaryRule((b, dy) => b.neg(dy)) },
   { op: "Abs", rule: unaryRule((b, dy, x) => b.mul(dy, b.unary("Sign", x))) },
   { op: "Sqrt", rule: unaryRule((b, dy, _x, y) => b.div(b.mulScalar(dy, 0.5), y)) },
@@ -68,12 +62,16 @@ export const elementwiseGradients: readonly GradientDef[] = [
   { op: "Sigmoid", rule: unaryRule((b, dy, _x, y) => b.mul(dy, b.sub(y, b.mul(y, y)))) },
   { op: "Softplus", rule: unaryRule((b, dy, x) => b.mul(dy, b.unary("Sigmoid", x))) },
   { op: "Tan", rule: unaryRule((b, dy, _x, y) => b.mul(dy, b.addScalar(b.mul(y, y), 1))) },
+  // dY / sqrt(1 - x^2) and its kin
+  { op: "Asin", rule: unaryRule((b, dy, x) => b.div(dy, b.unary("Sqrt", b.sub(b.scalar(1, x.dtype), b.mul(x, x))))) },
+  { op: "Acos", rule: unaryRule((b, dy, x) => b.neg(b.div(dy, b.unary("Sqrt", b.sub(b.scalar(1, x.dtype), b.mul(x, x)))))) },
+  { op: "Asinh", rule: unaryRule((b, dy, x) => b.div(dy, b.unary("Sqrt", b.addScalar(b.mul(x, x), 1)))) },
+  { op: "Acosh", rule: unaryRule((b, dy, x) => b.div(dy, b.unary("Sqrt", b.addScalar(b.mul(x, x), -1)))) },
+  { op: "Atanh", rule: unaryRule((b, dy, x) => b.div(dy, b.sub(b.scalar(1, x.dtype), b.mul(x, x)))) },
   { op: "Atan", rule: unaryRule((b, dy, x) => b.div(dy, b.addScalar(b.mul(x, x), 1))) },
   { op: "Sinh", rule: unaryRule((b, dy, x) => b.mul(dy, b.unary("Cosh", x))) },
   { op: "Cosh", rule: unaryRule((b, dy, x) => b.mul(dy, b.unary("Sinh", x))) },
   { op: "Relu", rule: relu },
-  { op: "LeakyRelu", rule: leakyRelu },
-  { op: "Elu", rule: elu },
   { op: "Where", rule: where },
   { op: "Clip", rule: clip },
 ];

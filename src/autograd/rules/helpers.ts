@@ -1,9 +1,11 @@
-// What the rules of several families share: attributes, axes, and reshaping without run-time shape arithmetic.
+// What the rules of several families share: attributes, axes, masks, and sums over broadcast dims.
 import type { Builder } from "../../graph/builder.js";
-import type { Dim, Shape, ShapeEnv } from "../../graph/dims.js";
+import type { Dim } from "../../graph/dims.js";
 import type { Node, Value } from "../../graph/graph.js";
 import { unsupported } from "../errors.js";
 import type { GradientContext } from "../gradient-table.js";
+
+export { reshapeLike, reshapeTo, sameShape } from "../../graph/reshape.js";
 
 export function intAttribute(node: Node, name: string, fallback: number): number {
   const value = node.attributes[name];
@@ -31,47 +33,20 @@ export function constantInts(node: Node, i: number, what: string): readonly numb
   throw unsupported(node, `${what} that are computed at run time`, `make ${what} constants`);
 }
 
-/** Whether two shapes are surely the same. */
-export function sameShape(env: ShapeEnv, a: Shape, b: Shape): boolean {
-  return a.length === b.length && a.every((d, i) => env.resolve(d) === env.resolve(b[i]!));
-}
-
-/**
- * Gives a value the dims of `like`, a value of as many elements. Where at most one symbolic dim is not already at its place, the target is a
- * constant with ONNX's 0 (copy) and -1 (the rest), so no node computes a shape and `like` need not be kept for it.
- */
-export function reshapeLike(b: Builder, x: Value, like: Value): Value {
-  const target = reshapeTarget(b.graph.env, x.shape, like.shape);
-  if (target === "same") return x;
-  return target ? b.op("Reshape", [x, b.int64(target)]) : b.op("Reshape", [x, b.shapeOf(like)], { allowzero: 1 });
-}
-
-/** Reshapes to dims; a symbolic dim that cannot be copied or left over is read from `from` at run time. */
-export function reshapeTo(b: Builder, x: Value, dims: Shape, from: readonly Value[]): Value {
-  const target = reshapeTarget(b.graph.env, x.shape, dims);
-  if (target === "same") return x;
-  return target ? b.op("Reshape", [x, b.int64(target)]) : b.op("Reshape", [x, b.sizes(dims, [x, ...from])], { allowzero: 1 });
-}
-
-/** Undefined where sizes must be computed, or are 0, which needs Reshape's `allowzero`. */
-function reshapeTarget(env: ShapeEnv, from: Shape, to: Shape): number[] | "same" | undefined {
-  if (sameShape(env, from, to)) return "same";
-  const target: number[] = [];
-  let rest = 0;
-  for (const [i, dim] of env.resolveShape(to).entries()) {
-    if (typeof dim === "number") target.push(dim);
-    else if (i < from.length && env.resolve(from[i]!) === dim) target.push(0);
-    else if (rest++ === 0) target.push(-1);
-    else return undefined;
-  }
-  const empty = env.resolveShape(to).includes(0) || env.resolveShape(from).includes(0);
-  return empty ? undefined : target;
-}
-
 /** Zeros of the shape of a value. */
 export function zerosLike(b: Builder, x: Value): Value {
   return b.fill(b.shapeOf(x), 0, x.dtype);
 }
+
+/** 0, 1, 2, ... as many as a size. Symbolic sizes are read from `from`. */
+export function counted(b: Builder, size: Dim, from: readonly Value[]): Value {
+  for (const x of from) b.source(x);
+  return b.op("Range", [b.scalar(0, "int64"), b.squeeze(b.dim(size), [0]), b.scalar(1, "int64")]);
+}
+
+/** Adds rows of dY at indices along an axis of zeros of a shape (an int64 vector): our own op, exact with any number of threads. */
+export const scatterRows = (b: Builder, indices: Value, dy: Value, shape: Value, axis: number, padding = -1): Value =>
+  b.op("EmbeddingGrad", [indices, dy, shape], { axis, padding_idx: padding }, { domain: "accelerate_ts" });
 
 /** 1 where a condition holds, else 0, in a float dtype. */
 export const maskOf = (b: Builder, condition: Value, like: Value): Value => b.cast(condition, like.dtype);

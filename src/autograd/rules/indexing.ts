@@ -1,14 +1,10 @@
-// Gradients of ops that pick elements: Gather, GatherElements, TopK, Trilu, Slice, Pad.
+// Gradients of ops that pick elements: Gather, GatherElements, TopK, Trilu, Slice.
 import type { Builder } from "../../graph/builder.js";
 import type { Dim } from "../../graph/dims.js";
-import type { Node, Value } from "../../graph/graph.js";
+import type { Value } from "../../graph/graph.js";
 import { unsupported } from "../errors.js";
 import type { GradientContext, GradientDef, GradientRule } from "../gradient-table.js";
-import { constantScalar, intAttribute, knownInts, normalizeAxis, zerosLike } from "./helpers.js";
-
-/** Adds rows of dY at indices along an axis of zeros of x's shape: our own op, exact with any number of threads. */
-const scatterRows = (b: Builder, x: Value, indices: Value, dy: Value, axis: number, padding = -1): Value =>
-  b.op("EmbeddingGrad", [indices, dy, b.shapeOf(x)], { axis, padding_idx: padding }, { domain: "accelerate_ts" });
+import { constantScalar, counted, intAttribute, knownInts, normalizeAxis, scatterRows, zerosLike } from "./helpers.js";
 
 /** dY with zeros before and after along each axis (counts are Dims). */
 function padWith(b: Builder, dy: Value, before: readonly Dim[], after: readonly Dim[], from: readonly Value[]): Value {
@@ -31,9 +27,9 @@ const gather: GradientRule = (ctx) => {
   const axis = normalizeAxis(intAttribute(node, "axis", 0), x.rank);
   const padding = intAttribute(node, "_padding_idx", -1);
   const index = constantScalar(indices);
-  if (index === undefined || padding !== -1) return [scatterRows(b, x, indices, dy, axis, padding), undefined];
+  if (index === undefined || padding !== -1) return [scatterRows(b, indices, dy, b.shapeOf(x), axis, padding), undefined];
   const kept = indices.rank === 0 ? b.unsqueeze(dy, [axis]) : dy;
-  if (indices.rank > 1) return [scatterRows(b, x, indices, dy, axis), undefined];
+  if (indices.rank > 1) return [scatterRows(b, indices, dy, b.shapeOf(x), axis), undefined];
   const [before, after] = around(b, b.graph.env.resolve(x.shape[axis]!), index);
   const at = (count: Dim) => x.shape.map((_, i) => (i === axis ? count : 0));
   return [padWith(b, kept, at(before), at(after), [x]), undefined];
@@ -93,9 +89,7 @@ function firstIndex({ env }: Builder["graph"], dim: Dim, start: Dim): Dim {
 function positions(ctx: GradientContext, at: number, axis: number): Value {
   const { b, node } = ctx;
   const x = ctx.input(0);
-  b.source(x);
-  const count = b.squeeze(b.dim(x.shape[axis]!), [0]);
-  const range = b.op("Range", [b.scalar(0, "int64"), count, b.scalar(1, "int64")]);
+  const range = counted(b, x.shape[axis]!, [x]);
   const pick = (i: number): Value => (node.inputs[i]!.shape[0] === 1 ? node.inputs[i]! : b.slice(node.inputs[i]!, 0, at, at + 1));
   return b.op("Slice", [range, pick(1), pick(2), b.int64([0]), ...(node.inputs[4] ? [pick(4)] : [])]);
 }
@@ -112,42 +106,10 @@ const slice: GradientRule = (ctx) => {
   for (const [i, { axis, cut }] of axes.entries()) {
     if (cut) continue;
     const shape = b.graph.env.resolveShape(dx.shape).map((d, at) => (at === axis ? x.shape[axis]! : d));
-    dx = b.op("EmbeddingGrad", [positions(ctx, i, axis), dx, b.sizes(shape, [x, dx])], { axis, padding_idx: -1 }, { domain: "accelerate_ts" });
+    dx = scatterRows(b, positions(ctx, i, axis), dx, b.sizes(shape, [x, dx]), axis);
   }
   return [padWith(b, dx, before, after, [x, dx])];
 };
-
-/** Cuts off what was padded on. */
-const pad: GradientRule = (ctx) => {
-  const { b, node } = ctx;
-  const mode = node.attributes.mode ?? "constant";
-  if (mode !== "constant") throw unsupported(node, `mode ${String(mode)}`, "pad with a constant");
-  const pads = padsOf(node);
-  const x = ctx.input(0);
-  const axes = x.shape.flatMap((_, i) => (pads[i] || pads[i + x.rank] ? [i] : []));
-  if (axes.length === 0) return [ctx.gradOut(0)!];
-  const starts = axes.map((i) => pads[i]!);
-  const ends = axes.map((i) => (pads[i + x.rank]! === 0 ? Number.MAX_SAFE_INTEGER : -pads[i + x.rank]!));
-  return [b.op("Slice", [ctx.gradOut(0)!, b.int64(starts), b.int64(ends), b.int64(axes)])];
-};
-
-/** Counts before every axis, then after every axis. */
-function padsOf(node: Node): readonly number[] {
-  const pads = knownInts(node.inputs[1]);
-  if (!pads?.every((p) => typeof p === "number")) throw unsupported(node, "pads that are computed at run time", "make them constants");
-  if (pads.some((p) => (p as number) < 0)) throw unsupported(node, "negative pads", "use Slice to cut");
-  if (!node.inputs[3]) return pads as readonly number[];
-  const rank = node.inputs[0]!.rank;
-  const axes = knownInts(node.inputs[3]);
-  if (!axes) throw unsupported(node, "axes that are computed at run time", "make them constants");
-  const full = new Array<number>(2 * rank).fill(0);
-  for (const [i, given] of axes.entries()) {
-    const axis = normalizeAxis(given as number, rank);
-    full[axis] = pads[i] as number;
-    full[axis + rank] = pads[i + axes.length] as number;
-  }
-  return full;
-}
 
 export const indexingGradients: readonly GradientDef[] = [
   { op: "Gather", rule: gather },
@@ -155,5 +117,4 @@ export const indexingGradients: readonly GradientDef[] = [
   { op: "TopK", rule: topK },
   { op: "Trilu", rule: trilu },
   { op: "Slice", rule: slice },
-  { op: "Pad", rule: pad },
 ];

@@ -3,17 +3,20 @@ import type { Builder } from "../../graph/builder.js";
 import type { Dim } from "../../graph/dims.js";
 import type { Value } from "../../graph/graph.js";
 import type { GradientContext, GradientDef, GradientRule } from "../gradient-table.js";
-import { constantInts, intAttribute, maskOf, normalizeAxis, reshapeTo, sameShape } from "./helpers.js";
+import { constantInts, intAttribute, knownInts, maskOf, normalizeAxis, reshapeTo, sameShape } from "./helpers.js";
 
 interface Reduction {
-  readonly axes: readonly number[];
+  /** Undefined where they are computed at run time. */
+  readonly axes: readonly number[] | undefined;
   /** Shape of the output had it kept its dims. */
   readonly kept: readonly Dim[];
 }
 
-function reductionOf({ node, input }: GradientContext): Reduction {
+function reductionOf({ node, input, output }: GradientContext): Reduction {
   const x = input(0);
   const attribute = node.attributes.axes;
+  const keeps = intAttribute(node, "keepdims", 1) !== 0;
+  if (keeps && node.inputs[1] && !knownInts(node.inputs[1])) return { axes: undefined, kept: output(0).shape };
   const given = Array.isArray(attribute) ? (attribute as readonly number[]) : node.inputs[1] ? constantInts(node, 1, "axes") : [];
   const all = given.length === 0 && intAttribute(node, "noop_with_empty_axes", 0) === 0;
   const axes = all ? x.shape.map((_, i) => i) : given.map((axis) => normalizeAxis(axis, x.rank));
@@ -22,6 +25,12 @@ function reductionOf({ node, input }: GradientContext): Reduction {
 
 /** A value of the output's shape with the reduced dims back as 1, so that it broadcasts to the input. */
 const keep = (ctx: GradientContext, value: Value, { kept }: Reduction): Value => reshapeTo(ctx.b, value, kept, [ctx.input(0)]);
+
+/** The sum over the axes of the reduction, with dims kept. */
+function sumOver({ b, node }: GradientContext, x: Value, { axes }: Reduction): Value {
+  if (!axes) return b.op("ReduceSum", [x, node.inputs[1]], { keepdims: 1, noop_with_empty_axes: intAttribute(node, "noop_with_empty_axes", 0) });
+  return axes.length === 0 ? x : b.reduce("ReduceSum", x, axes, true);
+}
 
 const expandTo = (b: Builder, value: Value, like: Value): Value => (sameShape(b.graph.env, value.shape, like.shape) ? value : b.expand(value, b.shapeOf(like)));
 
@@ -32,8 +41,12 @@ const reduceMean: GradientRule = (ctx) => {
   const { b } = ctx;
   const x = ctx.input(0);
   const reduction = reductionOf(ctx);
-  const count = b.graph.env.product(reduction.axes.map((axis) => x.shape[axis]!));
   const dy = keep(ctx, ctx.gradOut(0)!, reduction);
+  if (!reduction.axes) {
+    const count = b.div(b.op("Size", [x]), b.op("Size", [dy]));
+    return [expandTo(b, b.div(dy, b.cast(count, x.dtype)), x)];
+  }
+  const count = b.graph.env.product(reduction.axes.map((axis) => x.shape[axis]!));
   if (typeof count === "number") return [expandTo(b, b.divScalar(dy, count), x)];
   b.source(x);
   return [expandTo(b, b.div(dy, b.cast(b.dim(count), x.dtype)), x)];
@@ -45,8 +58,23 @@ const reduceExtremum: GradientRule = (ctx) => {
   const x = ctx.input(0);
   const reduction = reductionOf(ctx);
   const mask = maskOf(b, b.op("Equal", [x, keep(ctx, ctx.output(0), reduction)]), x);
-  const ties = b.reduce("ReduceSum", mask, reduction.axes, true);
-  return [b.mul(mask, b.div(keep(ctx, ctx.gradOut(0)!, reduction), ties))];
+  return [b.mul(mask, b.div(keep(ctx, ctx.gradOut(0)!, reduction), sumOver(ctx, mask, reduction)))];
+};
+
+/** dY times the product of the other elements: a single 0 leaves only its own gradient, two leave none. */
+const reduceProd: GradientRule = (ctx) => {
+  const { b, node } = ctx;
+  const x = ctx.input(0);
+  const reduction = reductionOf(ctx);
+  const zero = b.op("Equal", [x, b.scalar(0, x.dtype)]);
+  const safe = b.where(zero, b.scalar(1, x.dtype), x);
+  const axes = reduction.axes ? b.int64(reduction.axes) : node.inputs[1];
+  const noop = reduction.axes?.length === 0 ? 1 : intAttribute(node, "noop_with_empty_axes", 0);
+  const product = b.op("ReduceProd", [safe, axes], { keepdims: 1, noop_with_empty_axes: noop });
+  const isZero = maskOf(b, zero, x);
+  const others = b.sub(sumOver(ctx, isZero, reduction), isZero);
+  const slope = b.mul(b.div(product, safe), maskOf(b, b.op("Equal", [others, b.scalar(0, x.dtype)]), x));
+  return [b.mul(slope, keep(ctx, ctx.gradOut(0)!, reduction))];
 };
 
 /** A reduction whose gradient is dY, broadcast, times a slope made of x and the kept output. */
@@ -69,7 +97,10 @@ export const reductionGradients: readonly GradientDef[] = [
   { op: "ReduceMax", rule: reduceExtremum },
   { op: "ReduceMin", rule: reduceExtremum },
   { op: "ReduceL1", rule: scaled((b, x) => b.unary("Sign", x)) },
-  { op: "ReduceL2", rule: scaled((b, x, y) => b.div(x, y)) },
+  { op: "ReduceProd", rule: reduceProd },
+  // x / y, and 0 where all is 0, as in torch.
+  { op: "ReduceL2", rule: scaled((b, x, y) => b.div(x, b.where(b.op("Equal", [y, b.scalar(0, y.dtype)]), b.scalar(1, y.dtype), y))) },
+  { op: "ReduceLogSum", rule: scaled((b, x, y) => b.mul(b.unary("Exp", b.neg(y)), b.fill(b.shapeOf(x), 1, x.dtype))) },
   { op: "ReduceSumSquare", rule: scaled((b, x) => b.mulScalar(x, 2)) },
   { op: "ReduceLogSumExp", rule: scaled((b, x, y) => b.unary("Exp", b.sub(x, y))) },
   { op: "CumSum", rule: cumSum },

@@ -1,8 +1,9 @@
 // Gradients of ops that move or repeat elements: Reshape and its kin, Transpose, Expand, Tile, Concat, Split.
+import type { Builder } from "../../graph/builder.js";
 import type { Dim } from "../../graph/dims.js";
 import type { Value } from "../../graph/graph.js";
 import type { GradientDef, GradientRule } from "../gradient-table.js";
-import { constantInts, intAttribute, normalizeAxis, reshapeLike, reshapeTo, toInput, zerosLike } from "./helpers.js";
+import { intAttribute, knownInts, normalizeAxis, reshapeLike, reshapeTo, toInput, zerosLike } from "./helpers.js";
 
 const reshape: GradientRule = (ctx) => [reshapeLike(ctx.b, ctx.gradOut(0)!, ctx.input(0))];
 
@@ -15,11 +16,24 @@ const transpose: GradientRule = ({ b, node, input, gradOut }) => {
 
 const expand: GradientRule = (ctx) => [toInput(ctx, ctx.gradOut(0)!, 0)];
 
+/** With repeats that are computed at run time, all dims are split in two. */
+function untile(b: Builder, dy: Value, x: Value, repeats: Value): Value {
+  const pairs = b.concat([b.unsqueeze(b.cast(repeats, "int64"), [1]), b.unsqueeze(b.op("Shape", [x]), [1])], 1);
+  const split = b.op("Reshape", [dy, b.op("Reshape", [pairs, b.int64([2 * x.rank])])], { allowzero: 1 });
+  return b.reduce(
+    "ReduceSum",
+    split,
+    x.shape.map((_, i) => 2 * i),
+    false,
+  );
+}
+
 /** Each dim d repeated n times is [n, d]: the sum over the n. */
 const tile: GradientRule = (ctx) => {
   const { b } = ctx;
   const x = ctx.input(0);
-  const repeats = constantInts(ctx.node, 1, "repeats");
+  const repeats = knownInts(ctx.node.inputs[1]);
+  if (!repeats) return [reshapeLike(b, untile(b, ctx.gradOut(0)!, x, ctx.input(1)), x)];
   const dims: Dim[] = [];
   const axes: number[] = [];
   for (const [i, d] of x.shape.entries()) {

@@ -1,0 +1,124 @@
+// Gradients of picking and placing by index tuples and by elements: GatherND, ScatterND, ScatterElements, OneHot, Compress.
+import type { Builder } from "../../graph/builder.js";
+import type { Value } from "../../graph/graph.js";
+import { unsupported } from "../errors.js";
+import type { GradientContext, GradientDef, GradientRule } from "../gradient-table.js";
+import { counted, intAttribute, maskOf, normalizeAxis, reshapeLike, reshapeTo, scatterRows, zerosLike } from "./helpers.js";
+
+/**
+ * Row numbers [i..] of index tuples [i.., n] into dims d1..dn of the data that follow `batchDims` dims: where the rows lie when those dims are folded into one. Batch dims count, too.
+ */
+function rowNumbers(b: Builder, data: Value, indices: Value, batchDims: number): Value {
+  const { env } = b.graph;
+  const n = env.resolve(indices.shape.at(-1)!) as number;
+  const dims = data.shape.slice(batchDims, batchDims + n);
+  const sizes = b.sizes(dims, [data]);
+  const tuples = b.cast(indices, "int64");
+  const wrapped = b.where(b.op("Less", [tuples, b.scalar(0, "int64")]), b.add(tuples, sizes), tuples);
+  const strides = b.sizes(
+    dims.map((_, i) => env.product(dims.slice(i + 1))),
+    [data],
+  );
+  let rows = b.reduce("ReduceSum", b.mul(wrapped, strides), [indices.rank - 1], false);
+  // The k-th batch dim counts blocks of all that follows it.
+  for (let k = 0; k < batchDims; k++) {
+    const block = b.sizes([env.product(data.shape.slice(k + 1, batchDims + n))], [data]);
+    const counts = b.mul(counted(b, data.shape[k]!, [data]), block);
+    rows = b.add(rows, b.op("Reshape", [counts, b.int64([-1, ...new Array<number>(rows.rank - k - 1).fill(1)])]));
+  }
+  return rows;
+}
+
+/** Adds updates at index tuples of zeros like the data. ScatterND's own addition loses some on more than one thread. */
+function addAt(b: Builder, data: Value, indices: Value, updates: Value, batchDims: number): Value {
+  const { env } = b.graph;
+  const rank = batchDims + (env.resolve(indices.shape.at(-1)!) as number);
+  const folded = [env.product(data.shape.slice(0, rank)), ...data.shape.slice(rank)];
+  const rows = scatterRows(b, rowNumbers(b, data, indices, batchDims), updates, b.sizes(folded, [data]), 0);
+  return rank === 1 ? rows : reshapeLike(b, rows, data);
+}
+
+/** `_unique` promises that no index tuple occurs twice: then the rows can be written rather than added. */
+const gatherND: GradientRule = (ctx) => {
+  const { b, node } = ctx;
+  const [x, indices, dy] = [ctx.input(0), ctx.input(1), ctx.gradOut(0)!];
+  const batchDims = intAttribute(node, "batch_dims", 0);
+  if (intAttribute(node, "_unique", 0) === 1 && batchDims === 0) return [b.op("ScatterND", [zerosLike(b, x), indices, dy])];
+  return [addAt(b, x, indices, dy, batchDims)];
+};
+
+/** The ways of ScatterND and ScatterElements to read, write and add at indices. */
+interface Places {
+  readonly read: (x: Value) => Value;
+  readonly write: (x: Value, updates: Value) => Value;
+  readonly add: (updates: Value) => Value;
+}
+
+/**
+ * y = data with the updates at their places. none: data has no part in what was overwritten. add: both pass dY on. max, min: elements that equal y share dY evenly.
+ */
+function scattered(ctx: GradientContext, { read, write, add }: Places): readonly (Value | undefined)[] {
+  const { b, node } = ctx;
+  const [data, updates, dy] = [ctx.input(0), ctx.input(2), ctx.gradOut(0)!];
+  const reduction = node.attributes.reduction ?? "none";
+  if (reduction === "none" || reduction === "add") {
+    const kept = () => (reduction === "add" ? dy : write(dy, zerosLike(b, updates)));
+    return [ctx.needs(0) ? kept() : undefined, undefined, ctx.needs(2) ? read(dy) : undefined];
+  }
+  if (reduction !== "max" && reduction !== "min") throw unsupported(node, `reduction ${String(reduction)}`, "scatter logarithms with reduction add");
+  const y = ctx.output(0);
+  const own = maskOf(b, b.op("Equal", [data, y]), dy);
+  const put = maskOf(b, b.op("Equal", [updates, read(y)]), dy);
+  const share = b.div(dy, b.add(own, add(put)));
+  // Where nothing equals y, y is NaN: the shares are infinite there, and so is what they say.
+  return [ctx.needs(0) ? b.mul(share, own) : undefined, undefined, ctx.needs(2) ? b.mul(read(share), put) : undefined];
+}
+
+const scatterND: GradientRule = (ctx) => {
+  const { b } = ctx;
+  const [data, indices] = [ctx.input(0), ctx.input(1)];
+  return scattered(ctx, {
+    read: (x) => b.op("GatherND", [x, indices]),
+    write: (x, updates) => b.op("ScatterND", [x, indices, updates]),
+    add: (updates) => addAt(b, data, indices, updates, 0),
+  });
+};
+
+const scatterElements: GradientRule = (ctx) => {
+  const { b, node } = ctx;
+  const [data, indices] = [ctx.input(0), ctx.input(1)];
+  const axis = intAttribute(node, "axis", 0);
+  return scattered(ctx, {
+    read: (x) => b.gatherElements(x, indices, axis),
+    write: (x, updates) => b.op("ScatterElements", [x, indices, updates], { axis }),
+    add: (updates) => b.op("ScatterElements", [zerosLike(b, data), indices, updates], { axis, reduction: "add" }),
+  });
+};
+
+/** values = [off, on]: each gets the sum of dY where it stands. */
+const oneHot: GradientRule = (ctx) => {
+  const { b, node } = ctx;
+  const dy = ctx.gradOut(0)!;
+  const mark = b.op("OneHot", [ctx.input(0), ctx.input(1), b.constant({ dtype: "float32", shape: [2], data: Float32Array.of(0, 1) })], node.attributes);
+  const on = b.reduce("ReduceSum", b.mul(dy, b.cast(mark, dy.dtype)), undefined);
+  const off = b.sub(b.reduce("ReduceSum", dy, undefined), on);
+  return [undefined, undefined, b.concat([b.unsqueeze(off, [0]), b.unsqueeze(on, [0])], 0)];
+};
+
+/** Rows that were kept go back to where they came from. */
+const compress: GradientRule = (ctx) => {
+  const { b, node } = ctx;
+  const [x, condition, dy] = [ctx.input(0), ctx.input(1), ctx.gradOut(0)!];
+  const places = b.squeeze(b.op("NonZero", [condition]), [0]);
+  if (node.attributes.axis !== undefined) return [scatterRows(b, places, dy, b.shapeOf(x), normalizeAxis(intAttribute(node, "axis", 0), x.rank))];
+  const flat = reshapeTo(b, x, [b.graph.env.product(x.shape)], [x]);
+  return [reshapeLike(b, scatterRows(b, places, dy, b.shapeOf(flat), 0), x)];
+};
+
+export const scatterGradients: readonly GradientDef[] = [
+  { op: "GatherND", rule: gatherND },
+  { op: "ScatterND", rule: scatterND },
+  { op: "ScatterElements", rule: scatterElements },
+  { op: "OneHot", rule: oneHot },
+  { op: "Compress", rule: compress },
+];
