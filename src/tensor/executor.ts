@@ -27,6 +27,18 @@ function memoryOf(slot: InputSlot, plan: Plan): { data: TypedArray; shape: reado
   return { data: s.data, shape: s.shape };
 }
 
+/** Somebody who looks at runs: a profiler. */
+export interface RunWatch {
+  /** Prefix of the files that the engine writes the times of programs' nodes to; undefined: none. Programs that were compiled without are compiled again once there is one. */
+  profile(): string | undefined;
+  /** A program was compiled that writes a file of this prefix. */
+  compiled(program: Program, prefix: string): void;
+  /** Milliseconds of `performance.now`. */
+  ran(program: Program, run: { readonly backward: boolean; readonly began: number; readonly ended: number }): void;
+}
+
+const profiled = "profiled ";
+
 /** The programs of a process and the order of their runs. One run at a time: each waits for the one before. */
 export class Executor {
   readonly #engine: () => Engine;
@@ -39,6 +51,8 @@ export class Executor {
   coordinated: boolean | undefined;
   /** How graphs are compiled; a change holds for the runs after it. */
   compiler: CompilerOptions = {};
+  /** Told of what is compiled and run. */
+  watch: RunWatch | undefined;
   /** How many programs were compiled so far. */
   compiled = 0;
   /** How many of them are kept. */
@@ -71,13 +85,16 @@ export class Executor {
   }
 
   async #program(plan: Plan): Promise<Program> {
-    const key = `${compilerKey(this.compiler)} ${plan.key}`;
+    const prefix = this.watch?.profile();
+    const key = `${prefix === undefined ? "" : profiled}${compilerKey(this.compiler)} ${plan.key}`;
     const variants = this.#programs.get(key) ?? [];
     this.#programs.delete(key);
     this.#programs.set(key, variants);
     let program = variants.find((p) => fits(p, plan));
     if (!program) {
-      program = await compileProgram(plan, this.#engine(), this.compiler);
+      const profile = prefix === undefined ? undefined : `${prefix}-${this.compiled}`;
+      program = await compileProgram(plan, this.#engine(), { ...this.compiler, ...(profile !== undefined && { profile }) });
+      if (profile !== undefined) this.watch?.compiled(program, profile);
       this.compiled++;
       this.held++;
       // What serves only some data comes before what serves all.
@@ -97,6 +114,12 @@ export class Executor {
   clear(): Promise<void> {
     return this.exclusive(async () => {
       for (const key of [...this.#programs.keys()]) await this.#forget(key);
+    });
+  }
+  /** Closes the programs that were compiled for a profile: only then are their files whole. */
+  clearProfiled(): Promise<void> {
+    return this.exclusive(async () => {
+      for (const key of [...this.#programs.keys()]) if (key.startsWith(profiled)) await this.#forget(key);
     });
   }
   async #forget(key: string): Promise<void> {
@@ -164,7 +187,9 @@ export class Executor {
     program.direct = direct;
     program.places = parameterChanges("places");
     this.runs++;
+    const began = performance.now();
     await binding.run({ ...(signal ? { signal } : {}), ...(accumulate.length > 0 ? { accumulate } : {}) });
+    this.watch?.ran(program, { backward: plan.loss !== undefined, began, ended: performance.now() });
     for (const [i, t] of plan.outputs.entries()) if (t.state.kind === "lazy") t.state.data = results[i];
     for (const segment of segments) {
       segment.hasGrad = true;

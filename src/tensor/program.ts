@@ -114,14 +114,16 @@ function withoutKernel(error: unknown): never {
 }
 
 /** Compiles a plan: builds its graph, writes it as ONNX and creates the session. */
-export async function compileProgram(plan: Plan, engine: Engine, compiler: CompilerOptions = {}): Promise<Program> {
+export async function compileProgram(plan: Plan, engine: Engine, compiler: CompilerOptions & { readonly profile?: string } = {}): Promise<Program> {
+  const { profile } = compiler;
   const { graph, slots, symbols, gradients, assumptions } = buildGraph(plan, compiler);
   if (plan.loss && gradients.length === 0) {
     throw new AccelerateError("ERR_BACKWARD_NO_PARAMETERS", "the loss depends on no parameter that requires a gradient", {
       hint: "check requiresGrad and detach()",
     });
   }
-  const session = await engine.createSession(toOnnx(graph), { name: plan.loss ? "backward" : "forward" }).catch(withoutKernel);
+  const name = plan.loss ? "backward" : "forward";
+  const session = await engine.createSession(toOnnx(graph), { name, ...(profile !== undefined && { profile }) }).catch(withoutKernel);
   const byName = new Map([...slots].map(([value, slot]) => [value.name, slot]));
   const inputs = session.inputs.map(({ name }) => {
     const slot = byName.get(name);
