@@ -19,6 +19,9 @@ const scalarWire: { readonly [S in Scalar]: number } = {
   packedDouble: wire.fixed64,
 };
 
+/** Messages in messages: a branch of an If is a graph within a graph. */
+const maxDepth = 100;
+
 /** int64 as a number; protobufjs gives a Long. */
 const int = (reader: protobuf.Reader): number => Number(reader.int64());
 
@@ -26,6 +29,7 @@ class Decoder {
   readonly reader: protobuf.Reader;
   /** Where each message begins. */
   readonly offsets = new WeakMap<object, number>();
+  #depth = 0;
 
   constructor(bytes: Uint8Array) {
     this.reader = new protobuf.Reader(bytes);
@@ -57,7 +61,10 @@ class Decoder {
     const { type } = field;
     if (!isScalar(type)) {
       if (wireType !== wire.bytes) throw new OnnxError("ERR_ONNX_MALFORMED", `field ${field.name} has wire type ${wireType}`, at);
-      return this.message(type, this.#end(end, at));
+      if (++this.#depth > maxDepth) throw new OnnxError("ERR_ONNX_MALFORMED", `messages are nested more than ${maxDepth} deep`, at);
+      const message = this.message(type, this.#end(end, at));
+      this.#depth--;
+      return message;
     }
     const expected = scalarWire[type];
     const packed = wireType === wire.bytes && expected !== wire.bytes && field.repeated;

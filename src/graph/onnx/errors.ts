@@ -14,6 +14,8 @@ export type OnnxErrorCode =
   | "ERR_ONNX_DTYPE"
   /** Numbers that lie in another file. */
   | "ERR_ONNX_EXTERNAL"
+  /** An If whose branch only the data decides. */
+  | "ERR_ONNX_CONDITION"
   /** A node that its op cannot be: `cause` is the ShapeError or ArgumentError. */
   | "ERR_ONNX_NODE";
 

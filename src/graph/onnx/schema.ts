@@ -50,10 +50,13 @@ export interface AttributeProto {
   i?: number;
   s?: Uint8Array;
   t?: TensorProto;
+  g?: GraphProto;
   floats?: number[];
   ints?: number[];
   strings?: Uint8Array[];
   type?: number;
+  /** In the body of a function: the attribute of the call that this one takes its value from. */
+  refAttrName?: string;
 }
 export interface NodeProto {
   input?: string[];
@@ -61,8 +64,21 @@ export interface NodeProto {
   name?: string;
   opType?: string;
   domain?: string;
+  overload?: string;
   attribute?: AttributeProto[];
   docString?: string;
+}
+export interface FunctionProto {
+  name?: string;
+  input?: string[];
+  output?: string[];
+  attribute?: string[];
+  attributeProto?: AttributeProto[];
+  node?: NodeProto[];
+  docString?: string;
+  opsetImport?: OperatorSetIdProto[];
+  domain?: string;
+  overload?: string;
 }
 export interface GraphProto {
   node?: NodeProto[];
@@ -82,6 +98,7 @@ export interface ModelProto {
   docString?: string;
   graph?: GraphProto;
   metadataProps?: StringStringEntryProto[];
+  functions?: FunctionProto[];
 }
 
 export interface Messages {
@@ -90,6 +107,7 @@ export interface Messages {
   readonly StringStringEntryProto: StringStringEntryProto;
   readonly GraphProto: GraphProto;
   readonly NodeProto: NodeProto;
+  readonly FunctionProto: FunctionProto;
   readonly AttributeProto: AttributeProto;
   readonly TensorProto: TensorProto;
   readonly ValueInfoProto: ValueInfoProto;
@@ -122,6 +140,7 @@ export const schema: { readonly [M in MessageName]: readonly Field<Extract<keyof
     one(6, "docString", "string"),
     one(7, "graph", "GraphProto"),
     many(14, "metadataProps", "StringStringEntryProto"),
+    many(25, "functions", "FunctionProto"),
   ],
   OperatorSetIdProto: [one(1, "domain", "string"), one(2, "version", "int")],
   StringStringEntryProto: [one(1, "key", "string"), one(2, "value", "string")],
@@ -139,8 +158,21 @@ export const schema: { readonly [M in MessageName]: readonly Field<Extract<keyof
     one(3, "name", "string"),
     one(4, "opType", "string"),
     one(7, "domain", "string"),
+    one(8, "overload", "string"),
     many(5, "attribute", "AttributeProto"),
     one(6, "docString", "string"),
+  ],
+  FunctionProto: [
+    one(1, "name", "string"),
+    many(4, "input", "string"),
+    many(5, "output", "string"),
+    many(6, "attribute", "string"),
+    many(11, "attributeProto", "AttributeProto"),
+    many(7, "node", "NodeProto"),
+    one(8, "docString", "string"),
+    many(9, "opsetImport", "OperatorSetIdProto"),
+    one(10, "domain", "string"),
+    one(13, "overload", "string"),
   ],
   AttributeProto: [
     one(1, "name", "string"),
@@ -148,10 +180,12 @@ export const schema: { readonly [M in MessageName]: readonly Field<Extract<keyof
     one(3, "i", "int"),
     one(4, "s", "bytes"),
     one(5, "t", "TensorProto"),
+    one(6, "g", "GraphProto"),
     many(7, "floats", "float"),
     many(8, "ints", "int"),
     many(9, "strings", "bytes"),
     one(20, "type", "int"),
+    one(21, "refAttrName", "string"),
   ],
   TensorProto: [
     many(1, "dims", "int"),
@@ -173,4 +207,4 @@ export const schema: { readonly [M in MessageName]: readonly Field<Extract<keyof
 };
 
 /** AttributeProto.AttributeType. */
-export const attributeType = { float: 1, int: 2, string: 3, tensor: 4, floats: 6, ints: 7, strings: 8 } as const;
+export const attributeType = { float: 1, int: 2, string: 3, tensor: 4, graph: 5, floats: 6, ints: 7, strings: 8 } as const;

@@ -47,6 +47,27 @@ const typedFields: { readonly [D in DType]: TypedField } = {
   bfloat16: int32,
 };
 
+/** Bytes that hold numbers of a tensor. */
+export interface TensorPlace {
+  /** The other file that they lie in; undefined: the model's own. */
+  readonly location: string | undefined;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** Where the numbers of a tensor lie that was read from the bytes of its model. Together the places are as long as the numbers where these take as many bytes in the file as in memory. */
+export function placesOf(tensor: TensorProto, model: Uint8Array): readonly TensorPlace[] {
+  if (tensor.dataLocation === 1) {
+    const { location, from, length } = described(tensor);
+    return [{ location, offset: from, length: length ?? byteLength(tensor) }];
+  }
+  const { rawData } = tensor;
+  if (rawData) return [{ location: undefined, offset: rawData.byteOffset - model.byteOffset, length: rawData.length }];
+  const dtype = dtypeFromOnnx(tensor.dataType ?? 0);
+  return ((dtype && typedFields[dtype].chunks(tensor)) ?? []).map(({ bytes, offset }) => ({ location: undefined, offset, length: bytes.length }));
+}
+const byteLength = ({ dims = [], dataType = 0 }: TensorProto): number => dims.reduce((a, b) => a * b, dtypes[dtypeFromOnnx(dataType)!].bytes);
+
 /** Bytes in the file's (little-endian) order as aligned numbers of their own. */
 function fromBytes(dtype: DType, bytes: Uint8Array, count: number): TypedArray {
   const out = new dtypes[dtype].array(count);
@@ -54,11 +75,15 @@ function fromBytes(dtype: DType, bytes: Uint8Array, count: number): TypedArray {
   return out;
 }
 
-function external(tensor: TensorProto, bytes: number, read: ExternalData | undefined, at: number): Uint8Array {
+/** What a tensor says of its place in another file. */
+function described(tensor: TensorProto): { readonly location: string | undefined; readonly from: number; readonly length: number | undefined } {
   const entries = new Map((tensor.externalData ?? []).map((e) => [e.key ?? "", e.value ?? ""]));
-  const location = entries.get("location");
-  const from = Number(entries.get("offset") ?? 0);
-  const length = Number(entries.get("length") ?? bytes);
+  const length = entries.get("length");
+  return { location: entries.get("location"), from: Number(entries.get("offset") ?? 0), length: length === undefined ? undefined : Number(length) };
+}
+
+function external(tensor: TensorProto, bytes: number, read: ExternalData | undefined, at: number): Uint8Array {
+  const { location, from, length = bytes } = described(tensor);
   if (!location || !Number.isSafeInteger(from) || from < 0 || length !== bytes)
     throw new OnnxError("ERR_ONNX_MALFORMED", `the external data of ${tensor.name ?? "a tensor"} is not described rightly`, at);
   if (!read)
