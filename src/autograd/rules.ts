@@ -2,6 +2,7 @@
 import { GradientTable } from "./gradient-table.js";
 import { curveGradients } from "./rules/activations.js";
 import { arithmeticGradients } from "./rules/arithmetic.js";
+import { convGradients } from "./rules/conv.js";
 import { dropoutGradients } from "./rules/dropout.js";
 import { elementwiseGradients } from "./rules/elementwise.js";
 import { fusedAttentionGradients } from "./rules/fused-attention.js";
@@ -13,7 +14,9 @@ import { indexingGradients } from "./rules/indexing.js";
 import { linearGradients } from "./rules/linear.js";
 import { normalizationGradients } from "./rules/normalization.js";
 import { padGradients } from "./rules/pad.js";
+import { poolGradients } from "./rules/pool.js";
 import { reductionGradients } from "./rules/reductions.js";
+import { resizeGradients } from "./rules/resize.js";
 import { scatterGradients } from "./rules/scatter.js";
 import { shapeGradients } from "./rules/shape.js";
 
@@ -31,6 +34,9 @@ export const standardGradients = new GradientTable([
   ...scatterGradients,
   ...padGradients,
   ...dropoutGradients,
+  ...convGradients,
+  ...poolGradients,
+  ...resizeGradients,
   ...layerNormGradients,
   ...activationGradients,
   ...crossEntropyGradients,

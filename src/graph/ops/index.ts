@@ -1,6 +1,8 @@
 // All op definitions of the library, one file per family.
 import type { OpDef } from "../op-def.js";
+import { batchNormOps } from "./batch-norm.js";
 import { constantOps } from "./constants.js";
+import { convOps } from "./conv.js";
 import { customOps } from "./custom.js";
 import { elementwiseOps } from "./elementwise.js";
 import { attentionOps } from "./fused-attention.js";
@@ -12,7 +14,9 @@ import { indexingOps } from "./indexing.js";
 import { linearAlgebraOps } from "./linear-algebra.js";
 import { logicOps } from "./logic.js";
 import { normalizationOps } from "./normalization.js";
+import { poolOps } from "./pool.js";
 import { reductionOps } from "./reduction.js";
+import { resizeOps } from "./resize.js";
 import { shapeOps } from "./shape.js";
 import { sliceOps } from "./slice.js";
 
@@ -25,6 +29,10 @@ export const standardOpDefs: readonly OpDef[] = [
   ...sliceOps,
   ...indexingOps,
   ...normalizationOps,
+  ...convOps,
+  ...poolOps,
+  ...batchNormOps,
+  ...resizeOps,
   ...constantOps,
   ...customOps,
   ...layerNormOps,

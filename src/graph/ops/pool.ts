@@ -1,0 +1,42 @@
+// Pools: windows of spatial dims reduced to one number each.
+import { ShapeError } from "../../errors.js";
+import type { Value } from "../graph.js";
+import type { InferContext, OpDef, OutputSpec } from "../op-def.js";
+import { define, intAttribute, need, needKind } from "./common.js";
+import { autoPadOf, kernelShape, windowCounts, windowsOf } from "./conv-geometry.js";
+
+/** x [N, C, spatial..] */
+function images(ctx: InferContext): Value {
+  const x = need(ctx, 0);
+  needKind(ctx, x, "float");
+  if (x.rank < 3) throw new ShapeError(`${ctx.op} takes [N, C, spatial..], the input is ${ctx.env.show(x.shape)}`);
+  return x;
+}
+
+/** x [N, C, in..] -> y [N, C, out..]; MaxPool also int64 places of the maxima in the flattened x. */
+function pool(ctx: InferContext): readonly OutputSpec[] {
+  const x = images(ctx);
+  const windows = windowsOf(ctx.attributes, kernelShape(ctx.attributes, x.rank - 2));
+  for (const [i, size] of windows.kernel.entries())
+    if (windows.before[i]! >= size * windows.dilations[i]! || windows.after[i]! >= size * windows.dilations[i]!)
+      throw new ShapeError(`pads ${windows.before[i]} and ${windows.after[i]} are not smaller than the kernel of ${size}`);
+  const counts = windowCounts(ctx.env, x.shape.slice(2), windows, autoPadOf(ctx.attributes), intAttribute(ctx, "ceil_mode", 0) !== 0);
+  const shape = [x.shape[0]!, x.shape[1]!, ...counts];
+  const y = { dtype: x.dtype, shape };
+  return ctx.outputs === 1 ? [y] : [y, { dtype: "int64", shape }];
+}
+
+/** x [N, C, in..] -> [N, C, 1..] */
+function globalPool(ctx: InferContext): readonly OutputSpec[] {
+  const x = images(ctx);
+  return [{ dtype: x.dtype, shape: x.shape.map((d, i) => (i < 2 ? d : 1)) }];
+}
+
+export const poolOps: readonly OpDef[] = [
+  define("MaxPool", [1, 1], pool, { outputs: [1, 2] }),
+  define("AveragePool", [1, 1], pool),
+  define("LpPool", [1, 1], pool),
+  define("GlobalAveragePool", [1, 1], globalPool),
+  define("GlobalMaxPool", [1, 1], globalPool),
+  define("GlobalLpPool", [1, 1], globalPool),
+];
