@@ -5,6 +5,7 @@
 // for the baseline processor, so one binary runs everywhere.
 #pragma once
 
+#include <atomic>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -30,8 +31,14 @@ namespace accelerate_ts {
 
 enum class Isa : int { portable = 0, avx2 = 1, avx512 = 2 };
 
+/// Tests lower it, so that kernels run as on a lesser processor.
+inline std::atomic<int>& isa_limit() {
+  static std::atomic<int> limit{static_cast<int>(Isa::avx512)};
+  return limit;
+}
+
 /// The widest instruction set that this processor and its operating system support.
-inline Isa best_isa() {
+inline Isa supported_isa() {
 #if ACCELERATE_X86
   static const Isa best = [] {
     __builtin_cpu_init();
@@ -43,6 +50,12 @@ inline Isa best_isa() {
 #else
   return Isa::portable;
 #endif
+}
+
+/// What kernels use unless they are told otherwise.
+inline Isa best_isa() {
+  const int limit = isa_limit().load(std::memory_order_relaxed);
+  return static_cast<int>(supported_isa()) < limit ? supported_isa() : static_cast<Isa>(limit);
 }
 
 namespace portable {
@@ -67,6 +80,20 @@ struct Vec {
 #else
   ACCELERATE_INLINE Vec fma(Vec a, Vec b, Vec c) { return map([&](size_t i) { return a.lane[i] * b.lane[i] + c.lane[i]; }); }
 #endif
+  /// The second argument where one is NaN, as on x86.
+  ACCELERATE_INLINE Vec max(Vec a, Vec b) { return map([&](size_t i) { return a.lane[i] > b.lane[i] ? a.lane[i] : b.lane[i]; }); }
+  ACCELERATE_INLINE Vec min(Vec a, Vec b) { return map([&](size_t i) { return a.lane[i] < b.lane[i] ? a.lane[i] : b.lane[i]; }); }
+  /// a * 2^n for whole n from -126 to 127.
+  ACCELERATE_INLINE Vec scale2(Vec a, Vec n) {
+    return map([&](size_t i) { const uint32_t bits = static_cast<uint32_t>(static_cast<int32_t>(n.lane[i]) + 127) << 23; float power; __builtin_memcpy(&power, &bits, 4); return a.lane[i] * power; });
+  }
+  /// a where x >= limit, else 0; a where x is NaN.
+  ACCELERATE_INLINE Vec zeroBelow(Vec x, Vec limit, Vec a) { return map([&](size_t i) { return x.lane[i] < limit.lane[i] ? 0.0f : a.lane[i]; }); }
+  /// The first n < width lanes from memory, the others from `rest`; nothing beyond is read.
+  ACCELERATE_INLINE Vec loadPart(const float* p, size_t n, Vec rest) { return map([&](size_t i) { return i < n ? p[i] : rest.lane[i]; }); }
+  ACCELERATE_INLINE void storePart(float* p, size_t n, Vec a) { for (size_t i = 0; i < n; i++) p[i] = a.lane[i]; }
+  ACCELERATE_INLINE float sumOf(Vec a) { return (a.lane[0] + a.lane[2]) + (a.lane[1] + a.lane[3]); }
+  ACCELERATE_INLINE float maxOf(Vec a) { const Vec b = max(a, {{a.lane[2], a.lane[3], a.lane[0], a.lane[1]}}); return b.lane[0] > b.lane[1] ? b.lane[0] : b.lane[1]; }
   ACCELERATE_INLINE void prefetch(const float*) {}
 };
 }  // namespace portable
@@ -93,6 +120,29 @@ struct Vec {
     return {_mm256_sub_ps(_mm256_and_ps(_mm256_cmp_ps(a.v, zero, _CMP_GT_OQ), one), _mm256_and_ps(_mm256_cmp_ps(a.v, zero, _CMP_LT_OQ), one))};
   }
   ACCELERATE_TARGET_AVX2 ACCELERATE_INLINE Vec fma(Vec a, Vec b, Vec c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
+  ACCELERATE_TARGET_AVX2 ACCELERATE_INLINE Vec max(Vec a, Vec b) { return {_mm256_max_ps(a.v, b.v)}; }
+  ACCELERATE_TARGET_AVX2 ACCELERATE_INLINE Vec min(Vec a, Vec b) { return {_mm256_min_ps(a.v, b.v)}; }
+  ACCELERATE_TARGET_AVX2 ACCELERATE_INLINE Vec scale2(Vec a, Vec n) {
+    const __m256i exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n.v), _mm256_set1_epi32(127));
+    return {_mm256_mul_ps(a.v, _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23)))};
+  }
+  ACCELERATE_TARGET_AVX2 ACCELERATE_INLINE Vec zeroBelow(Vec x, Vec limit, Vec a) { return {_mm256_andnot_ps(_mm256_cmp_ps(x.v, limit.v, _CMP_LT_OQ), a.v)}; }
+  ACCELERATE_TARGET_AVX2 ACCELERATE_INLINE __m256i first(size_t n) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+  }
+  ACCELERATE_TARGET_AVX2 ACCELERATE_INLINE Vec loadPart(const float* p, size_t n, Vec rest) {
+    const __m256i mask = first(n);
+    return {_mm256_blendv_ps(rest.v, _mm256_maskload_ps(p, mask), _mm256_castsi256_ps(mask))};
+  }
+  ACCELERATE_TARGET_AVX2 ACCELERATE_INLINE void storePart(float* p, size_t n, Vec a) { _mm256_maskstore_ps(p, first(n), a.v); }
+  ACCELERATE_TARGET_AVX2 ACCELERATE_INLINE float sumOf(Vec a) {
+    const __m128 four = _mm_add_ps(_mm256_castps256_ps128(a.v), _mm256_extractf128_ps(a.v, 1)), two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
+  }
+  ACCELERATE_TARGET_AVX2 ACCELERATE_INLINE float maxOf(Vec a) {
+    const __m128 four = _mm_max_ps(_mm256_castps256_ps128(a.v), _mm256_extractf128_ps(a.v, 1)), two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_max_ss(two, _mm_shuffle_ps(two, two, 1)));
+  }
   ACCELERATE_TARGET_AVX2 ACCELERATE_INLINE void prefetch(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
 };
 }  // namespace avx2
@@ -118,9 +168,25 @@ struct Vec {
     return {_mm512_sub_ps(above, _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a.v, zero, _CMP_LT_OQ), one))};
   }
   ACCELERATE_TARGET_AVX512 ACCELERATE_INLINE Vec fma(Vec a, Vec b, Vec c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+  ACCELERATE_TARGET_AVX512 ACCELERATE_INLINE Vec max(Vec a, Vec b) { return {_mm512_max_ps(a.v, b.v)}; }
+  ACCELERATE_TARGET_AVX512 ACCELERATE_INLINE Vec min(Vec a, Vec b) { return {_mm512_min_ps(a.v, b.v)}; }
+  ACCELERATE_TARGET_AVX512 ACCELERATE_INLINE Vec scale2(Vec a, Vec n) { return {_mm512_scalef_ps(a.v, n.v)}; }
+  ACCELERATE_TARGET_AVX512 ACCELERATE_INLINE Vec zeroBelow(Vec x, Vec limit, Vec a) { return {_mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x.v, limit.v, _CMP_NLT_UQ), a.v)}; }
+  ACCELERATE_TARGET_AVX512 ACCELERATE_INLINE __mmask16 first(size_t n) { return static_cast<__mmask16>((1u << n) - 1); }
+  ACCELERATE_TARGET_AVX512 ACCELERATE_INLINE Vec loadPart(const float* p, size_t n, Vec rest) { return {_mm512_mask_loadu_ps(rest.v, first(n), p)}; }
+  ACCELERATE_TARGET_AVX512 ACCELERATE_INLINE void storePart(float* p, size_t n, Vec a) { _mm512_mask_storeu_ps(p, first(n), a.v); }
+  ACCELERATE_TARGET_AVX512 ACCELERATE_INLINE float sumOf(Vec a) { return _mm512_reduce_add_ps(a.v); }
+  ACCELERATE_TARGET_AVX512 ACCELERATE_INLINE float maxOf(Vec a) { return _mm512_reduce_max_ps(a.v); }
   ACCELERATE_TARGET_AVX512 ACCELERATE_INLINE void prefetch(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
 };
 }  // namespace avx512
+#endif
+
+/// A call of a function that each of the namespaces has.
+#if ACCELERATE_X86
+#define ACCELERATE_BY_ISA(isa, call) ((isa) == Isa::avx512 ? avx512::call : (isa) == Isa::avx2 ? avx2::call : portable::call)
+#else
+#define ACCELERATE_BY_ISA(isa, call) (static_cast<void>(isa), portable::call)
 #endif
 
 }  // namespace accelerate_ts
