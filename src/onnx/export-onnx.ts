@@ -9,6 +9,8 @@ import { tensor } from "../tensor/index.js";
 import type { PreTrainedTokenizer } from "../text/index.js";
 import { type PretrainedConfig, saveConfig } from "../models/loading/config.js";
 import { PreTrainedModelBase } from "../models/shared/pretrained-model.js";
+import { OnnxModel } from "./onnx-model.js";
+import { writeBack } from "./write-back.js";
 
 export interface ExportOnnxOptions {
   /** Its files come into the folder, for transformers.js. */
@@ -79,6 +81,8 @@ async function writeModel(model: ModuleBase, file: string, options: ExportOnnxOp
  * A `target` that ends in `.onnx` is a file. Any other is a folder for transformers.js: `onnx/model.onnx`, `config.json`, and the files of the `tokenizer`.
  * GPT-2 comes without the cache of keys and values, which the text-generation pipeline of transformers.js needs: call its logits yourself.
  *
+ * A model of `importOnnx` is written back into the file that it came from: the weights are new, all else is the same, byte for byte.
+ *
  * A module of one's own is given an `example` of its arguments. Its inputs are named by the keys that lead to the tensors (`x` for a lone tensor), so are its outputs (`output`); sizes
  * that the module does not fix may differ from the example's.
  *
@@ -88,6 +92,13 @@ async function writeModel(model: ModuleBase, file: string, options: ExportOnnxOp
  * await exportOnnx(model, "spam.onnx"); // onnxruntime: InferenceSession.create("spam.onnx")
  */
 export async function exportOnnx(model: ModuleBase, target: string, options: ExportOnnxOptions = {}): Promise<void> {
+  if (model instanceof OnnxModel) {
+    const given = Object.entries(options).filter(([, value]) => value !== undefined);
+    if (given.length > 0)
+      throw new ArgumentError(`${model.original.file} is written back as it was read, without the option ${given[0]![0]}`, { code: "ERR_EXPORT_TARGET" });
+    await writeBack(model, target);
+    return;
+  }
   if (target.endsWith(".onnx")) {
     if (options.tokenizer)
       throw new ArgumentError(`${target} is one file, a tokenizer has several`, {

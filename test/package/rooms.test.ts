@@ -45,7 +45,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     "src/tensor",
     "src/tracking",
   ],
-  "src/onnx": ["src/graph", "src/models", "src/nn", "src/safetensors", "src/tensor", "src/text"],
+  "src/onnx": ["src/autograd", "src/graph", "src/models", "src/nn", "src/safetensors", "src/tensor", "src/text"],
   "src/d2l": [
     "src/accelerator",
     "src/charts",

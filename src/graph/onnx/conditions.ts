@@ -41,7 +41,7 @@ export function decide(env: ShapeEnv, condition: Value): boolean | undefined {
   const known = single(condition);
   if (typeof known === "number") return known !== 0;
   const node = condition.producer;
-  if (!node || node.domain !== "") return undefined;
+  if (node?.domain !== "") return undefined;
   const inputs = node.inputs as readonly Value[];
   if (carriers.has(node.op)) {
     const x = inputs[0]!;

@@ -54,6 +54,9 @@ class Scope {
   }
 }
 
+/** Whether it is the file's graph itself. */
+const isWhole = (scope: Scope): boolean => scope.path === "" && scope.outer === undefined;
+
 /** The names that a node reads, in its branches too. */
 function* reads(node: SourceNode): Generator<string> {
   yield* node.inputs;
@@ -100,15 +103,13 @@ class Instance {
   }
 
   #tensors(tensors: readonly SourceTensor[], scope: Scope, needed?: ReadonlySet<string>): void {
+    const { given } = this.#options;
     for (const { name, data, at } of tensors) {
-      const given = scope.outer === undefined && scope.path === "" ? this.#options.given.get(name) : undefined;
-      if (given || !needed || needed.has(name)) this.#define(scope, name, given ?? this.#constant(data, name), at);
+      if ((needed && !needed.has(name)) || (isWhole(scope) && given.has(name))) continue;
+      const value = this.#graph.constant(data, name);
+      value.name = name;
+      this.#define(scope, name, value, at);
     }
-  }
-  #constant(data: SourceTensor["data"], name: string): Value {
-    const value = this.#graph.constant(data, name);
-    value.name = name;
-    return value;
   }
 
   #read(node: SourceNode, name: string, scope: Scope): Value | undefined {
@@ -202,10 +203,7 @@ class Instance {
     const { given, wanted } = this.#options;
     const part = wanted && neededPart(graph, wanted);
     const scope = new Scope(graph.nodes, { opset, path: "" });
-    for (const { name, at } of graph.inputs) {
-      const value = given.get(name);
-      if (value) this.#define(scope, name, value, at);
-    }
+    for (const [name, value] of given) scope.values.set(name, value);
     this.#tensors(graph.tensors, scope, part?.names);
     this.run(part?.nodes ?? graph.nodes, scope);
     return scope.values;

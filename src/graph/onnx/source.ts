@@ -44,6 +44,8 @@ export interface SourceInput {
 }
 export interface SourceTensor {
   readonly name: string;
+  /** Whether a node Constant has it. */
+  readonly inNode: boolean;
   readonly data: TensorData;
   /** Where its numbers lie, in order. */
   readonly places: readonly TensorPlace[];
@@ -155,7 +157,7 @@ class SourceReader {
     const at = this.#at(proto);
     const data = readTensor(proto, at, this.#external);
     if (data.shape.length > maxRank) throw new OnnxError("ERR_ONNX_MALFORMED", `tensor ${name} has ${data.shape.length} dims`, at);
-    return { name, data, places: placesOf(proto, this.#bytes), at };
+    return { name, inNode: false, data, places: placesOf(proto, this.#bytes), at };
   }
 
   #node(proto: NodeProto): SourceNode {
@@ -209,7 +211,7 @@ class SourceReader {
       const data = constantOf(node.attributes);
       if (!data) throw new OnnxError("ERR_ONNX_OP", `${shownNode(node)} holds no numbers: strings and sparse tensors are not supported`, node.at);
       const value = proto.attribute?.find((a) => a.name === "value")?.t;
-      tensors.push({ name: name!, data, places: value ? placesOf(value, this.#bytes) : [], at: node.at });
+      tensors.push({ name: name!, inNode: true, data, places: value ? placesOf(value, this.#bytes) : [], at: node.at });
     }
     return nodes;
   }

@@ -1,0 +1,161 @@
+// ONNX files as modules that can be trained.
+import { constants } from "node:buffer";
+import { open, readFile } from "node:fs/promises";
+import { basename, dirname, resolve, sep } from "node:path";
+import { AccelerateError, ArgumentError } from "../errors.js";
+import { neededPart, refuseUnknownOps, unknownOps } from "../graph/onnx/instantiate.js";
+import { externalLocations, type OnnxSource, readSource, type SourceGraph, type SourceTensor } from "../graph/onnx/source.js";
+import { OnnxError } from "../graph/onnx/errors.js";
+import { standardOps } from "../graph/op-table.js";
+import { fromData, Parameter, type Tensor } from "../tensor/index.js";
+import { type Named, OnnxModel } from "./onnx-model.js";
+import { OriginalFile } from "./original-file.js";
+import { rolesOf } from "./weights.js";
+
+export interface ImportOnnxOptions<I extends readonly string[] | undefined = undefined, O extends readonly string[] | undefined = undefined> {
+  /** The inputs of the file that a call gives; default: those that the outputs need. Known to the type checker where they are given. */
+  readonly inputs?: I;
+  /** Which outputs a call gives, or other values of the file; default: all outputs. */
+  readonly outputs?: O;
+  /** Whether a parameter is trained, by the name that it has in the file; default: all are. */
+  readonly trainable?: (name: string) => boolean;
+}
+
+const folderOf = (file: string): string => resolve(dirname(file));
+
+/** A whole file; those of more than 2 GB, too. */
+async function readWhole(path: string): Promise<Uint8Array> {
+  await using handle = await open(path, "r");
+  const { size } = await handle.stat();
+  if (size < 2 ** 31) return readFile(path);
+  if (size > constants.MAX_LENGTH)
+    throw new AccelerateError("ERR_ONNX_EXTERNAL", `${path} has ${size} bytes, more than this Node.js can hold (${constants.MAX_LENGTH})`);
+  const bytes = Buffer.allocUnsafeSlow(size);
+  for (let done = 0; done < size; ) {
+    const { bytesRead } = await handle.read(bytes, done, Math.min(size - done, 1 << 30), done);
+    if (bytesRead === 0) throw new AccelerateError("ERR_ONNX_EXTERNAL", `${path} became shorter while it was read`);
+    done += bytesRead;
+  }
+  return bytes;
+}
+
+/** The files that a model keeps weights in, by the locations that it names: they lie beside it. */
+async function readBeside(file: string | undefined, bytes: Uint8Array): Promise<ReadonlyMap<string, Uint8Array>> {
+  const found = new Map<string, Uint8Array>();
+  for (const location of externalLocations(bytes)) {
+    const hint = "put both files into one folder, and give the model's name";
+    if (file === undefined)
+      throw new AccelerateError("ERR_ONNX_EXTERNAL", `the model keeps weights in ${JSON.stringify(location)}, which lies nowhere where only bytes are given`, {
+        hint,
+      });
+    const path = resolve(folderOf(file), location);
+    if (!path.startsWith(folderOf(file) + sep))
+      throw new AccelerateError("ERR_ONNX_EXTERNAL", `${file} keeps weights in ${JSON.stringify(location)}, which does not lie beside it`, { hint });
+    try {
+      found.set(location, await readWhole(path));
+    } catch (cause) {
+      if (cause instanceof AccelerateError) throw cause;
+      throw new AccelerateError("ERR_ONNX_EXTERNAL", `${file} keeps weights in ${JSON.stringify(location)}, which cannot be read`, { cause, hint });
+    }
+  }
+  return found;
+}
+
+const listed = (names: Iterable<string>): string => [...names].join(", ") || "none";
+
+/** The outputs that are wanted; a name that the file does not know is an error. */
+function wantedOutputs({ graph }: OnnxSource, names: readonly string[] | undefined, file: string): readonly string[] {
+  const own = graph.outputs.map(({ name }) => name);
+  const wanted = names ?? own;
+  const made = new Set(graph.nodes.flatMap(({ outputs }) => outputs));
+  const unknown = wanted.filter((name) => name === "" || (!made.has(name) && !own.includes(name)));
+  if (unknown.length > 0 || wanted.length === 0)
+    throw new ArgumentError(`${file} has no output ${listed(unknown)}`, { code: "ERR_IMPORT_OUTPUT", hint: `its outputs are ${listed(own)}` });
+  return [...new Set(wanted)];
+}
+
+/** The inputs that a call gives: at least those that are needed. */
+function wantedInputs({ inputs }: SourceGraph, needed: ReadonlySet<string>, names: readonly string[] | undefined, file: string): SourceGraph["inputs"] {
+  const unknown = (names ?? []).filter((name) => !inputs.some((input) => input.name === name));
+  const missing = inputs.filter(({ name }) => names && needed.has(name) && !names.includes(name)).map(({ name }) => name);
+  if (unknown.length > 0 || missing.length > 0)
+    throw new ArgumentError(unknown.length > 0 ? `${file} has no input ${listed(unknown)}` : `the outputs of ${file} also need ${listed(missing)}`, {
+      code: "ERR_IMPORT_INPUT",
+      hint: `its inputs are ${listed(inputs.map(({ name }) => name))}`,
+    });
+  return inputs.filter(({ name }) => (names ? names.includes(name) : needed.has(name)));
+}
+
+/** Tensors of the file that a module holds, by name. Those that lie in the same bytes are one. */
+function heldTensors<T>(
+  tensors: readonly SourceTensor[],
+  make: (tensor: SourceTensor) => T,
+): { readonly held: Map<string, T>; readonly first: SourceTensor[] } {
+  const held = new Map<string, T>();
+  const first: SourceTensor[] = [];
+  const byPlace = new Map<string, string>();
+  for (const tensor of tensors) {
+    const place = tensor.data.data.length > 0 ? JSON.stringify([tensor.places, tensor.data.shape]) : tensor.name;
+    const same = byPlace.get(place);
+    if (same === undefined) {
+      byPlace.set(place, tensor.name);
+      first.push(tensor);
+    }
+    held.set(tensor.name, same === undefined ? make(tensor) : held.get(same)!);
+  }
+  return { held, first };
+}
+
+/**
+ * Reads an ONNX file as a module that can be trained: opsets 13 to 24, weights beside the model, functions, fused ops of com.microsoft, of an If the branch that a call's sizes decide.
+ *
+ * Initializers of float32 with at least one dim become parameters under their own names. Numbers of rank 0, settings of ops and masks belong to the graph. A Dropout of the file drops in
+ * training mode; `model.eval()` is what the file computes. `exportOnnx(model, file)` writes the weights back into the original file.
+ *
+ * @throws OnnxError for what is no such file; ArgumentError ERR_IMPORT_INPUT or ERR_IMPORT_OUTPUT for names that it does not have
+ * @example
+ * const model = await importOnnx("resnet.onnx", { inputs: ["pixels"], outputs: ["logits"], trainable: (name) => name.startsWith("head.") });
+ * const { logits } = model({ pixels });
+ */
+export async function importOnnx<const I extends readonly string[] | undefined = undefined, const O extends readonly string[] | undefined = undefined>(
+  file: string | Uint8Array,
+  options: ImportOnnxOptions<I, O> = {},
+): Promise<OnnxModel<Named<I>, Named<O>>> {
+  const path = typeof file === "string" ? file : undefined;
+  const bytes = typeof file === "string" ? await readFile(file) : file;
+  if (!(bytes instanceof Uint8Array)) throw new ArgumentError("importOnnx takes the name of a file, or its bytes");
+  const shown = path === undefined ? "the model" : basename(path);
+  const beside = await readBeside(path, bytes);
+  const whole = readSource(bytes, { externalData: (location) => beside.get(location)! });
+  const outputs = wantedOutputs(whole, options.outputs, shown);
+  const part = neededPart(whole.graph, outputs);
+  refuseUnknownOps(unknownOps(whole, (op, domain) => standardOps.get(op, domain) !== undefined, part.nodes));
+  if (whole.opset === 0 && part.nodes.some(({ domain }) => domain === ""))
+    throw new OnnxError("ERR_ONNX_VERSION", `${shown} does not say which opset its ops are from`, 0);
+  const inputs = wantedInputs(whole.graph, part.names, options.inputs, shown);
+
+  const roles = rolesOf(whole, part.nodes);
+  const needed = whole.graph.tensors.filter(({ name }) => part.names.has(name));
+  const parameters = heldTensors(
+    needed.filter((tensor) => roles.get(tensor) === "parameter"),
+    ({ name, data: { data, shape } }) => new Parameter(fromData(data as Float32Array, shape), { requiresGrad: options.trainable?.(name) ?? true }),
+  );
+  const buffers = heldTensors<Tensor>(
+    needed.filter((tensor) => roles.get(tensor) === "statistic"),
+    ({ data: { data, shape } }) => fromData(data as Float32Array, shape),
+  );
+  const tensors = needed.filter((tensor) => roles.get(tensor) === "constant");
+  const inPlaces = [...parameters.first, ...buffers.first];
+  return new OnnxModel<Named<I>, Named<O>>({
+    file: shown,
+    source: { ...whole, graph: { ...whole.graph, nodes: part.nodes, tensors } },
+    inputs,
+    outputs,
+    parameters: parameters.held,
+    buffers: buffers.held,
+    copies: {
+      model: new OriginalFile(bytes, inPlaces, undefined),
+      beside: new Map([...beside].map(([location, data]) => [location, new OriginalFile(data, inPlaces, location)])),
+    },
+  });
+}
