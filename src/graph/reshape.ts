@@ -1,6 +1,6 @@
-// Reshaping a value without arithmetic on sizes at run time, where that can be avoided.
+// Reshaping a value without arithmetic on sizes at run time, where that can be avoided; and counting.
 import type { Builder } from "./builder.js";
-import type { Shape, ShapeEnv } from "./dims.js";
+import type { Dim, Shape, ShapeEnv } from "./dims.js";
 import type { Value } from "./graph.js";
 
 /** Whether two shapes are surely the same. */
@@ -38,4 +38,10 @@ function reshapeTarget(env: ShapeEnv, from: Shape, to: Shape): number[] | "same"
   }
   const empty = env.resolveShape(to).includes(0) || env.resolveShape(from).includes(0);
   return empty ? undefined : target;
+}
+
+/** 0, 1, 2, ... as many as a size. Symbolic sizes are read from `from`. */
+export function counted(b: Builder, size: Dim, from: readonly Value[]): Value {
+  for (const x of from) b.source(x);
+  return b.op("Range", [b.scalar(0, "int64"), b.squeeze(b.dim(size), [0]), b.scalar(1, "int64")]);
 }

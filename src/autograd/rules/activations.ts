@@ -54,13 +54,6 @@ const mish = unaryRule((b, dy, x) => {
   return b.mul(dy, b.add(t, b.mul(x, bend)));
 });
 
-/** y = x s with s = sigmoid(alpha x); the slope is s + alpha x (s - s^2). */
-const swish: GradientRule = ({ b, node, input, gradOut }) => {
-  const scaled = b.mulScalar(input(0), floatAttribute(node, "alpha", 1));
-  const s = b.unary("Sigmoid", scaled);
-  return [b.mul(gradOut(0)!, b.add(s, b.mul(scaled, b.sub(s, b.mul(s, s)))))];
-};
-
 /** dX = dY (1 + [x <= 0] (slope - 1)); dSlope = dY min(x, 0), summed over broadcast dims. */
 const prelu: GradientRule = (ctx) => {
   const { b } = ctx;
@@ -85,7 +78,6 @@ export const curveGradients: readonly GradientDef[] = [
   { op: "HardSigmoid", rule: hardSigmoid },
   { op: "HardSwish", rule: hardSwish },
   { op: "Mish", rule: mish },
-  { op: "Swish", rule: swish },
   { op: "PRelu", rule: prelu },
   { op: "ThresholdedRelu", rule: thresholdedRelu },
   { op: "Shrink", rule: shrink },

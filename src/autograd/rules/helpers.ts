@@ -5,18 +5,8 @@ import type { Node, Value } from "../../graph/graph.js";
 import { unsupported } from "../errors.js";
 import type { GradientContext } from "../gradient-table.js";
 
-export { reshapeLike, reshapeTo, sameShape } from "../../graph/reshape.js";
-
-export function intAttribute(node: Node, name: string, fallback: number): number {
-  const value = node.attributes[name];
-  return typeof value === "number" ? value : fallback;
-}
-export function floatAttribute(node: Node, name: string, fallback: number): number {
-  const value = node.attributes[name];
-  return typeof value === "object" && "float" in value ? value.float : typeof value === "number" ? value : fallback;
-}
-
-export const normalizeAxis = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis);
+export { floatAttribute, intAttribute, normalizeAxis } from "../../graph/node-attributes.js";
+export { counted, reshapeLike, reshapeTo, sameShape } from "../../graph/reshape.js";
 
 /** The elements of an int64 input that are known while the graph is built, or undefined. */
 export const knownInts = (value: Value | undefined): readonly Dim[] | undefined => value?.content;
@@ -36,12 +26,6 @@ export function constantInts(node: Node, i: number, what: string): readonly numb
 /** Zeros of the shape of a value. */
 export function zerosLike(b: Builder, x: Value): Value {
   return b.fill(b.shapeOf(x), 0, x.dtype);
-}
-
-/** 0, 1, 2, ... as many as a size. Symbolic sizes are read from `from`. */
-export function counted(b: Builder, size: Dim, from: readonly Value[]): Value {
-  for (const x of from) b.source(x);
-  return b.op("Range", [b.scalar(0, "int64"), b.squeeze(b.dim(size), [0]), b.scalar(1, "int64")]);
 }
 
 /** Adds rows of dY at indices along an axis of zeros of a shape (an int64 vector): our own op, exact with any number of threads. */

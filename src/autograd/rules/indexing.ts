@@ -1,4 +1,4 @@
-// Gradients of ops that pick elements: Gather, GatherElements, TopK, Trilu, Slice.
+// Gradients of ops that pick elements: Gather, GatherElements, TopK, Trilu, ReverseSequence, Slice.
 import type { Builder } from "../../graph/builder.js";
 import type { Dim } from "../../graph/dims.js";
 import type { Value } from "../../graph/graph.js";
@@ -53,6 +53,9 @@ const topK: GradientRule = (ctx) => {
 
 /** The same triangle of dY. */
 const trilu: GradientRule = ({ b, node, gradOut }) => [b.op("Trilu", [gradOut(0)!, node.inputs[1]], { upper: intAttribute(node, "upper", 1) })];
+
+/** Reversed again. */
+const reverseSequence: GradientRule = ({ b, node, input, gradOut }) => [b.op("ReverseSequence", [gradOut(0)!, input(1)], node.attributes)];
 
 interface SliceAxis {
   readonly axis: number;
@@ -116,5 +119,6 @@ export const indexingGradients: readonly GradientDef[] = [
   { op: "GatherElements", rule: gatherElements },
   { op: "TopK", rule: topK },
   { op: "Trilu", rule: trilu },
+  { op: "ReverseSequence", rule: reverseSequence },
   { op: "Slice", rule: slice },
 ];

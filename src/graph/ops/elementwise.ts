@@ -27,6 +27,8 @@ const unaryKinds: Readonly<Record<string, Kind>> = {
         "HardSigmoid",
         "HardSwish",
         "Mish",
+        "ThresholdedRelu",
+        "Shrink",
       ],
       ["Sin", "Cos", "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Asinh", "Acosh", "Atanh", "Floor", "Ceil", "Round"],
     ].flatMap((ops) => ops.map((op): [string, Kind] => [op, "float"])),
@@ -156,10 +158,13 @@ export const elementwiseOps: readonly OpDef[] = [
       return [{ dtype: x.dtype, shape: x.shape, content: x.content && unaryContent[op]?.(x) }];
     }),
   ),
-  ...["Add", "Sub", "Mul", "Div", "Pow", "Mod"].map((op) => binary(op, "number")),
+  ...["Add", "Sub", "Mul", "Div", "Pow", "Mod", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "BitShift"].map((op) => binary(op, "number")),
   ...["Sum", "Mean", "Max", "Min"].map(variadic),
   define("Where", [3, 3], where),
   define("Cast", [1, 1], cast),
+  // x, any value of the dtype that is wanted -> like x, of that dtype.
+  define("CastLike", [2, 2], (ctx) => [{ dtype: need(ctx, 1).dtype, shape: need(ctx, 0).shape }]),
+  define("BitwiseNot", [1, 1], (ctx) => [{ dtype: need(ctx, 0).dtype, shape: need(ctx, 0).shape }]),
   define("Clip", [1, 3], clip),
   define("PRelu", [2, 2], prelu),
 ];

@@ -1,20 +1,25 @@
 // All op definitions of the library, one file per family.
 import type { OpDef } from "../op-def.js";
 import { batchNormOps } from "./batch-norm.js";
+import { attentionFunctionOps } from "./attention.js";
 import { constantOps } from "./constants.js";
 import { convOps } from "./conv.js";
 import { customOps } from "./custom.js";
+import { einsumOps } from "./einsum.js";
 import { elementwiseOps } from "./elementwise.js";
 import { attentionOps } from "./fused-attention.js";
 import { crossEntropyOps } from "./fused-cross-entropy.js";
 import { geluOps } from "./fused-gelu.js";
 import { layerNormOps } from "./fused-layer-norm.js";
 import { softmaxOps } from "./fused-softmax.js";
+import { functionOps } from "./functions.js";
 import { indexingOps } from "./indexing.js";
 import { linearAlgebraOps } from "./linear-algebra.js";
 import { logicOps } from "./logic.js";
+import { lossOps } from "./losses.js";
 import { normalizationOps } from "./normalization.js";
 import { poolOps } from "./pool.js";
+import { randomOps } from "./random.js";
 import { reductionOps } from "./reduction.js";
 import { resizeOps } from "./resize.js";
 import { shapeOps } from "./shape.js";
@@ -25,15 +30,20 @@ export const standardOpDefs: readonly OpDef[] = [
   ...logicOps,
   ...reductionOps,
   ...linearAlgebraOps,
+  ...einsumOps,
   ...shapeOps,
   ...sliceOps,
   ...indexingOps,
   ...normalizationOps,
+  ...functionOps,
+  ...attentionFunctionOps,
+  ...lossOps,
   ...convOps,
   ...poolOps,
   ...batchNormOps,
   ...resizeOps,
   ...constantOps,
+  ...randomOps,
   ...customOps,
   ...layerNormOps,
   ...geluOps,

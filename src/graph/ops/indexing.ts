@@ -127,6 +127,33 @@ function oneHot(ctx: InferContext): readonly OutputSpec[] {
   return [{ dtype: values.dtype, shape: [...indices.shape.slice(0, axis), size, ...indices.shape.slice(axis)] }];
 }
 
+/** x [.., d, ..], condition bool [<= d] -> [.., n, ..]; without an axis, of the elements of x: [n]. n is known only at run time. */
+function compress(ctx: InferContext): readonly OutputSpec[] {
+  const [x, condition] = [need(ctx, 0), need(ctx, 1)];
+  needKind(ctx, condition, "bool");
+  if (ctx.attributes.axis === undefined) return [{ dtype: x.dtype, shape: [ctx.env.unknown()] }];
+  const axis = axisAttribute(ctx, x, 0);
+  return [{ dtype: x.dtype, shape: x.shape.map((d, i) => (i === axis ? ctx.env.unknown() : d)) }];
+}
+
+/** x -> the different elements (or rows along an axis), where each is first, which each is, and how often it occurs. */
+function unique(ctx: InferContext): readonly OutputSpec[] {
+  const x = need(ctx, 0);
+  const n = ctx.env.unknown();
+  const axis = ctx.attributes.axis === undefined ? undefined : axisAttribute(ctx, x, 0);
+  const inverse = axis === undefined ? ctx.env.product(x.shape) : x.shape[axis]!;
+  const counts = { dtype: "int64", shape: [n] } as const;
+  const values = { dtype: x.dtype, shape: axis === undefined ? [n] : x.shape.map((d, i) => (i === axis ? n : d)) };
+  return [values, counts, { dtype: "int64", shape: [inverse] } as const, counts].slice(0, ctx.outputs);
+}
+
+/** x [.., ..] and lengths of the sequences along batch_axis -> like x, each sequence reversed along time_axis. */
+function reverseSequence(ctx: InferContext): readonly OutputSpec[] {
+  const [x, lengths] = [need(ctx, 0), need(ctx, 1)];
+  needKind(ctx, lengths, "index");
+  return [{ dtype: x.dtype, shape: x.shape }];
+}
+
 export const indexingOps: readonly OpDef[] = [
   define("Gather", [2, 2], gather),
   define("GatherElements", [2, 2], gatherElements),
@@ -134,6 +161,9 @@ export const indexingOps: readonly OpDef[] = [
   define("ScatterElements", [3, 3], scatterElements),
   define("ScatterND", [3, 3], scatterND),
   define("OneHot", [3, 3], oneHot),
+  define("Compress", [2, 2], compress),
+  define("Unique", [1, 1], unique, { outputs: [1, 4] }),
+  define("ReverseSequence", [2, 2], reverseSequence),
   // x [..] -> int64 [rank, n], n known only at run time.
   define("NonZero", [1, 1], (ctx) => [{ dtype: "int64", shape: [Math.max(need(ctx, 0).shape.length, 1), ctx.env.unknown()] }]),
 ];

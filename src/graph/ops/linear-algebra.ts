@@ -1,8 +1,8 @@
-// Products: MatMul and its fused form, Gemm, Einsum.
+// Products: MatMul and its fused form, Gemm.
 import { ArgumentError, ShapeError } from "../../errors.js";
 import type { Dim, Shape, ShapeEnv } from "../dims.js";
-import { type InferContext, maxVariadic, type OpDef, type OutputSpec } from "../op-def.js";
-import { broadcast, broadcastsTo, define, intAttribute, meet, need, needAll, needKind, sameDtype } from "./common.js";
+import type { InferContext, OpDef, OutputSpec } from "../op-def.js";
+import { broadcast, broadcastsTo, define, intAttribute, meet, need, needKind, sameDtype } from "./common.js";
 
 /** The last two dims changed places. */
 function swapped(shape: Shape): Shape {
@@ -67,51 +67,8 @@ function gemm(ctx: InferContext): readonly OutputSpec[] {
   return [{ dtype: sameDtype(ctx, a, b), shape }];
 }
 
-/** One operand's subscripts with "..." spelled out as digits counted from the right, so that broadcast dims meet. */
-function spell(term: string, rank: number): string[] {
-  const [before, after] = term.split("...") as [string, string | undefined];
-  if (after === undefined) return [...before];
-  const dots = Math.max(0, rank - before.length - after.length);
-  return [...before, ...Array.from({ length: dots }, (_, i) => `.${dots - i}`), ...after];
-}
-
-/** Sizes by letter; "..." broadcasts, letters must agree. The output defaults to the letters that occur once, in order. */
-function einsum(ctx: InferContext): readonly OutputSpec[] {
-  const { env } = ctx;
-  const inputs = needAll(ctx);
-  const equation = String(ctx.attributes.equation ?? "").replaceAll(" ", "");
-  const [left, right] = equation.split("->") as [string, string | undefined];
-  const terms = left.split(",");
-  if (terms.length !== inputs.length) throw new ShapeError(`equation ${JSON.stringify(equation)} has ${terms.length} operands, the node ${inputs.length}`);
-  const sizes = new Map<string, Dim>();
-  const seen: string[] = [];
-  for (const [i, x] of inputs.entries()) {
-    sameDtype(ctx, inputs[0]!, x);
-    const letters = spell(terms[i]!, x.shape.length);
-    if (letters.length !== x.shape.length) throw new ShapeError(`subscripts ${JSON.stringify(terms[i])} do not fit ${env.show(x.shape)}`);
-    for (const [at, letter] of letters.entries()) {
-      const known = sizes.get(letter);
-      const size = known === undefined ? x.shape[at]! : letter.startsWith(".") ? env.broadcast(known, x.shape[at]!) : meet(env, known, x.shape[at]!);
-      if (size === undefined) throw new ShapeError(`subscript ${letter} is both ${env.showDim(known!)} and ${env.showDim(x.shape[at]!)}`);
-      sizes.set(letter, size);
-      seen.push(letter);
-    }
-  }
-  const dots = [...sizes.keys()].filter((l) => l.startsWith(".")).sort((a, b) => Number(b.slice(1)) - Number(a.slice(1)));
-  const once = [...new Set(seen)].filter((l) => !l.startsWith(".") && seen.indexOf(l) === seen.lastIndexOf(l)).sort();
-  const [before, after] = right === undefined ? ["", undefined] : (right.split("...") as [string, string | undefined]);
-  const out = right === undefined ? [...dots, ...once] : after === undefined ? [...before] : [...before, ...dots, ...after];
-  const shape = out.map((letter) => {
-    const size = sizes.get(letter);
-    if (size === undefined) throw new ShapeError(`subscript ${letter} of the output is on no operand of ${JSON.stringify(equation)}`);
-    return size;
-  });
-  return [{ dtype: inputs[0]!.dtype, shape }];
-}
-
 export const linearAlgebraOps: readonly OpDef[] = [
   define("MatMul", [2, 2], matmul),
   define("FusedMatMul", [2, 2], fusedMatmul, { domain: "com.microsoft" }),
   define("Gemm", [2, 3], gemm),
-  define("Einsum", [1, maxVariadic], einsum),
 ];

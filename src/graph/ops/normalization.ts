@@ -49,6 +49,7 @@ function dropout(ctx: InferContext): readonly OutputSpec[] {
 export const normalizationOps: readonly OpDef[] = [
   define("Softmax", [1, 1], softmax),
   define("LogSoftmax", [1, 1], softmax),
+  define("Hardmax", [1, 1], softmax),
   define("LayerNormalization", [2, 3], layerNormalization, { outputs: [1, 3] }),
   define("Gelu", [1, 1], gelu),
   define("Dropout", [1, 3], dropout, { outputs: [1, 2] }),
