@@ -24,6 +24,7 @@ export interface Traceable {
 
 /** Traces of a module by structure; the structure unused for longest goes first. */
 type TraceCache = Map<string, Trace[]>;
+let nextSerial = 0;
 const caches = new WeakMap<Traceable, TraceCache>();
 /** Enough for every mode and kind of batch; a bound for those who pass a new function or number with every call. */
 const maxStructures = 64;
@@ -133,6 +134,8 @@ export function callTraced(target: Traceable, args: readonly unknown[]): unknown
     trace,
     inputs: tensors,
     captured,
+    pending: trace.updates.length > 0,
+    serial: nextSerial++,
     outputs: trace.outputs.map(() => undefined),
     key: trace.key ? defaultGenerator().drawKey() : undefined,
     version: versionOf(tensors, trace),

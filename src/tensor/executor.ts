@@ -7,6 +7,7 @@ import type { Parameter } from "./parameter.js";
 import { parameterChanges } from "./parameter-changes.js";
 import { ParameterArena } from "./parameter-arena.js";
 import { type Plan, plan as makePlan } from "./plan.js";
+import { commitBuffers } from "./buffers.js";
 import { compileProgram, fits, type Program } from "./program.js";
 import { settle } from "./recording.js";
 import type { Tensor } from "./tensor.js";
@@ -173,6 +174,8 @@ export class Executor {
     }
     const results = plan.outputs.map((t) => new dtypes[t.dtype].array(sizeOf(t.shape)));
     for (const [i, data] of results.entries()) binding.bindOutput(i, data, plan.outputs[i]!.shape);
+    const written = plan.updated.map((t) => new dtypes[t.dtype].array(sizeOf(t.shape)));
+    for (const [i, data] of written.entries()) binding.bindOutput(results.length + i, data, plan.updated[i]!.shape);
     // A parameter that has a gradient already gets the new one beside it, and they are added after the run.
     const accumulate: { into: Float32Array; from: Float32Array }[] = [];
     const direct = segments.every((segment) => !segment.hasGrad);
@@ -181,7 +184,7 @@ export class Executor {
       for (const [k, segment] of segments.entries()) {
         const target = segment.hasGrad ? segment.arena.scratch(segment) : segment.grad;
         if (segment.hasGrad) accumulate.push({ into: segment.grad, from: target });
-        binding.bindOutput(plan.outputs.length + k, target, segment.parameter.shape);
+        binding.bindOutput(results.length + written.length + k, target, segment.parameter.shape);
       }
     }
     program.direct = direct;
@@ -191,6 +194,7 @@ export class Executor {
     await binding.run({ ...(signal ? { signal } : {}), ...(accumulate.length > 0 ? { accumulate } : {}) });
     this.watch?.ran(program, { backward: plan.loss !== undefined, began, ended: performance.now() });
     for (const [i, t] of plan.outputs.entries()) if (t.state.kind === "lazy") t.state.data = results[i];
+    commitBuffers(plan, written);
     for (const segment of segments) {
       segment.hasGrad = true;
       segment.writes++;

@@ -4,6 +4,7 @@ import { copyNodes } from "../graph/copy-nodes.js";
 import { Graph, type Value } from "../graph/graph.js";
 import { tensorOps } from "./ops.js";
 import type { Plan, Reference } from "./plan.js";
+import type { Tensor } from "./tensor.js";
 
 /** What is bound to an input of the session. */
 export type InputSlot = { readonly kind: "feed"; readonly feed: number } | { readonly kind: "parameter"; readonly parameter: number };
@@ -23,7 +24,7 @@ export interface ForwardGraph {
   readonly feeds: readonly Value[];
   readonly parameters: readonly Value[];
   readonly loss: Value | undefined;
-  /** The plan's outputs, in order. */
+  /** The plan's outputs, in order, then what its calls write into buffers. */
   readonly outputs: readonly Value[];
 }
 
@@ -54,6 +55,9 @@ export function forwardGraph(plan: Plan): ForwardGraph {
   });
 
   const results: Value[][] = [];
+  /** What buffers hold after the calls so far, and all that was written into them. */
+  const latest = new Map<Tensor, Value>();
+  const updates: Value[] = [];
   const resolve = (r: Reference): Value => (r.kind === "node" ? results[r.node]![r.output]! : r.kind === "feed" ? feeds[r.feed]! : parameters[r.own]!);
   for (const [i, node] of plan.nodes.entries()) {
     const inputs = plan.inputs[i]!.map(resolve);
@@ -65,11 +69,16 @@ export function forwardGraph(plan: Plan): ForwardGraph {
     const { trace } = node;
     const given = new Map<Value, Value>(trace.inputs.map((v, k) => [v, inputs[k]!]));
     for (const [p, v] of trace.parameters) given.set(v, parameters[plan.parameters.indexOf(p)]!);
-    for (const [k, { value }] of trace.captured.entries()) given.set(value, feeds[plan.feeds.indexOf(node.captured[k]!)]!);
+    for (const [k, { value }] of trace.captured.entries()) given.set(value, latest.get(node.captured[k]!) ?? feeds[plan.feeds.indexOf(node.captured[k]!)]!);
     if (trace.key) given.set(trace.key, key!);
     const values = copyNodes(trace.graph, graph, given);
     results.push(trace.outputs.map((v) => values.get(v)!));
+    if (!node.pending) continue;
+    for (const { captured, value } of trace.updates) {
+      latest.set(node.captured[captured]!, values.get(value)!);
+      updates.push(values.get(value)!);
+    }
   }
 
-  return { graph, slots, symbols, feeds, parameters, loss: plan.loss && resolve(plan.loss), outputs: plan.outputReferences.map(resolve) };
+  return { graph, slots, symbols, feeds, parameters, loss: plan.loss && resolve(plan.loss), outputs: [...plan.outputReferences.map(resolve), ...updates] };
 }

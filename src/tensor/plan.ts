@@ -2,7 +2,7 @@
 import { AccelerateError } from "../errors.js";
 import type { Parameter } from "./parameter.js";
 import { anyStale, differentiable, frozenParameters, isStale } from "./recording.js";
-import type { Recorded } from "./state.js";
+import type { Recorded, RecordedCall } from "./state.js";
 import type { Tensor } from "./tensor.js";
 import type { Trace } from "./trace.js";
 
@@ -25,6 +25,8 @@ export interface Plan {
   readonly outputs: readonly Tensor[];
   readonly outputReferences: readonly Reference[];
   readonly loss: Reference | undefined;
+  /** The buffers that its calls write into, in the order of the nodes; their new values are outputs after the others. */
+  readonly updated: readonly Tensor[];
   /** Position of the feed that the loss's gradient is; undefined: 1. */
   readonly seed: number | undefined;
   /** Every node that was looked at for sinks. */
@@ -116,6 +118,15 @@ class Planner {
     return this.own.size - 1;
   }
 
+  /** The calls that write into buffers, in the order of the nodes. */
+  get pending(): readonly RecordedCall[] {
+    return this.nodes.filter((node): node is RecordedCall => node.kind === "call" && node.pending);
+  }
+  /** Plans calls, each behind what it needs. */
+  first(calls: readonly RecordedCall[], through: boolean): void {
+    for (const call of calls) this.#plan(call, through);
+  }
+
   /** Touched tensors that hang on what is planned and that nothing was applied to, and all nodes on the way to them. */
   sinks(): { readonly found: readonly Tensor[]; readonly reached: ReadonlySet<Recorded> } {
     const found: Tensor[] = [];
@@ -143,8 +154,15 @@ function parametersOf({ own, traces }: Planner): readonly Parameter[] {
 
 /** Plans the computation of a tensor, or the backward of a loss, with every sink that hangs on it. */
 export function plan(root: Tensor, options: { readonly backward: boolean; readonly seed?: Tensor }): Plan {
-  const planner = new Planner();
-  const rootReference = planner.reference(root, options.backward);
+  let planner = new Planner();
+  let rootReference = planner.reference(root, options.backward);
+  // Calls write into buffers in the order in which they were recorded, and later ones read what earlier ones wrote.
+  const ordered = planner.pending.toSorted((a, b) => a.serial - b.serial);
+  if (ordered.some((call, i) => call !== planner.pending[i])) {
+    planner = new Planner();
+    planner.first(ordered, options.backward);
+    rootReference = planner.reference(root, options.backward);
+  }
   const pending = (t: Tensor): boolean => t.state.kind === "lazy" && !t.state.data;
   const sinks = planner.sinks();
   const outputs = [...new Set([...(pending(root) ? [root] : []), ...sinks.found])];
@@ -158,6 +176,7 @@ export function plan(root: Tensor, options: { readonly backward: boolean; readon
     for (const r of planner.inputs[i]!) key += ` ${show(r)}`;
   });
   for (const r of outputReferences) key += `>${show(r)}`;
+  for (const call of planner.pending) key += `!${planner.nodes.indexOf(call)}`;
   for (const [x, i] of planner.feeds) key += `;${x.dtype}${planner.fixed.has(i) ? `[${x.shape.join()}]` : x.rank}`;
   for (const p of planner.own.keys()) key += `;${p.id}${p.requiresGrad ? "g" : ""}`;
   return {
@@ -168,6 +187,7 @@ export function plan(root: Tensor, options: { readonly backward: boolean; readon
     parameters: parametersOf(planner),
     outputs,
     outputReferences,
+    updated: planner.pending.flatMap((call) => call.trace.updates.map(({ captured }) => call.captured[captured]!)),
     loss: options.backward ? rootReference : undefined,
     seed,
     reached: sinks.reached,

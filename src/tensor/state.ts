@@ -62,8 +62,12 @@ export interface RecordedCall {
   readonly trace: Trace;
   /** The tensor arguments, flattened. */
   readonly inputs: readonly Tensor[];
-  /** The concrete tensors that forward met, as they are at this call. */
-  readonly captured: readonly Tensor[];
+  /** The concrete tensors that forward met, as they are at this call; once its run has written into some of them, copies of what these held before. */
+  captured: readonly Tensor[];
+  /** Whether new values of buffers are still to be written. */
+  pending: boolean;
+  /** Its place among the calls of the process: buffers are written in this order. */
+  readonly serial: number;
   /** The outputs that the program has touched. */
   readonly outputs: (Tensor | undefined)[];
   /** Dropout key of this call; undefined when nothing is drawn. */

@@ -1,5 +1,5 @@
 // Tracing: runs forward once on symbolic tensors and keeps the graph that it describes.
-import { AccelerateError } from "../errors.js";
+import { AccelerateError, ShapeError } from "../errors.js";
 import { Builder } from "../graph/builder.js";
 import { Graph, type Value } from "../graph/graph.js";
 import type { Parameter } from "./parameter.js";
@@ -20,6 +20,12 @@ export interface Captured {
   readonly field: number | undefined;
 }
 
+/** A buffer that forward gives new numbers: `captured` is its place among the captured tensors. */
+export interface BufferUpdate {
+  readonly captured: number;
+  readonly value: Value;
+}
+
 /** The graph of one forward, for one mode, structure of the inputs and pattern of frozen parameters. Sizes are symbolic. */
 export interface Trace {
   readonly id: number;
@@ -32,6 +38,8 @@ export interface Trace {
   readonly parameterList: readonly Parameter[];
   /** Concrete tensors met in forward: fed with every call, never part of the graph. */
   readonly captured: readonly Captured[];
+  /** What a recorded call writes into buffers, once. */
+  readonly updates: readonly BufferUpdate[];
   /** The dropout key, when forward draws. */
   readonly key: Value | undefined;
   readonly outputs: readonly Value[];
@@ -53,6 +61,8 @@ export class Tracer {
   readonly inputs: Value[] = [];
   readonly parameters = new Map<Parameter, Value>();
   readonly #captured = new Map<Tensor, Captured>();
+  /** New values of buffers, which later reads in the same forward see. */
+  readonly #updates = new Map<Tensor, Value>();
   /** Tensors in the module's fields, in the order of `Traceable.structure`. */
   readonly #fields: readonly Tensor[];
   /** Names of the module's parameters; asked for again when an unknown one is met, because lazy layers make theirs in forward. */
@@ -101,12 +111,29 @@ export class Tracer {
     if (s.kind === "lazy" && !s.data) {
       throw new AccelerateError("ERR_TRACE_CAPTURE", `forward of ${this.#name} uses a tensor that was recorded outside it`, { hint: "pass it as an argument" });
     }
-    const known = this.#captured.get(x);
-    if (known) return known.value;
+    const known = this.#updates.get(x) ?? this.#captured.get(x)?.value;
+    if (known) return known;
     const value = this.graph.input("captured", x.dtype, s.shape);
     const field = this.#fields.indexOf(x);
     this.#captured.set(x, { tensor: x, value, field: field < 0 ? undefined : field });
     return value;
+  }
+
+  /** Gives a concrete tensor, a module's buffer, new numbers: they are written when the call has been run. No gradient flows through them. */
+  update(buffer: Tensor, value: Tensor): void {
+    const before = this.valueOf(buffer);
+    const after = this.builder.op("Identity", [this.valueOf(value)], { _detach: 1 });
+    const { env } = this.graph;
+    const same = before.dtype === after.dtype && before.rank === after.rank && before.shape.every((d, i) => env.equal(d, after.shape[i]!));
+    if (!same) {
+      throw new ShapeError(
+        `forward of ${this.#name} gives a buffer ${before.dtype} ${env.show(before.shape)} numbers ${after.dtype} ${env.show(after.shape)}`,
+        {
+          hint: "a buffer keeps its dtype and shape",
+        },
+      );
+    }
+    this.#updates.set(buffer, after);
   }
 
   #parameter(p: Parameter): Value {
@@ -164,6 +191,7 @@ export class Tracer {
         parameters: this.parameters,
         parameterList: [...this.parameters.keys()],
         captured: [...this.#captured.values()],
+        updates: [...this.#updates].map(([buffer, value]) => ({ captured: [...this.#captured.keys()].indexOf(buffer), value })),
         key: key?.kind === "symbolic" ? key.value : undefined,
         outputs,
         tree,
