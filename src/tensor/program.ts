@@ -6,6 +6,7 @@ import type { ShapeEnv } from "../graph/dims.js";
 import type { Graph, Value } from "../graph/graph.js";
 import { toOnnx } from "../graph/onnx/write.js";
 import { Assumptions, type FedData } from "../graph/passes/assumptions.js";
+import { decomposeComposites } from "../graph/passes/decompose.js";
 import type { PassContext } from "../graph/passes/pass.js";
 import { runPasses } from "../graph/passes/pipeline.js";
 import type { Binding } from "../runtime/binding.js";
@@ -70,6 +71,7 @@ export function buildGraph(plan: Plan, compiler: CompilerOptions = {}): BuiltGra
   const options = { switches: compiler.passes ?? {}, watch: compiler.watch };
 
   graph.outputs.push(...(loss ? [loss] : []), ...outputs);
+  decomposeComposites(graph);
   runPasses(graph, "forward", context, options);
   if (loss) decomposeForGradients(graph);
   const made = graph.outputs.splice(0);

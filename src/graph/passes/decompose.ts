@@ -23,3 +23,8 @@ export function decompose(graph: Graph, which: (node: Node) => boolean): number 
   }
   return replaced;
 }
+
+/** Replaces the ops that the engine has no kernel for. */
+export function decomposeComposites(graph: Graph): number {
+  return decompose(graph, (node) => graph.ops.get(node.op, node.domain)?.composite === true);
+}
