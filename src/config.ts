@@ -67,6 +67,29 @@ export function configuredProgram(env: Environment = process.env): ProgramDefaul
   );
 }
 
+/** What `accelerate-ts profile` tells the workers' profilers. */
+export interface ProfileSettings {
+  readonly outputTraceDir?: string;
+  readonly skipFirst?: number;
+  readonly active?: number;
+}
+
+/**
+ * ACCELERATE_TS_PROFILE, a JSON object: what to profile; undefined: nothing.
+ * @throws ArgumentError when it is no such object.
+ */
+export function configuredProfile(env: Environment = process.env): ProfileSettings | undefined {
+  const text = env.ACCELERATE_TS_PROFILE;
+  if (!text) return undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as ProfileSettings;
+  } catch {
+    // no JSON: the error below
+  }
+  throw new ArgumentError(`ACCELERATE_TS_PROFILE is "${text}"`, { hint: "run accelerate-ts profile, which sets it, or unset it" });
+}
+
 /** ACCELERATE_TS_LOG_LEVEL, else Accelerate's own ACCELERATE_LOG_LEVEL: the least level that loggers show, in lower case. */
 export const configuredLogLevel = (env: Environment = process.env): string | undefined =>
   (env.ACCELERATE_TS_LOG_LEVEL || env.ACCELERATE_LOG_LEVEL)?.toLowerCase() || undefined;

@@ -20,11 +20,20 @@ import type { PreTrainedModelBase } from "../../src/models/shared/pretrained-mod
 import { type ClassifierConfig, problemTypeOf } from "../../src/models/shared/task-loss.js";
 import type { ModuleBase } from "../../src/nn/index.js";
 import { recordedGraph } from "../../src/tensor/recorded-graph.js";
-import { type Tensor, zeros } from "../../src/tensor/index.js";
+import { fromData, type Tensor, zeros } from "../../src/tensor/index.js";
 import { UsageError } from "../usage.js";
 import type { Layer, StepMode, StepSizes, Subject } from "./subject.js";
 
 const int64 = (...shape: number[]): Tensor => zeros(shape, { dtype: "int64" });
+
+/** Ones, then zeros: rows of lengths that are spread evenly around the part that is filled. */
+function maskOf({ batchSize: B, sequenceLength: S, filled = 1 }: StepSizes): Tensor {
+  const spread = Math.min(filled, 1 - filled);
+  const length = (row: number): number => Math.max(1, Math.round(S * (filled + spread * (B > 1 ? (2 * row) / (B - 1) - 1 : 0))));
+  const data = new BigInt64Array(B * S);
+  for (let row = 0; row < B; row++) data.fill(1n, row * S, row * S + Math.min(S, length(row)));
+  return fromData(data, [B, S], "int64");
+}
 
 /** What a model's labels are for. */
 type Task = "none" | "sequences" | "tokens";
@@ -94,7 +103,7 @@ interface Output {
 function resultOf(model: PreTrainedModelBase, task: Task, sizes: StepSizes, mode: StepMode): Tensor {
   const training = mode === "training";
   const { batchSize: B, sequenceLength: S } = sizes;
-  const inputs = { input_ids: int64(B, S), attention_mask: int64(B, S), ...(model.config.model_type === "gpt2" ? {} : { token_type_ids: int64(B, S) }) };
+  const inputs = { input_ids: int64(B, S), attention_mask: maskOf(sizes), ...(model.config.model_type === "gpt2" ? {} : { token_type_ids: int64(B, S) }) };
   const call = model.train(training) as unknown as (batch: object) => Output;
   if (task !== "none") return training ? call({ ...inputs, labels: labelsOf(task, model.config, sizes) }).loss! : call(inputs).logits!;
   const output = call(inputs);
@@ -140,10 +149,10 @@ export async function modelSubject(folder: string): Promise<Subject> {
     weights: [...model.namedParameters()].map(([name, { shape, dtype }]) => ({ name, shape, dtype, elements: sizeOf(shape), bytes: sizeOf(shape) * 4 })),
     layers: layersOf(model, family, 8 * family.positionBuffers * positions),
     loss: task !== "none" ? "its own" : `the mean of the ${"pooler" in model ? "pooled output" : "last hidden state"}`,
-    step: (sizes, mode) => {
+    step: (sizes, mode, compiler) => {
       if (sizes.sequenceLength > maxLength)
         throw new UsageError(`--sequence-length ${sizes.sequenceLength}: the model has ${maxLength} positions (max_position_embeddings)`);
-      return recordedGraph(resultOf(model, task, sizes, mode), { backward: mode === "training" });
+      return recordedGraph(resultOf(model, task, sizes, mode), { backward: mode === "training", ...(compiler && { compiler }) });
     },
   };
 }

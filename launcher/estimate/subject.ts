@@ -1,6 +1,8 @@
 // What is estimated: a model's tensors, and the graph that a step of it would run.
 import type { DType } from "../../src/graph/dtype.js";
+import type { GraphCost } from "../../src/graph/cost.js";
 import type { Graph, Value } from "../../src/graph/graph.js";
+import type { CompilerOptions } from "../../src/tensor/compiler-options.js";
 
 /** A tensor of weights. */
 export interface Weight {
@@ -15,6 +17,8 @@ export interface Weight {
 export interface StepSizes {
   readonly batchSize: number;
   readonly sequenceLength: number;
+  /** Part of the tokens that are no padding, 0 to 1; default 1. */
+  readonly filled?: number;
 }
 export type StepMode = "training" | "inference";
 
@@ -22,6 +26,8 @@ export type StepMode = "training" | "inference";
 export interface StepGraph {
   readonly graph: Graph;
   bytes(value: Value): number;
+  /** Where a graph has been compiled. */
+  cost?(): GraphCost;
 }
 
 /** A part of the model that is not split over devices. */
@@ -43,5 +49,5 @@ export interface Subject {
   /** What the loss of a training step is. */
   readonly loss: string | undefined;
   /** @throws AccelerateError where there is no such graph */
-  step(sizes: StepSizes, mode: StepMode): StepGraph;
+  step(sizes: StepSizes, mode: StepMode, compiler?: CompilerOptions): StepGraph;
 }

@@ -35,11 +35,13 @@ class Launch {
   readonly #interrupted = new AbortController();
   readonly #cores: Cores = readCores();
   readonly #shares: readonly Share[];
+  readonly #env: NodeJS.ProcessEnv;
   #agent: Agent | undefined;
   #rendezvous: Rendezvous | undefined;
 
-  constructor(plan: LaunchPlan, terminal: Terminal, threads: number | undefined) {
+  constructor(plan: LaunchPlan, terminal: Terminal, threads: number | undefined, env: NodeJS.ProcessEnv) {
     this.#plan = plan;
+    this.#env = env;
     this.#terminal = terminal;
     this.#shares = divideCores(this.#cores, plan.localProcesses, plan.threads ?? threads);
   }
@@ -93,7 +95,7 @@ class Launch {
     return new Agent({
       plan: this.#plan,
       terminal: this.#terminal,
-      env: process.env,
+      env: this.#env,
       cwd: process.cwd(),
       shares: this.#shares,
       client,
@@ -154,10 +156,16 @@ class Launch {
 }
 
 /** @throws UsageError, ControlError and others before any worker runs; afterwards everything is told in the report and by the exit code. */
-export async function runLaunch(options: RawOptions, operands: readonly string[], terminal: Terminal): Promise<number> {
+export async function runLaunch(
+  options: RawOptions,
+  operands: readonly string[],
+  terminal: Terminal,
+  /** For the workers, beside this process's own. */
+  variables: Readonly<Record<string, string>> = {},
+): Promise<number> {
   const { settings } = await loadSettings({ flags: options, env: process.env, cwd: process.cwd() });
   const plan = planLaunch(settings, operands, DEVICES);
-  if (!options.dryRun) return new Launch(plan, terminal, configuredThreads()).run();
+  if (!options.dryRun) return new Launch(plan, terminal, configuredThreads(), { ...process.env, ...variables }).run();
   const { dryRunText } = await import("./dry-run.js");
   const cores = readCores();
   const shares = divideCores(cores, plan.localProcesses, plan.threads ?? configuredThreads());

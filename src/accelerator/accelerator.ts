@@ -6,6 +6,8 @@ import type { ModuleBase } from "../nn/index.js";
 import type { GradScaler, Optimizer, Pace, Scheduler } from "../optim/index.js";
 import { createProgress, type progress } from "../progress.js";
 import { cpu, type Device } from "../runtime/index.js";
+import { configuredProfile } from "../config.js";
+import { Profiler } from "../profile/profiler.js";
 import { defaultExecutor, defaultGenerator, setSeed, type Tensor } from "../tensor/index.js";
 import { Accumulation, accumulationOf } from "./gradients/accumulation.js";
 import { withConfigured } from "./configured.js";
@@ -47,6 +49,7 @@ export class Accelerator extends TrainingData implements AsyncDisposable {
   readonly #pace: Pace;
   /** On the main process, unless it is not wanted. */
   readonly #watch: ScheduleWatch | undefined;
+  readonly #profiler: Profiler | undefined;
   /** @internal */
   readonly stopping: Stopping = new Stopping();
   readonly #options: AcceleratorOptions;
@@ -83,7 +86,11 @@ export class Accelerator extends TrainingData implements AsyncDisposable {
     if (seed !== undefined) setSeed(seed);
     const generator = defaultGenerator();
     generator.state = { ...generator.state, rank: this.processIndex };
-    defaultExecutor().coordinated = true;
+    const executor = defaultExecutor();
+    executor.coordinated = true;
+    if (options.compiler) executor.compiler = { ...executor.compiler, passes: options.compiler.passes };
+    const profile = options.profile ?? configuredProfile();
+    this.#profiler = profile && new Profiler(this.processIndex, profile);
     const link = this.state.link();
     // A line that does not open is told by the first call that needs it.
     link?.then((open) => open.on("stop", (reason) => this.stopping.request(reason))).catch(() => {});
@@ -183,6 +190,7 @@ export class Accelerator extends TrainingData implements AsyncDisposable {
     if (!this.signal.aborted) this.#watch?.ended(this.objects.optimizers, this.loaders.training);
     try {
       await settle();
+      await this.#profiler?.finish();
     } finally {
       this.run?.exchange.close();
       await this.state.close();
@@ -240,6 +248,7 @@ export class Accelerator extends TrainingData implements AsyncDisposable {
       joining: this.joining,
       stopping: this.stopping,
       performance,
+      profiler: this.#profiler,
       onStep: (made) => this.#stepped(made),
       onWarning: (message) => this.isMainProcess && this.#warnOnce(message),
     });

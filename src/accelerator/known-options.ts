@@ -2,7 +2,9 @@
 import { checkNames, type OptionNames } from "../option-names.js";
 import type { GradientAccumulationPlugin } from "./gradients/accumulation.js";
 import type { DataloaderConfig } from "./loaders/dataloader-config.js";
-import type { AcceleratorOptions } from "./options.js";
+import type { ProfileOptions } from "../profile/profiler.js";
+import { type PassName, passNames } from "../graph/passes/pipeline.js";
+import type { AcceleratorOptions, CompilerSettings } from "./options.js";
 import type { ProjectConfiguration } from "./checkpoints/project-config.js";
 
 const dataloaderConfig: OptionNames<DataloaderConfig> = {
@@ -28,6 +30,9 @@ const gradientAccumulationPlugin: OptionNames<GradientAccumulationPlugin> = {
   syncEachBatch: true,
   divideBy: true,
 };
+const compiler: OptionNames<CompilerSettings> = { passes: true };
+const passSwitches = Object.fromEntries(passNames.map((name) => [name, true])) as OptionNames<{ readonly [name in PassName]?: boolean }>;
+const profile: OptionNames<ProfileOptions> = { outputTraceDir: true, skipFirst: true, active: true, onTraceReady: true };
 const accelerator: OptionNames<AcceleratorOptions> = {
   seed: true,
   gradientAccumulationSteps: true,
@@ -38,6 +43,8 @@ const accelerator: OptionNames<AcceleratorOptions> = {
   watchSchedules: true,
   ddp: true,
   mixedPrecision: true,
+  compiler: true,
+  profile: true,
   cpu: true,
   debug: true,
   projectDir: true,
@@ -47,10 +54,11 @@ const accelerator: OptionNames<AcceleratorOptions> = {
   logWith: true,
   trackPerformance: true,
 };
-const groups = { dataloaderConfig, projectConfig, gradientAccumulationPlugin };
+const groups = { dataloaderConfig, projectConfig, gradientAccumulationPlugin, compiler, profile };
 
 /** @throws ArgumentError ERR_OPTIONS for an option that there is not. */
 export function checkOptionNames(options: AcceleratorOptions): void {
   checkNames("the Accelerator", options, accelerator, groups);
+  checkNames("compiler.passes", options.compiler?.passes ?? {}, passSwitches, groups);
   for (const name of Object.keys(groups) as (keyof typeof groups)[]) checkNames(name, options[name] ?? {}, groups[name], groups);
 }

@@ -5,7 +5,15 @@ import type { DdpOptions } from "./comm-hooks/index.js";
 import type { GradientAccumulationPlugin } from "./gradients/accumulation.js";
 import type { SchedulerStepping } from "./gradients/scheduler-pace.js";
 import type { ProjectConfiguration } from "./checkpoints/project-config.js";
+import type { PassSwitches } from "../graph/passes/pipeline.js";
+import type { ProfileOptions } from "../profile/profiler.js";
 import type { TrackingOptions } from "./tracking/tracking.js";
+
+/** How recorded programs are compiled. */
+export interface CompilerSettings {
+  /** Passes that are turned off: `{ unpad: false }`. All are on; docs/performance.md says what each does. */
+  readonly passes?: PassSwitches;
+}
 
 export interface AcceleratorOptions extends TrackingOptions {
   /** Seeds the default generator: the same initial weights and orders on every worker, dropout of its own on each. Default: the generator as it is. */
@@ -34,6 +42,10 @@ export interface AcceleratorOptions extends TrackingOptions {
   readonly mixedPrecision?: "no" | "fp16" | "bf16";
   /** Train on the CPU also where there are GPUs; there is nothing else so far. */
   readonly cpu?: boolean;
+  /** How recorded programs are compiled, from now on and in the whole process. */
+  readonly compiler?: CompilerSettings;
+  /** Measures where the time of some steps goes: by op, by part of the model, memory; writes a Chrome trace. Default: what `accelerate-ts profile` says, else not. */
+  readonly profile?: ProfileOptions;
   /** Compare each collective call over the workers before it is made: slow, and tells where they part. Default: what the launcher says (`--debug`), else false. */
   readonly debug?: boolean;
   /** Where runs are kept: checkpoints in its folder `checkpoints`. */

@@ -8,6 +8,7 @@ import type { Joining } from "./modes/joining.js";
 import { LossScaling } from "./gradients/loss-scaling.js";
 import { Placement } from "./gradients/placement.js";
 import type { Stopping } from "./stopping.js";
+import type { Profiler } from "../profile/profiler.js";
 import type { PerformanceWatch } from "./tracking/tracking-performance.js";
 
 export interface TrainingRunOptions {
@@ -21,6 +22,7 @@ export interface TrainingRunOptions {
   readonly joining: Joining;
   readonly stopping: Stopping;
   readonly performance: PerformanceWatch | undefined;
+  readonly profiler?: Profiler | undefined;
   /** A step was made, or skipped; gives how many were made so far. */
   readonly onStep: (made: boolean) => number;
   readonly onWarning: (message: string) => void;
@@ -33,7 +35,7 @@ export class TrainingRun {
   readonly #options: TrainingRunOptions;
 
   constructor(options: TrainingRunOptions) {
-    const { world, localRanks, shareParameters, accumulation, scaler, ddp, joining, stopping, performance, onStep, onWarning } = options;
+    const { world, localRanks, shareParameters, accumulation, scaler, ddp, joining, stopping, performance, profiler, onStep, onWarning } = options;
     this.#options = options;
     this.world = world;
     const placement = new Placement({ world, localRanks, sharesParameters: shareParameters });
@@ -49,6 +51,7 @@ export class TrainingRun {
       wishes: stopping,
       onStep: async ({ made }) => {
         const step = onStep(made);
+        await profiler?.stepped();
         const arenaBytes = () => placement.arenas.reduce((sum, { arena }) => sum + arena.values.byteLength + arena.grads.byteLength, 0);
         await performance?.stepped({ step, group: world.group, arenaBytes });
       },

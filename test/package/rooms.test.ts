@@ -41,10 +41,12 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     "src/graph",
     "src/nn",
     "src/optim",
+    "src/profile",
     "src/runtime",
     "src/tensor",
     "src/tracking",
   ],
+  "src/profile": ["src/graph", "src/runtime", "src/tensor"],
   "src/onnx": ["src/autograd", "src/graph", "src/models", "src/nn", "src/safetensors", "src/tensor", "src/text"],
   "src/d2l": [
     "src/accelerator",

@@ -2,14 +2,10 @@
 import type { Graph } from "../graph.js";
 import { shareSubexpressions } from "./common-subexpressions.js";
 import { removeDeadCode } from "./dead-code.js";
+import { type PassName, passNames, type PassSwitches } from "./names.js";
 import type { GraphPass, PassContext } from "./pass.js";
 
-/** The names of the passes, in their order. */
-export const passNames = ["fold", "cse", "attention", "row-pushdown", "unpad", "fuse", "share", "recompute", "gemm", "dead-code"] as const;
-export type PassName = (typeof passNames)[number];
-
-/** false turns a pass off. */
-export type PassSwitches = { readonly [name in PassName]?: boolean };
+export { type PassName, passNames, type PassSwitches };
 
 const shareAndClean = (graph: Graph): number => {
   const before = graph.nodes.length;
