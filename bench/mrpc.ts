@@ -25,6 +25,8 @@ const { values: args } = parseArgs({
     lr: { type: "string", default: "5e-5" },
     threads: { type: "string", default: "2" },
     seed: { type: "string", default: "42" },
+    precision: { type: "string", default: "no" }, // or bf16
+    without: { type: "string", default: "" }, // passes of the compiler to turn off, by commas
     order: { type: "string" }, // a JSON list of row numbers: the order in which the other side met them
   },
 });
@@ -35,7 +37,11 @@ const warmup = Number(args.warmup);
 const steps = Number(args.steps);
 
 Engine.open({ threads: Number(args.threads) }); // the first engine of a process decides
-await using accelerator = new Accelerator({ seed: Number(args.seed) });
+await using accelerator = new Accelerator({
+  seed: Number(args.seed),
+  mixedPrecision: args.precision === "bf16" ? "bf16" : "no",
+  compiler: { passes: Object.fromEntries(args.without.split(",").flatMap((name) => (name ? [[name, false]] : []))) },
+});
 const tokenizer = await AutoTokenizer.fromPretrained(args.weights ?? args.vocab!);
 const raw = await loadDataset("json", { dataFiles: args.data, split: "train", features: { sentence1: "string", sentence2: "string", label: "int64" } });
 const order = args.order === undefined ? undefined : (JSON.parse(await readFile(args.order, "utf8")) as number[]);

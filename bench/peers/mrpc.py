@@ -1,4 +1,4 @@
-"""The Python side of bench/mrpc.ts: transformers' BERT under Accelerate on CPU, fp32; one process, or each worker of torchrun.
+"""The Python side of bench/mrpc.ts: transformers' BERT under Accelerate on CPU; one process, or each worker of torchrun.
 
     python bench/peers/mrpc.py --weights DIR --data train.jsonl --threads 2 [--batch 16] [--steps 20] [--warmup 3] [--order order.json]
     torchrun --nproc-per-node 2 bench/peers/mrpc.py --threads 1 ...      --batch and --threads are those of one worker; figures are those of all
@@ -24,12 +24,13 @@ parser.add_argument("--warmup", type=int, default=3)
 parser.add_argument("--lr", type=float, default=5e-5)
 parser.add_argument("--threads", type=int, default=2)
 parser.add_argument("--seed", type=int, default=42)
+parser.add_argument("--precision", choices=["no", "bf16"], default="no", help="Accelerate's mixed_precision")
 parser.add_argument("--order")
 args = parser.parse_args()
 
 torch.set_num_threads(args.threads)
 torch.manual_seed(args.seed)
-accelerator = Accelerator(cpu=True)
+accelerator = Accelerator(cpu=True, mixed_precision=args.precision)
 with open(args.data, encoding="utf8") as file:
     rows = [json.loads(line) for line in file]
 tokenizer = Tokenizer.from_file(args.weights + "/tokenizer.json")
