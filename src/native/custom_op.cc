@@ -50,6 +50,12 @@ float KernelInfo::real(const char* name, float otherwise) const {
   return takeStatus(ort()->api.KernelInfoGetAttribute_float(info_, name, &value)).empty() ? value : otherwise;
 }
 
+std::string KernelInfo::text(const char* name, const char* otherwise) const {
+  char value[64];
+  size_t size = sizeof(value);
+  return takeStatus(ort()->api.KernelInfoGetAttribute_string(info_, name, value, &size)).empty() ? value : otherwise;
+}
+
 size_t TensorView::count() const noexcept {
   size_t count = 1;
   for (const int64_t dim : dims) count *= static_cast<size_t>(dim);
@@ -89,7 +95,8 @@ void* KernelCall::output(size_t index, const std::vector<int64_t>& dims) {
 
 Parallel KernelCall::parallel() const {
   Parallel parallel;
-  parallel.threads = ort()->threads;
+  const size_t limit = thread_limit().load(std::memory_order_relaxed);
+  parallel.threads = limit > 0 ? limit : ort()->threads;
   parallel.context = context_;
   parallel.dispatch = parallelFor;
   return parallel;

@@ -33,6 +33,8 @@ class KernelInfo {
   explicit KernelInfo(const OrtKernelInfo* info) : info_(info) {}
   int64_t integer(const char* name, int64_t otherwise) const;
   float real(const char* name, float otherwise) const;
+  // At most 63 characters: names of forms, not data.
+  std::string text(const char* name, const char* otherwise) const;
 
  private:
   const OrtKernelInfo* const info_;

@@ -6,10 +6,18 @@ namespace accelerate_ts {
 
 void dropoutOps(std::vector<const CustomOp*>& ops);
 void embeddingGradOps(std::vector<const CustomOp*>& ops);
+void layerNormOps(std::vector<const CustomOp*>& ops);
+void geluOps(std::vector<const CustomOp*>& ops);
+void softmaxOps(std::vector<const CustomOp*>& ops);
+void crossEntropyOps(std::vector<const CustomOp*>& ops);
 
 constexpr OpList kOps[] = {
     dropoutOps,
     embeddingGradOps,
+    layerNormOps,
+    geluOps,
+    softmaxOps,
+    crossEntropyOps,
 };
 
 }  // namespace accelerate_ts

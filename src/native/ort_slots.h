@@ -40,6 +40,7 @@
   SLOT(78, GetAllocatorWithDefaultOptions, OrtStatus*, (OrtAllocator**)) \
   SLOT(85, KernelInfoGetAttribute_float, OrtStatus*, (const OrtKernelInfo*, const char*, float*)) \
   SLOT(86, KernelInfoGetAttribute_int64, OrtStatus*, (const OrtKernelInfo*, const char*, int64_t*)) \
+  SLOT(87, KernelInfoGetAttribute_string, OrtStatus*, (const OrtKernelInfo*, const char*, char*, size_t*)) \
   SLOT(90, KernelContext_GetInput, OrtStatus*, (const OrtKernelContext*, size_t, const OrtValue**)) \
   SLOT(91, KernelContext_GetOutput, OrtStatus*, (OrtKernelContext*, size_t, const int64_t*, size_t, OrtValue**)) \
   SLOT(93, ReleaseStatus, void, (OrtStatus*)) \

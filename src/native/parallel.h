@@ -1,8 +1,15 @@
 // How kernels use threads, without knowing whose: ORT's pool inside a custom op, the addon's own pool inside a job, none in a test.
 #pragma once
+#include <atomic>
 #include <cstddef>
 
 namespace accelerate_ts {
+
+// Tests set it, so that kernels cut their work as for another number of threads; 0: as many as there are.
+inline std::atomic<size_t>& thread_limit() {
+  static std::atomic<size_t> limit{0};
+  return limit;
+}
 
 struct Parallel {
   using Task = void (*)(void* arg, size_t chunk);

@@ -18,6 +18,8 @@ export type RuleKernel = (
 export interface TestKernels {
   /** The best instruction set of this processor: 0 portable, 1 AVX2, 2 AVX-512. */
   readonly isa: number;
+  /** Until it is called again, custom ops run as on a processor without what is above `isa`, and as with so many threads; -1 and 0: as it is. */
+  limit(isa: number, threads: number): void;
   dropout(x: Floats, key: BigInt64Array, site: number, ratio: number, dims: BigInt64Array, y: Floats, threads: number, isa: number): Promise<number>;
   embeddingGrad(
     indices: Int32Array | BigInt64Array,

@@ -160,45 +160,55 @@ constexpr size_t grain = 16 * 1024;   // elements below which another thread cos
 
 }  // namespace
 
+DropoutRows::DropoutRows(const int64_t key[4], uint32_t site, float ratio, const int64_t* dims, size_t rank, const int64_t* places, size_t coordinates)
+    : key_(dropout_key(key, site)),
+      ratio_(ratio),
+      threshold_(static_cast<uint64_t>(std::llround(static_cast<double>(ratio) * 4294967296.0))),
+      places_(places),
+      coordinates_(coordinates),
+      size1_(rank >= 3 ? static_cast<size_t>(dims[1]) : 1),
+      size2_(rank >= 4 ? static_cast<size_t>(dims[2]) : 1) {}
+
+template <typename T> void DropoutRows::apply(size_t row, const T* x, size_t begin, size_t end, T* y, Isa isa) const {
+  if (ratio_ == 0) {
+    if (x != y) std::memcpy(y + begin, x + begin, (end - begin) * sizeof(T));
+    return;
+  }
+  if (threshold_ > 0xFFFFFFFFu) {
+    std::memset(y + begin, 0, (end - begin) * sizeof(T));
+    return;
+  }
+  const auto scale = static_cast<T>(1.0 / (1.0 - static_cast<double>(ratio_)));
+  const auto limit = static_cast<uint32_t>(threshold_);
+  uint32_t place[3] = {static_cast<uint32_t>(row / size2_ / size1_), static_cast<uint32_t>(row / size2_ % size1_), static_cast<uint32_t>(row % size2_)};
+  if (places_ != nullptr) for (size_t k = 0; k < 3; k++) place[k] = k < coordinates_ ? static_cast<uint32_t>(places_[row * coordinates_ + k]) : 0;
+  const RowConstants constants(key_, place[0], place[1], place[2]);
+#if ACCELERATE_X86
+  if (isa == Isa::avx512) return row_avx512(x, begin, end, constants, limit, scale, y);
+  if (isa == Isa::avx2) return row_avx2(x, begin, end, constants, limit, scale, y);
+#endif
+  static_cast<void>(isa);
+  row_portable(x, begin, end, constants, limit, scale, y);
+}
+
+template <typename T> void dropout(const T* x, const DropoutRows& masks, size_t rows, size_t length, T* y, const Parallel& parallel, Isa isa) {
+  if (rows == 0 || length == 0) return;
+  const size_t segments = (length + segment - 1) / segment, itemSize = std::min(length, segment);
+  parallel.ranges(rows * segments, std::max<size_t>(1, grain / itemSize), 1, [&](size_t begin, size_t end) {
+    for (size_t item = begin; item < end; item++) {
+      const size_t row = item / segments, from = item % segments * segment;
+      masks.apply(row, x + row * length, from, std::min(length, from + segment), y + row * length, isa);
+    }
+  });
+}
+
 template <typename T> void dropout(const T* x, const int64_t key[4], uint32_t site, float ratio, const int64_t* dims, size_t rank, T* y, const Parallel& parallel, Isa isa) {
   size_t rows = 1;
   for (size_t d = 0; d + 1 < rank; d++) rows *= static_cast<size_t>(dims[d]);
-  const auto length = rank == 0 ? size_t{1} : static_cast<size_t>(dims[rank - 1]);
-  if (rows == 0 || length == 0) return;
-  const auto threshold = static_cast<uint64_t>(std::llround(static_cast<double>(ratio) * 4294967296.0));
-  if (ratio == 0) {
-    if (x != y) std::memcpy(y, x, rows * length * sizeof(T));
-    return;
-  }
-  if (threshold > 0xFFFFFFFFu) {
-    std::memset(y, 0, rows * length * sizeof(T));
-    return;
-  }
-  const auto scale = static_cast<T>(1.0 / (1.0 - static_cast<double>(ratio)));
-  const auto limit = static_cast<uint32_t>(threshold);
-  const PhiloxKey philox = dropout_key(key, site);
-  const size_t size1 = rank >= 3 ? static_cast<size_t>(dims[1]) : 1, size2 = rank >= 4 ? static_cast<size_t>(dims[2]) : 1;
-  const size_t segments = (length + segment - 1) / segment;
-  const size_t itemSize = std::min(length, segment);
-  parallel.ranges(rows * segments, std::max<size_t>(1, grain / itemSize), 1, [&](size_t begin, size_t end) {
-    for (size_t item = begin; item < end; item++) {
-      const size_t row = item / segments, from = item % segments * segment, to = std::min(length, from + segment);
-      const size_t p2 = row % size2, p1 = row / size2 % size1, p0 = row / size2 / size1;
-      const RowConstants constants(philox, static_cast<uint32_t>(p0), static_cast<uint32_t>(p1), static_cast<uint32_t>(p2));
-      const T* const in = x + row * length;
-      T* const out = y + row * length;
-#if ACCELERATE_X86
-      if (isa == Isa::avx512) row_avx512(in, from, to, constants, limit, scale, out);
-      else if (isa == Isa::avx2) row_avx2(in, from, to, constants, limit, scale, out);
-      else
-#endif
-        row_portable(in, from, to, constants, limit, scale, out);
-    }
-  });
-  static_cast<void>(isa);
+  dropout(x, DropoutRows(key, site, ratio, dims, rank), rows, rank == 0 ? size_t{1} : static_cast<size_t>(dims[rank - 1]), y, parallel, isa);
 }
 
-template void dropout<float>(const float*, const int64_t*, uint32_t, float, const int64_t*, size_t, float*, const Parallel&, Isa);
-template void dropout<double>(const double*, const int64_t*, uint32_t, float, const int64_t*, size_t, double*, const Parallel&, Isa);
+ACCELERATE_DROPOUT(, float)
+ACCELERATE_DROPOUT(, double)
 
 }  // namespace accelerate_ts

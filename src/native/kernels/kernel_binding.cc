@@ -169,6 +169,14 @@ Napi::Value philoxWords(const Napi::CallbackInfo& info) {
   return out;
 }
 
+// limit(isa, threads): until it is called again, custom ops run as on a processor without what is above `isa`, and as with so many threads; -1 and 0: as it is.
+Napi::Value limitKernels(const Napi::CallbackInfo& info) {
+  const int isa = info[0].As<Napi::Number>().Int32Value();
+  isa_limit().store(isa < 0 ? static_cast<int>(Isa::avx512) : isa);
+  thread_limit().store(size_of(info[1]));
+  return info.Env().Undefined();
+}
+
 void init(Napi::Env env, Napi::Object exports) {
   Napi::Object kernels = Napi::Object::New(env);
   kernels.Set("dropout", Napi::Function::New(env, dropoutKernel));
@@ -181,7 +189,8 @@ void init(Napi::Env env, Napi::Object exports) {
   kernels.Set("squares", Napi::Function::New(env, squaresKernel));
   kernels.Set("copy", Napi::Function::New(env, copyKernel));
   kernels.Set("philox", Napi::Function::New(env, philoxWords));
-  kernels.Set("isa", static_cast<double>(best_isa()));
+  kernels.Set("limit", Napi::Function::New(env, limitKernels));
+  kernels.Set("isa", static_cast<double>(supported_isa()));
   exports.Set("testKernels", kernels);
 }
 const Module module(init);

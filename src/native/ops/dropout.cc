@@ -1,10 +1,8 @@
-// accelerate_ts:Dropout(x, key int64[4]) -> y; attributes ratio, site. The gradient is the same node on dY with the same key and site.
+// accelerate_ts:Dropout(x, key int64[4], places int64[rows, k]?) -> y; attributes ratio, site. The gradient is the same node on dY with the same key, places and site.
 #include "../kernels/dropout.h"
 
-#include <algorithm>
-#include <memory>
-
 #include "../ops.h"
+#include "row_masks.h"
 
 namespace accelerate_ts {
 namespace {
@@ -17,12 +15,12 @@ class Dropout {
   void compute(KernelCall& call) const {
     const TensorView x = call.input(0);
     const TensorView key = call.input(1);
-    if (!call.ok()) return;
-    if (x.dims.empty() || x.dims.size() > 4) return call.fail("Dropout takes tensors of rank 1 to 4, x has rank " + std::to_string(x.dims.size()));
-    if (key.count() != 4) return call.fail("Dropout takes a key of 4 numbers (seed, rank, step, call), got " + std::to_string(key.count()));
-    if (!(ratio_ >= 0 && ratio_ <= 1)) return call.fail("Dropout takes a ratio of 0 to 1");
+    const TensorView places = call.input(2);
+    const std::optional<DropoutRows> masks = row_masks(call, "Dropout", x.dims, key, places, site_, ratio_);
+    if (!masks) return;
     T* y = static_cast<T*>(call.output(0, x.dims));
-    if (call.ok()) dropout<T>(x.as<T>(), key.as<int64_t>(), site_, ratio_, x.dims.data(), x.dims.size(), y, call.parallel());
+    const size_t length = x.dims.empty() ? 1 : static_cast<size_t>(x.dims.back());
+    if (call.ok() && length > 0) dropout<T>(x.as<T>(), *masks, x.count() / length, length, y, call.parallel());
   }
 
  private:
@@ -32,7 +30,7 @@ class Dropout {
 
 template <typename T>
 CustomOp* op() {
-  CustomOp* op = customOp<Dropout<T>>("Dropout", {ElementTypeOf<T>::value, kInt64}, {ElementTypeOf<T>::value});
+  CustomOp* op = customOp<Dropout<T>>("Dropout", {ElementTypeOf<T>::value, kInt64, optional(kInt64)}, {ElementTypeOf<T>::value});
   // An element is read once, before it is written: y may take x's memory.
   op->GetMayInplace = [](int** input, int** output) -> size_t {
     *input = new int[1]{0};
