@@ -3,20 +3,17 @@ import type { Builder } from "../../graph/builder.js";
 import type { Dim } from "../../graph/dims.js";
 import type { Value } from "../../graph/graph.js";
 import type { GradientContext, GradientDef, GradientRule } from "../gradient-table.js";
-import { constantInts, intAttribute, knownInts, maskOf, normalizeAxis, reshapeTo, sameShape } from "./helpers.js";
+import { constantInts, intAttribute, maskOf, normalizeAxis, reshapeTo, sameShape } from "./helpers.js";
 
 interface Reduction {
-  /** Undefined where they are computed at run time. */
-  readonly axes: readonly number[] | undefined;
+  readonly axes: readonly number[];
   /** Shape of the output had it kept its dims. */
   readonly kept: readonly Dim[];
 }
 
-function reductionOf({ node, input, output }: GradientContext): Reduction {
+function reductionOf({ node, input }: GradientContext): Reduction {
   const x = input(0);
   const attribute = node.attributes.axes;
-  const keeps = intAttribute(node, "keepdims", 1) !== 0;
-  if (keeps && node.inputs[1] && !knownInts(node.inputs[1])) return { axes: undefined, kept: output(0).shape };
   const given = Array.isArray(attribute) ? (attribute as readonly number[]) : node.inputs[1] ? constantInts(node, 1, "axes") : [];
   const all = given.length === 0 && intAttribute(node, "noop_with_empty_axes", 0) === 0;
   const axes = all ? x.shape.map((_, i) => i) : given.map((axis) => normalizeAxis(axis, x.rank));
@@ -27,10 +24,7 @@ function reductionOf({ node, input, output }: GradientContext): Reduction {
 const keep = (ctx: GradientContext, value: Value, { kept }: Reduction): Value => reshapeTo(ctx.b, value, kept, [ctx.input(0)]);
 
 /** The sum over the axes of the reduction, with dims kept. */
-function sumOver({ b, node }: GradientContext, x: Value, { axes }: Reduction): Value {
-  if (!axes) return b.op("ReduceSum", [x, node.inputs[1]], { keepdims: 1, noop_with_empty_axes: intAttribute(node, "noop_with_empty_axes", 0) });
-  return axes.length === 0 ? x : b.reduce("ReduceSum", x, axes, true);
-}
+const sumOver = (b: Builder, x: Value, { axes }: Reduction): Value => (axes.length === 0 ? x : b.reduce("ReduceSum", x, axes, true));
 
 const expandTo = (b: Builder, value: Value, like: Value): Value => (sameShape(b.graph.env, value.shape, like.shape) ? value : b.expand(value, b.shapeOf(like)));
 
@@ -42,10 +36,6 @@ const reduceMean: GradientRule = (ctx) => {
   const x = ctx.input(0);
   const reduction = reductionOf(ctx);
   const dy = keep(ctx, ctx.gradOut(0)!, reduction);
-  if (!reduction.axes) {
-    const count = b.div(b.op("Size", [x]), b.op("Size", [dy]));
-    return [expandTo(b, b.div(dy, b.cast(count, x.dtype)), x)];
-  }
   const count = b.graph.env.product(reduction.axes.map((axis) => x.shape[axis]!));
   if (typeof count === "number") return [expandTo(b, b.divScalar(dy, count), x)];
   b.source(x);
@@ -58,21 +48,19 @@ const reduceExtremum: GradientRule = (ctx) => {
   const x = ctx.input(0);
   const reduction = reductionOf(ctx);
   const mask = maskOf(b, b.op("Equal", [x, keep(ctx, ctx.output(0), reduction)]), x);
-  return [b.mul(mask, b.div(keep(ctx, ctx.gradOut(0)!, reduction), sumOver(ctx, mask, reduction)))];
+  return [b.mul(mask, b.div(keep(ctx, ctx.gradOut(0)!, reduction), sumOver(b, mask, reduction)))];
 };
 
 /** dY times the product of the other elements: a single 0 leaves only its own gradient, two leave none. */
 const reduceProd: GradientRule = (ctx) => {
-  const { b, node } = ctx;
+  const { b } = ctx;
   const x = ctx.input(0);
   const reduction = reductionOf(ctx);
   const zero = b.op("Equal", [x, b.scalar(0, x.dtype)]);
   const safe = b.where(zero, b.scalar(1, x.dtype), x);
-  const axes = reduction.axes ? b.int64(reduction.axes) : node.inputs[1];
-  const noop = reduction.axes?.length === 0 ? 1 : intAttribute(node, "noop_with_empty_axes", 0);
-  const product = b.op("ReduceProd", [safe, axes], { keepdims: 1, noop_with_empty_axes: noop });
+  const product = reduction.axes.length === 0 ? safe : b.op("ReduceProd", [safe, b.int64(reduction.axes)], { keepdims: 1 });
   const isZero = maskOf(b, zero, x);
-  const others = b.sub(sumOver(ctx, isZero, reduction), isZero);
+  const others = b.sub(sumOver(b, isZero, reduction), isZero);
   const slope = b.mul(b.div(product, safe), maskOf(b, b.op("Equal", [others, b.scalar(0, x.dtype)]), x));
   return [b.mul(slope, keep(ctx, ctx.gradOut(0)!, reduction))];
 };

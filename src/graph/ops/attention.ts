@@ -144,20 +144,19 @@ const rotated: Decomposition = ({ b, node, inputs }) => {
   const table = (t: Value) => b.unsqueeze(positions ? b.gather(t, positions) : t, [2]);
   const [cos, sin] = [table(cosines!), table(sines!)];
   const part = intAttribute(node, "rotary_embedding_dim", 0);
-  const half = env.resolve(cosines!.shape.at(-1)!);
-  if (typeof half !== "number") throw new ShapeError(`the size of the cosines ${env.show(cosines!.shape)} must be known`);
+  const half = cosines!.shape.at(-1)!;
   const turned = part > 0 ? b.slice(apart, 3, 0, part) : apart;
   const interleaved = intAttribute(node, "interleaved", 0) === 1;
-  const end = 2 * half;
+  const end = Number.MAX_SAFE_INTEGER;
   const [a, c] = interleaved
     ? [b.slice(turned, 3, 0, end, 2), b.slice(turned, 3, 1, end, 2)]
-    : (b.ops("Split", [turned, b.int64([half, half])], { axis: 3 }, { outputs: 2 }) as [Value, Value]);
+    : b.ops("Split", [turned, b.sizes([half, half], [cosines!])], { axis: 3 }, { outputs: 2 });
   const real = b.sub(b.mul(a!, cos), b.mul(c!, sin));
   const imaginary = b.add(b.mul(a!, sin), b.mul(c!, cos));
   const joined = interleaved
     ? reshapeTo(b, b.concat([b.unsqueeze(real, [4]), b.unsqueeze(imaginary, [4])], 4), turned.shape, [turned])
     : b.concat([real, imaginary], 3);
-  const y = part > 0 ? b.concat([joined, b.slice(apart, 3, part, Number.MAX_SAFE_INTEGER)], 3) : joined;
+  const y = part > 0 ? b.concat([joined, b.slice(apart, 3, part, end)], 3) : joined;
   return [x!.rank === 4 ? b.transpose(y, [0, 2, 1, 3]) : reshapeTo(b, y, x!.shape, [x!])];
 };
 
