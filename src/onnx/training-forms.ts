@@ -1,15 +1,11 @@
-// What nodes of a file mean in training, and others' fused ops in ONNX's own.
+// What nodes of a file mean in training.
 import { AccelerateError } from "../errors.js";
-import { Builder } from "../graph/builder.js";
 import type { Value } from "../graph/graph.js";
 import type { FormedNode } from "../graph/onnx/instantiate.js";
 import { dropout } from "../nn/index.js";
 import type { activeTracer } from "../tensor/index.js";
 
 type Tracer = NonNullable<ReturnType<typeof activeTracer>>;
-
-/** Domains whose ops are decomposed: their fused kernels have no gradients, and passes know ONNX's own ops. */
-const decomposed: ReadonlySet<string> = new Set(["com.microsoft"]);
 
 /** One forward's view of the nodes of a file. */
 export class TrainingForms {
@@ -24,7 +20,6 @@ export class TrainingForms {
   /** For `instantiate`. */
   lower(node: FormedNode): readonly (Value | undefined)[] | undefined {
     if (node.domain === "" && node.op === "Dropout") return this.#dropout(node);
-    if (decomposed.has(node.domain)) return this.#decomposed(node);
     return undefined;
   }
 
@@ -37,17 +32,5 @@ export class TrainingForms {
     // The mask, a second output, belongs to graphs of training: nothing reads it.
     if (!this.#training || p === 0) return [x, undefined];
     return [this.#tracer.valueOf(dropout(this.#tracer.tensorOf(x), { p })), undefined];
-  }
-
-  #decomposed({ op, domain, name, inputs, attributes, outputs }: FormedNode): readonly Value[] | undefined {
-    const { graph, builder } = this.#tracer;
-    const rule = graph.ops.get(op, domain)?.decompose;
-    if (!rule) return undefined;
-    // Inferred first: what the op cannot take is told by its own name.
-    graph.add(op, inputs, attributes, { domain, outputs: outputs.length, ...(builder.scope && { scope: builder.scope }), ...(name && { name }) });
-    const node = graph.nodes.pop()!;
-    const b = new Builder(graph, { scope: node.name });
-    for (const input of graph.inputs) b.source(input);
-    return rule({ b, node, inputs });
   }
 }

@@ -3,6 +3,8 @@ import type { OpDef } from "../op-def.js";
 import { batchNormOps } from "./batch-norm.js";
 import { attentionFunctionOps } from "./attention.js";
 import { constantOps } from "./constants.js";
+import { contribOps } from "./contrib.js";
+import { contribAttentionOps } from "./contrib-attention.js";
 import { convOps } from "./conv.js";
 import { customOps } from "./custom.js";
 import { einsumOps } from "./einsum.js";
@@ -50,4 +52,6 @@ export const standardOpDefs: readonly OpDef[] = [
   ...softmaxOps,
   ...crossEntropyOps,
   ...attentionOps,
+  ...contribOps,
+  ...contribAttentionOps,
 ];
