@@ -4,6 +4,7 @@ import type { Builder } from "../graph/builder.js";
 import type { Dim } from "../graph/dims.js";
 import { type DType, isFloat } from "../graph/dtype.js";
 import { float, type Value } from "../graph/graph.js";
+import { channelOps } from "./channel-ops.js";
 
 /** Static arguments of an op: part of the structure, unlike tensors and numbers, which are fed. Sizes may be symbolic. */
 export type OpAttributes = Readonly<Record<string, number | string | boolean | undefined | readonly Dim[]>>;
@@ -229,6 +230,7 @@ export const tensorOps: { readonly [name: string]: Emit } = {
     const sum = b.reduce("ReduceSum", rows, undefined);
     return a.reduction === "sum" ? sum : b.div(sum, b.reduce("ReduceSum", b.cast(b.unary("Not", ignored), target.dtype), undefined));
   },
+  ...channelOps,
   /** x, key int64 [4]; see the custom op accelerate_ts.Dropout. */
   dropout: (b, [x, key], a) => b.op("Dropout", [x!, key!], { ratio: float(number(a, "p")), site: number(a, "site") }, { domain: "accelerate_ts" }),
 };
