@@ -18,30 +18,36 @@ const objectLifeMs = 3600_000;
 
 const multiarch = (lib) => (existsSync(lib) ? readdirSync(lib).filter((name) => name.includes("-linux-")) : []).map((name) => join(lib, name));
 
-/** Where gloo lies, as compiler and linker have to be told; undefined where it is not installed. */
-function findGloo() {
+/** Where a library lies, as compiler and linker have to be told; undefined where it is not installed. */
+function findLibrary(name, header) {
   for (const prefix of ["/usr", "/usr/local"]) {
     const folders = [join(prefix, "lib"), join(prefix, "lib64"), ...multiarch(join(prefix, "lib"))];
-    const folder = folders.find((path) => existsSync(join(path, "libgloo.so")));
-    if (folder === undefined || !existsSync(`${prefix}/include/gloo/context.h`)) continue;
+    const folder = folders.find((path) => existsSync(join(path, `lib${name}.so`)));
+    if (folder === undefined || !existsSync(`${prefix}/include/${header}`)) continue;
     return prefix === "/usr"
-      ? { compile: [], link: ["-lgloo"] }
-      : { compile: [`-I${prefix}/include`], link: [`-L${folder}`, `-Wl,-rpath,${folder}`, "-lgloo"] };
+      ? { compile: [], link: [`-l${name}`] }
+      : { compile: [`-I${prefix}/include`], link: [`-L${folder}`, `-Wl,-rpath,${folder}`, `-l${name}`] };
   }
   return undefined;
 }
 
 /**
- * What is built: the addon itself, and a second one where gloo is installed, which collectives between hosts need.
+ * What is built: the addon itself, one more where gloo is installed, which collectives between hosts need, and one where oneDNN is, which multiplies matrices of bfloat16.
  * find: flags of its own, or undefined where a library that it needs is missing.
  */
 const addons = [
-  { name: "accelerate_ts", holds: (file) => !file.startsWith(`gloo${sep}`), find: () => ({ compile: [], link: [] }), missing: undefined },
+  { name: "accelerate_ts", holds: (file) => !/^(gloo|dnnl)[\\/]/.test(file), find: () => ({ compile: [], link: [] }), missing: undefined },
   {
     name: "accelerate_ts_gloo",
     holds: (file) => file.startsWith(`gloo${sep}`),
-    find: findGloo,
+    find: () => findLibrary("gloo", "gloo/context.h"),
     missing: "without gloo: training over several hosts needs it (apt-get install libgloo-dev, then: npx accelerate-ts build-native)",
+  },
+  {
+    name: "accelerate_ts_dnnl",
+    holds: (file) => file.startsWith(`dnnl${sep}`),
+    find: () => findLibrary("dnnl", "oneapi/dnnl/dnnl.hpp"),
+    missing: 'without oneDNN: mixedPrecision "bf16" needs it (apt-get install libdnnl-dev, then: npx accelerate-ts build-native)',
   },
 ];
 
@@ -232,7 +238,7 @@ export async function buildNative(options) {
       await buildAddon(addon, found, compiler, options);
     } catch (error) {
       if (!(error instanceof BuildError)) throw error;
-      // Another release of the library may not fit; one host needs none of it.
+      // Another release of the library may not fit; the rest works without it.
       console.error(`accelerate-ts: ${addon.name} is left out, the library that is installed does not fit: ${error.message}`);
     }
   }

@@ -6,6 +6,7 @@ namespace accelerate_ts {
 
 void dropoutOps(std::vector<const CustomOp*>& ops);
 void embeddingGradOps(std::vector<const CustomOp*>& ops);
+void gemmOps(std::vector<const CustomOp*>& ops);
 void layerNormOps(std::vector<const CustomOp*>& ops);
 void geluOps(std::vector<const CustomOp*>& ops);
 void softmaxOps(std::vector<const CustomOp*>& ops);
@@ -14,6 +15,7 @@ void crossEntropyOps(std::vector<const CustomOp*>& ops);
 constexpr OpList kOps[] = {
     dropoutOps,
     embeddingGradOps,
+    gemmOps,
     layerNormOps,
     geluOps,
     softmaxOps,

@@ -15,6 +15,7 @@ import { geluOps } from "./fused-gelu.js";
 import { layerNormOps } from "./fused-layer-norm.js";
 import { softmaxOps } from "./fused-softmax.js";
 import { functionOps } from "./functions.js";
+import { gemmOps } from "./gemm.js";
 import { indexingOps } from "./indexing.js";
 import { linearAlgebraOps } from "./linear-algebra.js";
 import { logicOps } from "./logic.js";
@@ -47,6 +48,7 @@ export const standardOpDefs: readonly OpDef[] = [
   ...constantOps,
   ...randomOps,
   ...customOps,
+  ...gemmOps,
   ...layerNormOps,
   ...geluOps,
   ...softmaxOps,
