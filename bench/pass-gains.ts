@@ -50,7 +50,7 @@ const model = new BertForSequenceClassification(
 model.train();
 const optimizer = new AdamW(model.parameters(), { lr: 5e-5 });
 await accelerator.prepare(model, optimizer, loader);
-const batches = [];
+const batches: (typeof loader extends AsyncIterable<infer B> ? B : never)[] = [];
 for await (const batch of loader) if (batches.push(batch) === Number(args.batches)) break;
 
 const off = (names: readonly PassName[]): PassSwitches => Object.fromEntries(names.map((name) => [name, false]));
