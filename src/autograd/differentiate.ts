@@ -52,7 +52,7 @@ const maxPath = 12;
 export function differentiate(graph: Graph, options: DifferentiateOptions): Map<Value, Value> {
   const { loss, wrt, rules = standardGradients } = options;
   checkLoss(graph, loss, options.seed);
-  const reachability = reach(graph, loss, wrt);
+  const reachability = reach(graph, loss, wrt, rules);
   checkRules(reachability, loss, wrt, rules);
 
   const b = new Builder(graph);
@@ -136,15 +136,23 @@ function checkLoss(graph: Graph, loss: Value, seed: Value | undefined): void {
 }
 
 function checkRules(reachability: Reachability, loss: Value, wrt: readonly Value[], rules: GradientTable): void {
-  const missing = reachability.nodes.find((node) => !rules.get(node.op, node.domain));
-  if (!missing) return;
-  const path = pathThrough(reachability, missing, loss, wrt);
+  const missing = reachability.nodes.filter((node) => !rules.get(node.op, node.domain));
+  const first = missing[0];
+  if (!first) return;
+  const path = pathThrough(reachability, first, loss, wrt);
   const shown = path.length > maxPath ? [...path.slice(0, maxPath / 2), `… ${path.length - maxPath} more …`, ...path.slice(-maxPath / 2)] : path;
-  throw new AutogradError("ERR_AUTOGRAD_NO_RULE", `op ${opName(missing)} has no gradient rule; node ${missing.name} lies on the path ${shown.join(" -> ")}`, {
-    hint:
-      `detach() the value if no gradient should flow here, or pass a rule: ` +
-      `differentiate(graph, { loss, wrt, rules: new GradientTable([...standardGradients, { op: "${missing.op}", domain: "${missing.domain}", rule }]) })`,
-  });
+  const others = [...new Set(missing.map(opName))].slice(1);
+  const also = others.length > 0 ? `; neither have ${others.join(", ")}` : "";
+  const named = first.domain ? `op: "${first.op}", domain: "${first.domain}"` : `op: "${first.op}"`;
+  throw new AutogradError(
+    "ERR_AUTOGRAD_NO_RULE",
+    `op ${opName(first)} has no gradient rule; node ${first.name} lies on the path ${shown.join(" -> ")}${also}`,
+    {
+      hint:
+        `registerGradient({ ${named}, rule: ({ b, input, output, gradOut }) => [...] }) of accelerate-ts/graph adds one, which returns the gradient of each input; ` +
+        `or let no gradient flow here: freeze the parameters before the node, or detach() the value`,
+    },
+  );
 }
 
 function checkResult(graph: Graph, node: Node, i: number, input: Value, gradient: Value): void {

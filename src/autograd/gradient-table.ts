@@ -27,24 +27,35 @@ export interface GradientDef {
   /** "" (the default) for ONNX's own ops. */
   readonly domain?: string;
   readonly rule: GradientRule;
+  /** What it takes or leaves out, for docs/operators.md. */
+  readonly note?: string;
 }
 
 /**
  * Gradient rules by domain and op.
  *
  * @example
- * const rules = new GradientTable([...standardGradients, { op: "Softplus", rule: ({ b, input, gradOut }) => [b.mul(gradOut(0)!, b.unary("Sigmoid", input(0)))] }]);
+ * const rules = new GradientTable([...standardGradients, { op: "Round", rule: ({ gradOut }) => [gradOut(0)] }]);
  * const gradients = differentiate(graph, { loss, wrt, rules });
  */
 export class GradientTable {
   readonly #defs = new Map<string, GradientDef>();
 
   constructor(defs: Iterable<GradientDef>) {
-    for (const def of defs) this.#defs.set(`${def.domain ?? ""}:${def.op}`, def);
+    for (const def of defs) this.register(def);
+  }
+
+  register(def: GradientDef): this {
+    this.#defs.set(`${def.domain ?? ""}:${def.op}`, def);
+    return this;
   }
 
   get(op: string, domain = ""): GradientRule | undefined {
     return this.#defs.get(`${domain}:${op}`)?.rule;
+  }
+  /** What is to be known of the rule of an op. */
+  noteOf(op: string, domain = ""): string | undefined {
+    return this.#defs.get(`${domain}:${op}`)?.note;
   }
 
   *[Symbol.iterator](): IterableIterator<GradientDef> {

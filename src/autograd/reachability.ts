@@ -1,10 +1,12 @@
 // Which values the gradient flows through: forward from the parameters, backward from the loss, cut at stop edges.
 import { isFloat } from "../graph/dtype.js";
 import type { Graph, Node, Value } from "../graph/graph.js";
+import type { GradientTable } from "./gradient-table.js";
 import { stopInputs, stopOps } from "./stops.js";
 
-/** Whether no gradient flows through a node. `_detach` marks an Identity that cuts on purpose. */
-const stops = (node: Node): boolean => (node.op === "Identity" && node.attributes._detach === 1) || (node.domain === "" && stopOps.has(node.op));
+/** Whether no gradient flows through a node. `_detach` marks an Identity that cuts on purpose; a rule for an op that is a stop makes it none. */
+export const stops = (node: Node, rules?: GradientTable): boolean =>
+  (node.op === "Identity" && node.attributes._detach === 1) || (node.domain === "" && stopOps.has(node.op) && !rules?.get(node.op));
 
 /** Whether a gradient may flow from the outputs of a node to its i-th input. Indices, shapes and conditions are not floats. */
 export function passes(node: Node, i: number): boolean {
@@ -20,11 +22,11 @@ export interface Reachability {
 }
 
 /** The part of the graph between `wrt` and the loss. Constants and what only frozen parameters reach is not in it. */
-export function reach(graph: Graph, loss: Value, wrt: readonly Value[]): Reachability {
+export function reach(graph: Graph, loss: Value, wrt: readonly Value[], rules?: GradientTable): Reachability {
   const dependent = new Set<Value>(wrt);
   const forward: Node[] = [];
   for (const node of graph.nodes) {
-    if (stops(node) || !node.inputs.some((v, i) => v !== undefined && dependent.has(v) && passes(node, i))) continue;
+    if (stops(node, rules) || !node.inputs.some((v, i) => v !== undefined && dependent.has(v) && passes(node, i))) continue;
     forward.push(node);
     for (const out of node.outputs) if (isFloat(out.dtype)) dependent.add(out);
   }

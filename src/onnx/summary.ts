@@ -1,6 +1,6 @@
 // What there is to know of an imported model, as text.
 import { standardGradients } from "../autograd/index.js";
-import { passes } from "../autograd/reachability.js";
+import { passes, stops } from "../autograd/reachability.js";
 import { AccelerateError } from "../errors.js";
 import { isFloat, sizeOf } from "../graph/dtype.js";
 import { Graph, type Node, type Value } from "../graph/graph.js";
@@ -41,7 +41,7 @@ function withoutRule({ graph, values }: Layout, { parameters }: ImportedFile): R
   for (const [name, p] of parameters) if (p.requiresGrad && values.has(name)) dependent.add(values.get(name)!);
   const found = new Map<string, Node>();
   for (const node of graph.nodes) {
-    if (!node.inputs.some((v, i) => v && dependent.has(v) && passes(node, i))) continue;
+    if (stops(node, standardGradients) || !node.inputs.some((v, i) => v && dependent.has(v) && passes(node, i))) continue;
     const shown = node.domain ? `${node.domain}.${node.op}` : node.op;
     if (standardGradients.get(node.op, node.domain) || graph.ops.get(node.op, node.domain)?.decompose) {
       for (const out of node.outputs) if (isFloat(out.dtype)) dependent.add(out);

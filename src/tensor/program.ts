@@ -1,5 +1,6 @@
 // A compiled plan: the graph of forward (and backward), its session, and what is bound to each of its inputs and outputs.
 import { decomposeForGradients, differentiate } from "../autograd/differentiate.js";
+import { standardGradients } from "../autograd/rules.js";
 import { AccelerateError } from "../errors.js";
 import { Builder } from "../graph/builder.js";
 import type { ShapeEnv } from "../graph/dims.js";
@@ -71,7 +72,7 @@ export function buildGraph(plan: Plan, compiler: CompilerOptions = {}): BuiltGra
   const options = { switches: compiler.passes ?? {}, watch: compiler.watch };
 
   graph.outputs.push(...(loss ? [loss] : []), ...outputs);
-  decomposeComposites(graph);
+  decomposeComposites(graph, (node) => standardGradients.get(node.op, node.domain) !== undefined);
   runPasses(graph, "forward", context, options);
   if (loss) decomposeForGradients(graph);
   const made = graph.outputs.splice(0);
@@ -95,6 +96,7 @@ export function buildGraph(plan: Plan, compiler: CompilerOptions = {}): BuiltGra
     taken.add(out);
     graph.output(out);
   }
+  decomposeComposites(graph);
   runPasses(graph, "backward", context, options);
   const feedOf = (value: Value): number => (slots.get(value) as InputSlot & { kind: "feed" }).feed;
   return {

@@ -24,7 +24,7 @@ export function decompose(graph: Graph, which: (node: Node) => boolean): number 
   return replaced;
 }
 
-/** Replaces the ops that the engine has no kernel for. */
-export function decomposeComposites(graph: Graph): number {
-  return decompose(graph, (node) => graph.ops.get(node.op, node.domain)?.composite === true);
+/** Replaces the ops that the engine has no kernel for, but for those that are to stay a while: ones with a gradient rule of their own, before it was used. */
+export function decomposeComposites(graph: Graph, stays: (node: Node) => boolean = () => false): number {
+  return decompose(graph, (node) => graph.ops.get(node.op, node.domain)?.composite === true && !stays(node));
 }
