@@ -259,6 +259,7 @@ export class Accelerator extends TrainingData implements AsyncDisposable {
       placement,
       loaders: this.loaders,
       dataloader,
+      buffers: this.run.buffers,
       dealer: new WorkerDealer(this.calls),
       prepared: new WeakSet(),
       objects: this.objects,

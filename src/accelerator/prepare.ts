@@ -15,6 +15,7 @@ import type { CompleteDataloaderConfig } from "./loaders/dataloader-config.js";
 import type { ParameterSource, Placement } from "./gradients/placement.js";
 import type { ScheduleWatch } from "./gradients/schedule-watch.js";
 import type { PreparedObjects } from "./prepared-objects.js";
+import type { WrittenBuffers } from "./written-buffers.js";
 
 /** What `prepare` takes. */
 export type Preparable = ModuleBase | Optimizer | Scheduler | DataLoader | AsyncIterable<unknown> | Iterable<unknown>;
@@ -92,6 +93,8 @@ export interface PrepareContext {
   readonly placement: Placement;
   readonly loaders: ActiveLoaders;
   readonly dataloader: CompleteDataloaderConfig;
+  /** Buffers that change in training. */
+  readonly buffers: WrittenBuffers;
   /** For loaders that only rank 0 reads. */
   readonly dealer: Dealer;
   /** How schedulers follow their optimizers. */
@@ -137,7 +140,10 @@ export async function prepareAll(objects: readonly unknown[], context: PrepareCo
     optimizer.exchange = placement.exchange;
   }
   context.watch?.prepared(placement.optimizers, { loader: found.some(([kind]) => kind === "loader" || kind === "batches") });
-  for (const model of models) for (const [, buffer] of model.namedBuffers()) await takeFirst(buffer, world, options);
+  for (const model of models) {
+    for (const [, buffer] of model.namedBuffers()) await takeFirst(buffer, world, options);
+    context.buffers.add(model.namedBuffers({ updatedOnly: true }));
+  }
 
   const { splitBatches, dispatchBatches, evenBatches, ignoreDuplicates, dataSeed } = context.dataloader;
   const dealer = dispatchBatches ? context.dealer : undefined;

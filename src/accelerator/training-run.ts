@@ -9,6 +9,7 @@ import { LossScaling } from "./gradients/loss-scaling.js";
 import { Placement } from "./gradients/placement.js";
 import type { Stopping } from "./stopping.js";
 import type { Profiler } from "../profile/profiler.js";
+import { WrittenBuffers } from "./written-buffers.js";
 import type { PerformanceWatch } from "./tracking/tracking-performance.js";
 
 export interface TrainingRunOptions {
@@ -32,6 +33,7 @@ export class TrainingRun {
   readonly world: World;
   readonly placement: Placement;
   readonly exchange: WorkerExchange;
+  readonly buffers = new WrittenBuffers();
   readonly #options: TrainingRunOptions;
 
   constructor(options: TrainingRunOptions) {
@@ -51,6 +53,7 @@ export class TrainingRun {
       wishes: stopping,
       onStep: async ({ made }) => {
         const step = onStep(made);
+        await this.buffers.takeFirst(world.group, { purpose: "buffers after optimizer.step" });
         await profiler?.stepped();
         const arenaBytes = () => placement.arenas.reduce((sum, { arena }) => sum + arena.values.byteLength + arena.grads.byteLength, 0);
         await performance?.stepped({ step, group: world.group, arenaBytes });

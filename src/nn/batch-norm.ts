@@ -1,6 +1,6 @@
 // Batch normalization: by the statistics of the batch in training, by running ones in evaluation.
 import { ArgumentError, ShapeError } from "../errors.js";
-import { apply, Parameter, updateBuffer, zeros as zerosOf } from "../tensor/index.js";
+import { apply, Parameter, tensor, updateBuffer, zeros as zerosOf } from "../tensor/index.js";
 import type { Tensor } from "../tensor/index.js";
 import { ones, zeros } from "./init.js";
 import { checkSize } from "./linear.js";
@@ -17,6 +17,26 @@ export interface BatchNormOptions {
   readonly affine?: boolean;
   /** Keeps running statistics, and normalizes by them in evaluation; default true. */
   readonly trackRunningStats?: boolean;
+}
+
+/** x [N, C, ..] normalized by the mean and the biased variance [C] of the batch, scaled and shifted by vectors [C]. */
+export function batchStatisticsNorm(
+  x: Tensor,
+  weight: Tensor | undefined,
+  bias: Tensor | undefined,
+  epsilon: number,
+): { readonly y: Tensor; readonly mean: Tensor; readonly variance: Tensor } {
+  const mean = apply("channelMean", [x]);
+  const centred = x.sub(mean);
+  const variance = apply("channelMean", [centred.mul(centred)]);
+  const deviation = variance.add(epsilon).sqrt();
+  const scaled = weight ? centred.mul(apply("perChannel", [weight, x]).div(deviation)) : centred.div(deviation);
+  return { y: bias ? scaled.add(apply("perChannel", [bias, x])) : scaled, mean: mean.reshape([-1]), variance: variance.reshape([-1]) };
+}
+/** Moves a running statistic towards that of the batch by a share from 0 to 1. */
+export function moveStatistics(running: Tensor, batch: Tensor, share: number | Tensor): void {
+  const moved = typeof share === "number" ? running.mul(1 - share).add(batch.mul(share)) : running.add(batch.sub(running).mul(share));
+  updateBuffer(running, moved);
 }
 
 /**
@@ -47,9 +67,11 @@ abstract class BatchNormBase extends Module {
     this.weight = affine ? new Parameter(ones([numFeatures]) as Tensor<1, "float32">) : undefined;
     this.bias = affine ? new Parameter(zeros([numFeatures]) as Tensor<1, "float32">) : undefined;
     const tracked = options.trackRunningStats ?? true;
-    this.runningMean = tracked ? this.registerBuffer("running_mean", zeros([numFeatures]) as Tensor<1, "float32">) : undefined;
-    this.runningVar = tracked ? this.registerBuffer("running_var", ones([numFeatures]) as Tensor<1, "float32">) : undefined;
-    this.numBatchesTracked = tracked ? this.registerBuffer("num_batches_tracked", zerosOf([], { dtype: "int64" }) as Tensor<0, "int64">) : undefined;
+    const buffer = <T extends Tensor>(name: string, first: Tensor): T | undefined =>
+      tracked ? this.registerBuffer(name, first as T, { updated: true }) : undefined;
+    this.runningMean = buffer("running_mean", zeros([numFeatures]));
+    this.runningVar = buffer("running_var", ones([numFeatures]));
+    this.numBatchesTracked = buffer("num_batches_tracked", zerosOf([], { dtype: "int64" }));
   }
 
   protected abstract checkRank(rank: number): void;
@@ -61,43 +83,26 @@ abstract class BatchNormBase extends Module {
 
   forward(x: Tensor): Tensor {
     this.checkRank(x.rank);
-    const { runningMean, runningVar } = this;
-    if (this.training || !runningMean || !runningVar) return this.#byBatch(x);
-    const weight = this.weight ?? (ones([this.numFeatures]) as Tensor);
-    const bias = this.bias ?? (zeros([this.numFeatures]) as Tensor);
-    return apply("batchNorm", [x, weight, bias, runningMean, runningVar], { epsilon: this.epsilon });
-  }
-
-  #byBatch(x: Tensor): Tensor {
+    const { runningMean, runningVar, numBatchesTracked, epsilon, momentum, training } = this;
+    if (!training && runningMean && runningVar) {
+      const weight = this.weight ?? (ones([this.numFeatures]) as Tensor);
+      const bias = this.bias ?? (zeros([this.numFeatures]) as Tensor);
+      return apply("batchNorm", [x, weight, bias, runningMean, runningVar], { epsilon });
+    }
     const sizes = sizesInCall(x);
-    if (this.training && sizes.every((d) => d !== undefined) && sizes.every((d, i) => i === 1 || d === 1))
+    if (training && sizes.every((d) => d !== undefined) && sizes.every((d, i) => i === 1 || d === 1))
       throw new ShapeError(`${this.constructor.name}: in training, more than one value per channel is needed; the input is [${sizes.join(", ")}]`, {
         hint: "use larger batches, or drop a last batch of one",
       });
-    const mean = apply("channelMean", [x]);
-    const centred = x.sub(mean);
-    const variance = apply("channelMean", [centred.mul(centred)]);
-    if (this.training) this.#track(x, mean.reshape([this.numFeatures]), variance.reshape([this.numFeatures]));
-    const deviation = variance.add(this.epsilon).sqrt();
-    if (!this.weight) return centred.div(deviation);
-    return centred.mul(apply("perChannel", [this.weight, x]).div(deviation)).add(apply("perChannel", [this.bias, x]));
-  }
-
-  /** Moves the running statistics towards those of the batch. */
-  #track(x: Tensor, mean: Tensor, variance: Tensor): void {
-    const { runningMean, runningVar, numBatchesTracked } = this;
-    if (!runningMean || !runningVar || !numBatchesTracked) return;
+    const { y, mean, variance } = batchStatisticsNorm(x, this.weight, this.bias, epsilon);
+    if (!training || !runningMean || !runningVar || !numBatchesTracked) return y;
     const batches = numBatchesTracked.add(1);
     updateBuffer(numBatchesTracked, batches);
-    const unbiased = apply("unbiased", [variance, x]);
-    for (const [kept, batch] of [
-      [runningMean, mean],
-      [runningVar, unbiased],
-    ] as const) {
-      // The average over n batches moves by a share of 1 / n.
-      const moved = this.momentum === null ? kept.add(batch.sub(kept).div(batches.to("float32"))) : kept.mul(1 - this.momentum).add(batch.mul(this.momentum));
-      updateBuffer(kept, moved);
-    }
+    // The average over n batches moves by a share of 1 / n.
+    const share = momentum ?? tensor(1).div(batches.to("float32"));
+    moveStatistics(runningMean, mean, share);
+    moveStatistics(runningVar, apply("unbiased", [variance, x]), share);
+    return y;
   }
 }
 

@@ -24,7 +24,7 @@ export * as init from "./init.js";
 export { LayerNorm, type LayerNormOptions } from "./layer-norm.js";
 export { LazyLinear, Linear, type LinearOptions } from "./linear.js";
 export { bceWithLogits, crossEntropy, type CrossEntropyOptions, type LossOptions, mseLoss, type Reduction } from "./losses.js";
-export { type Layer, Module, ModuleBase } from "./module.js";
+export { type BufferOptions, type Layer, Module, ModuleBase } from "./module.js";
 export { ELU, Flatten, Hardsigmoid, Hardswish, Identity, LeakyReLU, LogSoftmax, Mish, Sigmoid, SiLU, Softmax, Softplus } from "./more-activations.js";
 export { type ChannelNormOptions, GroupNorm, InstanceNorm2d, RMSNorm, type RMSNormOptions } from "./norms.js";
 export { AdaptiveAvgPool2d, AvgPool2d, type AvgPoolOptions, MaxPool2d, type MaxPoolOptions, type PoolOptions } from "./pool.js";

@@ -1,7 +1,7 @@
 // Module: a class with parameters and a forward, whose instances are called like functions.
 import { inspect } from "node:util";
 import { ArgumentError } from "../errors.js";
-import { activeTracer, callTraced, type Device, Parameter, Tensor, type Traceable } from "../tensor/index.js";
+import { activeTracer, allowUpdates, callTraced, type Device, Parameter, Tensor, type Traceable } from "../tensor/index.js";
 import { loadModule, saveModule } from "./module-file.js";
 import { moduleRepr } from "./module-repr.js";
 
@@ -76,9 +76,14 @@ function describeTensor(x: Tensor, fields: Tensor[]): string {
   return hasValues ? `${x.dtype}${s.shape.join()};` : "?,";
 }
 
-interface Buffer {
+interface Buffer extends Required<BufferOptions> {
   readonly tensor: Tensor;
-  readonly persistent: boolean;
+}
+export interface BufferOptions {
+  /** Saved with the weights; default true. */
+  readonly persistent?: boolean;
+  /** Forward gives it new numbers, see `updateBuffer`; on several workers all take rank 0's after each step. Default false. */
+  readonly updated?: boolean;
 }
 
 /** Everything of a module but its call signature: what typed models of the library extend. */
@@ -148,16 +153,19 @@ export abstract class ModuleBase extends Callable implements Traceable {
    * @example
    * readonly positions = this.registerBuffer("positions", arange(512), { persistent: false });
    */
-  registerBuffer<T extends Tensor>(name: string, tensor: T, options: { persistent?: boolean } = {}): T {
+  registerBuffer<T extends Tensor>(name: string, tensor: T, options: BufferOptions = {}): T {
     if (this.#buffers.has(name)) throw new ArgumentError(`${this.constructor.name} has a buffer ${name} already`);
-    this.#buffers.set(name, { tensor, persistent: options.persistent ?? true });
+    const { persistent = true, updated = false } = options;
+    if (updated) allowUpdates(tensor);
+    this.#buffers.set(name, { tensor, persistent, updated });
     return tensor;
   }
   /** Buffers with their paths. */
-  *namedBuffers(options: { persistentOnly?: boolean } = {}): Generator<readonly [name: string, tensor: Tensor]> {
+  *namedBuffers(options: { persistentOnly?: boolean; updatedOnly?: boolean } = {}): Generator<readonly [name: string, tensor: Tensor]> {
     for (const [prefix, module] of this.namedModules()) {
       for (const [name, buffer] of module.#buffers) {
-        if (buffer.persistent || !options.persistentOnly) yield [prefix ? `${prefix}.${name}` : name, buffer.tensor];
+        if ((buffer.persistent || !options.persistentOnly) && (buffer.updated || !options.updatedOnly))
+          yield [prefix ? `${prefix}.${name}` : name, buffer.tensor];
       }
     }
   }

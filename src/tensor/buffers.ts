@@ -13,6 +13,13 @@ function numbersOf(buffer: Tensor): TypedArray {
 }
 const copyOf = (buffer: Tensor): Tensor => Tensor.make(buffer.dtype, { kind: "concrete", shape: buffer.shape, data: numbersOf(buffer).slice() as TypedArray });
 
+const updatable = new WeakSet<Tensor>();
+/** @internal Forward may write into a tensor, whose numbers belong to its module from now on. */
+export function allowUpdates(buffer: Tensor): void {
+  numbersOf(buffer);
+  updatable.add(buffer);
+}
+
 /**
  * Gives a buffer of a module new numbers from within forward: running statistics, counters. Reads after it in the same forward see them. They are
  * written into the buffer once per call of the model, with the first run that computes something of the call; a backward that computes
@@ -20,7 +27,7 @@ const copyOf = (buffer: Tensor): Tensor => Tensor.make(buffer.dtype, { kind: "co
  *
  * @example
  * class Counted extends Module {
- *   readonly calls = this.registerBuffer("calls", zeros([]));
+ *   readonly calls = this.registerBuffer("calls", zeros([]), { updated: true });
  *   forward(x: Tensor) {
  *     if (this.training) updateBuffer(this.calls, this.calls.add(1));
  *     return x.relu();
@@ -31,7 +38,10 @@ export function updateBuffer(buffer: Tensor, value: Tensor): void {
   const tracer = activeTracer();
   if (!tracer)
     throw new AccelerateError("ERR_BUFFER_UPDATE", "updateBuffer outside forward", { hint: "call it in forward; elsewhere, write to the buffer's numbers" });
-  numbersOf(buffer);
+  if (!updatable.has(buffer))
+    throw new AccelerateError("ERR_BUFFER_UPDATE", "updateBuffer of a tensor that is no buffer for it", {
+      hint: "register it in the constructor: registerBuffer(name, tensor, { updated: true })",
+    });
   tracer.update(buffer, value);
 }
 

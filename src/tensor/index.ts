@@ -3,7 +3,7 @@ export type { DType } from "../graph/dtype.js";
 export type { Device } from "../runtime/device.js";
 export { apply } from "./apply.js";
 export { backward, type BackwardOptions } from "./backward.js";
-export { updateBuffer } from "./buffers.js";
+export { allowUpdates, updateBuffer } from "./buffers.js";
 export { callTraced, type Traceable } from "./call.js";
 export { arange, cat, fromData, full, ones, stack, tensor, where, zeros } from "./create.js";
 export { defaultExecutor, Executor } from "./executor.js";

@@ -10,7 +10,7 @@ import { close, code, gradOf } from "./fixtures.js";
 
 /** Halves what it keeps and adds the sum of its input; its output depends on what it kept. */
 class Halving extends nn.Module {
-  readonly kept = this.registerBuffer("kept", zeros([]));
+  readonly kept = this.registerBuffer("kept", zeros([]), { updated: true });
   readonly w = new Parameter(tensor([1, 2]));
   forward(x: Tensor): { out: Tensor; loss: Tensor } {
     const out = x.mul(this.w).add(this.kept);
@@ -90,7 +90,7 @@ describe("buffers that forward writes into", () => {
   it("no gradient flows through what is written", async () => {
     class Shadow extends nn.Module {
       readonly w = new Parameter(tensor([3]));
-      readonly mean = this.registerBuffer("mean", zeros([1]));
+      readonly mean = this.registerBuffer("mean", zeros([1]), { updated: true });
       forward(x: Tensor): Tensor {
         updateBuffer(this.mean, x.mul(this.w));
         return this.mean.mul(this.w).sum();
@@ -124,7 +124,7 @@ describe("buffers that forward writes into", () => {
 
   it("wrong uses are told", () => {
     class Wrong extends nn.Module {
-      readonly kept = this.registerBuffer("kept", zeros([2]));
+      readonly kept = this.registerBuffer("kept", zeros([2]), { updated: true });
       forward(x: Tensor): Tensor {
         updateBuffer(this.kept, x);
         return x;
@@ -133,5 +133,13 @@ describe("buffers that forward writes into", () => {
     assert.throws(() => new Wrong()(tensor([1, 2, 3])), code("ERR_SHAPE"));
     assert.throws(() => new Wrong()(tensor([1, 2], { dtype: "int64" })), code("ERR_SHAPE"));
     assert.throws(() => updateBuffer(zeros([2]), zeros([2])), code("ERR_BUFFER_UPDATE"));
+    class Fixed extends nn.Module {
+      readonly kept = this.registerBuffer("kept", zeros([2]));
+      forward(x: Tensor): Tensor {
+        updateBuffer(this.kept, x);
+        return x;
+      }
+    }
+    assert.throws(() => new Fixed()(tensor([1, 2])), code("ERR_BUFFER_UPDATE"));
   });
 });
