@@ -164,6 +164,9 @@ export const indexingOps: readonly OpDef[] = [
   define("Compress", [2, 2], compress),
   define("Unique", [1, 1], unique, { outputs: [1, 4] }),
   define("ReverseSequence", [2, 2], reverseSequence),
-  // x [..] -> int64 [rank, n], n known only at run time.
-  define("NonZero", [1, 1], (ctx) => [{ dtype: "int64", shape: [Math.max(need(ctx, 0).shape.length, 1), ctx.env.unknown()] }]),
+  // x [..] -> int64 [rank, n], n known only at run time; attribute _hint: n in the run at hand.
+  define("NonZero", [1, 1], (ctx) => {
+    const hint = ctx.attributes._hint;
+    return [{ dtype: "int64", shape: [Math.max(need(ctx, 0).shape.length, 1), ctx.env.unknown(typeof hint === "number" ? hint : undefined)] }];
+  }),
 ];

@@ -1,0 +1,82 @@
+// What a pass may learn of the data of the run at hand, and the sizes that can be read while a graph runs.
+import { Builder } from "../../builder.js";
+import { sizeOf } from "../../dtype.js";
+import type { Graph, Value } from "../../graph.js";
+import type { FedData } from "../assumptions.js";
+import type { PassContext } from "../pass.js";
+import { Evaluation, inputsOf } from "./evaluate.js";
+import type { RowSpace } from "./row-set.js";
+
+/** How many elements a value has in the run at hand; sizes that are not known count as 1. */
+const elementsOf =
+  (graph: Graph) =>
+  (value: Value): number =>
+    sizeOf(value.shape.map((d) => graph.env.hint(d) ?? 1));
+
+/** Expressions over the data of a run. */
+export interface Known {
+  /** The inputs of the graph behind them. */
+  readonly inputs: readonly Value[];
+  readonly values: Evaluation;
+}
+
+/** The inputs with their data, as an assumption is given them. */
+export const evaluation = (inputs: readonly Value[], data: readonly FedData[]): Evaluation => new Evaluation(new Map(inputs.map((v, i) => [v, data[i]!])));
+
+/** Expressions for the run at hand; undefined where there is no data, or they are none that can be evaluated without an engine. */
+export function know(graph: Graph, context: PassContext, expressions: readonly Value[]): Known | undefined {
+  const inputs = inputsOf(expressions, elementsOf(graph));
+  if (!inputs) return undefined;
+  let values: Evaluation | undefined;
+  // Looks, and assumes nothing.
+  const look = (data: readonly FedData[]): boolean => {
+    values = evaluation(inputs, data);
+    return false;
+  };
+  context.assume({ name: "look at data", inputs, holds: look });
+  return values && { inputs, values };
+}
+
+/** A builder that knows where to read the sizes of the graph's inputs. */
+export function builderOf(graph: Graph): Builder {
+  const b = new Builder(graph);
+  for (const input of graph.inputs) b.source(input);
+  return b;
+}
+
+/** Whether both sizes can be read from inputs of the graph. */
+export function canRead(graph: Graph, space: RowSpace): boolean {
+  const { env } = graph;
+  const dims = new Set(graph.inputs.flatMap((v) => env.resolveShape(v.shape)));
+  return [space.batch, space.tokens].every((d) => typeof env.resolve(d) === "number" || dims.has(env.resolve(d)));
+}
+
+/** Rows of data and of indices into them are the same where they are as many: GatherElements says it of none, a run of all. */
+export function meetIndices(graph: Graph): void {
+  const { env } = graph;
+  for (const { op, domain, inputs, attributes } of graph.nodes) {
+    const [data, indices] = inputs;
+    if (op !== "GatherElements" || domain !== "" || !data || !indices) continue;
+    const axis = typeof attributes.axis === "number" ? attributes.axis : 0;
+    for (const [i, d] of data.shape.entries()) if (i !== (axis < 0 ? axis + data.rank : axis)) env.equal(d, indices.shape[i]!);
+  }
+}
+
+/** Sizes that are read from hidden states are read from the graph's inputs instead, where these have them: then nothing keeps hidden states for their sizes. */
+export function readSizesFromInputs(graph: Graph): void {
+  const { env } = graph;
+  const dims = new Set(graph.inputs.flatMap((v) => env.resolveShape(v.shape)));
+  const b = builderOf(graph);
+  const replaced = new Map<Value, Value>();
+  const nodes = [...graph.nodes];
+  graph.nodes.splice(0);
+  for (const node of nodes) {
+    for (const [i, v] of node.inputs.entries()) if (v) node.inputs[i] = replaced.get(v) ?? v;
+    graph.nodes.push(node);
+    const out = node.outputs[0]!;
+    if (node.op !== "Shape" || node.domain !== "" || !node.inputs[0]?.producer || !out.content || graph.outputs.includes(out)) continue;
+    if (!out.content.every((d) => typeof env.resolve(d) === "number" || dims.has(env.resolve(d)))) continue;
+    graph.nodes.pop();
+    replaced.set(out, b.sizes(out.content));
+  }
+}
