@@ -2,8 +2,11 @@
 import type { Graph } from "../graph.js";
 import { shareSubexpressions } from "./common-subexpressions.js";
 import { removeDeadCode } from "./dead-code.js";
+import { fusePass } from "./fuse.js";
 import { type PassName, passNames, type PassSwitches } from "./names.js";
 import type { GraphPass, PassContext } from "./pass.js";
+import { rowPushdown } from "./row-pushdown/index.js";
+import { unpad } from "./unpad/index.js";
 
 export { type PassName, passNames, type PassSwitches };
 
@@ -17,6 +20,9 @@ const shareAndClean = (graph: Graph): number => {
 /** One line per pass. */
 export const passes: readonly GraphPass[] = [
   { name: "cse", stage: "forward", says: "equal nodes become one, unused ones go", run: shareAndClean },
+  rowPushdown,
+  unpad,
+  fusePass,
   { name: "share", stage: "backward", says: "equal nodes of forward and backward become one", run: shareAndClean },
   { name: "dead-code", stage: "backward", says: "what no output needs goes", run: removeDeadCode },
 ];
