@@ -222,6 +222,9 @@ function expandPath(path: string, env: Environment): string {
   );
 }
 
+/** XDG_CACHE_HOME/accelerate-ts, else ~/.cache/accelerate-ts: what was measured on this machine. */
+export const cacheFolder = (env: Environment = process.env): string => join(env.XDG_CACHE_HOME || join(env.HOME || homedir(), ".cache"), "accelerate-ts");
+
 export function hubSettings(env: Environment = process.env): HubSettings {
   const path = (...choices: (string | undefined)[]): string => expandPath(choices.find((choice) => choice)!, env);
   const home = path(env.HF_HOME, join(env.XDG_CACHE_HOME || join(env.HOME || homedir(), ".cache"), "huggingface"));

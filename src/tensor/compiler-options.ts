@@ -1,5 +1,6 @@
 // What the compiler is told: which passes run, and in what precision products are computed.
 import type { Graph } from "../graph/graph.js";
+import type { GemmChooser } from "../graph/passes/gemm.js";
 import type { Precision } from "../graph/passes/pass.js";
 import type { PassReport, PassSwitches } from "../graph/passes/pipeline.js";
 
@@ -8,6 +9,8 @@ export interface CompilerOptions {
   readonly passes?: PassSwitches | undefined;
   /** "bf16": inputs of matrix products are rounded to bfloat16, sums are float32. Default "no". */
   readonly precision?: Precision | undefined;
+  /** Who multiplies matrices of float32; default: who is faster on this machine (see GemmChoices). */
+  readonly gemm?: GemmChooser | undefined;
   /** Called after each pass. */
   readonly watch?: ((report: PassReport, graph: Graph) => void) | undefined;
 }

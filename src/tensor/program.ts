@@ -12,6 +12,8 @@ import type { PassContext } from "../graph/passes/pass.js";
 import { runPasses } from "../graph/passes/pipeline.js";
 import type { Binding } from "../runtime/binding.js";
 import type { Engine } from "../runtime/engine.js";
+import { gemmChoices } from "../runtime/gemm-choices.js";
+import { bfloat16Engine } from "../runtime/gemm-engine.js";
 import type { Session } from "../runtime/session.js";
 import type { CompilerOptions } from "./compiler-options.js";
 import { forwardGraph, type InputSlot, type SymbolSource } from "./forward-graph.js";
@@ -68,6 +70,7 @@ export function buildGraph(plan: Plan, compiler: CompilerOptions = {}): BuiltGra
     assume: (assumption) => assumptions.assume(assumption),
     precision: compiler.precision ?? "no",
     backward: loss !== undefined,
+    gemm: compiler.gemm,
   };
   const options = { switches: compiler.passes ?? {}, watch: compiler.watch };
 
@@ -119,8 +122,9 @@ function withoutKernel(error: unknown): never {
 
 /** Compiles a plan: builds its graph, writes it as ONNX and creates the session. */
 export async function compileProgram(plan: Plan, engine: Engine, compiler: CompilerOptions & { readonly profile?: string } = {}): Promise<Program> {
-  const { profile } = compiler;
-  const { graph, slots, symbols, gradients, assumptions } = buildGraph(plan, compiler);
+  const { profile, gemm = gemmChoices(engine) } = compiler;
+  if (compiler.precision === "bf16") bfloat16Engine();
+  const { graph, slots, symbols, gradients, assumptions } = buildGraph(plan, { ...compiler, gemm });
   if (plan.loss && gradients.length === 0) {
     throw new AccelerateError("ERR_BACKWARD_NO_PARAMETERS", "the loss depends on no parameter that requires a gradient", {
       hint: "check requiresGrad and detach()",

@@ -1,6 +1,7 @@
 // What a pass of the compiler is.
 import type { Graph } from "../graph.js";
 import type { Assumption } from "./assumptions.js";
+import type { GemmChooser } from "./gemm.js";
 import type { PassName } from "./pipeline.js";
 
 /** In what GEMM inputs are computed; everything else stays float32. */
@@ -12,6 +13,8 @@ export interface PassContext {
   readonly precision: Precision;
   /** Whether the graph is differentiated: its first output is the loss then. */
   readonly backward: boolean;
+  /** Who multiplies matrices of float32; undefined: ONNX Runtime all of them. */
+  readonly gemm?: GemmChooser | undefined;
 }
 
 /**

@@ -4,6 +4,7 @@ import { shareSubexpressions } from "./common-subexpressions.js";
 import { removeDeadCode } from "./dead-code.js";
 import { fusePass } from "./fuse.js";
 import { type PassName, passNames, type PassSwitches } from "./names.js";
+import { gemmPass } from "./gemm.js";
 import type { GraphPass, PassContext } from "./pass.js";
 import { rowPushdown } from "./row-pushdown/index.js";
 import { unpad } from "./unpad/index.js";
@@ -24,6 +25,7 @@ export const passes: readonly GraphPass[] = [
   unpad,
   fusePass,
   { name: "share", stage: "backward", says: "equal nodes of forward and backward become one", run: shareAndClean },
+  gemmPass,
   { name: "dead-code", stage: "backward", says: "what no output needs goes", run: removeDeadCode },
 ];
 
