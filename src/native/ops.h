@@ -4,6 +4,7 @@
 
 namespace accelerate_ts {
 
+void attentionOps(std::vector<const CustomOp*>& ops);
 void dropoutOps(std::vector<const CustomOp*>& ops);
 void embeddingGradOps(std::vector<const CustomOp*>& ops);
 void gemmOps(std::vector<const CustomOp*>& ops);
@@ -13,6 +14,7 @@ void softmaxOps(std::vector<const CustomOp*>& ops);
 void crossEntropyOps(std::vector<const CustomOp*>& ops);
 
 constexpr OpList kOps[] = {
+    attentionOps,
     dropoutOps,
     embeddingGradOps,
     gemmOps,

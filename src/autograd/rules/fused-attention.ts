@@ -1,4 +1,4 @@
-// The gradient of Attention: AttentionGrad computes the weights again from lse.
+// The gradient of Attention: AttentionGrad computes the weights again.
 import { AttentionParts, attentionInputs } from "../../graph/ops/fused-attention-parts.js";
 import { unsupported } from "../errors.js";
 import type { GradientDef, GradientRule } from "../gradient-table.js";
@@ -9,7 +9,7 @@ const attention: GradientRule = ({ b, node, input, output, gradOut, needs }) => 
   const inputs = attentionInputs(node.inputs);
   const { keyBias, key, qPlaces, kPlaces } = inputs;
   const dense = [0, 1, 2].some(needs)
-    ? b.ops("AttentionGrad", [dy, input(0), input(1), input(2), output(0), output(1), keyBias, key, qPlaces, kPlaces], node.attributes, {
+    ? b.ops("AttentionGrad", [dy, input(0), input(1), input(2), output(0), keyBias, key, qPlaces, kPlaces], node.attributes, {
         domain: "accelerate_ts",
         outputs: 3,
       })

@@ -158,13 +158,14 @@ export const decomposeAttention: Decomposition = ({ b, node, inputs }) => {
   const parts = new AttentionParts(b, node, attentionInputs(inputs));
   const scores = parts.scores();
   const y = b.matmul(parts.dropout(b.op("Softmax", [scores], { axis: -1 })), parts.v);
+  if (node.outputs.length === 1) return [parts.merge(y, "q")];
   const greatest = b.reduce("ReduceMax", scores, [-1], true);
   const lse = b.add(b.unary("Log", b.reduce("ReduceSum", b.unary("Exp", b.sub(scores, greatest)), [-1], true)), greatest);
   return [parts.merge(y, "q"), parts.merge(lse, "q")];
 };
 
 export const decomposeAttentionGrad: Decomposition = ({ b, node, inputs }) => {
-  const parts = new AttentionParts(b, node, inputsAt(inputs, 1, 6));
+  const parts = new AttentionParts(b, node, inputsAt(inputs, 1, 5));
   const gradients = parts.gradients(inputs[0]!);
   return [parts.merge(gradients.q, "q"), parts.merge(gradients.k, "k"), parts.merge(gradients.v, "k")];
 };

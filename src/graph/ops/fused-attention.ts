@@ -65,29 +65,26 @@ function checkSides(ctx: InferContext, at: number, more: number): { heads: numbe
 
 /**
  * q [B, Sq, heads * d] or [T, heads * d], k and v likewise, keyBias? [B | 1, Sk] or [T], dropout key? int64 [4], qPlaces? and kPlaces? int64 [T, 2] -> y (rows of q, width of v),
- * lse (rows of q, heads): the logarithm of the sum of exp(scores).
+ * lse? (rows of q, heads): the logarithm of the sum of exp(scores).
  */
 function attention(ctx: InferContext): readonly OutputSpec[] {
   const { heads, qRows, valueWidth } = checkSides(ctx, 0, 3);
   const { dtype } = need(ctx, 0);
-  return [
+  const specs = [
     { dtype, shape: [...qRows, valueWidth] },
     { dtype, shape: [...qRows, heads] },
   ];
+  return specs.slice(0, ctx.outputs);
 }
 
-/** dy, q, k, v, y, lse, then as Attention from keyBias on -> dq, dk, dv. */
+/** dy, q, k, v, y, then as Attention from keyBias on -> dq, dk, dv. */
 function attentionGrad(ctx: InferContext): readonly OutputSpec[] {
   const { env } = ctx;
-  const { heads, qRows, valueWidth } = checkSides(ctx, 1, 6);
-  for (const [i, width] of [
-    [0, valueWidth],
-    [4, valueWidth],
-    [5, heads],
-  ] as const) {
+  const { qRows, valueWidth } = checkSides(ctx, 1, 5);
+  for (const i of [0, 4]) {
     const x = need(ctx, i);
-    const fits = x.rank === qRows.length + 1 && [...qRows, width].every((d, axis) => meet(env, d, x.shape[axis]!) !== undefined);
-    if (!fits) throw new ShapeError(`input ${i} (${x.name}) is ${env.show(x.shape)}, not ${env.show([...qRows, width])}`);
+    const fits = x.rank === qRows.length + 1 && [...qRows, valueWidth].every((d, axis) => meet(env, d, x.shape[axis]!) !== undefined);
+    if (!fits) throw new ShapeError(`input ${i} (${x.name}) is ${env.show(x.shape)}, not ${env.show([...qRows, valueWidth])}`);
   }
   return [1, 2, 3].map((i) => ({ dtype: need(ctx, i).dtype, shape: need(ctx, i).shape }));
 }
@@ -100,6 +97,6 @@ function attentionGrad(ctx: InferContext): readonly OutputSpec[] {
  * The kernels are float32's; other dtypes have the decomposition.
  */
 export const attentionOps: readonly OpDef[] = [
-  { ...define("Attention", [3, 7], attention, { domain: customDomain, outputs: [2, 2] }), decompose: decomposeAttention },
-  { ...define("AttentionGrad", [6, 10], attentionGrad, { domain: customDomain, outputs: [3, 3] }), decompose: decomposeAttentionGrad },
+  { ...define("Attention", [3, 7], attention, { domain: customDomain, outputs: [1, 2] }), decompose: decomposeAttention },
+  { ...define("AttentionGrad", [5, 9], attentionGrad, { domain: customDomain, outputs: [3, 3] }), decompose: decomposeAttentionGrad },
 ];

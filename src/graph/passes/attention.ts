@@ -74,9 +74,9 @@ function run(graph: Graph, context: PassContext): number {
     if (!biases.has(biasKey)) biases.set(biasKey, keyBias(b, masks, current));
     const all = [q, k, v, biases.get(biasKey), match.dropout && current(match.dropout.key)];
     while (all.at(-1) === undefined) all.pop();
-    const [y] = b.ops("Attention", all, attentionAttributes(match, masks.causal), { domain: "accelerate_ts", outputs: 2 });
-    if (match.endIs === "rows") return [y!];
-    return [b.transpose(b.op("Reshape", [y!, b.int64([0, 0, match.count, match.valueSize])]), [0, 2, 1, 3])];
+    const y = b.op("Attention", all, attentionAttributes(match, masks.causal), { domain: "accelerate_ts" });
+    if (match.endIs === "rows") return [y];
+    return [b.transpose(b.op("Reshape", [y, b.int64([0, 0, match.count, match.valueSize])]), [0, 2, 1, 3])];
   });
   removeDeadCode(graph);
   return planned.size;

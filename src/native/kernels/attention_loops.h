@@ -1,0 +1,206 @@
+// One head of one batch entry, forward and backward, for attention.cc: included once per instruction set (no include guard, on purpose), behind math_loops.h and attention_gemm_loops.h.
+
+constexpr size_t round_up(size_t n) { return (n + Vec::width - 1) / Vec::width * Vec::width; }
+
+/// Rows of a strided matrix side by side, each filled up with zeros to `wide`.
+inline ACCELERATE_TARGET void packRows(const float* from, size_t step, size_t rows, size_t columns, float* to, size_t wide) {
+  const size_t whole = columns / Vec::width * Vec::width;
+  for (size_t r = 0; r < rows; r++, from += step, to += wide) {
+    for (size_t c = 0; c < whole; c += Vec::width) Vec::store(to + c, Vec::load(from + c));
+    if (whole < columns) Vec::store(to + whole, Vec::loadPart(from + whole, columns - whole, Vec::set(0)));
+  }
+}
+
+/// Its transpose: `columns` rows of `wide` numbers, zeros behind the first `rows`.
+inline ACCELERATE_TARGET void packColumns(const float* from, size_t step, size_t rows, size_t columns, float* to, size_t wide) {
+  size_t r = 0;
+  for (; r + Vec::width <= rows; r += Vec::width) {
+    size_t c = 0;
+    for (; c + Vec::width <= columns; c += Vec::width) transposeBlock(from + r * step + c, step, to + c * wide + r, wide);
+    for (; c < columns; c++)
+      for (size_t i = 0; i < Vec::width; i++) to[c * wide + r + i] = from[(r + i) * step + c];
+  }
+  if (r == rows) return;
+  alignas(64) float rest[Vec::width * Vec::width] = {};
+  for (size_t c = 0; c < columns; c += Vec::width) {
+    const size_t n = columns - c < Vec::width ? columns - c : Vec::width;
+    for (size_t i = r; i < rows; i++) std::memcpy(rest + (i - r) * Vec::width, from + i * step + c, n * sizeof(float));
+    if (n == Vec::width) transposeBlock(rest, Vec::width, to + c * wide + r, wide);
+    else
+      for (size_t j = 0; j < n; j++)
+        for (size_t i = 0; i < Vec::width; i++) to[(c + j) * wide + r + i] = rest[i * Vec::width + j];
+  }
+}
+
+/// scores = scale scores + bias up to `seen`, -inf behind it up to the next whole vector; the greatest.
+inline ACCELERATE_TARGET float biasScores(float* scores, const float* bias, float scale, size_t seen) {
+  const Vec factor = Vec::set(scale), none = Vec::set(-INFINITY);
+  const size_t whole = seen / Vec::width * Vec::width;
+  Vec top = none;
+  for (size_t i = 0; i < whole; i += Vec::width) {
+    const Vec s = Vec::fma(Vec::load(scores + i), factor, Vec::load(bias + i));
+    top = Vec::max(top, s);
+    Vec::store(scores + i, s);
+  }
+  if (whole < seen) {
+    const Vec s = Vec::fma(Vec::loadPart(scores + whole, seen - whole, Vec::set(0)), factor, Vec::loadPart(bias + whole, seen - whole, none));
+    top = Vec::max(top, s);
+    Vec::store(scores + whole, s);
+  }
+  return Vec::maxOf(top);
+}
+
+/// x = exp(x - shift) over `count` numbers, a multiple of the width; the sum.
+inline ACCELERATE_TARGET float exponentials(float* x, float shift, size_t count) {
+  const Vec by = Vec::set(shift);
+  Vec total = Vec::set(0);
+  for (size_t i = 0; i < count; i += Vec::width) {
+    const Vec e = exponential(Vec::sub(Vec::load(x + i), by));
+    total = Vec::add(total, e);
+    Vec::store(x + i, e);
+  }
+  return Vec::sumOf(total);
+}
+
+inline ACCELERATE_TARGET void scaled(const float* from, float factor, size_t columns, float* to) {
+  const Vec by = Vec::set(factor);
+  const size_t whole = columns / Vec::width * Vec::width;
+  for (size_t c = 0; c < whole; c += Vec::width) Vec::store(to + c, Vec::mul(Vec::load(from + c), by));
+  if (whole < columns) Vec::storePart(to + whole, columns - whole, Vec::mul(Vec::load(from + whole), by));
+}
+
+inline ACCELERATE_TARGET float dot(const float* a, const float* b, size_t n) {
+  const size_t whole = n / Vec::width * Vec::width;
+  Vec sum = Vec::set(0);
+  for (size_t i = 0; i < whole; i += Vec::width) sum = Vec::fma(Vec::load(a + i), Vec::load(b + i), sum);
+  if (whole < n) sum = Vec::fma(Vec::loadPart(a + whole, n - whole, Vec::set(0)), Vec::loadPart(b + whole, n - whole, Vec::set(0)), sum);
+  return Vec::sumOf(sum);
+}
+
+/// weights / norm and d(weights) of one row to kept weights and scale d(scores); factors null: nothing is dropped.
+inline ACCELERATE_TARGET void scoreGradients(float* weights, float* gradients, const float* factors, float norm, float less, float scale, size_t count) {
+  const Vec minus = Vec::set(less), by = Vec::set(scale), normed = Vec::set(norm);
+  for (size_t i = 0; i < count; i += Vec::width) {
+    const Vec w = Vec::mul(Vec::load(weights + i), normed), f = factors == nullptr ? Vec::set(1) : Vec::load(factors + i);
+    Vec::store(gradients + i, Vec::mul(Vec::mul(w, by), Vec::sub(Vec::mul(f, Vec::load(gradients + i)), minus)));
+    Vec::store(weights + i, Vec::mul(w, f));
+  }
+}
+
+inline void clear(float* from, size_t begin, size_t end) {
+  if (begin < end) std::memset(from + begin, 0, (end - begin) * sizeof(float));
+}
+
+/// The factors by which dropout multiplies the weights of query i for its first `seen` keys: 0 or 1 / (1 - ratio). out has room for whole runs.
+inline void dropFactors(const HeadRows& rows, const Drops& drops, size_t i, size_t seen, float* spare, float* out) {
+  const RowConstants constants(drops.key, static_cast<uint32_t>(rows.entry), static_cast<uint32_t>(rows.head), rows.queryToken(i));
+  const size_t from = rows.keyToken(0) & ~size_t{3};
+  const bool straight = rows.even && from == rows.keyToken(0);
+  float* const to = straight ? out : spare;
+  const size_t count = straight ? seen : rows.keyToken(seen - 1) + 1 - from;
+  for (size_t j = 0; j < count; j += factor_run) factorRun(from + j, constants, drops, to + j);
+  if (!straight) for (size_t j = 0; j < seen; j++) out[j] = spare[rows.keyToken(j) - from];
+}
+
+inline ACCELERATE_TARGET void multiply(float* x, const float* by, size_t count) {
+  for (size_t i = 0; i < count; i += Vec::width) Vec::store(x + i, Vec::mul(Vec::load(x + i), Vec::load(by + i)));
+}
+
+/// Numbers of scratch memory that a head takes, forward or backward; `span` is the number of tokens that the keys of one batch entry may spread over.
+inline size_t scratchSize(const AttentionProblem& p, size_t keys, size_t block, size_t span, bool backward) {
+  const size_t wide = round_up(keys), sizeWide = round_up(p.size), valueWide = round_up(p.value_size);
+  const size_t drops = round_up(block) + wide + round_up(span) + 2 * most_run;
+  if (!backward) return p.size * wide + keys * valueWide + block * (wide + valueWide) + drops;
+  return (p.size + p.value_size) * wide + keys * (2 * sizeWide + valueWide) + block * 2 * (wide + sizeWide + valueWide) + drops;
+}
+
+/// y and lse of one head.
+inline void forwardHead(const AttentionProblem& p, const HeadRows& rows, const Drops* drops, float* scratch, float* y, float* lse) {
+  const size_t wide = round_up(rows.keys), valueWide = round_up(p.value_size), block = rows.block;
+  const size_t step = p.heads * p.size, valueStep = p.heads * p.value_size, h = rows.head;
+  float* const kColumns = scratch;
+  float* const v = kColumns + p.size * wide;
+  float* const scores = v + rows.keys * valueWide;
+  float* const sums = scores + block * wide;
+  float* const norms = sums + block * valueWide;
+  float* const factors = norms + round_up(block);
+  float* const spare = factors + wide + most_run;
+  packColumns(p.k + rows.keyRow * step + h * p.size, step, rows.keys, p.size, kColumns, wide);
+  packRows(p.v + rows.keyRow * valueStep + h * p.value_size, valueStep, rows.keys, p.value_size, v, valueWide);
+  for (size_t begin = 0; begin < rows.queries; begin += block) {
+    const size_t count = std::min(block, rows.queries - begin), first = rows.queryRow + begin;
+    const size_t most = rows.mostSeen(begin, count), mostWide = round_up(most);
+    product(count, mostWide, p.size, p.q + first * step + h * p.size, step, 1, kColumns, wide, scores, wide, false);
+    for (size_t i = 0; i < count; i++) {
+      float* const row = scores + i * wide;
+      const size_t seen = rows.seen(begin + i), seenWide = round_up(seen);
+      const float top = seen == 0 ? -INFINITY : biasScores(row, rows.bias, p.scale, seen);
+      const bool none = top == -INFINITY;
+      clear(row, none ? 0 : seenWide, mostWide);
+      const float total = none ? 0 : exponentials(row, top, seenWide);
+      norms[i] = none ? 0 : 1.0f / total;
+      if (lse != nullptr) lse[(first + i) * p.heads + h] = none ? top : top + std::log(total);
+      if (none || drops == nullptr) continue;
+      dropFactors(rows, *drops, begin + i, seen, spare, factors);
+      multiply(row, factors, seenWide);
+    }
+    product(count, valueWide, most, scores, wide, 1, v, valueWide, sums, valueWide, false);
+    for (size_t i = 0; i < count; i++) scaled(sums + i * valueWide, norms[i], p.value_size, y + (first + i) * valueStep + h * p.value_size);
+  }
+}
+
+/// Gradients of one head.
+inline void backwardHead(const AttentionProblem& p, const HeadRows& rows, const Drops* drops, float* scratch, const float* dy, const float* y, float* dq, float* dk, float* dv) {
+  const size_t keys = rows.keys, wide = round_up(keys), sizeWide = round_up(p.size), valueWide = round_up(p.value_size), block = rows.block;
+  const size_t step = p.heads * p.size, valueStep = p.heads * p.value_size, h = rows.head;
+  float* const kColumns = scratch;
+  float* const vColumns = kColumns + p.size * wide;
+  float* const k = vColumns + p.value_size * wide;
+  float* const kGrad = k + keys * sizeWide;
+  float* const vGrad = kGrad + keys * sizeWide;
+  float* const weights = vGrad + keys * valueWide;
+  float* const gradients = weights + block * wide;
+  float* const q = gradients + block * wide;
+  float* const given = q + block * sizeWide;
+  float* const result = given + block * valueWide;
+  float* const factors = result + block * sizeWide;
+  float* const spare = factors + wide + most_run;
+  packColumns(p.k + rows.keyRow * step + h * p.size, step, keys, p.size, kColumns, wide);
+  packColumns(p.v + rows.keyRow * valueStep + h * p.value_size, valueStep, keys, p.value_size, vColumns, wide);
+  packRows(p.k + rows.keyRow * step + h * p.size, step, keys, p.size, k, sizeWide);
+  bool more = false;
+  for (size_t begin = 0; begin < rows.queries; begin += block) {
+    const size_t count = std::min(block, rows.queries - begin), first = rows.queryRow + begin;
+    const size_t most = rows.mostSeen(begin, count), mostWide = round_up(most);
+    packRows(p.q + first * step + h * p.size, step, count, p.size, q, sizeWide);
+    packRows(dy + first * valueStep + h * p.value_size, valueStep, count, p.value_size, given, valueWide);
+    product(count, mostWide, p.size, q, sizeWide, 1, kColumns, wide, weights, wide, false);
+    product(count, mostWide, p.value_size, given, valueWide, 1, vColumns, wide, gradients, wide, false);
+    for (size_t i = 0; i < count; i++) {
+      float *const row = weights + i * wide, *const gradient = gradients + i * wide;
+      const size_t seen = rows.seen(begin + i), seenWide = round_up(seen);
+      // Not from a log of the sum: where all keys are masked, the mask would absorb it.
+      const float top = seen == 0 ? -INFINITY : biasScores(row, rows.bias, p.scale, seen);
+      const bool none = top == -INFINITY;
+      clear(row, none ? 0 : seenWide, mostWide);
+      clear(gradient, none ? 0 : seenWide, mostWide);
+      if (none) continue;
+      const float norm = 1.0f / exponentials(row, top, seenWide);
+      const float less = dot(given + i * valueWide, y + (first + i) * valueStep + h * p.value_size, p.value_size);
+      if (drops != nullptr) dropFactors(rows, *drops, begin + i, seen, spare, factors);
+      scoreGradients(row, gradient, drops == nullptr ? nullptr : factors, norm, less, p.scale, seenWide);
+    }
+    product(count, sizeWide, most, gradients, wide, 1, k, sizeWide, result, sizeWide, false);
+    for (size_t i = 0; i < count; i++) scaled(result + i * sizeWide, 1, p.size, dq + (first + i) * step + h * p.size);
+    // Keys that no query of this block sees keep what they have.
+    if (!more && most < keys) clear(kGrad, most * sizeWide, keys * sizeWide), clear(vGrad, most * valueWide, keys * valueWide);
+    product(most, sizeWide, count, gradients, 1, wide, q, sizeWide, kGrad, sizeWide, more);
+    product(most, valueWide, count, weights, 1, wide, given, valueWide, vGrad, valueWide, more);
+    more = true;
+  }
+  for (size_t j = 0; j < keys; j++) {
+    float *const toK = dk + (rows.keyRow + j) * step + h * p.size, *const toV = dv + (rows.keyRow + j) * valueStep + h * p.value_size;
+    if (more) scaled(kGrad + j * sizeWide, 1, p.size, toK), scaled(vGrad + j * valueWide, 1, p.value_size, toV);
+    else clear(toK, 0, p.size), clear(toV, 0, p.value_size);
+  }
+}
