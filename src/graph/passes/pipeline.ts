@@ -1,5 +1,6 @@
 // The passes in the order in which they run, and the switches that turn them off.
 import type { Graph } from "../graph.js";
+import { attentionPass } from "./attention.js";
 import { shareSubexpressions } from "./common-subexpressions.js";
 import { removeDeadCode } from "./dead-code.js";
 import { fusePass } from "./fuse.js";
@@ -21,6 +22,7 @@ const shareAndClean = (graph: Graph): number => {
 /** One line per pass. */
 export const passes: readonly GraphPass[] = [
   { name: "cse", stage: "forward", says: "equal nodes become one, unused ones go", run: shareAndClean },
+  attentionPass,
   rowPushdown,
   unpad,
   fusePass,
