@@ -67,7 +67,7 @@ export class OnnxModel<I = { readonly [name: string]: Tensor }, O = { readonly [
       let field = name;
       while (field in this) field += "_";
       Object.defineProperty(fields, field, { value, writable: true, enumerable: true, configurable: true });
-      if (imported.buffers.has(name)) this.registerBuffer(name, value as Tensor);
+      if (imported.buffers.has(name)) this.registerBuffer(name, value as Tensor, { updated: true });
     }
   }
 
@@ -80,7 +80,7 @@ export class OnnxModel<I = { readonly [name: string]: Tensor }, O = { readonly [
     checkSizes(tracer.graph, declared, file);
     const given = new Map<string, Value>([...declared].map(([{ name }, value]) => [name, value]));
     for (const [name, tensor] of [...parameters, ...buffers]) given.set(name, tracer.valueOf(tensor));
-    const forms = new TrainingForms(tracer, this.training);
+    const forms = new TrainingForms(tracer, this.training, new Map([...buffers].map(([name, tensor]) => [given.get(name)!, tensor])));
     const values = instantiate(source, tracer.graph, { given, wanted: outputs, scope: tracer.builder.scope, lower: (node) => forms.lower(node) });
     return Object.fromEntries(outputs.map((name) => [name, tracer.tensorOf(values.get(name)!)])) as O;
   }

@@ -50,7 +50,7 @@ function maskedScores(b: Builder, mask: Value, fill: number, like: Value, keys: 
   const { env } = b.graph;
   if (mask.rank === 1) {
     // How many keys there are in each row.
-    if (env.resolve(mask.shape[0]!) !== env.resolve(from.shape[0]!))
+    if (meet(env, mask.shape[0]!, from.shape[0]!) === undefined)
       throw new ShapeError(`a mask ${env.show(mask.shape)} of first and last places is not supported`, {
         hint: "export the model with a mask of one number per token",
       });

@@ -1,0 +1,52 @@
+// Files that torch's exporters and ONNX Runtime's optimizer wrote: their outputs and the gradients of all their parameters are torch's.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { importOnnx } from "../../src/onnx/index.js";
+import { checkGradients, checkOutputs, goldenLoss, goldenModel, inputsOf, modelFile } from "./golden-models.js";
+
+const models = [
+  "mlp",
+  "external",
+  "cnn",
+  "functions",
+  "squeeze-if",
+  "vit",
+  "vit-dynamo",
+  "distilbert",
+  "distilbert-dynamo",
+  "gpt2",
+  "gpt2-dynamo",
+  "bert-fused",
+];
+
+for (const name of models) {
+  test(`${name}: outputs and gradients are torch's`, async () => {
+    const model = (await importOnnx(modelFile(name))).eval();
+    const golden = goldenModel(name);
+    const outputs = model(inputsOf(golden));
+    await goldenLoss(outputs).backward();
+    await checkOutputs(outputs, golden.outputs);
+    await checkGradients(model, `${name}.safetensors`);
+    assert.match(model.summary(), /ops without a gradient rule: none|known when it is called/);
+  });
+}
+
+test("another branch of an If is taken where the sizes lead there", async () => {
+  const model = (await importOnnx(modelFile("squeeze-if"))).eval();
+  const golden = goldenModel("squeeze-if");
+  for (const run of [golden, golden.other!, golden]) await checkOutputs(model(inputsOf(run)), run.outputs);
+});
+
+test("in training mode batches are normalized by themselves, and the running statistics move as torch's", async () => {
+  const model = await importOnnx(modelFile("cnn"));
+  const golden = goldenModel("cnn");
+  const outputs = model(inputsOf(golden));
+  await goldenLoss(outputs).backward();
+  await checkOutputs(outputs, golden.training!.outputs);
+  await checkGradients(model, "cnn-training.safetensors");
+  const buffers = new Map(model.namedBuffers());
+  for (const [name, expected] of Object.entries(golden.training!.buffers)) {
+    const found = await buffers.get(name)!.data();
+    for (const [i, x] of expected.entries()) assert.ok(Math.abs(Number(found[i]) - x) < 1e-6, `${name}[${i}] is ${found[i]}, for torch ${x}`);
+  }
+});
