@@ -62,7 +62,7 @@ Napi::Value adafactorStep(const Napi::CallbackInfo& info) {
     if (*into[k] != nullptr) job->lengths[k] = state.As<Napi::Float32Array>().ElementLength();
   }
   job->rows = constants<AdafactorConstants>(info[4]);
-  if (!job->parameters(info[3])) return refuse(info.Env(), bad_ranges);
+  if (!job->rowsFit(job->length) || !job->parameters(info[3])) return refuse(info.Env(), bad_ranges);
   return submit(info.Env(), std::move(job));
 }
 

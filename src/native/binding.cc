@@ -4,6 +4,7 @@
 
 #include "job_queue.h"
 #include "accumulate.h"
+#include "kernels/row_gradient.h"
 #include "modules.h"
 #include "objects.h"
 #include "session.h"
@@ -17,9 +18,49 @@ struct Sum {
   size_t length;
 };
 
+/// Two dynamic outputs, rows and their values, that go into the memory of a table's gradient.
+struct RowOutput {
+  uint32_t rows, values;
+  RowMemory into;
+  bool adds;
+};
+
+struct TensorInfo {
+  std::vector<int64_t> dims;
+  size_t bytes = 0;
+  void* data = nullptr;
+};
+
+OrtStatus* tensorInfo(OrtValue* value, size_t itemBytes, TensorInfo& tensor) {
+  const OrtFunctions& api = ort()->api;
+  OrtTensorTypeAndShapeInfo* raw = nullptr;
+  OrtStatus* status = api.GetTensorTypeAndShape(value, &raw);
+  const OrtPtr<OrtTensorTypeAndShapeInfo> info(raw);
+  size_t rank = 0;
+  if (status == nullptr) status = api.GetDimensionsCount(raw, &rank);
+  tensor.dims.resize(rank);
+  if (status == nullptr) status = api.GetDimensions(raw, tensor.dims.data(), rank);
+  if (status == nullptr) status = api.GetTensorMutableData(value, &tensor.data);
+  tensor.bytes = itemBytes;
+  for (const int64_t dim : tensor.dims) tensor.bytes *= static_cast<size_t>(dim);
+  return status;
+}
+
+/// The values of all bound outputs, by their places.
+OrtStatus* boundValues(const Binding& binding, std::vector<OrtPtr<OrtValue>>& into) {
+  const OrtFunctions& api = ort()->api;
+  OrtValue** values = nullptr;
+  size_t count = 0;
+  OrtStatus* status = api.GetBoundOutputValues(binding.binding.get(), ort()->allocator, &values, &count);
+  if (status != nullptr) return status;
+  for (size_t i = 0; i < count; i++) into.emplace_back(values[i]);
+  takeStatus(api.AllocatorFree(ort()->allocator, values));
+  return nullptr;
+}
+
 class Run : public Job {
  public:
-  Run(std::shared_ptr<Binding> binding, std::vector<Sum> sums) : binding_(std::move(binding)), sums_(std::move(sums)) {}
+  Run(std::shared_ptr<Binding> binding, std::vector<Sum> sums, std::vector<RowOutput> rows) : binding_(std::move(binding)), sums_(std::move(sums)), rows_(std::move(rows)) {}
 
   void execute(const Parallel& parallel) override {
     const OrtFunctions& api = ort()->api;
@@ -34,6 +75,7 @@ class Run : public Job {
     if (interrupted()) return fail("ERR_ABORTED", "the run was aborted");
     if (!error.empty()) return fail("ERR_RUN", error);
     for (const Sum& sum : sums_) accumulate(sum.into, sum.from, sum.length, parallel);
+    if (!rows_.empty()) putRows(parallel);
   }
 
   void interrupt() noexcept override {
@@ -53,9 +95,29 @@ class Run : public Job {
   }
 
  private:
+  void putRows(const Parallel& parallel) {
+    std::vector<OrtPtr<OrtValue>> values;
+    std::string error = takeStatus(boundValues(*binding_, values));
+    for (const RowOutput& out : rows_) {
+      TensorInfo found, gradient;
+      if (error.empty()) error = takeStatus(tensorInfo(values[static_cast<size_t>(binding_->place[out.rows])].get(), sizeof(int64_t), found));
+      if (error.empty()) error = takeStatus(tensorInfo(values[static_cast<size_t>(binding_->place[out.values])].get(), sizeof(float), gradient));
+      if (!error.empty()) return fail("ERR_RUN", error);
+      const size_t count = found.bytes / sizeof(int64_t);
+      const auto* rows = static_cast<const int64_t*>(found.data);
+      for (size_t k = 0; k < count; k++) {
+        if (rows[k] >= 0 && static_cast<size_t>(rows[k]) < out.into.rows && gradient.bytes == count * out.into.width * sizeof(float)) continue;
+        return fail("ERR_RUN", "rows of a gradient do not fit the table that they belong to");
+      }
+      if (out.adds) merge_rows(out.into, rows, static_cast<const float*>(gradient.data), count, parallel);
+      else set_rows(out.into, rows, static_cast<const float*>(gradient.data), count, parallel);
+    }
+  }
+
   Napi::ObjectReference receipt_;
   const std::shared_ptr<Binding> binding_;
   const std::vector<Sum> sums_;
+  const std::vector<RowOutput> rows_;
 };
 
 bool throwIf(Napi::Env env, const std::string& error) {
@@ -142,42 +204,14 @@ Napi::Value bindOutputDynamic(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-struct TensorInfo {
-  std::vector<int64_t> dims;
-  size_t bytes = 0;
-  void* data = nullptr;
-};
-
-OrtStatus* tensorInfo(OrtValue* value, size_t itemBytes, TensorInfo& tensor) {
-  const OrtFunctions& api = ort()->api;
-  OrtTensorTypeAndShapeInfo* raw = nullptr;
-  OrtStatus* status = api.GetTensorTypeAndShape(value, &raw);
-  const OrtPtr<OrtTensorTypeAndShapeInfo> info(raw);
-  size_t rank = 0;
-  if (status == nullptr) status = api.GetDimensionsCount(raw, &rank);
-  tensor.dims.resize(rank);
-  if (status == nullptr) status = api.GetDimensions(raw, tensor.dims.data(), rank);
-  if (status == nullptr) status = api.GetTensorMutableData(value, &tensor.data);
-  tensor.bytes = itemBytes;
-  for (const int64_t dim : tensor.dims) tensor.bytes *= static_cast<size_t>(dim);
-  return status;
-}
-
 // takeOutput(binding, index, itemBytes): { shape, buffer }; the buffer is the tensor's own memory, given back when it is collected.
 Napi::Value takeOutput(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  const OrtFunctions& api = ort()->api;
   Binding& binding = *fromHandle<Binding>(info[0]);
   const size_t wanted = static_cast<size_t>(binding.place[indexOf(info)]);
-  OrtValue** values = nullptr;
-  size_t count = 0;
-  if (throwIf(env, takeStatus(api.GetBoundOutputValues(binding.binding.get(), ort()->allocator, &values, &count)))) return env.Undefined();
-  OrtPtr<OrtValue> value;
-  for (size_t i = 0; i < count; i++) {
-    OrtPtr<OrtValue> owned(values[i]);
-    if (i == wanted) value = std::move(owned);
-  }
-  takeStatus(api.AllocatorFree(ort()->allocator, values));
+  std::vector<OrtPtr<OrtValue>> values;
+  if (throwIf(env, takeStatus(boundValues(binding, values)))) return env.Undefined();
+  OrtPtr<OrtValue> value = std::move(values[wanted]);
   TensorInfo tensor;
   if (throwIf(env, takeStatus(tensorInfo(value.get(), info[2].As<Napi::Number>().Uint32Value(), tensor)))) return env.Undefined();
 
@@ -196,7 +230,23 @@ Napi::Value takeOutput(const Napi::CallbackInfo& info) {
   return result;
 }
 
-// run(binding, keep, sums: [into, from, ...] | undefined, receipt: { job } | undefined): Promise<void>; receipt.job is there as long as the run can be interrupted
+/// Of each table: its two outputs, gradient, bits, elements per row, whether it is added to; false where JS gives nothing any more.
+bool rowOutputs(const Napi::Array& list, std::vector<RowOutput>& outputs) {
+  constexpr uint32_t fields = 6;
+  for (uint32_t i = 0; i + fields <= list.Length(); i += fields) {
+    Napi::Number rows, values, width;
+    Napi::Value into, bits;
+    Napi::Boolean adds;
+    if (!read(list, i, rows) || !read(list, i + 1, values) || !read(list, i + 2, into) || !read(list, i + 3, bits) || !read(list, i + 4, width) || !read(list, i + 5, adds)) return false;
+    const Bytes memory = bytesOf(list.Env(), into);
+    const size_t elements = width.Uint32Value();
+    const RowMemory table = {static_cast<float*>(memory.data), static_cast<uint32_t*>(bytesOf(list.Env(), bits).data), memory.length / sizeof(float) / elements, elements};
+    outputs.push_back({rows.Uint32Value(), values.Uint32Value(), table, adds.Value()});
+  }
+  return true;
+}
+
+// run(binding, keep, sums: [into, from, ...] | undefined, receipt: { job } | undefined, rows: see rowOutputs): Promise<void>; receipt.job is there as long as the run can be interrupted
 Napi::Value run(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   std::vector<Sum> sums;
@@ -209,9 +259,11 @@ Napi::Value run(const Napi::CallbackInfo& info) {
       sums.push_back({static_cast<float*>(sum.data), static_cast<const float*>(bytesOf(env, from).data), sum.length / sizeof(float)});
     }
   }
-  auto job = std::make_unique<Run>(fromHandle<Binding>(info[0]), std::move(sums));
+  std::vector<RowOutput> rows;
+  if (info[4].IsArray() && !rowOutputs(info[4].As<Napi::Array>(), rows)) return env.Undefined();
+  auto job = std::make_unique<Run>(fromHandle<Binding>(info[0]), std::move(sums), std::move(rows));
   job->keep(info[1].As<Napi::Object>());
-  if (info[2].IsArray()) job->keep(info[2].As<Napi::Object>());
+  for (const size_t list : {2, 4}) if (info[list].IsArray()) job->keep(info[list].As<Napi::Object>());
   if (info[3].IsObject()) job->handOut(env, info[3].As<Napi::Object>());
   return submit(env, std::move(job));
 }

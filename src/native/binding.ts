@@ -42,12 +42,13 @@ export interface NativeBinding {
   bindOutput(binding: NativeHandle<"binding">, index: number, data: ArrayBufferView, shape: Float64Array, rank: number): void;
   bindOutputDynamic(binding: NativeHandle<"binding">, index: number): void;
   takeOutput(binding: NativeHandle<"binding">, index: number, itemBytes: number): { shape: number[]; buffer: ArrayBuffer };
-  /** keep: an object that holds all bound memory; sums: into, from, into, from, ...; receipt.job is set while the run can be interrupted. */
+  /** keep: an object that holds all bound memory; sums: into, from, into, from, ...; receipt.job is set while the run can be interrupted; rows: of each table its outputs (rows, values), memory, bits, elements per row, whether it is added to. */
   run(
     binding: NativeHandle<"binding">,
     keep: object,
     sums: readonly Float32Array[] | undefined,
     receipt: { job?: NativeHandle<"job"> } | undefined,
+    rows?: readonly unknown[],
   ): Promise<void>;
   interrupt(job: NativeHandle<"job">): void;
 }

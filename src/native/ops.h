@@ -7,6 +7,7 @@ namespace accelerate_ts {
 void attentionOps(std::vector<const CustomOp*>& ops);
 void dropoutOps(std::vector<const CustomOp*>& ops);
 void embeddingGradOps(std::vector<const CustomOp*>& ops);
+void sparseEmbeddingGradOps(std::vector<const CustomOp*>& ops);
 void gemmOps(std::vector<const CustomOp*>& ops);
 void layerNormOps(std::vector<const CustomOp*>& ops);
 void geluOps(std::vector<const CustomOp*>& ops);
@@ -17,6 +18,7 @@ constexpr OpList kOps[] = {
     attentionOps,
     dropoutOps,
     embeddingGradOps,
+    sparseEmbeddingGradOps,
     gemmOps,
     layerNormOps,
     geluOps,

@@ -55,7 +55,7 @@ class NormJob : public RangeJob {
   double exponent = 2;
   void execute(const Parallel& parallel) override {
     std::vector<NormResult> scratch(norm_chunks(ranges_.data(), ranges_.size()));
-    norm_ = norm(data, ranges_.data(), ranges_.size(), kind, exponent, scratch.data(), parallel);
+    norm_ = norm(data, ranges_.data(), ranges_.size(), kind, exponent, scratch.data(), parallel, best_isa(), rows());
   }
   Napi::Value result(Napi::Env env) override {
     Napi::Object out = Napi::Object::New(env);
@@ -74,8 +74,8 @@ class FactorJob : public RangeJob {
   float factor = 1;
   bool clamps = false;
   void execute(const Parallel& parallel) override {
-    if (clamps) clamp(data, ranges_.data(), ranges_.size(), factor, parallel);
-    else scale(data, ranges_.data(), ranges_.size(), factor, parallel);
+    if (clamps) clamp(data, ranges_.data(), ranges_.size(), factor, parallel, best_isa(), rows());
+    else scale(data, ranges_.data(), ranges_.size(), factor, parallel, best_isa(), rows());
   }
 };
 
@@ -132,7 +132,7 @@ Napi::Value rangeSum(const Napi::CallbackInfo& info) {
 // norm(data, ranges, kind: 0 squares | 1 absolutes | 2 maximum | 3 power, exponent): Promise<{ value, nonFinite }>
 Napi::Value rangeNorm(const Napi::CallbackInfo& info) {
   auto job = std::make_unique<NormJob>();
-  job->data = job->memory(info[0]);
+  job->data = job->numbers(info[0]);
   job->kind = static_cast<NormKind>(info[2].As<Napi::Number>().Int32Value());
   job->exponent = info[3].As<Napi::Number>().DoubleValue();
   if (!job->ranges(info[1], 1)) return refuse(info.Env(), bad_ranges);
@@ -141,7 +141,7 @@ Napi::Value rangeNorm(const Napi::CallbackInfo& info) {
 
 Napi::Value factorJob(const Napi::CallbackInfo& info, bool clamps) {
   auto job = std::make_unique<FactorJob>();
-  job->data = job->memory(info[0]);
+  job->data = job->numbers(info[0]);
   job->factor = info[2].As<Napi::Number>().FloatValue();
   job->clamps = clamps;
   if (!job->ranges(info[1], 1)) return refuse(info.Env(), bad_ranges);

@@ -50,15 +50,28 @@ class RangeJob : public Job {
         whole = read(arrays, k, array);
         if (whole) sources_->arrays[k] = memory(array);
       }
+      whole = whole && rowsOf(object);
     }
     if (!whole) limit_ = 0;  // no range fits, and the job is refused
     return nullptr;
+  }
+  /// One array, with what is known of its rows or without.
+  float* numbers(const Napi::Value& value) {
+    const float* memory = gradients(value);
+    return const_cast<float*>(sources_ ? sources_->arrays[0] : memory);
+  }
+  const RowBits* rows() const { return rows_.get(); }
+  /// Whether all tables lie inside of the first `length` elements.
+  bool rowsFit(size_t length) const {
+    if (rows_) for (const RowTable& table : rows_->tables) if (table.end() > length) return false;
+    return true;
   }
   /// Elements of the shortest array so far.
   size_t limit() const { return limit_; }
   /// To be called after memory(...). False: a range leaves the shortest array or names a row that is not there.
   bool ranges(const Napi::Value& value, size_t rows) {
     const auto array = value.As<Napi::Float64Array>();
+    if (!rowsFit(limit_)) return false;
     ranges_.resize(array.ElementLength() / range_fields);
     for (size_t i = 0; i < ranges_.size(); i++) {
       const double* field = array.Data() + i * range_fields;
@@ -73,6 +86,45 @@ class RangeJob : public Job {
   std::unique_ptr<GradientSources> sources_;
 
  private:
+  static constexpr size_t table_fields = 4;
+
+  /// rows: { tables: Float64Array of (offset, rows, width, word), bits: Uint32Array per array, before?: Uint32Array }
+  bool rowsOf(const Napi::Object& sources) {
+    Napi::Value given;
+    Napi::Float64Array tables;
+    Napi::Array bits;
+    if (!read(sources, "rows", given)) return false;
+    if (!given.IsObject()) return true;
+    const auto rows = given.As<Napi::Object>();
+    if (!read(rows, "tables", tables) || !read(rows, "bits", bits) || bits.Length() < sources_->count) return false;
+    rows_ = std::make_unique<RowBits>();
+    size_t words = std::numeric_limits<size_t>::max();
+    const auto words_of = [&](const Napi::Value& value) {
+      auto array = value.As<Napi::Uint32Array>();
+      keep(array);
+      words = std::min(words, array.ElementLength());
+      return static_cast<const uint32_t*>(array.Data());
+    };
+    Napi::Value array;
+    for (uint32_t k = 0; k < sources_->count; k++) {
+      if (!read(bits, k, array)) return false;
+      rows_->bits[k] = words_of(array);
+    }
+    if (!read(rows, "before", array)) return false;
+    if (array.IsTypedArray()) rows_->before = words_of(array);
+    size_t at = 0;
+    for (size_t i = 0; i + table_fields <= tables.ElementLength(); i += table_fields) {
+      const double* field = tables.Data() + i;
+      const RowTable table = {static_cast<size_t>(field[0]), static_cast<size_t>(field[1]), static_cast<size_t>(field[2]), static_cast<size_t>(field[3])};
+      if (table.offset < at || table.rows == 0 || table.width == 0 || table.word + (table.rows + 31) / 32 > words) return false;
+      at = table.end();
+      rows_->tables.push_back(table);
+    }
+    sources_->rows = rows_.get();
+    return true;
+  }
+
+  std::unique_ptr<RowBits> rows_;
   size_t limit_ = std::numeric_limits<size_t>::max();
 };
 

@@ -73,10 +73,12 @@ export async function clipGradNorm(parameters: Iterable<Parameter>, maxNorm: num
 }
 
 function ownNorms(parameters: readonly Parameter[], kind: number, exponent: number): Promise<GradientNorm[]> {
-  return Promise.all([...gradients(parameters)].map(([arena, own]) => kernelsOf(Engine.default()).norm(arena.grads, separate(own), kind, exponent)));
+  return Promise.all([...gradients(parameters)].map(([arena, own]) => kernelsOf(Engine.default()).norm(arena.ownGradients(), separate(own), kind, exponent)));
 }
 async function scaleOwn(parameters: readonly Parameter[], factor: number): Promise<void> {
-  await Promise.all([...gradients(parameters)].map(([arena, own]) => kernelsOf(Engine.default()).scale(arena.grads, merged(own), factor)));
+  // What is no number makes none of zeros either.
+  if (!Number.isFinite(factor)) for (const own of gradients(parameters).values()) for (const { segment } of own) segment.rows?.fill();
+  await Promise.all([...gradients(parameters)].map(([arena, own]) => kernelsOf(Engine.default()).scale(arena.ownGradients(), merged(own), factor)));
 }
 
 /**
@@ -93,5 +95,5 @@ export async function clipGradValue(parameters: Iterable<Parameter>, clipValue: 
   const exchange = exchangeOf(own);
   if (exchange && !exchange.clips) return;
   if (exchange) return exchange.clamp(own, clipValue);
-  await Promise.all([...gradients(own)].map(([arena, segments]) => kernelsOf(Engine.default()).clamp(arena.grads, merged(segments), clipValue)));
+  await Promise.all([...gradients(own)].map(([arena, segments]) => kernelsOf(Engine.default()).clamp(arena.ownGradients(), merged(segments), clipValue)));
 }

@@ -90,9 +90,15 @@ export interface OptimizerKernels {
   ): Promise<void>;
   /** out = factor * (sum over the contributors, in the order of the arrays); zero where there are none. */
   sum(out: Float32Array, sources: GradientSources, ranges: Float64Array): Promise<void>;
-  norm(data: Float32Array, ranges: Float64Array, kind: number, exponent: number): Promise<{ readonly value: number; readonly nonFinite: number }>;
-  scale(data: Float32Array, ranges: Float64Array, factor: number): Promise<void>;
-  clamp(data: Float32Array, ranges: Float64Array, limit: number): Promise<void>;
+  /** Here and below: of one array, with what is known of its rows or without. */
+  norm(
+    data: Float32Array | GradientSources,
+    ranges: Float64Array,
+    kind: number,
+    exponent: number,
+  ): Promise<{ readonly value: number; readonly nonFinite: number }>;
+  scale(data: Float32Array | GradientSources, ranges: Float64Array, factor: number): Promise<void>;
+  clamp(data: Float32Array | GradientSources, ranges: Float64Array, limit: number): Promise<void>;
 }
 
 /** The kernels of an engine's addon. */

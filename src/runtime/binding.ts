@@ -9,6 +9,21 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** After the run and in the same job: into += from, element by element. Pairs of equal length. */
   readonly accumulate?: readonly { readonly into: Float32Array; readonly from: Float32Array }[];
+  /** After the run and in the same job: rows that it found, into tables. */
+  readonly rows?: readonly RowGradient[];
+}
+
+/** Two outputs that were bound with `bindOutputDynamic`, which are rows of a table, int64 [n], and what lies in them, float32 [n, width]. */
+export interface RowGradient {
+  readonly rows: number;
+  readonly values: number;
+  /** The table. */
+  readonly into: Float32Array;
+  /** Bit r mod 32 of word r / 32 says that row r may be other than zero; it is brought up to date. */
+  readonly bits: Uint32Array;
+  readonly width: number;
+  /** Whether they are added to what is there; else the table holds nothing but them afterwards. */
+  readonly adds: boolean;
 }
 
 /** An output that ONNX Runtime allocated. */
@@ -155,15 +170,16 @@ export class Binding implements Disposable {
     this.close();
   }
 
-  async #start({ signal, accumulate }: RunOptions): Promise<void> {
+  async #start({ signal, accumulate, rows }: RunOptions): Promise<void> {
     const { native, handle, session } = this.#parts;
     const receipt: { job?: NativeHandle<"job"> } | undefined = signal && {};
     const sums = accumulate && this.#sums(accumulate);
+    const tables = rows && this.#tables(rows);
     const abort = () => receipt?.job && native.interrupt(receipt.job);
     this.#taken.clear();
     this.#ready.length = 0;
     try {
-      const running = native.run(handle, this, sums, receipt);
+      const running = native.run(handle, this, sums, receipt, tables);
       signal?.addEventListener("abort", abort, { once: true });
       await running;
       for (let i = 0; i < this.#outputs.length; i++) this.#ready[i] = this.#outputs[i] === "dynamic";
@@ -181,6 +197,22 @@ export class Binding implements Disposable {
         throw this.#error("ERR_BINDING", `accumulate[${i}] is no pair of Float32Arrays`, "other dtypes are not summed");
       if (into.length === from.length) return [into, from];
       throw this.#error("ERR_BINDING_SIZE", `accumulate[${i}] adds ${from.length} numbers to ${into.length}`, "give pairs of equal length");
+    });
+  }
+
+  /** As the addon takes them. */
+  #tables(tables: readonly RowGradient[]): unknown[] {
+    return tables.flatMap(({ rows, values, into, bits, width, adds }) => {
+      for (const index of [rows, values])
+        if (this.#outputs[index] !== "dynamic") throw this.#error("ERR_BINDING", `output ${index} does not bring rows`, "bind it with bindOutputDynamic");
+      const count = into.length / width;
+      if (!Number.isInteger(count) || bits.length * 32 < count)
+        throw this.#error(
+          "ERR_BINDING_SIZE",
+          `a table of ${into.length} numbers, ${width} per row, has ${bits.length} words of bits`,
+          "a bit per row is needed",
+        );
+      return [rows, values, into, bits, width, adds];
     });
   }
 

@@ -9,6 +9,8 @@ export interface CompilerOptions {
   readonly passes?: PassSwitches | undefined;
   /** "bf16": inputs of matrix products are rounded to bfloat16, sums are float32. Default "no". */
   readonly precision?: Precision | undefined;
+  /** false: gradients of embeddings leave the graph as whole tables, not as the rows that were looked up. The numbers are the same. Default true. */
+  readonly sparseGradients?: boolean | undefined;
   /** Who multiplies matrices of float32; default: who is faster on this machine (see GemmChoices). */
   readonly gemm?: GemmChooser | undefined;
   /** Called after each pass. */
@@ -16,10 +18,10 @@ export interface CompilerOptions {
 }
 
 /** The same for options that compile alike. */
-export function compilerKey({ passes = {}, precision = "no" }: CompilerOptions): string {
+export function compilerKey({ passes = {}, precision = "no", sparseGradients = true }: CompilerOptions): string {
   const off = Object.entries(passes)
     .filter(([, on]) => on === false)
     .map(([name]) => name)
     .sort();
-  return `${precision}${off.map((name) => `-${name}`).join("")}`;
+  return `${precision}${sparseGradients ? "" : "-rows"}${off.map((name) => `-${name}`).join("")}`;
 }

@@ -1,11 +1,12 @@
 // Runs plans: finds or compiles their programs, binds memory, brings values out.
 import { dtypes, sizeOf, type TypedArray } from "../graph/dtype.js";
+import type { RowGradient } from "../runtime/binding.js";
 import { Engine } from "../runtime/engine.js";
 import { type CompilerOptions, compilerKey } from "./compiler-options.js";
 import type { InputSlot } from "./forward-graph.js";
 import type { Parameter } from "./parameter.js";
 import { parameterChanges } from "./parameter-changes.js";
-import { ParameterArena } from "./parameter-arena.js";
+import { type ArenaSegment, ParameterArena } from "./parameter-arena.js";
 import { type Plan, plan as makePlan } from "./plan.js";
 import { commitBuffers } from "./buffers.js";
 import { compileProgram, fits, type Program } from "./program.js";
@@ -178,28 +179,46 @@ export class Executor {
     for (const [i, data] of written.entries()) binding.bindOutput(results.length + i, data, plan.updated[i]!.shape);
     // A parameter that has a gradient already gets the new one beside it, and they are added after the run.
     const accumulate: { into: Float32Array; from: Float32Array }[] = [];
-    const direct = segments.every((segment) => !segment.hasGrad);
+    const rows = this.#rowGradients(plan, program, segments);
+    const direct = segments.every((segment, k) => !segment.hasGrad || program.asRows[k]);
     if (moved || !direct || !program.direct) {
       program.direct = false; // until all are bound: a binding that is refused must not leave some of them elsewhere unnoticed
       for (const [k, segment] of segments.entries()) {
+        if (program.asRows[k]) continue;
         const target = segment.hasGrad ? segment.arena.scratch(segment) : segment.grad;
         if (segment.hasGrad) accumulate.push({ into: segment.grad, from: target });
         binding.bindOutput(results.length + written.length + k, target, segment.parameter.shape);
       }
     }
+    for (const [k, segment] of segments.entries()) if (!program.asRows[k]) segment.rows?.fill();
     program.direct = direct;
     program.places = parameterChanges("places");
     this.runs++;
     const began = performance.now();
-    await binding.run({ ...(signal ? { signal } : {}), ...(accumulate.length > 0 ? { accumulate } : {}) });
+    await binding.run({ ...(signal ? { signal } : {}), ...(accumulate.length > 0 ? { accumulate } : {}), ...(rows.length > 0 ? { rows } : {}) });
     this.watch?.ran(program, { backward: plan.loss !== undefined, began, ended: performance.now() });
     for (const [i, t] of plan.outputs.entries()) if (t.state.kind === "lazy") t.state.data = results[i];
     commitBuffers(plan, written);
-    for (const segment of segments) {
+    for (const [k, segment] of segments.entries()) {
+      if (program.asRows[k] && !segment.hasGrad) segment.rows!.written();
       segment.hasGrad = true;
       segment.writes++;
     }
     settle(plan.outputs, plan.reached);
+  }
+
+  /** Gradients that leave the graph as rows: ONNX Runtime allocates them, for nobody knows beforehand how many there are, and the run puts them in their places. */
+  #rowGradients({ outputs, updated }: Plan, { binding, asRows }: Program, segments: readonly ArenaSegment[]): RowGradient[] {
+    const first = outputs.length + updated.length;
+    let numbers = first + segments.length;
+    return segments.flatMap((segment, k) => {
+      if (!asRows[k]) return [];
+      const [rows, values] = [numbers++, first + k];
+      binding.bindOutputDynamic(rows);
+      binding.bindOutputDynamic(values);
+      const { bits, place } = segment.rows!;
+      return [{ rows, values, into: segment.grad, bits, width: place.width, adds: segment.hasGrad }];
+    });
   }
 }
 

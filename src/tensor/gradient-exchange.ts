@@ -1,4 +1,5 @@
 // What brings the gradients of several workers together, as the optimizer, clipping and a parameter's `grad` see it.
+import type { SourceRows } from "./gradient-rows.js";
 import type { Parameter } from "./parameter.js";
 import type { ArenaSegment, ParameterArena } from "./parameter-arena.js";
 
@@ -8,6 +9,8 @@ export interface GradientSources {
   readonly arrays: readonly Float32Array[];
   /** What the sum is multiplied by: 1 / workers for the mean. */
   readonly factor: number;
+  /** What is known of tables among them. */
+  readonly rows?: SourceRows;
 }
 
 /** This worker's part of an arena. Offsets are in elements. */

@@ -1,6 +1,7 @@
 // Where parameters and their gradients lie: flat arenas with a segment per parameter.
 import { Arena, type ArenaMemory } from "../runtime/arena.js";
-import type { GradientExchange } from "./gradient-exchange.js";
+import type { GradientExchange, GradientSources } from "./gradient-exchange.js";
+import { GradientRows, layTables, tablesOf } from "./gradient-rows.js";
 import type { Parameter } from "./parameter.js";
 
 /** The place of one parameter. Offsets and lengths are in elements. */
@@ -17,12 +18,16 @@ export interface ArenaSegment {
   writes: number;
   readonly value: Float32Array;
   readonly grad: Float32Array;
+  /** Which rows of the gradient's memory may be other than zero; undefined: it is no table. */
+  readonly rows: GradientRows | undefined;
 }
 
 /** Where the memory of an arena comes from, and who shares it. */
 export interface ArenaPlacement {
   readonly values: ArenaMemory;
   readonly grads: ArenaMemory;
+  /** The bits of tables' rows: `rowBytes` of zeros. */
+  readonly rowBits?: Uint32Array;
   /** The values are those that lie in the memory already, not the parameters' own. */
   readonly keepsValues?: boolean;
   readonly exchange?: GradientExchange;
@@ -40,21 +45,31 @@ export class ParameterArena {
   readonly exchange: GradientExchange | undefined;
   readonly #values: Arena;
   readonly #grads: Arena;
+  /** The bits of all tables' rows. */
+  readonly rowBits: Uint32Array;
   #scratch: Arena | undefined;
 
-  private constructor(parameters: readonly Parameter[], { values, grads, keepsValues = false, exchange }: Partial<ArenaPlacement> = {}) {
+  private constructor(parameters: readonly Parameter[], { values, grads, rowBits, keepsValues = false, exchange }: Partial<ArenaPlacement> = {}) {
     const layout = layoutOf(parameters);
     this.#values = Arena.allocate(layout, values);
     this.#grads = Arena.allocate(layout, grads);
     this.exchange = exchange;
+    const { places, words } = layTables(parameters);
+    this.rowBits = rowBits ?? new Uint32Array(words);
     this.segments = parameters.map((parameter, i) => {
       const value = this.#values.view(i);
       if (!keepsValues) value.set(parameter.values());
       const { offset, length } = this.#values.segments[i]!;
       const grad = this.#grads.view(i);
       const before = parameter.segment();
-      if (before?.hasGrad) grad.set(before.grad);
-      return { parameter, arena: this, index: i, offset, length, hasGrad: before?.hasGrad ?? false, writes: Number(before?.hasGrad ?? false), value, grad };
+      const place = places[i];
+      const rows = place && new GradientRows(place, this.rowBits);
+      if (before?.hasGrad) {
+        rows?.copy(before.rows);
+        grad.set(before.grad);
+      }
+      const [hasGrad, writes] = [before?.hasGrad ?? false, Number(before?.hasGrad ?? false)];
+      return { parameter, arena: this, index: i, offset, length, hasGrad, writes, value, grad, rows };
     });
     for (const s of this.segments) s.parameter.moveTo(s);
   }
@@ -74,11 +89,21 @@ export class ParameterArena {
     return Arena.bytes(layoutOf(parameters));
   }
 
+  /** Bytes of the bits of these parameters' rows. */
+  static rowBytes(parameters: readonly Parameter[]): number {
+    return layTables(parameters).words * Uint32Array.BYTES_PER_ELEMENT;
+  }
+
   get values(): Float32Array {
     return this.#values.data;
   }
   get grads(): Float32Array {
     return this.#grads.data;
+  }
+  /** The gradients of this worker as kernels take them: with what is known of rows, where anything is. */
+  ownGradients(): Float32Array | GradientSources {
+    const known = this.segments.filter((s) => s.hasGrad && s.rows?.whole === false);
+    return known.length === 0 ? this.grads : { arrays: [this.grads], factor: 1, rows: { tables: tablesOf(known), bits: [this.rowBits] } };
   }
   /** Where a gradient goes that is to be added to the segment's own. */
   scratch(segment: ArenaSegment): Float32Array {

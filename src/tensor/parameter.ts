@@ -82,6 +82,7 @@ export class Parameter<R extends number = number> extends Tensor<R, "float32"> {
         load,
       });
     }
+    if (s?.hasGrad) s.rows?.expose();
     return s?.hasGrad ? Tensor.make("float32", { kind: "concrete", shape: this.shape, data: s.grad }) : undefined;
   }
 

@@ -16,6 +16,7 @@ import { gemmChoices } from "../runtime/gemm-choices.js";
 import { bfloat16Engine } from "../runtime/gemm-engine.js";
 import type { Session } from "../runtime/session.js";
 import type { CompilerOptions } from "./compiler-options.js";
+import { leaveAsRows } from "./row-gradients.js";
 import { forwardGraph, type InputSlot, type SymbolSource } from "./forward-graph.js";
 import type { Plan } from "./plan.js";
 
@@ -33,6 +34,8 @@ export interface Program {
   readonly inputs: readonly InputSlot[];
   /** Positions of the parameters whose gradients are the outputs after those of the plan. */
   readonly gradients: readonly number[];
+  /** Of each gradient, whether its output holds the rows that there are; their numbers are outputs behind all gradients. */
+  readonly asRows: readonly boolean[];
   readonly env: ShapeEnv;
   readonly symbols: readonly SymbolSource[];
   /** What the data of its feeds must fulfil. */
@@ -50,6 +53,8 @@ export interface BuiltGraph {
   readonly symbols: readonly SymbolSource[];
   /** Positions of the parameters whose gradients are the outputs after those of the plan. */
   readonly gradients: readonly number[];
+  /** See Program. */
+  readonly asRows: readonly boolean[];
   readonly assumptions: readonly FeedAssumption[];
 }
 
@@ -101,12 +106,14 @@ export function buildGraph(plan: Plan, compiler: CompilerOptions = {}): BuiltGra
   }
   decomposeComposites(graph);
   runPasses(graph, "backward", context, options);
+  const asRows = leaveAsRows(graph, gradients.length, compiler.sparseGradients ?? true);
   const feedOf = (value: Value): number => (slots.get(value) as InputSlot & { kind: "feed" }).feed;
   return {
     graph,
     slots,
     symbols,
     gradients,
+    asRows,
     assumptions: assumptions.made.map((a) => ({ name: a.name, feeds: a.inputs.map(feedOf), holds: (data) => a.holds(data) })),
   };
 }
@@ -124,7 +131,7 @@ function withoutKernel(error: unknown): never {
 export async function compileProgram(plan: Plan, engine: Engine, compiler: CompilerOptions & { readonly profile?: string } = {}): Promise<Program> {
   const { profile, gemm = gemmChoices(engine) } = compiler;
   if (compiler.precision === "bf16") bfloat16Engine();
-  const { graph, slots, symbols, gradients, assumptions } = buildGraph(plan, { ...compiler, gemm });
+  const { graph, slots, symbols, gradients, asRows, assumptions } = buildGraph(plan, { ...compiler, gemm });
   if (plan.loss && gradients.length === 0) {
     throw new AccelerateError("ERR_BACKWARD_NO_PARAMETERS", "the loss depends on no parameter that requires a gradient", {
       hint: "check requiresGrad and detach()",
@@ -138,7 +145,7 @@ export async function compileProgram(plan: Plan, engine: Engine, compiler: Compi
     if (!slot) throw new AccelerateError("ERR_PROGRAM_INPUT", `the compiled graph has an input ${name} that the plan does not know`);
     return slot;
   });
-  return { session, binding: session.createBinding(), inputs, gradients, env: graph.env, symbols, assumptions, places: -1, direct: false };
+  return { session, binding: session.createBinding(), inputs, gradients, asRows, env: graph.env, symbols, assumptions, places: -1, direct: false };
 }
 
 /** Whether a compiled program is valid for the sizes and the data of a plan. */

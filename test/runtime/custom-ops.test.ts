@@ -160,3 +160,98 @@ suite("accelerate_ts:EmbeddingGrad", () => {
     );
   });
 });
+
+suite("accelerate_ts:SparseEmbeddingGrad", () => {
+  const model = (indexType: DType, padding: number) =>
+    engine.createSession(
+      tinyModel({
+        inputs: [symbolic("ids", indexType, 2), symbolic("dy", "float32", 3), { name: "shape", dtype: "int64", shape: [2] }],
+        outputs: [symbolic("rows", "int64", 1), symbolic("values", "float32", 2), symbolic("whole", "float32", 2)],
+        nodes: [
+          {
+            op: "SparseEmbeddingGrad",
+            domain: "accelerate_ts",
+            inputs: ["ids", "dy", "shape"],
+            outputs: ["rows", "values"],
+            name: "rows",
+            attributes: { padding_idx: padding },
+          },
+          {
+            op: "EmbeddingGrad",
+            domain: "accelerate_ts",
+            inputs: ["ids", "dy", "shape"],
+            outputs: ["whole"],
+            name: "whole",
+            attributes: { axis: 0, padding_idx: padding },
+          },
+        ],
+      }),
+    );
+
+  test("property: holds the rows of EmbeddingGrad's result that were looked up, ascending, bit for bit, and the binding puts them in their places", async () => {
+    for (const indexType of ["int64", "int32"] as const) {
+      await using session = await model(indexType, 1);
+      using binding = session.createBinding();
+      await fc.assert(
+        fc.asyncProperty(
+          fc.integer({ min: 2, max: 100 }),
+          fc.integer({ min: 1, max: 40 }),
+          fc.array(fc.array(fc.nat(500), { maxLength: 40 }), { minLength: 1, maxLength: 3 }),
+          async (rows, inner, runs) => {
+            const into = new Float32Array(rows * inner);
+            const bits = new Uint32Array(Math.ceil(rows / 32));
+            const wanted = new Float32Array(rows * inner);
+            const present = new Set<number>();
+            for (const [k, raw] of runs.entries()) {
+              // The second run is added, the third takes the place of both.
+              const adds = k === 1;
+              if (!adds) {
+                wanted.fill(0);
+                present.clear();
+              }
+              const ids = raw.map((id) => (id % (2 * rows)) - rows);
+              const dy = Float32Array.from({ length: ids.length * inner }, (_, i) => Math.sin(i + k) / 3);
+              binding.bindInput(0, indexType === "int64" ? BigInt64Array.from(ids.map(BigInt)) : Int32Array.from(ids), [1, ids.length]);
+              binding.bindInput(1, dy, [1, ids.length, inner]);
+              binding.bindInput(2, BigInt64Array.of(BigInt(rows), BigInt(inner)), [2]);
+              for (const output of [0, 1, 2]) binding.bindOutputDynamic(output);
+              await binding.run({ rows: [{ rows: 0, values: 1, into, bits, width: inner, adds }] });
+              const whole = binding.takeOutput(2).data as Float32Array;
+              const found = Array.from(binding.takeOutput(0).data as BigInt64Array, Number);
+              const looked = new Set(ids.map((id) => (id < 0 ? id + rows : id)).filter((row) => row !== 1));
+              assert.deepEqual(
+                found,
+                [...looked].sort((a, b) => a - b),
+              );
+              const values = binding.takeOutput(1).data as Float32Array;
+              for (const [j, row] of found.entries()) assert.deepEqual(values.slice(j * inner, (j + 1) * inner), whole.slice(row * inner, (row + 1) * inner));
+              for (let i = 0; i < wanted.length; i++) wanted[i]! += whole[i]!;
+              for (const row of found) present.add(row);
+              assert.deepEqual(into, wanted);
+              for (let r = 0; r < rows; r++) assert.equal((bits[r >>> 5]! >>> (r & 31)) & 1, Number(present.has(r)));
+            }
+          },
+        ),
+        { numRuns: 40 },
+      );
+    }
+  });
+
+  test("rows are put only where there is room, and only from outputs that bring them", async () => {
+    await using session = await model("int64", -1);
+    using binding = session.createBinding();
+    binding.bindInput(0, BigInt64Array.of(9n), [1, 1]);
+    binding.bindInput(1, new Float32Array(2), [1, 1, 2]);
+    binding.bindInput(2, BigInt64Array.of(10n, 2n), [2]);
+    const table = { rows: 0, values: 1, into: new Float32Array(20), bits: new Uint32Array(1), width: 2, adds: false };
+    await assert.rejects(binding.run({ rows: [table] }), (error: EngineError) => error.code === "ERR_BINDING" || error.code === "ERR_BINDING_UNBOUND");
+    for (const output of [0, 1, 2]) binding.bindOutputDynamic(output);
+    await assert.rejects(binding.run({ rows: [{ ...table, bits: new Uint32Array(0) }] }), (error: EngineError) => error.code === "ERR_BINDING_SIZE");
+    await assert.rejects(binding.run({ rows: [{ ...table, into: new Float32Array(10) }] }), (error: EngineError) => error.code === "ERR_RUN");
+    await binding.run({ rows: [table] });
+    binding.bindInput(0, BigInt64Array.of(10n), [1, 1]);
+    await assert.rejects(binding.run({ rows: [table] }), (error: EngineError) =>
+      error.message.includes("index 10 at place 0 is outside of the table's 10 rows"),
+    );
+  });
+});

@@ -153,6 +153,7 @@ async function addGradients(saved: SavedRun, run: RunState, rank: number): Promi
   await using file = await saved.tensors(path);
   for (const [name, segment] of namedSegments(run)) {
     if (!file.tensors.has(name)) continue;
+    segment.rows?.fill();
     if (segment.hasGrad) {
       const more = await file.readFloat32(name);
       const { grad } = segment;

@@ -25,6 +25,14 @@ export class CrossLink implements HostLink {
     this.bytes += data.byteLength;
     await this.#cross.allReduce({ dtype: "float32", data }, "sum", this.options);
   }
+  /** The bits that any host has set, in place. */
+  async unite(bits: Uint32Array): Promise<void> {
+    this.bytes += bits.byteLength;
+    const own = new Uint8Array(bits.buffer, bits.byteOffset, bits.byteLength);
+    const all = new Uint8Array(own.length * this.hosts);
+    await this.#cross.allGather({ dtype: "uint8", data: own }, { dtype: "uint8", data: all }, this.options);
+    for (let i = 0; i < all.length; i++) own[i % own.length]! |= all[i]!;
+  }
   /** Sent in 16 bits; added up in 32 and rounded again. Own numbers are rounded as those of the others are. */
   async sumAs(format: HalfFormat, data: Float32Array): Promise<void> {
     if (this.#scratch.length < data.length) this.#scratch = new Uint16Array(data.length);

@@ -2,9 +2,10 @@
 import type { CollectiveOptions, ProcessGroup } from "../../distributed/index.js";
 import { ArgumentError } from "../../errors.js";
 import { mergedRanges } from "../../optim/index.js";
-import type { ArenaSegment } from "../../tensor/index.js";
+import { type ArenaSegment, fillRows } from "../../tensor/index.js";
 import type { BucketGradient, CommHook, GradientBucket } from "./hook.js";
 import { CrossLink, type HalfFormat, rounded } from "./host-link.js";
+import { sumRows } from "./row-sums.js";
 import type { PowerSgdOptions } from "./low-rank.js";
 import { batchedPowerSgd, powerSgd } from "./power-sgd.js";
 
@@ -62,6 +63,12 @@ export interface HostPart {
   /** As long as the arena. */
   readonly data: Float32Array;
   readonly segments: readonly ArenaSegment[];
+  /** Those of them that are tables with few rows; the same on all hosts. */
+  readonly tables: readonly ArenaSegment[];
+  /** Bits of the rows that this host has. */
+  readonly bits: Uint32Array;
+  /** Where the workers of the host find the bits of the sums. */
+  readonly told: Uint32Array;
 }
 
 const alignment = 16;
@@ -101,12 +108,15 @@ export class HostSums {
     if (!this.#link) return;
     this.#link.options = options;
     if (!this.hook) {
-      for (const { data, segments } of parts) {
-        const whole = mergedRanges(segments.map((segment) => ({ segment, row: 0, crossesGaps: true, contributors: 1 })));
+      for (const { data, segments, tables, bits, told } of parts) {
+        const whole = mergedRanges(segments.filter((s) => !tables.includes(s)).map((segment) => ({ segment, row: 0, crossesGaps: true, contributors: 1 })));
         for (let i = 0; i < whole.length; i += 4) await this.#link.sum(data.subarray(whole[i]!, whole[i]! + whole[i + 1]!));
+        for (const table of tables) await sumRows(this.#link, data, table, { bits, told });
       }
       return;
     }
+    // What a hook sends is whole, and so is what comes back.
+    for (const { tables, told } of parts) for (const { rows } of tables) fillRows(told, rows!.place);
     const link = this.#format ? rounded(this.#link, this.#format) : this.#link;
     for (const bucket of bucketsOf(parts, this.#capBytes)) await this.hook.reduce(bucket, link);
   }

@@ -1,8 +1,8 @@
 // Who has a gradient of which parameter: told to each other before gradients are used.
 import type { CollectiveOptions, World } from "../../distributed/index.js";
-import type { ParameterArena } from "../../tensor/index.js";
+import type { ArenaSegment, ParameterArena } from "../../tensor/index.js";
 import type { Placement } from "./placement.js";
-import { shareOf } from "./shares.js";
+import { ranksOf, shareOf } from "./shares.js";
 import type { Treatment } from "./treatment.js";
 
 export interface Presence {
@@ -12,13 +12,15 @@ export interface Presence {
   readonly any: ReadonlyMap<ParameterArena, readonly boolean[]>;
   /** By arena: the part that this worker adds up and updates. */
   readonly shares: ReadonlyMap<ParameterArena, { readonly begin: number; readonly end: number }>;
+  /** By arena: tables of which some worker of the job has rows only. */
+  readonly tables: ReadonlyMap<ParameterArena, ReadonlySet<ArenaSegment>>;
   /** What it was worked out from: a byte per worker and parameter, ... */
   readonly told: Uint8Array;
   /** ... and whether arenas are shared out by whole parameters. */
   readonly whole: boolean;
 }
 /** One worker alone knows it all. */
-export const alone: Presence = { contributors: new Map(), any: new Map(), shares: new Map(), told: new Uint8Array(0), whole: false };
+export const alone: Presence = { contributors: new Map(), any: new Map(), shares: new Map(), tables: new Map(), told: new Uint8Array(0), whole: false };
 
 /** What goes round beside it. */
 export interface News {
@@ -32,10 +34,8 @@ export interface News {
   readonly scale: number;
 }
 
-export const ranksOf = (size: number): number[] => Array.from({ length: size }, (_, rank) => rank);
-
-/** Bits of a parameter: it has a gradient, which was written since the last time. */
-const [present, fresh] = [1, 2];
+/** Bits of a parameter: it has a gradient, which was written since the last time, and of which not all rows are there. */
+const [present, fresh, rowed] = [1, 2, 4];
 
 /** Weight and scale, behind the bytes. */
 const numbers = 2;
@@ -57,7 +57,8 @@ export async function tellPresence(
   let at = 0;
   for (const { arena } of arenas) {
     const seen = treatment.seen(arena);
-    for (const s of arena.segments) own[at++] = (s.hasGrad ? present : 0) | (s.writes !== (seen[s.index] ?? 0) ? fresh : 0);
+    for (const s of arena.segments)
+      own[at++] = (s.hasGrad ? present : 0) | (s.writes !== (seen[s.index] ?? 0) ? fresh : 0) | (s.hasGrad && s.rows?.whole === false ? rowed : 0);
   }
   own.set([wishes, Number(grown)], count);
   own.set(new Uint8Array(Float64Array.of(weight, scale).buffer), count + 2);
@@ -66,7 +67,7 @@ export async function tellPresence(
 
   const somewhere = new Uint8Array(length);
   for (let i = 0; i < all.length; i++) somewhere[i % length]! |= all[i]!;
-  const told = all.filter((_, i) => i % length < count).map((byte) => byte & present);
+  const told = all.filter((_, i) => i % length < count).map((byte) => byte & (present | rowed));
   const written = new Map<ParameterArena, Uint8Array>();
   at = 0;
   for (const { arena } of arenas) {
@@ -98,17 +99,19 @@ function presenceOf(told: Uint8Array, count: number, { group, local }: World, { 
   const contributors = new Map<ParameterArena, readonly number[]>();
   const any = new Map<ParameterArena, readonly boolean[]>();
   const shares = new Map<ParameterArena, { readonly begin: number; readonly end: number }>();
+  const tables = new Map<ParameterArena, ReadonlySet<ArenaSegment>>();
   let at = 0;
   for (const { arena } of arenas) {
-    const says = (rank: number, i: number): number => told[rank * count + at + i]!;
-    const has = arena.segments.map((_, i) => ranks.some((rank) => says(rank, i) !== 0));
+    const says = (rank: number, i: number, bit: number): number => Number((told[rank * count + at + i]! & bit) !== 0);
+    const has = arena.segments.map((_, i) => ranks.some((rank) => says(rank, i, present) !== 0));
     contributors.set(
       arena,
-      arena.segments.map((_, i) => localRanks.reduce((sum, rank, r) => sum + says(rank, i) * 2 ** r, 0)),
+      arena.segments.map((_, i) => localRanks.reduce((sum, rank, r) => sum + says(rank, i, present) * 2 ** r, 0)),
     );
     any.set(arena, has);
     shares.set(arena, shareOf(arena, has, { rank: local.rank, size: local.size, whole }));
+    tables.set(arena, new Set(arena.segments.filter((_, i) => ranks.some((rank) => says(rank, i, rowed) !== 0))));
     at += arena.segments.length;
   }
-  return { contributors, any, shares, told, whole };
+  return { contributors, any, shares, tables, told, whole };
 }

@@ -3,7 +3,16 @@ import type { CollectiveOptions } from "../../distributed/index.js";
 import { AccelerateError } from "../../errors.js";
 import { kernelsOf, mergedRanges } from "../../optim/index.js";
 import { Engine } from "../../runtime/index.js";
-import type { ArenaSegment, ArenaShare, CollectedGradients, GradientNorm, Parameter, ParameterArena } from "../../tensor/index.js";
+import {
+  type ArenaSegment,
+  type ArenaShare,
+  type CollectedGradients,
+  type GradientNorm,
+  type GradientSources,
+  type Parameter,
+  type ParameterArena,
+  tablesOf,
+} from "../../tensor/index.js";
 import { combineNorms, scaleNorm } from "./norms.js";
 import type { PlacedArena, Placement } from "./placement.js";
 import { rowed } from "./publish.js";
@@ -63,12 +72,23 @@ export class GradientView implements CollectedGradients {
     return this.#parts.reduction ? clip : clip * (this.#parts.treatment.mean(s) ?? this.#collected.factor);
   }
   share(arena: ParameterArena): ArenaShare {
-    if (!this.#parts.reduction) return { gradients: arena.grads, begin: 0, end: arena.grads.length };
-    const { peers, reduced } = this.#placed(arena);
-    const gradients = this.#reduced.has(arena) ? reduced : { arrays: peers, factor: this.#collected.factor };
+    if (!this.#parts.reduction) return { gradients: arena.ownGradients(), begin: 0, end: arena.grads.length };
+    const gradients = this.#reduced.has(arena) ? this.#mean(arena) : this.#sources(this.#placed(arena));
     return { gradients, ...this.#collected.shares.get(arena)! };
   }
-  /** Where the gradients of all workers lie once they are reduced; one worker's lie there from the start. */
+  #sources({ arena, peers, rows }: PlacedArena): GradientSources {
+    const tables = [...(this.#collected.tables.get(arena) ?? [])];
+    return { arrays: peers, factor: this.#collected.factor, ...(tables.length > 0 && { rows: { tables: tablesOf(tables), bits: rows.peers } }) };
+  }
+  /** The gradients of all workers once they are reduced, as kernels take them: with what is known of rows. */
+  #mean(arena: ParameterArena): Float32Array | GradientSources {
+    const { reduction } = this.#parts;
+    if (!reduction) return arena.ownGradients();
+    const placed = this.#placed(arena);
+    const rows = reduction.rowsOf(placed, this.segments);
+    return rows ? { arrays: [placed.reduced], factor: 1, rows } : placed.reduced;
+  }
+  /** Where they lie; one worker's lie there from the start. */
   numbers(arena: ParameterArena): Float32Array {
     return this.#parts.reduction ? this.#placed(arena).reduced : arena.grads;
   }
@@ -84,7 +104,7 @@ export class GradientView implements CollectedGradients {
         return from < until ? [from, until - from, 0, 1] : [];
       });
       if (ranges.length === 0) continue;
-      const part = await kernelsOf(Engine.default()).norm(this.numbers(arena), Float64Array.from(ranges), kind, exponent);
+      const part = await kernelsOf(Engine.default()).norm(this.#mean(arena), Float64Array.from(ranges), kind, exponent);
       parts.push(scaleNorm(part, kind, exponent, scale));
     }
     return combineNorms(parts, kind);
@@ -93,7 +113,7 @@ export class GradientView implements CollectedGradients {
   async clamp(limit: number): Promise<void> {
     for (const [scale, arena, own] of this.#scaled()) {
       const ranges = mergedRanges(own.map(rowed), this.share(arena));
-      if (ranges.length > 0 && scale > 0) await kernelsOf(Engine.default()).clamp(this.numbers(arena), ranges, limit / scale);
+      if (ranges.length > 0 && scale > 0) await kernelsOf(Engine.default()).clamp(this.#mean(arena), ranges, limit / scale);
     }
   }
   /** A copy of a gradient. */

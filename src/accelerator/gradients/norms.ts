@@ -2,7 +2,7 @@
 import type { CollectiveOptions, World } from "../../distributed/index.js";
 import { normKinds } from "../../optim/index.js";
 import type { GradientNorm } from "../../tensor/index.js";
-import { ranksOf } from "./collected.js";
+import { ranksOf } from "./shares.js";
 
 /** Parts in a fixed order, so that every worker gets the same bits. */
 export function combineNorms(parts: readonly GradientNorm[], kind: number): GradientNorm {

@@ -5,6 +5,7 @@ import { maxSources, type Optimizer } from "../../optim/index.js";
 import { Engine } from "../../runtime/index.js";
 import { type GradientExchange, type Parameter, ParameterArena, parameterChanges } from "../../tensor/index.js";
 import { compareParameters } from "../collectives/compare.js";
+import { ranksOf } from "./shares.js";
 
 /** An arena and what the workers of the host share beside it, all as long as the arena. (State of optimizers may have other lengths.) */
 export interface PlacedArena {
@@ -13,8 +14,19 @@ export interface PlacedArena {
   readonly peers: readonly Float32Array[];
   /** The mean gradient; each worker writes its part. */
   readonly reduced: Float32Array;
+  /** Which rows of tables there are: in the gradients of each worker of the host, and in the mean. */
+  readonly rows: PlacedRows;
   /** Where owners put new values for the others; undefined while all workers of the host read the same parameters. */
   readonly published: Float32Array | undefined;
+}
+
+/** Bits of the tables of an arena; see GradientRows. */
+export interface PlacedRows {
+  readonly peers: readonly Uint32Array[];
+  /** Of the mean: each worker's own copy. */
+  readonly reduced: Uint32Array;
+  /** The same over all hosts: who speaks for the host writes it for the others. */
+  readonly told: Uint32Array;
 }
 
 export interface PlacementOptions {
@@ -29,6 +41,9 @@ export interface PlacementOptions {
 export type ParameterSource = () => Iterable<Parameter>;
 
 const floats = (buffer: ArrayBuffer): Float32Array => new Float32Array(buffer);
+
+/** Bytes. */
+const line = 64;
 
 /** All arenas of a run, in the order in which their parameters were met; the same on every worker. */
 export class Placement {
@@ -134,7 +149,8 @@ export class Placement {
   #alone(parameters: readonly Parameter[]): PlacedArena {
     const memory = Engine.default();
     const arena = ParameterArena.place(parameters, { values: memory, grads: memory, ...(this.#exchange && { exchange: this.#exchange }) });
-    return { arena, peers: [arena.grads], reduced: arena.grads, published: undefined };
+    const rows = { peers: [arena.rowBits], reduced: arena.rowBits, told: arena.rowBits };
+    return { arena, peers: [arena.grads], reduced: arena.grads, rows, published: undefined };
   }
 
   async #shared(parameters: readonly Parameter[], options: CollectiveOptions): Promise<PlacedArena> {
@@ -149,14 +165,16 @@ export class Placement {
     const grads: ArrayBuffer[] = [];
     for (let rank = 0; rank < local.size; rank++) grads.push(await allocate());
     const reduced = floats(await allocate());
-    const placement = { grads: { allocate: () => grads[local.rank]! }, ...(this.#exchange && { exchange: this.#exchange }) };
+    const rows = await this.#sharedRows(parameters, options);
+    const rowBits = rows.peers[local.rank]!;
+    const placement = { rowBits, grads: { allocate: () => grads[local.rank]! }, ...(this.#exchange && { exchange: this.#exchange }) };
     const peers = grads.map(floats);
     if (!this.#shares) {
       const published = floats(await allocate());
       const arena = ParameterArena.place(parameters, { ...placement, values: Engine.default() });
       await group.broadcast({ dtype: "float32", data: arena.values }, 0, options);
       for (const p of parameters) p.changed();
-      return { arena, peers, reduced, published };
+      return { arena, peers, reduced, rows, published };
     }
     const buffer = await allocate(true);
     const values = { allocate: () => buffer };
@@ -166,7 +184,20 @@ export class Placement {
     await local.barrier(options);
     arena ??= ParameterArena.place(parameters, { ...placement, values, keepsValues: true });
     for (const p of parameters) p.changed();
-    return { arena, peers, reduced, published: undefined };
+    return { arena, peers, reduced, rows, published: undefined };
+  }
+
+  async #sharedRows(parameters: readonly Parameter[], options: CollectiveOptions): Promise<PlacedRows> {
+    const { local } = this.#world;
+    const bytes = ParameterArena.rowBytes(parameters);
+    const words = bytes / Uint32Array.BYTES_PER_ELEMENT;
+    const none = new Uint32Array(words);
+    if (bytes === 0) return { peers: ranksOf(local.size).map(() => none), reduced: none, told: none };
+    /** Whole cache lines: each part is written by another worker. */
+    const step = Math.ceil(bytes / line) * line;
+    const shared = await local.allocate(step * (local.size + 1), { ...options, reserve: true });
+    const part = (i: number) => new Uint32Array(shared, i * step, words);
+    return { peers: ranksOf(local.size).map(part), reduced: none, told: part(local.size) };
   }
 
   async #allocateStates(arena: ParameterArena, optimizers: readonly Optimizer[], options: CollectiveOptions): Promise<void> {

@@ -2,10 +2,10 @@
 import type { CollectiveOptions, World } from "../../distributed/index.js";
 import { kernelsOf, mergedRanges, type RowedSegment } from "../../optim/index.js";
 import { Engine } from "../../runtime/index.js";
-import type { ArenaSegment, ParameterArena } from "../../tensor/index.js";
+import { type ArenaSegment, fillRows, type GradientSources, type ParameterArena, type SourceRows, type TablePlace, tablesOf } from "../../tensor/index.js";
 import type { Presence } from "./collected.js";
 import type { HostSums } from "../comm-hooks/index.js";
-import type { Placement } from "./placement.js";
+import type { PlacedArena, Placement } from "./placement.js";
 import { rowed } from "./publish.js";
 import type { Treatment } from "./treatment.js";
 
@@ -20,6 +20,8 @@ export class Reduction {
   readonly #placement: Placement;
   readonly #treatment: Treatment;
   readonly #overHosts: HostSums;
+  /** Tables whose mean holds rows only. */
+  readonly #tables = new WeakSet<ArenaSegment>();
 
   constructor(world: World, placement: Placement, { treatment, overHosts }: { readonly treatment: Treatment; readonly overHosts: HostSums }) {
     this.#world = world;
@@ -45,24 +47,58 @@ export class Reduction {
     const missing = new Map<ParameterArena, RowedSegment[]>(arenas.map(({ arena }) => [arena, []]));
     for (const s of segments) if (!this.#treatment.reduced.has(s)) missing.get(s.arena)?.push(this.#rowed(s, collected));
     if ([...missing.values()].every((list) => list.length === 0)) return;
-    for (const { arena, peers, reduced } of arenas) {
+    for (const placed of arenas) {
+      const { arena, reduced } = placed;
       const own = missing.get(arena)!;
       for (const factor of new Set(own.map(({ segment }) => this.#treatment.mean(segment)!))) {
         const alike = own.filter(({ segment }) => this.#treatment.mean(segment) === factor);
         const ranges = mergedRanges(alike, collected.shares.get(arena));
-        if (ranges.length > 0) await kernelsOf(Engine.default()).sum(reduced, { arrays: peers, factor }, ranges);
+        if (ranges.length > 0) await kernelsOf(Engine.default()).sum(reduced, sumOf(placed, alike, collected, factor), ranges);
       }
+      for (const { segment, contributors } of own) this.#noteRows(placed, segment, collected.tables.get(arena)!.has(segment) ? contributors : undefined);
     }
     if (hosts > 1) {
       await local.barrier(options);
-      const parts = arenas.map(({ arena, reduced }, i) => ({ arena: i, data: reduced, segments: missing.get(arena)!.map(({ segment }) => segment) }));
+      const parts = arenas.map(({ arena, reduced, rows }, i) => {
+        const own = missing.get(arena)!.map(({ segment }) => segment);
+        return { arena: i, data: reduced, segments: own, tables: own.filter((s) => this.#tables.has(s)), bits: rows.reduced, told: rows.told };
+      });
       await this.#overHosts.reduce(parts, options);
       await local.barrier(options);
+      for (const { tables, bits, told } of parts) for (const { rows } of tables) copyRows(bits, told, rows!.place);
     }
     for (const list of missing.values()) for (const { segment } of list) this.#treatment.reduced.add(segment);
+  }
+
+  /** What is known of the rows of means of these gradients; undefined: nothing. */
+  rowsOf({ arena, rows }: PlacedArena, segments: readonly ArenaSegment[]): SourceRows | undefined {
+    const tables = segments.filter((s) => s.arena === arena && this.#tables.has(s));
+    return tables.length > 0 ? { tables: tablesOf(tables), bits: [rows.reduced] } : undefined;
+  }
+  /** The rows of a mean are those of all who have a gradient. `contributors`: undefined where it may hold anything. */
+  #noteRows({ rows: { peers, reduced } }: PlacedArena, segment: ArenaSegment, contributors: number | undefined): void {
+    if (!segment.rows) return;
+    const { place } = segment.rows;
+    if (contributors === undefined) {
+      fillRows(reduced, place);
+      this.#tables.delete(segment);
+      return;
+    }
+    reduced.fill(0, place.word, place.word + place.words);
+    for (const [r, bits] of peers.entries())
+      if (Math.floor(contributors / 2 ** r) % 2 === 1) for (let w = place.word; w < place.word + place.words; w++) reduced[w]! |= bits[w]!;
+    this.#tables.add(segment);
   }
 
   #rowed(segment: ArenaSegment, { contributors }: Presence): RowedSegment {
     return { ...rowed(segment), contributors: contributors.get(segment.arena)![segment.index]! };
   }
 }
+
+/** The sum of these gradients over the workers of the host; rows that nobody has any more are cleared. */
+function sumOf({ arena, peers, rows }: PlacedArena, own: readonly RowedSegment[], { tables }: Presence, factor: number): GradientSources {
+  const known = own.map(({ segment }) => segment).filter((s) => tables.get(arena)!.has(s));
+  return { arrays: peers, factor, ...(known.length > 0 && { rows: { tables: tablesOf(known), bits: rows.peers, before: rows.reduced } }) };
+}
+
+const copyRows = (into: Uint32Array, from: Uint32Array, { word, words }: TablePlace): void => into.set(from.subarray(word, word + words), word);

@@ -1,6 +1,8 @@
 // Which part of an arena a worker adds up and updates.
 import type { ParameterArena } from "../../tensor/index.js";
 
+export const ranksOf = (size: number): number[] => Array.from({ length: size }, (_, rank) => rank);
+
 /** Elements of a cache line: shares begin on one, so that no two workers write to the same. */
 const line = 16;
 

@@ -142,7 +142,10 @@ export class LocalSGD implements AsyncDisposable {
       const { parameter } = home;
       const now = parameter.segment()!;
       if (first || !arenas.get(home.arena)) home.value.set(now.value);
-      if (now.hasGrad) home.grad.set(now.grad);
+      if (now.hasGrad) {
+        home.rows?.copy(now.rows);
+        home.grad.set(now.grad);
+      }
       home.hasGrad = now.hasGrad;
       home.writes++;
     }

@@ -46,7 +46,18 @@ function embeddingGrad(ctx: InferContext): readonly OutputSpec[] {
   return [{ dtype: dY.dtype, shape: shape.content ?? unknownShape(ctx.env, rank) }];
 }
 
+/** As embeddingGrad along axis 0 -> rows int64 [n] that were looked up, ascending, and what they hold [n, ..]; n is known to the run alone. */
+function sparseEmbeddingGrad(ctx: InferContext): readonly OutputSpec[] {
+  const [whole] = embeddingGrad(ctx);
+  const count = ctx.env.unknown();
+  return [
+    { dtype: "int64", shape: [count] },
+    { dtype: whole!.dtype, shape: [count, ...whole!.shape.slice(1)] },
+  ];
+}
+
 export const customOps: readonly OpDef[] = [
   define("Dropout", [2, 3], dropout, { domain: customDomain }),
   define("EmbeddingGrad", [3, 3], embeddingGrad, { domain: customDomain }),
+  define("SparseEmbeddingGrad", [3, 3], sparseEmbeddingGrad, { domain: customDomain, outputs: [2, 2] }),
 ];

@@ -130,7 +130,7 @@ struct Step {
       const size_t at = p.offset + (tile.matrix * p.rows + tile.row + r) * p.columns + tile.column;
       for (size_t c = 0; c < tile.columns; c += sum_block) {
         const size_t n = std::min(sum_block, tile.columns - c);
-        with_gradient(gradients, sources, p.contributors, at + c, n, isa, [&](size_t, size_t, float* g) { body(at + c, r, c, n, g); });
+        with_gradient(gradients, sources, p.contributors, at + c, n, isa, [&](size_t piece, size_t length, float* g) { body(piece, r, piece - at, length, g); });
       }
     }
   }

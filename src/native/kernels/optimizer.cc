@@ -38,6 +38,9 @@ constexpr size_t line = 16;            // elements per 64 bytes: shares begin on
 constexpr size_t grain = 64 * 1024;    // elements below which another thread costs more than it saves
 constexpr size_t norm_chunk = 16384;   // elements per partial result of a norm: part of the result's definition
 
+/// Whether a number that is multiplied by nothing gives nothing.
+bool finite(float x) { return std::isfinite(x); }
+
 /// Calls body(range, offset, length) for the pieces of the ranges that one thread owns; the threads' shares are equal, in order and disjoint.
 template <typename Body> void for_shares(const OptimizerRange* ranges, size_t count, const Parallel& parallel, const Body& body) {
   size_t total = 0;
@@ -63,6 +66,8 @@ template <typename Body> void for_shares(const OptimizerRange* ranges, size_t co
 
 }  // namespace
 
+alignas(64) const float no_gradient[sum_block] = {};
+
 #if ACCELERATE_X86
 void add_up(Isa isa, float* out, const float* const* sources, size_t count, size_t n, float factor) {
   if (isa == Isa::avx512) avx512::sum(out, sources, count, n, factor);
@@ -87,9 +92,12 @@ void sgd_step(float* values, const float* gradients, const GradientSources* sour
               const Parallel& parallel, Isa isa) {
   for_shares(ranges, count, parallel, [&](const OptimizerRange& range, size_t offset, size_t length) {
     with_gradient(gradients, sources, range.contributors, offset, length, isa, [&](size_t at, size_t n, float* gradient) {
+      const SgdConstants& row = rows[range.row];
+      // p - lr * 0 is p.
+      if (gradient == no_gradient && momentum == nullptr && row.l2 == 0 && finite(row.gradScale) && finite(row.lr * row.gFactor)) return;
       float* const streams[max_streams] = {values + at, gradient, momentum == nullptr ? nullptr : momentum + at};
-      if (momentum == nullptr) ACCELERATE_APPLY(isa, SgdRule, streams, n, rows[range.row]);
-      else ACCELERATE_APPLY(isa, SgdMomentumRule, streams, n, rows[range.row]);
+      if (momentum == nullptr) ACCELERATE_APPLY(isa, SgdRule, streams, n, row);
+      else ACCELERATE_APPLY(isa, SgdMomentumRule, streams, n, row);
     });
   });
 }
@@ -116,8 +124,11 @@ void adagrad_step(float* values, const float* gradients, const GradientSources* 
                   const Parallel& parallel, Isa isa) {
   for_shares(ranges, count, parallel, [&](const OptimizerRange& range, size_t offset, size_t length) {
     with_gradient(gradients, sources, range.contributors, offset, length, isa, [&](size_t at, size_t n, float* gradient) {
+      const AdagradConstants& row = rows[range.row];
+      // The sum stays what it is, and p - 0 / (sqrt(s) + eps) is p.
+      if (gradient == no_gradient && row.l2 == 0 && row.initial == 0 && row.eps > 0 && finite(row.gradScale) && finite(row.stepSize)) return;
       float* const streams[max_streams] = {values + at, gradient, states[0] + at};
-      ACCELERATE_APPLY(isa, AdagradRule, streams, n, rows[range.row]);
+      ACCELERATE_APPLY(isa, AdagradRule, streams, n, row);
     });
   });
 }
@@ -133,21 +144,48 @@ void lion_step(float* values, const float* gradients, const GradientSources* sou
 }
 
 void sum(float* out, const GradientSources& sources, const OptimizerRange* ranges, size_t count, const Parallel& parallel, Isa isa) {
-  for_shares(ranges, count, parallel, [&](const OptimizerRange& range, size_t offset, size_t length) {
+  const auto add = [&](size_t offset, size_t length, uint64_t contributors) {
     const float* arrays[max_sources];
-    add_up(isa, out + offset, arrays, contributing(sources, range.contributors, offset, arrays), length, sources.factor);
+    add_up(isa, out + offset, arrays, contributing(sources, contributors, offset, arrays), length, sources.factor);
+  };
+  const RowBits* const rows = sources.rows;
+  for_shares(ranges, count, parallel, [&](const OptimizerRange& range, size_t offset, size_t length) {
+    if (rows == nullptr) return add(offset, length, range.contributors);
+    for_row_pieces(*rows, sources.count, range.contributors, offset, length, [&](size_t at, size_t n, uint64_t present, const RowTable* table) {
+      if (present != 0 || table == nullptr || rows->before == nullptr) return add(at, n, present);
+      // Rows that were there before are gone; all others are zero as it is.
+      for (size_t row = (at - table->offset) / table->width, begin = at; begin < at + n; row++) {
+        const size_t until = std::min(at + n, table->offset + (row + 1) * table->width);
+        if (RowBits::test(rows->before, *table, row)) std::memset(out + begin, 0, (until - begin) * sizeof(float));
+        begin = until;
+      }
+    });
   });
 }
 
-void scale(float* data, const OptimizerRange* ranges, size_t count, float factor, const Parallel& parallel, Isa isa) {
+namespace {
+
+/// body(offset, length) over what is not known to be zero.
+template <typename Body> void for_present(const OptimizerRange* ranges, size_t count, const RowBits* rows, const Parallel& parallel, const Body& body) {
   for_shares(ranges, count, parallel, [&](const OptimizerRange&, size_t offset, size_t length) {
+    if (rows == nullptr) return body(offset, length);
+    for_row_pieces(*rows, 1, 1, offset, length, [&](size_t at, size_t n, uint64_t present, const RowTable*) {
+      if (present != 0) body(at, n);
+    });
+  });
+}
+
+}  // namespace
+
+void scale(float* data, const OptimizerRange* ranges, size_t count, float factor, const Parallel& parallel, Isa isa, const RowBits* rows) {
+  for_present(ranges, count, finite(factor) ? rows : nullptr, parallel, [&](size_t offset, size_t length) {
     float* const streams[max_streams] = {data + offset};
     ACCELERATE_APPLY(isa, ScaleRule, streams, length, factor);
   });
 }
 
-void clamp(float* data, const OptimizerRange* ranges, size_t count, float limit, const Parallel& parallel, Isa isa) {
-  for_shares(ranges, count, parallel, [&](const OptimizerRange&, size_t offset, size_t length) {
+void clamp(float* data, const OptimizerRange* ranges, size_t count, float limit, const Parallel& parallel, Isa isa, const RowBits* rows) {
+  for_present(ranges, count, rows, parallel, [&](size_t offset, size_t length) {
     float* const streams[max_streams] = {data + offset};
     ACCELERATE_APPLY(isa, ClampRule, streams, length, limit);
   });
@@ -187,24 +225,22 @@ NormResult norm_of_chunk(const float* x, size_t n, NormKind kind, double exponen
 }
 
 #if ACCELERATE_X86
-/// Sum of squares of n (a multiple of 16) floats. A float's square is exact in a double, so the fused and the separate addition give the same bits.
-ACCELERATE_TARGET_AVX512 double squares_avx512(const float* x, size_t n) {
-  __m512d low = _mm512_setzero_pd(), high = _mm512_setzero_pd();
+/// Adds the squares of n (a multiple of 16) floats to sixteen sums. A float's square is exact in a double, so the fused and the separate addition give the same bits.
+ACCELERATE_TARGET_AVX512 void squares_avx512(const float* x, size_t n, double* sums) {
+  __m512d low = _mm512_loadu_pd(sums), high = _mm512_loadu_pd(sums + 8);
   for (size_t i = 0; i < n; i += 16) {
     _mm_prefetch(reinterpret_cast<const char*>(x + i + 4 * ACCELERATE_PREFETCH), _MM_HINT_T0);
     const __m512d a = _mm512_cvtps_pd(_mm256_loadu_ps(x + i)), b = _mm512_cvtps_pd(_mm256_loadu_ps(x + i + 8));
     low = _mm512_fmadd_pd(a, a, low);
     high = _mm512_fmadd_pd(b, b, high);
   }
-  double sums[16], total = 0;
   _mm512_storeu_pd(sums, low);
   _mm512_storeu_pd(sums + 8, high);
-  for (double sum : sums) total += sum;
-  return total;
 }
 
-ACCELERATE_TARGET_AVX2 double squares_avx2(const float* x, size_t n) {
-  __m256d acc[4] = {_mm256_setzero_pd(), _mm256_setzero_pd(), _mm256_setzero_pd(), _mm256_setzero_pd()};
+ACCELERATE_TARGET_AVX2 void squares_avx2(const float* x, size_t n, double* sums) {
+  __m256d acc[4];
+  for (size_t k = 0; k < 4; k++) acc[k] = _mm256_loadu_pd(sums + 4 * k);
   for (size_t i = 0; i < n; i += 16) {
     _mm_prefetch(reinterpret_cast<const char*>(x + i + 4 * ACCELERATE_PREFETCH), _MM_HINT_T0);
     for (size_t k = 0; k < 4; k++) {
@@ -212,9 +248,16 @@ ACCELERATE_TARGET_AVX2 double squares_avx2(const float* x, size_t n) {
       acc[k] = _mm256_fmadd_pd(a, a, acc[k]);
     }
   }
-  double sums[16], total = 0;
   for (size_t k = 0; k < 4; k++) _mm256_storeu_pd(sums + 4 * k, acc[k]);
-  for (double sum : sums) total += sum;
+}
+
+void squares(Isa isa, const float* x, size_t n, double* sums) {
+  if (isa == Isa::avx512) squares_avx512(x, n, sums);
+  else squares_avx2(x, n, sums);
+}
+double total_of(const double* sums) {
+  double total = 0;
+  for (size_t i = 0; i < 16; i++) total += sums[i];
   return total;
 }
 #endif
@@ -222,7 +265,9 @@ ACCELERATE_TARGET_AVX2 double squares_avx2(const float* x, size_t n) {
 NormResult norm_of_chunk(const float* x, size_t n, NormKind kind, double exponent, Isa isa) {
 #if ACCELERATE_X86
   if (kind == NormKind::squares && isa != Isa::portable && n % 16 == 0) {
-    const double sum = isa == Isa::avx512 ? squares_avx512(x, n) : squares_avx2(x, n);
+    double sums[16] = {};
+    squares(isa, x, n, sums);
+    const double sum = total_of(sums);
     if (std::isfinite(sum)) return {sum, 0};  // squares of finite floats cannot overflow a double, so a finite sum means finite elements
   }
 #else
@@ -231,9 +276,33 @@ NormResult norm_of_chunk(const float* x, size_t n, NormKind kind, double exponen
   return norm_of_chunk(x, n, kind, exponent);
 }
 
+/// The same bits for a chunk of which only some rows are read: zeros change no sum.
+NormResult norm_of_rows(const float* data, size_t offset, size_t n, NormKind kind, double exponent, Isa isa, const RowBits& rows) {
+  const auto for_pieces = [&](const auto& body) {
+    for_row_pieces(rows, 1, 1, offset, n, [&](size_t at, size_t length, uint64_t present, const RowTable*) {
+      if (present != 0) body(at, length);
+    });
+  };
+#if ACCELERATE_X86
+  if (kind == NormKind::squares && isa != Isa::portable && n % 16 == 0) {
+    double sums[16] = {};
+    bool whole = true;  // pieces keep the places of their elements among the sums
+    for_pieces([&](size_t at, size_t length) {
+      whole = whole && (at - offset) % 16 == 0 && length % 16 == 0;
+      if (whole) squares(isa, data + at, length, sums);
+    });
+    const double sum = total_of(sums);
+    if (whole && std::isfinite(sum)) return {sum, 0};
+  }
+#endif
+  std::vector<float> chunk(n);
+  for_pieces([&](size_t at, size_t length) { std::memcpy(chunk.data() + (at - offset), data + at, length * sizeof(float)); });
+  return norm_of_chunk(chunk.data(), n, kind, exponent, isa);
+}
+
 }  // namespace
 
-NormResult norm(const float* data, const OptimizerRange* ranges, size_t count, NormKind kind, double exponent, NormResult* scratch, const Parallel& parallel, Isa isa) {
+NormResult norm(const float* data, const OptimizerRange* ranges, size_t count, NormKind kind, double exponent, NormResult* scratch, const Parallel& parallel, Isa isa, const RowBits* rows) {
   const size_t chunks = norm_chunks(ranges, count);
   parallel.ranges(chunks, std::max<size_t>(1, grain / norm_chunk), 1, [&](size_t begin, size_t end) {
     size_t first = 0;  // number of the range's first chunk
@@ -241,7 +310,8 @@ NormResult norm(const float* data, const OptimizerRange* ranges, size_t count, N
       const size_t length = ranges[r].length, own = (length + norm_chunk - 1) / norm_chunk;
       for (size_t k = std::max(begin, first); k < std::min(end, first + own); k++) {
         const size_t from = (k - first) * norm_chunk;
-        scratch[k] = norm_of_chunk(data + ranges[r].offset + from, std::min(norm_chunk, length - from), kind, exponent, isa);
+        const size_t offset = ranges[r].offset + from, n = std::min(norm_chunk, length - from);
+        scratch[k] = rows == nullptr ? norm_of_chunk(data + offset, n, kind, exponent, isa) : norm_of_rows(data, offset, n, kind, exponent, isa, *rows);
       }
       first += own;
     }

@@ -53,22 +53,22 @@ void adagrad_step(float* values, const float* gradients, const GradientSources* 
 /// State: first moment.
 void lion_step(float* values, const float* gradients, const GradientSources* sources, float* const* states, const OptimizerRange* ranges, size_t count, const LionConstants* rows, const Parallel& parallel, Isa isa = best_isa());
 
-/// out = what the sources add up to; zero where a range has no contributors.
+/// out = what the sources add up to; zero where a range has no contributors. Rows that no source has are written only where `sources.rows->before` says that something lay there.
 void sum(float* out, const GradientSources& sources, const OptimizerRange* ranges, size_t count, const Parallel& parallel, Isa isa = best_isa());
 
 enum class NormKind : int { squares = 0, absolutes = 1, maximum = 2, power = 3 };
 struct NormResult { double value; size_t nonFinite; };
 
 /// squares: sum x^2; absolutes: sum |x|; maximum: max |x| (NaN if any is NaN); power: sum |x|^exponent; and how many elements are not finite. In double
-/// precision over chunks of fixed size whose results are added in order. `scratch` holds norm_chunks(...) results.
+/// precision over chunks of fixed size whose results are added in order. `scratch` holds norm_chunks(...) results. With `rows`, of one array, here and below: what is known to be zero is not read.
 size_t norm_chunks(const OptimizerRange* ranges, size_t count);
-NormResult norm(const float* data, const OptimizerRange* ranges, size_t count, NormKind kind, double exponent, NormResult* scratch, const Parallel& parallel, Isa isa = best_isa());
+NormResult norm(const float* data, const OptimizerRange* ranges, size_t count, NormKind kind, double exponent, NormResult* scratch, const Parallel& parallel, Isa isa = best_isa(), const RowBits* rows = nullptr);
 
 /// x *= factor.
-void scale(float* data, const OptimizerRange* ranges, size_t count, float factor, const Parallel& parallel, Isa isa = best_isa());
+void scale(float* data, const OptimizerRange* ranges, size_t count, float factor, const Parallel& parallel, Isa isa = best_isa(), const RowBits* rows = nullptr);
 
 /// x = min(max(x, -limit), limit); NaN stays.
-void clamp(float* data, const OptimizerRange* ranges, size_t count, float limit, const Parallel& parallel, Isa isa = best_isa());
+void clamp(float* data, const OptimizerRange* ranges, size_t count, float limit, const Parallel& parallel, Isa isa = best_isa(), const RowBits* rows = nullptr);
 
 /// A plain parallel copy of `bytes`: what the bench compares with.
 void copy(void* into, const void* from, size_t bytes, const Parallel& parallel);
