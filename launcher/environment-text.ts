@@ -9,7 +9,7 @@ const size = (bytes: number): string => (bytes >= 2 ** 30 ? `${(bytes / 2 ** 30)
 
 export function environmentText({ report, settings }: Environment, stdout: Terminal["stdout"], env: Readonly<Record<string, string | undefined>>): string {
   const { bold, dim, green, red } = picocolors.createColors(colorful(stdout, env));
-  const { cpu, memory, onnxruntime, native, gloo, gpus, nccl } = report;
+  const { cpu, memory, onnxruntime, native, gloo, onednn, gpus, nccl } = report;
   const missing = (text: string) => red(text);
   const rows: readonly (readonly [string, string])[] = [
     ["accelerate-ts", report.accelerateTs],
@@ -17,6 +17,12 @@ export function environmentText({ report, settings }: Environment, stdout: Termi
     ["onnxruntime", onnxruntime.version ? `${onnxruntime.version} ${dim(onnxruntime.library ?? "")}` : missing("not usable")],
     ["native addon", native.loads ? `${green("ready")} ${dim(native.path ?? "")}` : missing(native.path ? `not usable ${dim(native.path)}` : "switched off")],
     ["gloo", gloo.loads ? green("ready") : dim(`not there; several machines need it: ${gloo.cure}`)],
+    [
+      "onednn",
+      onednn.engine
+        ? `${onednn.engine.name} ${dim(`${onednn.engine.processor}; bfloat16: ${onednn.engine.bfloat16}`)}`
+        : dim(`not there; bf16 needs it: ${onednn.cure}`),
+    ],
     ["nccl", nccl.library ? `${nccl.library} ${dim("(not used yet)")}` : dim("not found")],
     ["cpu", cpu.model],
     ["instructions", cpu.instructions.join(" ") || dim("unknown")],

@@ -3,6 +3,7 @@ import { readFileSync, statfsSync } from "node:fs";
 import { cpus, freemem, totalmem } from "node:os";
 import { configuredThreads } from "../src/config.js";
 import { AccelerateError } from "../src/errors.js";
+import { type GemmEngineInfo, gemmEngine } from "../src/runtime/gemm-engine.js";
 import { loadGloo } from "../src/distributed/gloo/native-gloo.js";
 import { loadNative, nativePath } from "../src/native/binding.js";
 import { Engine, usableCores, usableMemory } from "../src/runtime/index.js";
@@ -22,6 +23,8 @@ export interface EnvironmentReport {
   readonly native: { readonly path?: string; readonly loads: boolean };
   /** For workers on several machines; what to do where it is missing, which is no problem on one. */
   readonly gloo: { readonly loads: boolean; readonly cure?: string };
+  /** For products of bfloat16 (mixedPrecision "bf16") and faster ones of float32; what to do where it is missing. */
+  readonly onednn: { readonly engine?: GemmEngineInfo; readonly cure?: string };
   readonly cpu: {
     readonly model: string;
     /** Those that kernels are chosen by. */
@@ -96,6 +99,13 @@ function readGloo(): EnvironmentReport["gloo"] {
   }
 }
 
+function readOnednn(): EnvironmentReport["onednn"] {
+  const engine = gemmEngine();
+  return engine
+    ? { engine }
+    : { cure: "apt-get install libdnnl-dev (Debian, Ubuntu), dnf install onednn-devel (Fedora), then: npx accelerate-ts build-native" };
+}
+
 export interface Environment {
   readonly report: EnvironmentReport;
   readonly settings: LoadedSettings | undefined;
@@ -138,6 +148,7 @@ export async function readEnvironment(env: Readonly<Record<string, string | unde
     onnxruntime: { ...(version && { version }), ...(library && { library }) },
     native: { ...(path && { path }), loads },
     gloo: readGloo(),
+    onednn: readOnednn(),
     cpu: { model: cpus()[0]?.model.trim() ?? "unknown", instructions: instructions(), cores: { machine: cpus().length, usable: usableCores() }, threads },
     memory: { machine: totalmem(), usable: usableMemory(), free: freemem(), ...(shm !== undefined && { shm }) },
     gpus: await readGpus(env),

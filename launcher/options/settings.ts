@@ -69,11 +69,16 @@ export const settings = {
   tlsCert: setting("machines", path("F", "file"), "machine 0's certificate (PEM): traffic between machines' launchers is encrypted"),
   tlsKey: setting("machines", path("F", "file"), "its key"),
   tlsCa: setting("machines", path("F", "file"), "who may have signed the other ends' certificates; on machine 0: the others must show certificates, too"),
-  mixedPrecision: setting<Precision>("program", oneOf("P", precisions), 'type that steps compute in; programs run with "no" alone so far', {
-    fallback: "no",
-    variables: programVariables.mixedPrecision,
-    basic: true,
-  }),
+  mixedPrecision: setting<Precision>(
+    "program",
+    oneOf("P", precisions),
+    "type that matrix products are computed in; bf16 needs oneDNN, and there is no fp16 on CPUs",
+    {
+      fallback: "no",
+      variables: programVariables.mixedPrecision,
+      basic: true,
+    },
+  ),
   gradientAccumulationSteps: setting("program", whole("K", 1, MAX_ACCUMULATION), "micro-batches per optimizer step", {
     fallback: 1,
     variables: programVariables.gradientAccumulationSteps,

@@ -1,13 +1,14 @@
 // The Accelerator: one object that makes a training loop run on several workers. Here: options, prepare, backward, the end. The rest of its methods come by subject from the classes
 // in facade/, each extending the next: TrainingData, TrainingWindows, TrainingModes, ResumableWorkers, TrackedWorkers, Workers. None of them does the work itself: that lies in the other folders.
 import type { DataLoader } from "../data/index.js";
-import { ArgumentError } from "../errors.js";
+
 import type { ModuleBase } from "../nn/index.js";
 import type { GradScaler, Optimizer, Pace, Scheduler } from "../optim/index.js";
 import { createProgress, type progress } from "../progress.js";
 import { cpu, type Device } from "../runtime/index.js";
 import { configuredProfile } from "../config.js";
 import { Profiler } from "../profile/profiler.js";
+import { withPrecision } from "../tensor/autocast.js";
 import { defaultExecutor, defaultGenerator, setSeed, type Tensor } from "../tensor/index.js";
 import { Accumulation, accumulationOf } from "./gradients/accumulation.js";
 import { withConfigured } from "./configured.js";
@@ -17,6 +18,7 @@ import { checkOptionNames } from "./known-options.js";
 import type { AcceleratorOptions } from "./options.js";
 import { type Preparable, type PrepareContext, type Prepared, prepareAll } from "./prepare.js";
 import { ScheduleWatch } from "./gradients/schedule-watch.js";
+import { type AutocastOptions, compilerPrecision } from "./precision.js";
 import { paceOf } from "./gradients/scheduler-pace.js";
 import { Stopping } from "./stopping.js";
 import { WorkerDealer } from "./loaders/worker-dealer.js";
@@ -63,8 +65,7 @@ export class Accelerator extends TrainingData implements AsyncDisposable {
     const { options, overruled } = withConfigured(own);
     if (this.isMainProcess) for (const text of overruled) console.warn(text);
     const { mixedPrecision = "no", seed } = options;
-    if (mixedPrecision !== "no")
-      throw new ArgumentError(`mixedPrecision ${mixedPrecision} is not there yet`, { hint: 'give "no", or leave it out, here and for the launcher' });
+    const precision = compilerPrecision(mixedPrecision, (text) => this.isMainProcess && console.warn(text));
     this.#options = options;
     this.accumulation = new Accumulation(accumulationOf(own, options));
     this.scaler = scalerOf(options.gradScaler);
@@ -88,6 +89,7 @@ export class Accelerator extends TrainingData implements AsyncDisposable {
     generator.state = { ...generator.state, rank: this.processIndex };
     const executor = defaultExecutor();
     executor.coordinated = true;
+    executor.compiler = { ...executor.compiler, precision };
     if (options.compiler) executor.compiler = { ...executor.compiler, passes: options.compiler.passes };
     const profile = options.profile ?? configuredProfile();
     this.#profiler = profile && new Profiler(this.processIndex, profile);
@@ -96,9 +98,19 @@ export class Accelerator extends TrainingData implements AsyncDisposable {
     link?.then((open) => open.on("stop", (reason) => this.stopping.request(reason))).catch(() => {});
   }
 
-  /** The type that steps compute in: "no" means float32. */
+  /** The type that matrix products are computed in: "no" means float32. Everything else is float32: sums, normalizations, softmax, losses, gradients, weights and optimizer states. */
   get mixedPrecision(): "no" | "fp16" | "bf16" {
     return this.#options.mixedPrecision ?? "no";
+  }
+  /**
+   * Runs a body whose runs compute matrix products in the Accelerator's precision, or in float32 where `enabled` is false: `backward`, and values that are awaited in it. Outside of it, too,
+   * all runs compute in the Accelerator's precision, so it is there for exceptions.
+   *
+   * @example
+   * const logits = await accelerator.autocast(() => model(batch).logits.toArray(), { enabled: false });
+   */
+  autocast<T>(body: () => T, { enabled = true }: AutocastOptions = {}): T {
+    return withPrecision(enabled && this.mixedPrecision === "bf16" ? "bf16" : "no", body);
   }
   /** Aborted when the run was asked to stop (Ctrl-C), on all workers after the same step. The next `backward` throws ERR_STOPPED. */
   get signal(): AbortSignal {

@@ -2,6 +2,7 @@
 import { dtypes, sizeOf, type TypedArray } from "../graph/dtype.js";
 import type { RowGradient } from "../runtime/binding.js";
 import { Engine } from "../runtime/engine.js";
+import { scopedPrecision } from "./autocast.js";
 import { type CompilerOptions, compilerKey } from "./compiler-options.js";
 import type { InputSlot } from "./forward-graph.js";
 import type { Parameter } from "./parameter.js";
@@ -88,14 +89,16 @@ export class Executor {
 
   async #program(plan: Plan): Promise<Program> {
     const prefix = this.watch?.profile();
-    const key = `${prefix === undefined ? "" : profiled}${compilerKey(this.compiler)} ${plan.key}`;
+    const precision = scopedPrecision();
+    const compiler = precision === undefined ? this.compiler : { ...this.compiler, precision };
+    const key = `${prefix === undefined ? "" : profiled}${compilerKey(compiler)} ${plan.key}`;
     const variants = this.#programs.get(key) ?? [];
     this.#programs.delete(key);
     this.#programs.set(key, variants);
     let program = variants.find((p) => fits(p, plan));
     if (!program) {
       const profile = prefix === undefined ? undefined : `${prefix}-${this.compiled}`;
-      program = await compileProgram(plan, this.#engine(), { ...this.compiler, ...(profile !== undefined && { profile }) });
+      program = await compileProgram(plan, this.#engine(), { ...compiler, ...(profile !== undefined && { profile }) });
       if (profile !== undefined) this.watch?.compiled(program, profile);
       this.compiled++;
       this.held++;

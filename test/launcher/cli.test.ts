@@ -86,7 +86,7 @@ suite("accelerate-ts", () => {
     const { status, stdout } = call(["env"]);
     assert.equal(status, 0);
     assert.match(stdout, new RegExp(`^accelerate-ts +${manifest.version.replaceAll(".", "\\.")}\n`));
-    for (const name of ["node", "onnxruntime", "native addon", "gloo", "cpu", "cores", "memory", "/dev/shm"])
+    for (const name of ["node", "onnxruntime", "native addon", "gloo", "onednn", "cpu", "cores", "memory", "/dev/shm"])
       assert.match(stdout, new RegExp(`^${name} `, "m"));
     // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape of a colour
     assert.doesNotMatch(stdout, /\x1b/);

@@ -79,7 +79,7 @@ describe("command lines", () => {
     wrong(["--seed", "1", "2"], /2 belongs to no option/);
     wrong(["--seed", "one"], /seed is "one"/, "ERR_TRAINING_ARGUMENTS");
     wrong(["--task", "cola"], /Script: task is "cola", not one of mrpc, sst2/, "ERR_TRAINING_ARGUMENTS");
-    wrong(["--fp16"], /mixed precision/, "ERR_TRAINING_ARGUMENT_REFUSED");
+    wrong(["--fp16"], /no faster than of float32/, "ERR_TRAINING_ARGUMENT_REFUSED");
     wrong(["--deepspeed", "ds.json"], /not sharded/, "ERR_TRAINING_ARGUMENT_REFUSED");
     const clash = defineArguments({ seed: argument.number() }, { title: "Own" });
     assert.throws(() => parseArgs([TrainingArguments, clash], { args: [] }), { message: /seed stands in two tables, Training and Own/ });

@@ -265,7 +265,7 @@ describe("what cannot be done here", () => {
     torchCompile: true,
     useLigerKernel: true,
     tf32: true,
-    bf16: true,
+    bf16FullEval: true,
     fp16: "true",
     fp16FullEval: 1,
     gradientCheckpointing: true,

@@ -27,7 +27,8 @@ export const schedulerTypes = [
 /** Names of `optim`. */
 export const optimizerNames = ["adamw_torch_fused", "adamw_torch", "adafactor", "sgd", "adagrad", "rmsprop", "lion_32bit", "lion"] as const;
 
-const noPrecision = "mixed precision is not there yet: training computes in float32";
+const noHalf = "CPUs multiply matrices of float16 no faster than of float32: write bf16";
+const noFullPrecision = "weights stay float32 here: bf16 computes products of evaluations in bfloat16, too";
 const noRecompute = "activations are not computed again in the backward pass yet";
 const compiled = "models are always compiled here, into graphs for ONNX Runtime";
 const noLiger = "Liger's kernels are for Triton on GPUs";
@@ -74,10 +75,10 @@ export const loopArguments = {
   labelSmoothingFactor: stability.keep(number({ min: 0, max: 1 }), 0, "The share of each label that is spread over all classes."),
   neftuneNoiseAlpha: stability.keep(optional(number({ min: 0 })), undefined, "Noise added to embeddings while training (NEFTune), 5 to 15 as a rule."),
 
-  bf16: memory.refuse(false, "Train in bfloat16 where that is enough.", noPrecision),
-  fp16: memory.refuse(false, "Train in float16 where that is enough.", noPrecision),
-  bf16FullEval: memory.refuse(false, "Evaluate in bfloat16.", noPrecision),
-  fp16FullEval: memory.refuse(false, "Evaluate in float16.", noPrecision),
+  bf16: memory.keep(onOff, false, "Compute matrix products in bfloat16, all else in float32; needs oneDNN."),
+  fp16: memory.refuse(false, "Train in float16 where that is enough.", noHalf),
+  bf16FullEval: memory.refuse(false, "Evaluate in bfloat16.", noFullPrecision),
+  fp16FullEval: memory.refuse(false, "Evaluate in float16.", noHalf),
   tf32: memory.refuse(undefined, "Matrix products of NVIDIA GPUs with fewer bits.", "there is no such mode on CPUs"),
   activationCheckpointing: memory.refuse(false, "Compute activations again in the backward pass instead of keeping them.", noRecompute),
   activationCheckpointingKwargs: memory.refuse(undefined, "Options of that.", noRecompute),
