@@ -3,6 +3,7 @@ import type { Graph } from "../graph.js";
 import { attentionPass } from "./attention.js";
 import { shareSubexpressions } from "./common-subexpressions.js";
 import { removeDeadCode } from "./dead-code.js";
+import { foldPass } from "./fold.js";
 import { fusePass } from "./fuse.js";
 import { type PassName, passNames, type PassSwitches } from "./names.js";
 import { gemmPass } from "./gemm.js";
@@ -21,6 +22,7 @@ const shareAndClean = (graph: Graph): number => {
 
 /** One line per pass. */
 export const passes: readonly GraphPass[] = [
+  foldPass,
   { name: "cse", stage: "forward", says: "equal nodes become one, unused ones go", run: shareAndClean },
   attentionPass,
   rowPushdown,
