@@ -76,6 +76,7 @@ function run(graph: Graph, context: PassContext): number {
     while (all.at(-1) === undefined) all.pop();
     const y = b.op("Attention", all, attentionAttributes(match, masks.causal), { domain: "accelerate_ts" });
     if (match.endIs === "rows") return [y];
+    if (match.endIs === "flat") return [b.op("Reshape", [y, b.int64([-1, match.count * match.valueSize])])];
     return [b.transpose(b.op("Reshape", [y, b.int64([0, 0, match.count, match.valueSize])]), [0, 2, 1, 3])];
   });
   removeDeadCode(graph);

@@ -86,6 +86,7 @@ export class MaskReader {
       return whole?.kind === "place" && value.rank === 1 ? { ...whole, value } : undefined;
     }
     if (node.op === "Gather") return this.#gather(value, axes, below);
+    if (node.op === "GatherND") return this.#gatherPairs(value, axes, below);
     if (["Reshape", "Unsqueeze", "Squeeze", "Flatten"].includes(node.op)) {
       const source = sourceOfLayout(value);
       const its = this.#axesThrough(source, value, axes);
@@ -101,7 +102,8 @@ export class MaskReader {
     const { env } = this.#graph;
     const kept = (v: Value) => v.shape.flatMap((d, i) => (this.#isOne(d) ? [] : [i]));
     const [from, to] = [kept(source), kept(value)];
-    const same = from.length === to.length && from.every((s, i) => env.resolve(source.shape[s]!) === env.resolve(value.shape[to[i]!]!));
+    // Sizes that are the same in this run become a condition of the compiled graph: then the reshape moves nothing.
+    const same = from.length === to.length && from.every((s, i) => env.equal(source.shape[s]!, value.shape[to[i]!]!));
     // A dim of size 1 has no axis: it broadcasts.
     return same ? source.shape.map((_, i) => (from.includes(i) ? axes[to[from.indexOf(i)]!]! : -1)) : undefined;
   }
@@ -128,9 +130,22 @@ export class MaskReader {
     return undefined;
   }
 
+  /** x[b, k] by pairs of places. */
+  #gatherPairs(value: Value, axes: readonly number[], below: (input: Value | undefined, axes?: readonly number[]) => Mask | undefined): Mask | undefined {
+    const node = value.producer!;
+    const [data, indices] = node.inputs as [Value, Value];
+    const pairs = indices.producer;
+    const paired = pairs?.op === "Concat" && pairs.inputs.length === 2 && [-1, indices.rank - 1].includes((pairs.attributes.axis as number | undefined) ?? 0);
+    if (!paired || data.rank !== 2 || (node.attributes.batch_dims ?? 0) !== 0 || !pairs.inputs.every((v) => v && this.#isOne(v.shape.at(-1)!)))
+      return undefined;
+    const [row, column] = pairs.inputs.map((v) => below(v, [...axes, -1])).map((m) => m && bare(m));
+    return row?.kind === "place" && column?.kind === "place" ? below(data, [row.axis, column.axis]) : undefined;
+  }
+
   /** Constants: 0, 1, .. along an axis, or a triangle over queries and keys. */
   #constant(value: Value, axes: readonly number[]): Mask | undefined {
     const { data, shape } = value.constant!;
+    if (data.length > 0 && data.every((x: number | bigint) => x === data[0])) return { kind: "number", value: Number(data[0]), dtype: value.dtype };
     const long = shape.flatMap((d, i) => (d === 1 ? [] : [i]));
     if (long.length === 1 && value.rank === 1 && Array.from(data, Number).every((x, i) => x === i)) return { kind: "place", axis: axes[0]!, value };
     const [rows, columns] = long;

@@ -23,9 +23,9 @@ export interface AttentionMatch {
   readonly scale: number;
   readonly masks: readonly ScoreMask[];
   readonly dropout: { readonly key: Value; readonly ratio: number; readonly site: number } | undefined;
-  /** The node whose output the attention's replaces: rows [B, S, ..], or heads [B, heads, S, ..]. */
+  /** The node whose output the attention's replaces: rows [B, S, ..] or [B * S, ..], or heads [B, heads, S, ..]. */
   readonly end: Node;
-  readonly endIs: "rows" | "heads";
+  readonly endIs: "rows" | "flat" | "heads";
   /** Size of a head of v. */
   readonly valueSize: number;
 }
@@ -44,6 +44,8 @@ const isProduct = (node: Node): boolean => (node.op === "MatMul" && node.domain 
 const lowest = -1e4;
 const permIs = (node: Node | undefined, perm: readonly number[]): boolean =>
   node?.op === "Transpose" && node.domain === "" && perm.every((p, i) => (node.attributes.perm as readonly number[] | undefined)?.[i] === p);
+
+const isReshape = (node: Node | undefined): node is Node => node?.op === "Reshape" && node.domain === "";
 
 export class AttentionMatcher {
   readonly #env: ShapeEnv;
@@ -154,10 +156,24 @@ export class AttentionMatcher {
     }
     const node = value.producer;
     if (turned && permIs(node, [0, 1, 3, 2]) && this.#uses.sole(value)) return this.#heads(node!.inputs[0]!, false);
+    const flat = turned ? this.#turnedFlat(value) : undefined;
+    if (flat) return this.#heads(flat, false);
     const split = permIs(node, turned ? [0, 2, 3, 1] : [0, 2, 1, 3]) ? node!.inputs[0]! : undefined;
     const rows = split?.producer?.op === "Reshape" && split.producer.domain === "" ? split.producer.inputs[0]! : undefined;
     const fits = rows?.rank === 3 && split!.rank === 4 && sameDims(this.#env, rows.shape.slice(0, 2), split!.shape.slice(0, 2));
     return { side: { rows: fits ? rows : undefined, heads: value, turned }, factor: 1 };
+  }
+
+  /** The heads [B, heads, S, d] that were made [B * heads, S, d] to be turned. */
+  #turnedFlat(value: Value): Value | undefined {
+    const turn = isReshape(value.producer) ? value.producer.inputs[0]!.producer : undefined;
+    const flat = turn?.inputs[0];
+    if (!permIs(turn, [0, 2, 1]) || flat?.rank !== 3 || !isReshape(flat.producer)) return undefined;
+    const heads = flat.producer.inputs[0]!;
+    const [batch, count, rows, size] = heads.shape;
+    const same =
+      heads.rank === 4 && sameDims(this.#env, flat.shape.slice(1), [rows!, size!]) && sameDims(this.#env, value.shape, [batch!, count!, size!, rows!]);
+    return same && [value, turn!.outputs[0]!, flat].every((v) => this.#uses.sole(v)) ? heads : undefined;
   }
 
   /** The number of heads and the size of v's, where all sizes are known and agree. */
@@ -180,17 +196,19 @@ export class AttentionMatcher {
   }
 
   /** Where the heads are put together to rows, that is what is replaced. */
-  #end(product: Node, { count, valueSize }: { count: number; valueSize: number }): { end: Node; endIs: "rows" | "heads" } {
+  #end(product: Node, { count, valueSize }: { count: number; valueSize: number }): Pick<AttentionMatch, "end" | "endIs"> {
     const heads = product.outputs[0]!;
     let value = heads;
     const next = this.#uses.sole(value);
     // Some exporters reshape heads to what they are.
-    if (next?.op === "Reshape" && next.domain === "" && sameDims(this.#env, next.outputs[0]!.shape, heads.shape)) value = next.outputs[0]!;
+    if (isReshape(next) && sameDims(this.#env, next.outputs[0]!.shape, heads.shape)) value = next.outputs[0]!;
     const turn = this.#uses.sole(value);
     const merge = permIs(turn, [0, 2, 1, 3]) ? this.#uses.sole(turn!.outputs[0]!) : undefined;
+    if (!isReshape(merge)) return { end: product, endIs: "heads" };
     const [batch, , rows] = heads.shape;
-    const merged = merge?.op === "Reshape" && merge.domain === "" && sameDims(this.#env, merge.outputs[0]!.shape, [batch!, rows!, count * valueSize]);
-    return merged ? { end: merge, endIs: "rows" } : { end: product, endIs: "heads" };
+    const { shape } = merge.outputs[0]!;
+    if (sameDims(this.#env, shape, [batch!, rows!, count * valueSize])) return { end: merge, endIs: "rows" };
+    return shape.length === 2 && this.#env.resolve(shape[1]!) === count * valueSize ? { end: merge, endIs: "flat" } : { end: product, endIs: "heads" };
   }
 }
 
