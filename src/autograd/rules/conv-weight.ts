@@ -45,10 +45,13 @@ function patches(b: Builder, x: Value, windows: Windows): Value | undefined {
   return b.transpose(split, [0, ...inside, 1, ...inside.map((axis) => axis - 1)]);
 }
 
+/** More numbers than this are not gathered at once: the places of the kernel are multiplied one after the other then. */
+const maxGathered = 2 ** 25;
+
 /**
  * dW [M, C / g, k..] of Y = Conv(X, W), from x [N, C, in..] and dy [N, M, out..].
  *
- * Channels come first, so that the images are part of the inner size of one product: [M, N * out] x [N * out, C * K] for each group. What the
+ * Channels come first, so that the images are part of the inner size of one product: [C * K, N * out] x [N * out, M] for each group. What the
  * K places of the kernel see lies one below the other, copied by slices of whole rows. Products image by image, with their sum after
  * them, take as many copies and, for deep layers, N times the memory of the weight.
  */
@@ -57,19 +60,32 @@ export function convWeightGradient(b: Builder, x: Value, dy: Value, windows: Win
   const { kernel } = windows;
   const count = kernel.reduce((a, k) => a * k, 1);
   const swap = (v: Value) => b.transpose(v, [1, 0, ...v.shape.slice(2).map((_, i) => i + 2)]);
-  const left = b.op("Reshape", [swap(dy), b.int64([group, outputs / group, -1])]);
-
+  const right = b.op("Reshape", [swap(dy), b.int64([group, outputs / group, -1])]);
   const channelsFirst = swap(withPads(b, x, windows));
   const patched = count > 1 ? patches(b, channelsFirst, windows) : undefined;
-  if (patched) {
-    // [C, K, N * out]: as [g, C / g * K, N * out] in the order of the weight.
-    const right = b.op("Reshape", [patched, b.int64([group, inputs * count, -1])]);
-    return b.op("Reshape", [b.matmul(left, right, { transposeB: true }), b.int64(weightShape)]);
+  if (patched || count === 1) {
+    // Rows in the order of the weight: [C, K].
+    const seen =
+      patched ??
+      seenAt(
+        b,
+        channelsFirst,
+        kernel.map(() => 0),
+        windows,
+      );
+    const left = b.op("Reshape", [seen, b.int64([group, inputs * count, -1])]);
+    return b.op("Reshape", [b.matmul(right, left, { transposeB: true }), b.int64(weightShape)]);
   }
   const parts = places(kernel).map((place) => b.op("Reshape", [seenAt(b, channelsFirst, place, windows), b.int64([group, inputs, -1])]));
-  const right = parts.length === 1 ? parts[0]! : b.concat(parts, 1);
-  const product = b.matmul(left, right, { transposeB: true });
-  if (count === 1) return b.op("Reshape", [product, b.int64(weightShape)]);
-  const ordered = b.transpose(b.op("Reshape", [product, b.int64([outputs, count, inputs])]), [0, 2, 1]);
+  const gathered = (b.graph.env.hint(b.graph.env.product(parts[0]!.shape)) ?? 0) * count;
+  // [g, K * C / g, M / g]
+  const product =
+    gathered > maxGathered
+      ? b.concat(
+          parts.map((part) => b.matmul(part, right, { transposeB: true })),
+          1,
+        )
+      : b.matmul(b.concat(parts, 1), right, { transposeB: true });
+  const ordered = b.transpose(b.op("Reshape", [product, b.int64([group, count, inputs, outputs / group])]), [0, 3, 2, 1]);
   return b.op("Reshape", [ordered, b.int64(weightShape)]);
 }
