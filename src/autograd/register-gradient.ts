@@ -14,16 +14,6 @@ import { standardGradients } from "./rules.js";
  * // rounding that passes gradients on (a straight-through estimator), for an op of one's own
  * registerGradient({ op: "RoundThrough", domain: "my.ops", rule: ({ gradOut }) => [gradOut(0)] });
  *
- * // d(det X) = det X * inverse(X)^T, with an op of one's own that inverts
- * registerGradient({
- *   op: "Det",
- *   rule: ({ b, input, output, gradOut }) => {
- *     const inverse = b.op("Inverse", [input(0)], {}, { domain: "com.microsoft" });
- *     const factor = b.unsqueeze(b.mul(gradOut(0)!, output(0)), [-1, -2]);
- *     return [b.mul(factor, b.transpose(inverse, [1, 0]))];
- *   },
- * });
- *
  * @throws ArgumentError ERR_OP_UNKNOWN for an op that is in no table, ERR_GRADIENT_REGISTERED for one that has a rule already, ERR_GRADIENT_DEFINITION for a rule that is no function
  */
 export function registerGradient(definition: GradientDef, { replace = false }: RegisterOptions = {}): void {

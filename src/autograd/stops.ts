@@ -5,7 +5,7 @@ export const stopOps: ReadonlyMap<string, string> = new Map([
   ...["Sign", "Floor", "Ceil", "Round", "Hardmax"].map((op): [string, string] => [op, "steps: its slope is 0 wherever it has one"]),
   ...["RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Bernoulli", "Multinomial"].map((op): [string, string] => [
     op,
-    "draws numbers, which depend on no input",
+    "draws numbers at random",
   ]),
   ...["EyeLike", "Range", "ConstantOfShape", "Constant"].map((op): [string, string] => [op, "makes numbers, of sizes or bounds"]),
 ]);

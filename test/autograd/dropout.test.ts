@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { float } from "../../src/graph/index.js";
+import { differentiate } from "../../src/autograd/index.js";
+import { Builder, float, Graph, type TensorData, type Value } from "../../src/graph/index.js";
+import { evaluate } from "../support/evaluate.js";
 import { seeds, shapes } from "./arbitraries.js";
 import { checkGradient, gradientsOf, within } from "./gradcheck.js";
 
@@ -38,4 +40,31 @@ describe("gradient of dropout", () => {
     }
     assert.ok(Math.abs(dropped / 2000 - 0.25) < 0.05, `${dropped} of 2000 dropped`);
   });
+});
+
+test("ONNX's Dropout passes on what it kept, and everything outside of training", async () => {
+  for (const [ratio, training] of [
+    [0.25, "constant"],
+    [0.25, true],
+    [0.25, false],
+    [undefined, "constant"],
+    [0.25, undefined],
+  ] as const) {
+    const g = new Graph();
+    const b = new Builder(g);
+    const x = g.input("x", "float32", [200]);
+    const mode = training === undefined ? undefined : training === "constant" ? b.scalar(1, "bool") : g.input("training", "bool", []);
+    const y = b.op("Dropout", [x, ratio === undefined ? undefined : b.scalar(ratio, "float32"), ...(mode ? [mode] : [])]);
+    const w = b.constant({ dtype: "float32", shape: [200], data: Float32Array.from({ length: 200 }, (_, i) => Math.cos(i)) });
+    const gradient = differentiate(g, { loss: b.reduce("ReduceSum", b.mul(y, w), undefined), wrt: [x] }).get(x)!;
+    const feeds = new Map<Value, TensorData>([[x, { dtype: "float32", shape: [200], data: new Float32Array(200).fill(1) }]]);
+    if (mode && !mode.constant) feeds.set(mode, { dtype: "bool", shape: [], data: Uint8Array.of(Number(training)) });
+    const [kept, dx] = await evaluate(g, feeds, [y, gradient]);
+    const off = training === undefined || training === false;
+    for (const [i, v] of (kept!.data as Float32Array).entries()) {
+      assert.ok(Math.abs(Number(dx!.data[i]) - Math.cos(i) * v) < 1e-5);
+      if (off) assert.equal(v, 1);
+    }
+    if (!off) assert.ok((kept!.data as Float32Array).some((v) => v === 0));
+  }
 });

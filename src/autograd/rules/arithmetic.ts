@@ -92,8 +92,8 @@ export const arithmeticGradients: readonly GradientDef[] = [
   { op: "Sub", rule: sub },
   { op: "Mul", rule: mul },
   { op: "Div", rule: div },
-  { op: "Pow", rule: pow },
-  { op: "Mod", rule: mod },
-  { op: "Max", rule: extremum("Greater", "GreaterOrEqual") },
-  { op: "Min", rule: extremum("Less", "LessOrEqual") },
+  { op: "Pow", note: "of the base and of the exponent; that of the exponent is 0 where the base is", rule: pow },
+  { op: "Mod", note: "of both operands, whole quotients being constants", rule: mod },
+  { op: "Max", note: "equal operands share it evenly", rule: extremum("Greater", "GreaterOrEqual") },
+  { op: "Min", note: "equal operands share it evenly", rule: extremum("Less", "LessOrEqual") },
 ];

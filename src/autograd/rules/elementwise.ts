@@ -73,5 +73,5 @@ export const elementwiseGradients: readonly GradientDef[] = [
   { op: "Cosh", rule: unaryRule((b, dy, x) => b.mul(dy, b.unary("Sinh", x))) },
   { op: "Relu", rule: relu },
   { op: "Where", rule: where },
-  { op: "Clip", rule: clip },
+  { op: "Clip", note: "of the bounds, too", rule: clip },
 ];

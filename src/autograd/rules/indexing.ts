@@ -115,10 +115,10 @@ const slice: GradientRule = (ctx) => {
 };
 
 export const indexingGradients: readonly GradientDef[] = [
-  { op: "Gather", rule: gather },
+  { op: "Gather", note: "what is taken twice gets the sum", rule: gather },
   { op: "GatherElements", rule: gatherElements },
   { op: "TopK", rule: topK },
   { op: "Trilu", rule: trilu },
   { op: "ReverseSequence", rule: reverseSequence },
-  { op: "Slice", rule: slice },
+  { op: "Slice", note: "axes and steps must be constants", rule: slice },
 ];

@@ -95,5 +95,5 @@ const layerNorm: GradientRule = (ctx) => {
 export const normalizationGradients: readonly GradientDef[] = [
   { op: "Softmax", rule: softmax },
   { op: "LogSoftmax", rule: logSoftmax },
-  { op: "LayerNormalization", rule: layerNorm },
+  { op: "LayerNormalization", note: "not through the mean and deviation that it puts out", rule: layerNorm },
 ];

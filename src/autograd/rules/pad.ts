@@ -66,4 +66,6 @@ const repeating: GradientRule = (ctx) => {
 
 const pad: GradientRule = (ctx) => ((ctx.node.attributes.mode ?? "constant") === "constant" ? constant : repeating)(ctx);
 
-export const padGradients: readonly GradientDef[] = [{ op: "Pad", rule: pad }];
+export const padGradients: readonly GradientDef[] = [
+  { op: "Pad", note: "all modes; what is filled in has one, too; counts that a run computes only in mode constant", rule: pad },
+];

@@ -80,16 +80,20 @@ const cumSum: GradientRule = ({ b, node, input, gradOut }) => {
 };
 
 export const reductionGradients: readonly GradientDef[] = [
-  { op: "ReduceSum", rule: reduceSum },
-  { op: "ReduceMean", rule: reduceMean },
-  { op: "ReduceMax", rule: reduceExtremum },
-  { op: "ReduceMin", rule: reduceExtremum },
-  { op: "ReduceL1", rule: scaled((b, x) => b.unary("Sign", x)) },
-  { op: "ReduceProd", rule: reduceProd },
+  { op: "ReduceSum", note: "axes must be constants", rule: reduceSum },
+  { op: "ReduceMean", note: "axes must be constants", rule: reduceMean },
+  { op: "ReduceMax", note: "equal elements share it evenly; axes must be constants", rule: reduceExtremum },
+  { op: "ReduceMin", note: "equal elements share it evenly; axes must be constants", rule: reduceExtremum },
+  { op: "ReduceL1", note: "axes must be constants", rule: scaled((b, x) => b.unary("Sign", x)) },
+  { op: "ReduceProd", note: "right where elements are 0; axes must be constants", rule: reduceProd },
   // x / y, and 0 where all is 0, as in torch.
-  { op: "ReduceL2", rule: scaled((b, x, y) => b.div(x, b.where(b.op("Equal", [y, b.scalar(0, y.dtype)]), b.scalar(1, y.dtype), y))) },
-  { op: "ReduceLogSum", rule: scaled((b, x, y) => b.mul(b.unary("Exp", b.neg(y)), b.fill(b.shapeOf(x), 1, x.dtype))) },
-  { op: "ReduceSumSquare", rule: scaled((b, x) => b.mulScalar(x, 2)) },
-  { op: "ReduceLogSumExp", rule: scaled((b, x, y) => b.unary("Exp", b.sub(x, y))) },
+  {
+    op: "ReduceL2",
+    note: "0 where all is 0; axes must be constants",
+    rule: scaled((b, x, y) => b.div(x, b.where(b.op("Equal", [y, b.scalar(0, y.dtype)]), b.scalar(1, y.dtype), y))),
+  },
+  { op: "ReduceLogSum", note: "axes must be constants", rule: scaled((b, x, y) => b.mul(b.unary("Exp", b.neg(y)), b.fill(b.shapeOf(x), 1, x.dtype))) },
+  { op: "ReduceSumSquare", note: "axes must be constants", rule: scaled((b, x) => b.mulScalar(x, 2)) },
+  { op: "ReduceLogSumExp", note: "axes must be constants", rule: scaled((b, x, y) => b.unary("Exp", b.sub(x, y))) },
   { op: "CumSum", rule: cumSum },
 ];

@@ -116,9 +116,9 @@ const compress: GradientRule = (ctx) => {
 };
 
 export const scatterGradients: readonly GradientDef[] = [
-  { op: "GatherND", rule: gatherND },
-  { op: "ScatterND", rule: scatterND },
-  { op: "ScatterElements", rule: scatterElements },
-  { op: "OneHot", rule: oneHot },
+  { op: "GatherND", note: "what is taken twice gets the sum", rule: gatherND },
+  { op: "ScatterND", note: "reductions none, add, max and min; places written without a reduction must differ", rule: scatterND },
+  { op: "ScatterElements", note: "reductions none, add, max and min; places written without a reduction must differ", rule: scatterElements },
+  { op: "OneHot", note: "of the two values", rule: oneHot },
   { op: "Compress", rule: compress },
 ];
