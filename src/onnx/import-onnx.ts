@@ -109,7 +109,7 @@ function heldTensors<T>(
 /**
  * Reads an ONNX file as a module that can be trained: opsets 13 to 24, weights beside the model, functions, fused ops of com.microsoft, of an If the branch that a call's sizes decide.
  *
- * Initializers of float32 with at least one dim become parameters under their own names. Numbers of rank 0, settings of ops and masks belong to the graph. A Dropout of the file drops in
+ * Initializers of float32 with at least one dim become parameters under their own names. Numbers of rank 0, settings of ops, frequencies of rotary embeddings and masks belong to the graph. A Dropout of the file drops in
  * training mode; `model.eval()` is what the file computes. `exportOnnx(model, file)` writes the weights back into the original file.
  *
  * @throws OnnxError for what is no such file; ArgumentError ERR_IMPORT_INPUT or ERR_IMPORT_OUTPUT for names that it does not have

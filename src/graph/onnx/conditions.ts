@@ -5,32 +5,30 @@ import type { Value } from "../graph.js";
 /** Ops that hand a single element on. */
 const carriers: ReadonlySet<string> = new Set(["Identity", "Cast", "Squeeze", "Unsqueeze", "Reshape"]);
 
-/** Whether a < b, as the hints say; that they say so becomes a guard. */
-function less(env: ShapeEnv, a: Dim, b: Dim): boolean | undefined {
+/** -1, 0 or 1 as a is less than, equal to or greater than b, as the hints say; that they say so becomes a guard. */
+function order(env: ShapeEnv, a: Dim, b: Dim): number | undefined {
   const [ha, hb] = [env.hint(a), env.hint(b)];
-  if (ha === undefined || hb === undefined) return undefined;
-  if (ha < hb) env.min(env.add(a, 1), b);
-  else env.max(a, b);
-  return ha < hb;
+  if (ha === undefined || hb === undefined) return env.resolve(a) === env.resolve(b) ? 0 : undefined;
+  if (ha === hb) env.unify(a, b);
+  else if (ha < hb) env.min(env.add(a, 1), b);
+  else env.min(env.add(b, 1), a);
+  return Math.sign(ha - hb);
 }
 
-type Compare = (env: ShapeEnv, a: Dim, b: Dim) => boolean | undefined;
-const not = (x: boolean | undefined): boolean | undefined => (x === undefined ? undefined : !x);
-const comparisons: Readonly<Record<string, Compare>> = {
-  Equal: (env, a, b) => {
-    if (env.hint(a) === undefined || env.hint(b) === undefined) return env.resolve(a) === env.resolve(b) || undefined;
-    if (env.equal(a, b)) return true;
-    // Which is the smaller one is all that can be remembered of their being different.
-    less(env, a, b);
-    less(env, b, a);
-    return false;
-  },
-  Less: less,
-  Greater: (env, a, b) => less(env, b, a),
-  LessOrEqual: (env, a, b) => not(less(env, b, a)),
-  GreaterOrEqual: (env, a, b) => not(less(env, a, b)),
+/** What an order of two sizes says of them. */
+const comparisons: Readonly<Record<string, (order: number) => boolean>> = {
+  Equal: (o) => o === 0,
+  Less: (o) => o < 0,
+  Greater: (o) => o > 0,
+  LessOrEqual: (o) => o <= 0,
+  GreaterOrEqual: (o) => o >= 0,
 };
+function compared(env: ShapeEnv, op: string, a: Dim, b: Dim): boolean | undefined {
+  const found = order(env, a, b);
+  return found === undefined ? undefined : comparisons[op]!(found);
+}
 
+const not = (x: boolean | undefined): boolean | undefined => (x === undefined ? undefined : !x);
 const single = (value: Value): Dim | undefined => (value.content?.length === 1 ? value.content[0] : undefined);
 
 /**
@@ -45,7 +43,7 @@ export function decide(env: ShapeEnv, condition: Value): boolean | undefined {
   const inputs = node.inputs as readonly Value[];
   if (carriers.has(node.op)) {
     const x = inputs[0]!;
-    return x.dtype === "bool" ? decide(env, x) : known === undefined ? undefined : not(comparisons.Equal!(env, known, 0));
+    return x.dtype === "bool" ? decide(env, x) : known === undefined ? undefined : not(compared(env, "Equal", known, 0));
   }
   if (node.op === "Not") return not(decide(env, inputs[0]!));
   if (node.op === "And" || node.op === "Or") {
@@ -54,7 +52,6 @@ export function decide(env: ShapeEnv, condition: Value): boolean | undefined {
     if (both.includes(settles)) return settles;
     return both.includes(undefined) ? undefined : !settles;
   }
-  const compare = Object.hasOwn(comparisons, node.op) ? comparisons[node.op] : undefined;
   const [a, b] = [inputs[0] && single(inputs[0]), inputs[1] && single(inputs[1])];
-  return compare && a !== undefined && b !== undefined ? compare(env, a, b) : undefined;
+  return Object.hasOwn(comparisons, node.op) && a !== undefined && b !== undefined ? compared(env, node.op, a, b) : undefined;
 }
