@@ -26,6 +26,7 @@ struct Drops {
 struct HeadRows {
   size_t entry, head, queryRow, queries, keyRow, keys, block;
   bool causal, even;  // even: the keys' tokens are consecutive
+  bool more;          // whether the same thread does the next head
   const int64_t *queryPlaces, *keyPlaces;  // of its first row; null where dense
   size_t firstKey;                         // token of the first key
   const float* bias;                       // of the first key
@@ -227,14 +228,10 @@ class Entries {
     }
   }
 
-  size_t tasks() const { return all_.size() * problem_.heads; }
-  HeadRows rows(size_t task) const {
-    HeadRows rows = all_[task / problem_.heads].rows;
-    rows.head = task % problem_.heads;
-    return rows;
-  }
-  /// All keys of a task's batch entry, also those that were left out.
-  Range keys(size_t task) const { return all_[task / problem_.heads].keys; }
+  size_t size() const { return all_.size(); }
+  const HeadRows& rows(size_t i) const { return all_[i].rows; }
+  /// All keys of an entry, also those that were left out.
+  Range keys(size_t i) const { return all_[i].keys; }
   size_t mostKeys() const { return keys_; }
   size_t mostBlock() const { return block_; }
   size_t span() const { return span_; }
@@ -247,13 +244,22 @@ class Entries {
   size_t keys_ = 0, block_ = 0, span_ = 0;
 };
 
-/// Runs body(task, scratch) for all tasks; each thread takes the next one that is left.
-template <typename Body> void each_task(size_t tasks, size_t scratch, const Parallel& parallel, const Body& body) {
+/// Runs body(entry, rows, scratch) for all heads of all entries. A piece of work is some heads of one entry, all of them where that gives every thread enough pieces; each thread takes the next one.
+template <typename Body> void each_head(const Entries& entries, size_t heads, size_t scratch, const Parallel& parallel, const Body& body) {
+  const size_t threads = std::max<size_t>(parallel.threads, 1), wanted = threads == 1 ? 1 : 4 * threads;
+  const size_t group = std::min(heads, std::max<size_t>(1, entries.size() * heads / wanted)), groups = (heads + group - 1) / group, pieces = entries.size() * groups;
   std::atomic<size_t> next{0};
-  parallel.each(std::min(std::max<size_t>(parallel.threads, 1), tasks), [&](size_t) {
+  parallel.each(std::min(threads, pieces), [&](size_t) {
     const std::unique_ptr<float[]> memory(new float[scratch + 16]);
     float* const aligned = reinterpret_cast<float*>((reinterpret_cast<uintptr_t>(memory.get()) + 63) & ~uintptr_t{63});
-    for (size_t task = next.fetch_add(1, std::memory_order_relaxed); task < tasks; task = next.fetch_add(1, std::memory_order_relaxed)) body(task, aligned);
+    for (size_t piece = next.fetch_add(1, std::memory_order_relaxed); piece < pieces; piece = next.fetch_add(1, std::memory_order_relaxed)) {
+      HeadRows rows = entries.rows(piece / groups);
+      const size_t end = std::min(heads, (piece % groups + 1) * group);
+      for (rows.head = piece % groups * group; rows.head < end; rows.head++) {
+        rows.more = rows.head + 1 < end;
+        body(piece / groups, static_cast<const HeadRows&>(rows), aligned);
+      }
+    }
   });
 }
 
@@ -278,8 +284,7 @@ void attention(const AttentionProblem& p, float* y, float* lse, const Parallel& 
   const bool drop = p.ratio > 0;
   const Drops drops = drop ? drops_of(p) : Drops{};
   const size_t scratch = ACCELERATE_BY_ISA(isa, scratchSize(p, entries.mostKeys(), entries.mostBlock(), entries.span(), false));
-  each_task(entries.tasks(), scratch, parallel, [&](size_t task, float* memory) {
-    const HeadRows rows = entries.rows(task);
+  each_head(entries, p.heads, scratch, parallel, [&](size_t, const HeadRows& rows, float* memory) {
     ACCELERATE_BY_ISA(isa, forwardHead(p, rows, drop ? &drops : nullptr, memory, y, lse));
   });
 }
@@ -289,9 +294,8 @@ void attention_grad(const AttentionProblem& p, const float* dy, const float* y, 
   const bool drop = p.ratio > 0;
   const Drops drops = drop ? drops_of(p) : Drops{};
   const size_t scratch = ACCELERATE_BY_ISA(isa, scratchSize(p, entries.mostKeys(), entries.mostBlock(), entries.span(), true));
-  each_task(entries.tasks(), scratch, parallel, [&](size_t task, float* memory) {
-    const HeadRows rows = entries.rows(task);
-    const Range all = entries.keys(task);
+  each_head(entries, p.heads, scratch, parallel, [&](size_t entry, const HeadRows& rows, float* memory) {
+    const Range all = entries.keys(entry);
     // Keys that were left out have no weight, so no gradient.
     for (size_t row = all.begin; row < all.end; row++) {
       if (row >= rows.keyRow && row < rows.keyRow + rows.keys) continue;

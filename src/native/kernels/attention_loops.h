@@ -92,7 +92,7 @@ inline void clear(float* from, size_t begin, size_t end) {
 }
 
 /// The factors by which dropout multiplies the weights of query i for its first `seen` keys: 0 or 1 / (1 - ratio). out has room for whole runs.
-inline void dropFactors(const HeadRows& rows, const Drops& drops, size_t i, size_t seen, float* spare, float* out) {
+inline ACCELERATE_TARGET void dropFactors(const HeadRows& rows, const Drops& drops, size_t i, size_t seen, float* spare, float* out) {
   const RowConstants constants(drops.key, static_cast<uint32_t>(rows.entry), static_cast<uint32_t>(rows.head), rows.queryToken(i));
   const size_t from = rows.keyToken(0) & ~size_t{3};
   const bool straight = rows.even && from == rows.keyToken(0);
@@ -114,8 +114,13 @@ inline size_t scratchSize(const AttentionProblem& p, size_t keys, size_t block, 
   return (p.size + p.value_size) * wide + keys * (2 * sizeWide + valueWide) + block * 2 * (wide + sizeWide + valueWide) + drops;
 }
 
+/// Asks for the next head's part of one row, which lies right behind this head's. Its parts of the rows are far from each other: the processor does not foresee them.
+inline ACCELERATE_TARGET void prefetchNext(const float* row, size_t size) {
+  for (size_t c = 0; c < size; c += 16) Vec::prefetch(row + size + c);
+}
+
 /// y and lse of one head.
-inline void forwardHead(const AttentionProblem& p, const HeadRows& rows, const Drops* drops, float* scratch, float* y, float* lse) {
+inline ACCELERATE_TARGET void forwardHead(const AttentionProblem& p, const HeadRows& rows, const Drops* drops, float* scratch, float* y, float* lse) {
   const size_t wide = round_up(rows.keys), valueWide = round_up(p.value_size), block = rows.block;
   const size_t step = p.heads * p.size, valueStep = p.heads * p.value_size, h = rows.head;
   float* const kColumns = scratch;
@@ -132,6 +137,10 @@ inline void forwardHead(const AttentionProblem& p, const HeadRows& rows, const D
     const size_t most = rows.mostSeen(begin, count), mostWide = round_up(most);
     product(count, mostWide, p.size, p.q + first * step + h * p.size, step, 1, kColumns, wide, scores, wide, false);
     for (size_t i = 0; i < count; i++) {
+      if (rows.more) {
+        prefetchNext(p.q + (first + i) * step + h * p.size, p.size);
+        if (begin + i < rows.keys) prefetchNext(p.k + (rows.keyRow + begin + i) * step + h * p.size, p.size), prefetchNext(p.v + (rows.keyRow + begin + i) * valueStep + h * p.value_size, p.value_size);
+      }
       float* const row = scores + i * wide;
       const size_t seen = rows.seen(begin + i), seenWide = round_up(seen);
       const float top = seen == 0 ? -INFINITY : biasScores(row, rows.bias, p.scale, seen);
@@ -150,7 +159,7 @@ inline void forwardHead(const AttentionProblem& p, const HeadRows& rows, const D
 }
 
 /// Gradients of one head.
-inline void backwardHead(const AttentionProblem& p, const HeadRows& rows, const Drops* drops, float* scratch, const float* dy, const float* y, float* dq, float* dk, float* dv) {
+inline ACCELERATE_TARGET void backwardHead(const AttentionProblem& p, const HeadRows& rows, const Drops* drops, float* scratch, const float* dy, const float* y, float* dq, float* dk, float* dv) {
   const size_t keys = rows.keys, wide = round_up(keys), sizeWide = round_up(p.size), valueWide = round_up(p.value_size), block = rows.block;
   const size_t step = p.heads * p.size, valueStep = p.heads * p.value_size, h = rows.head;
   float* const kColumns = scratch;
@@ -177,6 +186,11 @@ inline void backwardHead(const AttentionProblem& p, const HeadRows& rows, const 
     product(count, mostWide, p.size, q, sizeWide, 1, kColumns, wide, weights, wide, false);
     product(count, mostWide, p.value_size, given, valueWide, 1, vColumns, wide, gradients, wide, false);
     for (size_t i = 0; i < count; i++) {
+      if (rows.more) {
+        prefetchNext(p.q + (first + i) * step + h * p.size, p.size);
+        prefetchNext(dy + (first + i) * valueStep + h * p.value_size, p.value_size), prefetchNext(y + (first + i) * valueStep + h * p.value_size, p.value_size);
+        if (begin + i < keys) prefetchNext(p.k + (rows.keyRow + begin + i) * step + h * p.size, p.size), prefetchNext(p.v + (rows.keyRow + begin + i) * valueStep + h * p.value_size, p.value_size);
+      }
       float *const row = weights + i * wide, *const gradient = gradients + i * wide;
       const size_t seen = rows.seen(begin + i), seenWide = round_up(seen);
       // Not from a log of the sum: where all keys are masked, the mask would absorb it.
