@@ -1,7 +1,6 @@
 // The Accelerator: one object that makes a training loop run on several workers. Here: options, prepare, backward, the end. The rest of its methods come by subject from the classes
 // in facade/, each extending the next: TrainingData, TrainingWindows, TrainingModes, ResumableWorkers, TrackedWorkers, Workers. None of them does the work itself: that lies in the other folders.
 import type { DataLoader } from "../data/index.js";
-
 import type { ModuleBase } from "../nn/index.js";
 import type { GradScaler, Optimizer, Pace, Scheduler } from "../optim/index.js";
 import { createProgress, type progress } from "../progress.js";

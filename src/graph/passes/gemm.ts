@@ -98,7 +98,8 @@ class GemmRewrite {
 
   rule(node: Node, inputs: readonly (Value | undefined)[], b: Builder): readonly Value[] | undefined {
     const product = productOf(this.#graph, node);
-    const value = product ? this.#product(node, product, inputs, b) : this.#behind(node, inputs, b);
+    const isSum = node.op === "Sum" && node.domain === "";
+    const value = product ? this.#product(node, product, inputs, b) : isSum ? this.#sum(node, inputs as readonly Value[], b) : this.#behind(node, inputs, b);
     return value && [value];
   }
 
@@ -168,6 +169,28 @@ class GemmRewrite {
       return this.#add(made.left, made.right, options, node.outputs[0]!, b);
     }
     return undefined;
+  }
+
+  /** The sum of several values of one shape, products of ours among them: each of these is added to what comes before it. */
+  #sum(node: Node, inputs: readonly Value[], b: Builder): Value | undefined {
+    const env = this.#graph.env;
+    const shape = node.outputs[0]!.shape;
+    if (inputs.some((x) => x.dtype !== "float32" || x.rank !== shape.length || x.shape.some((d, axis) => env.resolve(d) !== env.resolve(shape[axis]!))))
+      return undefined;
+    const products = inputs.filter((x, i) => {
+      const made = this.#made.get(x);
+      return made && !made.options.residual && this.#uses.sole(made.old) === node && inputs.indexOf(x) === i;
+    });
+    const others = inputs.filter((x) => !products.includes(x));
+    if (products.length === 0 || (others.length === 0 && products.length === 1)) return undefined;
+    const [first, ...more] = others.length === 0 ? products : [others.length === 1 ? others[0]! : b.op("Sum", others), ...products];
+    let sum = first!;
+    for (const x of more) {
+      const { left, right, options } = this.#made.get(x)!;
+      this.changes--;
+      sum = this.#add(left, right, { ...options, residual: sum }, node.outputs[0]!, b);
+    }
+    return sum;
   }
 
   /** In the kernel's order: bias, activation, residual. */
