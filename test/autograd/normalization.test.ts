@@ -93,4 +93,22 @@ describe("gradients of normalizations", () => {
       await checkGradient({ operands, build: (b, inputs) => b.op("LayerNormalization", inputs, { epsilon: float(1e-3) }), seed: 12 });
     }
   });
+
+  test("a row of Softmax that sees nothing, whose NaN is replaced as exporters do it, has the gradient 0", async () => {
+    const masked = [0, -Infinity, 0, -Infinity, -Infinity, -Infinity];
+    const { gradients } = await gradientsOf({
+      operands: [
+        { shape: [2, 3], dtype: "float32" },
+        { shape: [2, 3], dtype: "float32", values: masked, gradient: false },
+      ],
+      build: (b, [x, mask]) => {
+        const y = b.op("Softmax", [b.add(x!, mask!)], { axis: -1 });
+        return b.where(b.unary("IsNaN", y), b.scalar(0, "float32"), y);
+      },
+      seed: 4,
+    });
+    const found = Array.from(gradients[0]!.data as Float32Array);
+    assert.ok(found[0] !== 0 && Math.abs(found[0]! + found[2]!) < 1e-6, `${found}`);
+    assert.deepEqual([found[1], ...found.slice(3)], [0, 0, 0, 0]);
+  });
 });

@@ -7,11 +7,20 @@ import { floatAttribute, intAttribute, normalizeAxis, reshapeLike } from "./help
 
 const axisOf = ({ node }: GradientContext, rank: number): number => normalizeAxis(intAttribute(node, "axis", -1), rank);
 
+/**
+ * Exporters let a row that may see nothing be NaN and put 0 in its place afterwards: Where(IsNaN(y), 0, y). What comes back for such a row is 0, and stays so only if y is taken to be 0
+ * here, too.
+ */
+function withoutNaN(b: Builder, y: Value): Value {
+  const check = b.graph.nodes.find((node) => node.op === "IsNaN" && node.inputs[0] === y);
+  return check ? b.where(check.outputs[0]!, b.scalar(0, y.dtype), y) : y;
+}
+
 /** y (dY - sum(dY y)). */
 const softmax: GradientRule = (ctx) => {
   const { b } = ctx;
   const dy = ctx.gradOut(0)!;
-  const y = ctx.output(0);
+  const y = withoutNaN(b, ctx.output(0));
   const sum = b.reduce("ReduceSum", b.mul(dy, y), [axisOf(ctx, y.rank)], true);
   return [b.mul(y, b.sub(dy, sum))];
 };
