@@ -3,6 +3,7 @@ import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ArgumentError } from "../errors.js";
 import { Engine } from "../runtime/engine.js";
+import { gemmChoices } from "../runtime/gemm-choices.js";
 import { defaultExecutor, type Executor } from "../tensor/executor.js";
 import type { Program } from "../tensor/program.js";
 import { chromeTrace, type Span, type TracedRun } from "./chrome-trace.js";
@@ -126,6 +127,7 @@ export class Profiler {
       runs: runs.flatMap(({ events }) => (events ? [events] : [])),
       peak: await measureGemmPeak(Engine.default()),
       peakRss: process.resourceUsage().maxRSS * 1024,
+      choices: gemmChoices(Engine.default()).made,
     });
     await writeFile(join(this.#folder, `trace-rank${this.#rank}.json`), chromeTrace(this.#rank, this.#steps, runs));
     this.#ready(report);

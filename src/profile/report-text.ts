@@ -28,7 +28,7 @@ const shown = 16;
  * console.log(profileText(report));
  */
 export function profileText(report: ProfileReport): string {
-  const { times, ops, layers, products, peak, memory, engines } = report;
+  const { times, ops, layers, products, peak, memory, choices } = report;
   const nodes = ops.reduce((sum, row) => sum + row.milliseconds, 0);
   const others = ops.slice(shown);
   const rest = others.reduce((sum, row) => sum + row.milliseconds, 0);
@@ -61,7 +61,15 @@ export function profileText(report: ProfileReport): string {
         ]
       : []),
     `memory: ${megabytes(memory.peakRss)} of the process at most; ${megabytes(memory.peakValues)} of values alive at once (at ${memory.peakAt || "no node"}); ONNX Runtime's arena ${megabytes(memory.arena)}`,
-    ...engines,
+    ...(choices.length > 0
+      ? [
+          "",
+          ...table(
+            ["product (rows x inner x columns)", "engine", "MLAS GFLOP/s", "other"],
+            choices.map((c) => [c.shape, c.engine, c.mlas.toFixed(0), c.other.toFixed(0)]),
+          ),
+        ]
+      : []),
   ];
   return lines.join("\n");
 }

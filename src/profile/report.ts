@@ -1,5 +1,6 @@
 // What the runs of a profile add up to: by op, by part of the model, against the speed of matrix products.
 import { isProduct, opCost } from "../graph/cost.js";
+import type { GemmChoice } from "../runtime/gemm-choices.js";
 import type { NodeEvent, RunEvent } from "./session-events.js";
 
 /** Time and work of some nodes, per step. */
@@ -54,8 +55,8 @@ export interface ProfileReport {
     /** What ONNX Runtime's arena holds; it does not give memory back. */
     readonly arena: number;
   };
-  /** How matrix products are computed, shape by shape, where a choice was measured. */
-  readonly engines: readonly string[];
+  /** Which engine computes matrix products, shape by shape, where the choice was measured. */
+  readonly choices: readonly GemmChoice[];
 }
 
 const backward = "backward/";
@@ -107,11 +108,11 @@ export interface ReportParts {
   readonly runs: readonly RunEvent[];
   readonly peak: GemmPeak | undefined;
   readonly peakRss: number;
-  readonly engines?: readonly string[];
+  readonly choices?: readonly GemmChoice[];
 }
 
 /** Adds up the runs of `steps` steps. */
-export function profileReport({ rank, steps, times, runs, peak, peakRss, engines = [] }: ReportParts): ProfileReport {
+export function profileReport({ rank, steps, times, runs, peak, peakRss, choices = [] }: ReportParts): ProfileReport {
   const ops = new Map<string, Sum>();
   const layers = new Map<string, Sum>();
   const products = new Sum();
@@ -142,6 +143,6 @@ export function profileReport({ rank, steps, times, runs, peak, peakRss, engines
     peak,
     utilisation: peak && times.total > 0 ? flops / (times.total / 1000) / (peak.gflops * 1e9) : undefined,
     memory,
-    engines,
+    choices,
   };
 }
