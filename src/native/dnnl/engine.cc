@@ -2,8 +2,8 @@
 #include <oneapi/dnnl/dnnl.hpp>
 #if DNNL_CPU_RUNTIME == DNNL_RUNTIME_THREADPOOL
 #include <oneapi/dnnl/dnnl_threadpool.hpp>
-#elif DNNL_CPU_RUNTIME == DNNL_RUNTIME_TBB
-#error "this oneDNN computes on TBB's threads, which a worker cannot keep to its own cores: build it with DNNL_CPU_RUNTIME=OMP, SEQ or THREADPOOL"
+#elif DNNL_CPU_RUNTIME != DNNL_RUNTIME_OMP && DNNL_CPU_RUNTIME != DNNL_RUNTIME_SEQ
+#error "this oneDNN computes on threads (of TBB, SYCL) that a worker cannot keep to its own cores: take one whose DNNL_CPU_RUNTIME is OMP, SEQ or THREADPOOL"
 #endif
 
 #include <cstdio>
@@ -76,7 +76,9 @@ std::shared_ptr<const Product> make(const Shape& s) {
   product->residual = matrix(s.m, s.n, memory::data_type::f32, s.ld_residual, false);
   dnnl::post_ops ops;
   if (s.alpha != 1) append(ops, dnnl::algorithm::eltwise_linear, s.alpha, 0);
-  if (s.bias != 0) ops.append_binary(dnnl::algorithm::binary_add, product->bias);
+  // Its own bias is nearly free, but would be scaled, too.
+  const bool own_bias = s.bias != 0 && s.alpha == 1;
+  if (s.bias != 0 && !own_bias) ops.append_binary(dnnl::algorithm::binary_add, product->bias);
   switch (static_cast<Activation>(s.activation)) {
     case Activation::none: break;
     case Activation::relu: append(ops, dnnl::algorithm::eltwise_relu, 0, 0); break;
@@ -88,9 +90,9 @@ std::shared_ptr<const Product> make(const Shape& s) {
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   attributes.set_post_ops(ops);
 #if DNNL_VERSION_MAJOR >= 3
-  const dnnl::matmul::primitive_desc description(cpu(), product->a, product->b, product->y, attributes);
+  const dnnl::matmul::primitive_desc description(cpu(), product->a, product->b, own_bias ? product->bias : memory::desc(), product->y, attributes);
 #else
-  const dnnl::matmul::primitive_desc description(dnnl::matmul::desc(product->a, product->b, product->y), attributes, cpu());
+  const dnnl::matmul::primitive_desc description(dnnl::matmul::desc(product->a, product->b, own_bias ? product->bias : memory::desc(), product->y), attributes, cpu());
 #endif
   product->scratchpad = description.scratchpad_desc();
   product->primitive = dnnl::matmul(description);
@@ -192,7 +194,8 @@ void run(const GemmCall& call) {
       {DNNL_ARG_SCRATCHPAD, memory(product->scratchpad, cpu(), own.space(product->scratchpad.get_size()))},
   };
   int op = shape.alpha != 1;
-  if (call.bias) arguments.emplace(DNNL_ARG_ATTR_MULTIPLE_POST_OP(op++) | DNNL_ARG_SRC_1, memory(product->bias, cpu(), mutableOf(call.bias)));
+  if (call.bias && shape.alpha == 1) arguments.emplace(DNNL_ARG_BIAS, memory(product->bias, cpu(), mutableOf(call.bias)));
+  else if (call.bias) arguments.emplace(DNNL_ARG_ATTR_MULTIPLE_POST_OP(op++) | DNNL_ARG_SRC_1, memory(product->bias, cpu(), mutableOf(call.bias)));
   op += call.activation != 0;
   if (call.residual) arguments.emplace(DNNL_ARG_ATTR_MULTIPLE_POST_OP(op) | DNNL_ARG_SRC_1, memory(product->residual, cpu(), mutableOf(call.residual)));
   product->primitive.execute(own.stream, arguments);
