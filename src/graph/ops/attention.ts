@@ -65,35 +65,53 @@ function scaleOf(b: Builder, node: Node, q: Value): number | Value {
   return b.unary("Reciprocal", b.unary("Sqrt", b.cast(b.dim(size), q.dtype)));
 }
 
-/** Which key each query may see, as far as conditions say it: a mask of booleans, what lies ahead, what lies beyond the end. */
-function allowed(b: Builder, node: Node, inputs: readonly (Value | undefined)[], q: Value, k: Value): Value | undefined {
-  const [mask, past, , lengths] = inputs.slice(3);
+/** Far below every score, and finite: a row that may see nothing has no NaN in its gradient. */
+const never = -1e30;
+
+/** The place of each query among the keys, [S, 1] or [B, 1, S, 1]: behind the past, or at the end of the keys that count. */
+function queryPlaces(b: Builder, q: Value, past: Value | undefined, lengths: Value | undefined): Value {
+  const rows = b.unsqueeze(counted(b, q.shape[2]!, [q]), [1]);
+  if (past) {
+    b.source(past);
+    return b.add(rows, b.dim(past.shape[2]!));
+  }
+  if (!lengths) return rows;
+  b.source(q);
+  return b.add(rows, b.op("Reshape", [b.sub(b.cast(lengths, "int64"), b.dim(q.shape[2]!)), b.int64([-1, 1, 1, 1])]));
+}
+
+/** Which key each query may see, as far as conditions say it: a mask of booleans, what lies ahead, what lies outside of a window, what lies beyond the end. */
+function allowed(b: Builder, node: Node, mask: Value | undefined, past: Value | undefined, lengths: Value | undefined, q: Value, k: Value): Value | undefined {
   const conditions: Value[] = [];
   if (mask?.dtype === "bool") conditions.push(mask);
-  if (intAttribute(node, "is_causal", 0) === 1) {
+  const causal = intAttribute(node, "is_causal", 0) === 1;
+  const [before, after] = [intAttribute(node, "left_window_size", -1), intAttribute(node, "right_window_size", -1)];
+  if (causal || before >= 0 || after >= 0) {
     const columns = counted(b, k.shape[2]!, [k]);
-    let rows = b.unsqueeze(counted(b, q.shape[2]!, [q]), [1]);
-    if (past) {
-      b.source(past);
-      rows = b.add(rows, b.dim(past.shape[2]!));
-    } else if (lengths) {
-      b.source(q);
-      rows = b.add(rows, b.op("Reshape", [b.sub(b.cast(lengths, "int64"), b.dim(q.shape[2]!)), b.int64([-1, 1, 1, 1])]));
-    }
-    conditions.push(b.op("LessOrEqual", [columns, rows]));
+    const rows = queryPlaces(b, q, past, lengths);
+    if (causal) conditions.push(b.op("LessOrEqual", [columns, rows]));
+    if (before >= 0) conditions.push(b.op("GreaterOrEqual", [columns, b.addScalar(rows, -before)]));
+    if (after >= 0) conditions.push(b.op("LessOrEqual", [columns, b.addScalar(rows, after)]));
   }
   if (lengths) conditions.push(b.op("Less", [counted(b, k.shape[2]!, [k]), b.op("Reshape", [b.cast(lengths, "int64"), b.int64([-1, 1, 1, 1])])]));
   return conditions.length === 0 ? undefined : conditions.reduce((a, c) => b.op("And", [a, c]));
 }
 
-/** Far below every score, and finite: a row that may see nothing has no NaN in its gradient. */
-const never = -1e30;
+/** A mask may be shorter than the keys: the rest is not seen. */
+function extended(b: Builder, mask: Value | undefined, k: Value): Value | undefined {
+  const [given, wanted] = [mask && b.graph.env.resolve(mask.shape.at(-1)!), b.graph.env.resolve(k.shape[2]!)];
+  if (!mask || typeof given !== "number" || typeof wanted !== "number" || given >= wanted) return mask;
+  const numbers = b.cast(mask, k.dtype);
+  const pads = [...new Array<number>(2 * mask.rank - 1).fill(0), wanted - given];
+  const longer = b.op("Pad", [numbers, b.int64(pads), b.scalar(mask.dtype === "bool" ? 0 : never, k.dtype)]);
+  return mask.dtype === "bool" ? b.cast(longer, "bool") : longer;
+}
 
 /**
  * softmax(q k^T scale + mask) v. Rows that may see no key are 0, as ONNX defines them; that can only be where a mask of booleans or lengths say it.
  */
 const attended: Decomposition = ({ b, node, inputs }) => {
-  const [queries, keys, values, mask, pastKey, pastValue, lengths] = inputs;
+  const [queries, keys, values, given, pastKey, pastValue, lengths] = inputs;
   const three = queries!.rank === 3;
   const kvHeads = intAttribute(node, "kv_num_heads", 0);
   const q = split(b, queries!, intAttribute(node, "q_num_heads", 0));
@@ -107,18 +125,21 @@ const attended: Decomposition = ({ b, node, inputs }) => {
   const raw = typeof scale === "number" ? b.matmul(q, k, { transposeB: true, alpha: scale }) : b.mul(b.matmul(q, k, { transposeB: true }), scale);
   const cap = floatAttribute(node, "softcap", 0);
   const capped = cap > 0 ? b.mulScalar(b.unary("Tanh", b.divScalar(raw, cap)), cap) : raw;
-  const seen = allowed(b, node, inputs, q, k);
+  const mask = extended(b, given, k);
+  const seen = allowed(b, node, mask, pastKey, lengths, q, k);
   let biased = capped;
   if (mask && mask.dtype !== "bool") biased = b.add(biased, mask);
   if (seen) biased = b.add(biased, b.where(seen, b.scalar(0, q.dtype), b.scalar(never, q.dtype)));
   const precision = dtypeFromOnnx(intAttribute(node, "softmax_precision", 0)) ?? q.dtype;
   const weights = b.cast(b.op("Softmax", [b.cast(biased, precision)], { axis: -1 }), v.dtype);
+  const mode = intAttribute(node, "qk_matmul_output_mode", 0);
+  const open = seen && (mask?.dtype === "bool" || lengths) ? b.reduce("ReduceMax", b.cast(seen, v.dtype), [-1], true) : undefined;
   let y = b.matmul(weights, v);
-  const open = seen && (mask?.dtype === "bool" || lengths);
-  if (open) y = b.mul(y, b.reduce("ReduceMax", b.cast(seen, y.dtype), [-1], true));
+  if (open) y = b.mul(y, open);
   if (three) y = reshapeTo(b, b.transpose(y, [0, 2, 1, 3]), [q.shape[0]!, q.shape[2]!, env.mul(q.shape[1]!, v.shape[3]!)], [q, v]);
-  const scores = [raw, capped, biased, weights][intAttribute(node, "qk_matmul_output_mode", 0)]!;
-  return [y, key, value, scores].slice(0, node.outputs.length);
+  if (node.outputs.length < 4) return [y, key, value].slice(0, node.outputs.length);
+  const shown = () => b.cast(open ? b.mul(weights, open) : weights, q.dtype);
+  return [y, key, value, mode === 3 ? shown() : [raw, capped, biased][mode]!];
 };
 
 /** x [B, N, S, D] or [B, S, N * D], cos and sin [positions, D / 2] with positions [B, S], or [B, S, D / 2] -> like x. */
