@@ -79,6 +79,9 @@ export interface AddOptions {
   readonly name?: string;
 }
 
+/** Dtypes of sizes and of conditions on them. */
+const followed: ReadonlySet<DType> = new Set(["int64", "int32", "bool"]);
+
 /** What no rule may make of any input: too many dims, sizes that are no sizes. */
 function checkSpecs(specs: readonly OutputSpec[], name: string, op: string): void {
   for (const { shape } of specs) {
@@ -127,10 +130,10 @@ export class Graph {
 
   /** Numbers that are part of the graph. Never parameters: those are inputs. */
   constant(data: TensorData, name = "c"): Value {
-    const small = data.dtype === "int64" && data.shape.length <= 1 && data.data.length <= maxContent;
+    const small = followed.has(data.dtype) && data.shape.length <= 1 && data.data.length <= maxContent;
     const value = new Value(this.#unique(name), data.dtype, data.shape, {
       constant: data,
-      content: small ? Array.from(data.data as BigInt64Array, Number) : undefined,
+      content: small ? Array.from(data.data as ArrayLike<number | bigint>, Number) : undefined,
     });
     this.constants.push(value);
     return value;

@@ -81,7 +81,7 @@ export class OnnxModel<I = { readonly [name: string]: Tensor }, O = { readonly [
     const given = new Map<string, Value>([...declared].map(([{ name }, value]) => [name, value]));
     for (const [name, tensor] of [...parameters, ...buffers]) given.set(name, tracer.valueOf(tensor));
     const forms = new TrainingForms(tracer, this.training, new Map([...buffers].map(([name, tensor]) => [given.get(name)!, tensor])));
-    const values = instantiate(source, tracer.graph, { given, wanted: outputs, scope: tracer.builder.scope, lower: (node) => forms.lower(node) });
+    const values = instantiate(source, tracer.graph, { given, wanted: outputs, scope: tracer.builder.scope, fold: true, lower: (node) => forms.lower(node) });
     return Object.fromEntries(outputs.map((name) => [name, tracer.tensorOf(values.get(name)!)])) as O;
   }
 

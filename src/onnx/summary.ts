@@ -28,7 +28,7 @@ function layout({ source, inputs, outputs, parameters, buffers }: ImportedFile):
   try {
     // Dropout becomes the library's own, which has a rule.
     const lower = ({ op, domain, inputs: [x] }: FormedNode) => (op === "Dropout" && domain === "" ? [x, undefined] : undefined);
-    return { graph, values: instantiate(source, graph, { given, wanted: outputs, lower }) };
+    return { graph, values: instantiate(source, graph, { given, wanted: outputs, fold: true, lower }) };
   } catch (error) {
     if (error instanceof AccelerateError) return undefined;
     throw error;

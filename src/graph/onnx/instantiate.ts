@@ -1,6 +1,7 @@
 // The nodes of an ONNX file in a graph: in today's form, functions inlined, of every If the branch that is taken.
 import { AccelerateError } from "../../errors.js";
 import type { Attributes, Graph, Value } from "../graph.js";
+import { evaluated } from "../passes/fold.js";
 import { decide } from "./conditions.js";
 import { OnnxError } from "./errors.js";
 import { functionKey, type OnnxSource, type SourceFunction, type SourceGraph, type SourceNode, type SourceTensor, shownNode } from "./source.js";
@@ -24,6 +25,8 @@ export interface InstantiateOptions {
   /** Values of the file that are wanted; default: its outputs. Nodes that they do not need are left out. */
   readonly wanted?: readonly string[] | undefined;
   readonly lower?: LowerNode | undefined;
+  /** Computes what only constants and known sizes decide at once: exporters compute sizes in floats, too, which are not followed otherwise. */
+  readonly fold?: boolean | undefined;
   /** What node names begin with. */
   readonly scope?: string | undefined;
 }
@@ -160,6 +163,11 @@ class Instance {
     if (lowered) return lowered;
     const path = [this.#options.scope, scope.path].filter(Boolean).join("/");
     const made = this.#graph.add(op, formed, attributes, { domain, outputs: count, ...(path && { scope: path }), ...(node.name && { name: node.name }) });
+    const known = this.#options.fold ? evaluated(this.#graph, this.#graph.nodes.at(-1)!, formed) : undefined;
+    if (known) {
+      this.#graph.nodes.pop();
+      return [this.#graph.constant(known)];
+    }
     // Outputs that the op no longer has are not made: reading one is an error.
     return count < wanted ? node.outputs.map((_, i) => made[i]) : made;
   }

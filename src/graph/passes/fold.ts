@@ -25,7 +25,7 @@ function numbersOf(graph: Graph, value: Value | undefined): TensorData | undefin
 const small = (data: TensorData | undefined): boolean => data !== undefined && data.data.length <= maxElements && foldable(data.dtype);
 
 /** The output of a node that only constants decide. */
-function evaluated(graph: Graph, node: Node, inputs: readonly (Value | undefined)[]): TensorData | undefined {
+export function evaluated(graph: Graph, node: Node, inputs: readonly (Value | undefined)[]): TensorData | undefined {
   if (node.outputs.length !== 1 || node.domain !== "") return undefined;
   const out = node.outputs[0]!;
   const known = numbersOf(graph, out);

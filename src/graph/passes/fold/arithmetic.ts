@@ -78,6 +78,12 @@ const cast: Evaluate = ([x], node) => {
 
 const where: Evaluate = (inputs) => zip(inputs, inputs[1]!.dtype, ([condition, a, b]) => (condition ? a! : b!));
 
+/** The exponent may be of another dtype. */
+const pow: Evaluate = (inputs) => {
+  const { dtype } = inputs[0]!;
+  return isFloat(dtype) ? zip(inputs, dtype, ([a, b]) => (a as number) ** Number(b)) : undefined;
+};
+
 const divide: Binary = {
   number: (a, b, float) => (float ? a / b : b === 0 ? undefined : Math.trunc(a / b)),
   bigint: (a, b) => (b === 0n ? undefined : a / b),
@@ -97,6 +103,7 @@ export const arithmetic: Readonly<Record<string, Evaluate>> = {
   Mul: binary({ number: (a, b, float) => (float ? a * b : Math.imul(a, b)), bigint: (a, b) => a * b }),
   Div: binary(divide),
   Mod: modulo,
+  Pow: pow,
   Min: binary({ number: (a, b) => Math.min(a, b), bigint: (a, b) => (a < b ? a : b) }),
   Max: binary({ number: (a, b) => Math.max(a, b), bigint: (a, b) => (a > b ? a : b) }),
   Equal: compare((a, b) => a === b),

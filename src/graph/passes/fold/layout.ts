@@ -82,15 +82,17 @@ const slice: Evaluate = ([x, starts, ends, axes, steps]) => {
   const [from, to] = [numbers(starts!), numbers(ends!)];
   const along = axes ? numbers(axes).map((a) => axisOf(a, x!.shape.length, 0)) : from.map((_, i) => i);
   const by = steps ? numbers(steps) : from.map(() => 1);
-  if (by.some((s) => s <= 0)) return undefined;
+  if (by.includes(0)) return undefined;
   const strides = stridesOf(x!.shape);
   const shape = [...x!.shape];
   let offset = 0;
   for (const [i, axis] of along.entries()) {
     const size = x!.shape[axis]!;
-    const place = (at: number): number => Math.min(Math.max(at < 0 ? at + size : at, 0), size);
-    const first = place(from[i]!);
-    shape[axis] = Math.max(0, Math.ceil((place(to[i]!) - first) / by[i]!));
+    // Backwards, the first place is the last element at most, and the end may lie before the first one.
+    const back = by[i]! < 0 ? 1 : 0;
+    const place = (at: number, low: number): number => Math.min(Math.max(at < 0 ? at + size : at, low), size - back);
+    const first = place(from[i]!, 0);
+    shape[axis] = Math.max(0, Math.ceil((place(to[i]!, -back) - first) / by[i]!));
     offset += first * strides[axis]!;
     strides[axis]! *= by[i]!;
   }
