@@ -13,6 +13,7 @@ void layerNormOps(std::vector<const CustomOp*>& ops);
 void geluOps(std::vector<const CustomOp*>& ops);
 void softmaxOps(std::vector<const CustomOp*>& ops);
 void crossEntropyOps(std::vector<const CustomOp*>& ops);
+void orderOps(std::vector<const CustomOp*>& ops);
 
 constexpr OpList kOps[] = {
     attentionOps,
@@ -24,6 +25,7 @@ constexpr OpList kOps[] = {
     geluOps,
     softmaxOps,
     crossEntropyOps,
+    orderOps,
 };
 
 }  // namespace accelerate_ts

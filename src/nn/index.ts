@@ -3,6 +3,7 @@ export { Parameter, updateBuffer } from "../tensor/index.js";
 export { Dropout, GELU, ReLU, Tanh } from "./activations.js";
 export { additiveMask, type AttentionOptions, attentionWeights, scaledDotProductAttention } from "./attention.js";
 export { BatchNorm1d, BatchNorm2d, type BatchNormOptions } from "./batch-norm.js";
+export { Checkpoint, checkpoint } from "./checkpoint.js";
 export { Sequential } from "./containers.js";
 export { Conv1d, Conv2d, ConvTranspose2d, type ConvOptions, type ConvTransposeOptions } from "./conv.js";
 export { Embedding, type EmbeddingLayerOptions } from "./embedding.js";

@@ -127,6 +127,8 @@ export const tensorOps: { readonly [name: string]: Emit } = {
   },
   to: (b, [x], a) => b.cast(x!, a.dtype as DType),
   detach: (b, [x]) => b.op("Identity", [x!], { _detach: 1 }),
+  /** A cut point of recomputation. */
+  checkpoint: (b, [x]) => b.op("Identity", [x!], { _checkpoint: 1 }),
 
   sum: reduction("ReduceSum"),
   mean: reduction("ReduceMean"),

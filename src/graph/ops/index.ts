@@ -21,6 +21,7 @@ import { linearAlgebraOps } from "./linear-algebra.js";
 import { logicOps } from "./logic.js";
 import { lossOps } from "./losses.js";
 import { normalizationOps } from "./normalization.js";
+import { orderOps } from "./order.js";
 import { poolOps } from "./pool.js";
 import { randomOps } from "./random.js";
 import { reductionOps } from "./reduction.js";
@@ -54,6 +55,7 @@ export const standardOpDefs: readonly OpDef[] = [
   ...softmaxOps,
   ...crossEntropyOps,
   ...attentionOps,
+  ...orderOps,
   ...contribOps,
   ...contribAttentionOps,
 ];

@@ -8,6 +8,7 @@ import { fusePass } from "./fuse.js";
 import { type PassName, passNames, type PassSwitches } from "./names.js";
 import { gemmPass } from "./gemm.js";
 import type { GraphPass, PassContext } from "./pass.js";
+import { recompute } from "./recompute/index.js";
 import { rowPushdown } from "./row-pushdown/index.js";
 import { unpad } from "./unpad/index.js";
 
@@ -29,6 +30,7 @@ export const passes: readonly GraphPass[] = [
   unpad,
   fusePass,
   { name: "share", stage: "backward", says: "equal nodes of forward and backward become one", run: shareAndClean },
+  recompute,
   gemmPass,
   { name: "dead-code", stage: "backward", says: "what no output needs goes", run: removeDeadCode },
 ];

@@ -1,5 +1,5 @@
 // The layers of BERT: attention, feed-forward, one after the other; and the pooler on top.
-import { type Linear, Module } from "../../nn/index.js";
+import { type Checkpoint, type Linear, Module } from "../../nn/index.js";
 import type { Tensor } from "../../tensor/index.js";
 import { type ActivationName, activations } from "../shared/activations.js";
 import { unset } from "../shared/layers.js";
@@ -56,6 +56,8 @@ interface EncoderStates {
 
 export class BertEncoder extends Module {
   readonly layer: readonly BertLayer[];
+  /** Set by gradientCheckpointingEnable. */
+  checkpoint: Checkpoint | undefined = undefined;
 
   constructor(config: BertLikeConfig) {
     super();
@@ -67,7 +69,7 @@ export class BertEncoder extends Module {
     const attentions: Tensor[] = [];
     let last = x;
     for (const layer of this.layer) {
-      const output = layer(last, mask);
+      const output = layer(this.checkpoint ? this.checkpoint(last) : last, mask);
       last = output.hidden;
       hidden.push(last);
       attentions.push(output.weights);

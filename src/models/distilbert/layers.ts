@@ -1,5 +1,5 @@
 // The layers of DistilBERT; field names are those of transformers' state dict.
-import { attentionWeights, Dropout, Embedding, init, LayerNorm, type Linear, Module } from "../../nn/index.js";
+import { type Checkpoint, attentionWeights, Dropout, Embedding, init, LayerNorm, type Linear, Module } from "../../nn/index.js";
 import { arange, type Tensor } from "../../tensor/index.js";
 import { type ActivationName, activations } from "../shared/activations.js";
 import type { OwnInit } from "../shared/init-weights.js";
@@ -125,6 +125,8 @@ export class DistilBertLayer extends Module {
 /** The layers one after the other; what comes out of each, and its attention. */
 export class DistilBertTransformer extends Module {
   readonly layer: readonly DistilBertLayer[];
+  /** Set by gradientCheckpointingEnable. */
+  checkpoint: Checkpoint | undefined = undefined;
 
   constructor(config: DistilBertConfig) {
     super();
@@ -135,7 +137,8 @@ export class DistilBertTransformer extends Module {
     const hidden = [x];
     const attentions: Tensor[] = [];
     for (const layer of this.layer) {
-      const output = layer(hidden.at(-1)!, mask);
+      const last = hidden.at(-1)!;
+      const output = layer(this.checkpoint ? this.checkpoint(last) : last, mask);
       hidden.push(output.hidden);
       attentions.push(output.weights);
     }

@@ -1,5 +1,5 @@
 // GPT2Model: embeddings, blocks and a last norm, as transformers' class of that name.
-import { Dropout, Embedding, init, LayerNorm } from "../../nn/index.js";
+import { type Checkpoint, Dropout, Embedding, init, LayerNorm } from "../../nn/index.js";
 import { arange, type Tensor } from "../../tensor/index.js";
 import { type FromPretrainedOptions, loadPretrained } from "../loading/from-pretrained.js";
 import type { Architecture, MakeOptions } from "../shared/architecture.js";
@@ -33,6 +33,8 @@ export class GPT2Model extends PreTrainedModelBase {
   readonly drop: Dropout;
   readonly h: readonly GPT2Block[];
   readonly ln_f: LayerNorm;
+  /** Set by gradientCheckpointingEnable. */
+  checkpoint: Checkpoint | undefined = undefined;
 
   constructor(config: Gpt2ConfigOptions | Gpt2Config, options: MakeOptions = {}) {
     super();
@@ -71,7 +73,7 @@ export class GPT2Model extends PreTrainedModelBase {
     const attentions: Tensor[] = [];
     for (const block of this.h) {
       hidden.push(x);
-      const output = block(x, mask);
+      const output = block(this.checkpoint ? this.checkpoint(x) : x, mask);
       x = output.hidden;
       attentions.push(output.weights);
     }

@@ -1,5 +1,5 @@
 // What all models of the library share: a config, saving, counting, and other sizes of the vocabulary.
-import { Embedding, type Linear, ModuleBase, type Parameter } from "../../nn/index.js";
+import { Checkpoint, Embedding, type Linear, ModuleBase, type Parameter } from "../../nn/index.js";
 import { moduleTensors } from "../../nn/module-file.js";
 import { saveShards } from "../../safetensors/index.js";
 import { type PretrainedConfig, saveConfig } from "../loading/config.js";
@@ -12,6 +12,12 @@ export interface CountOptions {
   /** Tables of vectors do not count, nor what is tied to them; default false. */
   readonly excludeEmbeddings?: boolean;
 }
+
+/** Layers one after the other, whose inputs may be all that is kept of them. */
+interface Stack {
+  checkpoint: Checkpoint | undefined;
+}
+const isStack = (module: ModuleBase): module is ModuleBase & Stack => Object.hasOwn(module, "checkpoint");
 
 /** A model with a config; its classes add their typed call. */
 export abstract class PreTrainedModelBase extends ModuleBase {
@@ -53,6 +59,26 @@ export abstract class PreTrainedModelBase extends ModuleBase {
     let sum = 0;
     for (const p of this.parameters()) if (!(options.onlyTrainable && !p.requiresGrad) && !tables.has(p)) sum += p.shape.reduce((a, b) => a * b, 1);
     return sum;
+  }
+
+  /**
+   * Keeps only the input of each layer for the backward pass, which computes the rest again: about a third more time, a fraction of the memory. Losses and gradients stay the same.
+   *
+   * @example
+   * model.gradientCheckpointingEnable();
+   */
+  gradientCheckpointingEnable(): this {
+    for (const module of this.modules()) if (isStack(module)) module.checkpoint ??= new Checkpoint();
+    return this;
+  }
+  /** Keeps everything for the backward pass again. */
+  gradientCheckpointingDisable(): this {
+    for (const module of this.modules()) if (isStack(module)) module.checkpoint = undefined;
+    return this;
+  }
+  /** Whether layers are computed again in the backward pass. */
+  get isGradientCheckpointing(): boolean {
+    return [...this.modules()].some((module) => isStack(module) && module.checkpoint !== undefined);
   }
 
   /**

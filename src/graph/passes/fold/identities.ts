@@ -33,8 +33,8 @@ const rules: Readonly<Record<string, Rule>> = {
   ":Div": neutral(1, false),
   ":Reshape": still,
   ":Expand": still,
-  // A detached value is no identity for gradients.
-  ":Identity": (node, [x]) => (node.attributes._detach === 1 ? undefined : x),
+  // One that says something (of gradients, of what is kept) stays.
+  ":Identity": (node, [x]) => (Object.keys(node.attributes).length > 0 ? undefined : x),
   ":Cast": (node, [x]) => (x?.dtype === node.outputs[0]!.dtype ? x : undefined),
   ":Transpose": (node, [x]) => ((node.attributes.perm as readonly number[] | undefined)?.every((p, i) => p === i) ? x : undefined),
   ":Concat": (_, inputs) => (inputs.length === 1 ? inputs[0] : undefined),
