@@ -82,7 +82,7 @@ console.log(JSON.stringify(machine()));
 const times = configurations.map((): number[] => []);
 for (const [, switches] of configurations) await once(switches); // compiles
 for (let round = 0; round < Number(args.rounds); round++) for (const [i, [, switches]] of configurations.entries()) times[i]!.push(await once(switches));
-const peak = await measureGemmPeak(engine);
+const peak = await measureGemmPeak(engine, precision);
 const whole = median(times[0]!);
 console.log(`GEMM peak ${peak.gflops.toFixed(0)} GFLOP/s with ${peak.threads} thread(s)`);
 for (const [i, [what, switches]] of configurations.entries()) {

@@ -125,7 +125,7 @@ export class Profiler {
       steps: measured,
       times: { total, graph, update, rest: Math.max(0, total - graph - update) },
       runs: runs.flatMap(({ events }) => (events ? [events] : [])),
-      peak: await measureGemmPeak(Engine.default()),
+      peak: await measureGemmPeak(Engine.default(), this.#executor.compiler.precision),
       peakRss: process.resourceUsage().maxRSS * 1024,
       choices: gemmChoices(Engine.default()).made,
     });

@@ -8,6 +8,7 @@ import { Builder } from "../graph/builder.js";
 import { Graph } from "../graph/graph.js";
 import { toOnnx } from "../graph/onnx/write.js";
 import type { GemmChooser, GemmShape } from "../graph/passes/gemm.js";
+import type { Precision } from "../graph/passes/pass.js";
 import type { Engine } from "./engine.js";
 import { gemmEngine } from "./gemm-engine.js";
 
@@ -139,33 +140,20 @@ export function gemmChoices(engine: Engine): GemmChoices {
   return choices;
 }
 
-/** What this machine multiplies at most, in GFLOP/s, with the threads of the engine. */
-export interface GemmPeak {
-  readonly float32: number;
-  /** Who reached it: "MLAS" or "oneDNN 2.6.3". */
-  readonly float32Engine: string;
-  /** undefined where products of bfloat16 cannot be computed. */
-  readonly bfloat16: number | undefined;
-}
-
 /**
- * Measures how fast big matrices are multiplied, for about a second: the limit that the time of a step is compared with. Blocks meanwhile.
+ * GFLOP/s that oneDNN reaches at a big product with the engine's threads; undefined where it is missing, or has no bfloat16. Blocks while it measures.
  *
  * @example
- * const { float32 } = measureGemmPeak(Engine.default());
- * console.log(`${((100 * flops) / seconds / 1e9 / float32).toFixed(0)} % of the peak`);
+ * const { gflops, engine } = otherEngineRate(Engine.default(), "bf16") ?? { gflops: 0 };
  */
-export function measureGemmPeak(engine: Engine, options: { readonly size?: number; readonly seconds?: number } = {}): GemmPeak {
-  const { size = 1024, seconds = 0.5 } = options;
+export function otherEngineRate(
+  engine: Engine,
+  precision: Precision,
+  options: { readonly size?: number; readonly seconds?: number } = {},
+): { readonly gflops: number; readonly engine: string } | undefined {
+  const { size = 1024, seconds = 0.2 } = options;
   const other = gemmEngine();
-  const shape: GemmShape = { m: size, n: size, k: size, transposeA: false, transposeB: false, bias: false };
-  const race = (model: Uint8Array | undefined, type: 1 | 16) => engine.native.raceGemm(model, size, size, size, false, false, false, type, seconds);
-  const rate = (time: number | undefined) => (time === undefined ? 0 : (2 * size ** 3) / time / 1e9);
-  const wide = race(modelOf(shape), 1);
-  const [mlas, theirs] = [rate(wide.session), rate(wide.engine)];
-  return {
-    float32: Math.max(mlas, theirs),
-    float32Engine: theirs > mlas ? other!.name : "MLAS",
-    bfloat16: other && other.bfloat16 !== "none" ? rate(race(undefined, 16).engine) : undefined,
-  };
+  if (!other || (precision === "bf16" && other.bfloat16 === "none")) return undefined;
+  const { engine: time } = engine.native.raceGemm(undefined, size, size, size, false, false, false, precision === "bf16" ? 16 : 1, seconds);
+  return { gflops: (2 * size ** 3) / time! / 1e9, engine: `${other.name}, ${precision === "bf16" ? "bfloat16" : "float32"}` };
 }
