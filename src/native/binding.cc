@@ -60,7 +60,8 @@ OrtStatus* boundValues(const Binding& binding, std::vector<OrtPtr<OrtValue>>& in
 
 class Run : public Job {
  public:
-  Run(std::shared_ptr<Binding> binding, std::vector<Sum> sums, std::vector<RowOutput> rows) : binding_(std::move(binding)), sums_(std::move(sums)), rows_(std::move(rows)) {}
+  Run(std::shared_ptr<Binding> binding, std::vector<Sum> sums, std::vector<RowOutput> rows, bool shrinks)
+      : binding_(std::move(binding)), sums_(std::move(sums)), rows_(std::move(rows)), shrinks_(shrinks) {}
 
   void execute(const Parallel& parallel) override {
     const OrtFunctions& api = ort()->api;
@@ -69,7 +70,11 @@ class Run : public Job {
     for (size_t i = 0; i < binding.dynamic.size(); i++) {
       if (binding.dynamic[i] && status == nullptr) status = api.BindOutputToDevice(binding.binding.get(), binding.session->outputs[i].name.c_str(), ort()->cpu);
     }
+    // The arena gives back what is free when the run has ended.
+    constexpr const char* shrinkage = "memory.enable_memory_arena_shrinkage";
+    if (status == nullptr && shrinks_) status = api.AddRunConfigEntry(binding.options.get(), shrinkage, "cpu:0");
     if (status == nullptr) status = api.RunWithBinding(binding.session->session.get(), binding.options.get(), binding.binding.get());
+    if (shrinks_) takeStatus(api.AddRunConfigEntry(binding.options.get(), shrinkage, ""));
     const std::string error = takeStatus(status);
     // A run that was told to end may fail in many ways, and ends well when only its last node was left.
     if (interrupted()) return fail("ERR_ABORTED", "the run was aborted");
@@ -118,6 +123,7 @@ class Run : public Job {
   const std::shared_ptr<Binding> binding_;
   const std::vector<Sum> sums_;
   const std::vector<RowOutput> rows_;
+  const bool shrinks_;
 };
 
 bool throwIf(Napi::Env env, const std::string& error) {
@@ -246,7 +252,7 @@ bool rowOutputs(const Napi::Array& list, std::vector<RowOutput>& outputs) {
   return true;
 }
 
-// run(binding, keep, sums: [into, from, ...] | undefined, receipt: { job } | undefined, rows: see rowOutputs): Promise<void>; receipt.job is there as long as the run can be interrupted
+// run(binding, keep, sums: [into, from, ...] | undefined, receipt: { job } | undefined, rows: see rowOutputs, shrinks): Promise<void>; receipt.job is there as long as the run can be interrupted
 Napi::Value run(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   std::vector<Sum> sums;
@@ -261,7 +267,7 @@ Napi::Value run(const Napi::CallbackInfo& info) {
   }
   std::vector<RowOutput> rows;
   if (info[4].IsArray() && !rowOutputs(info[4].As<Napi::Array>(), rows)) return env.Undefined();
-  auto job = std::make_unique<Run>(fromHandle<Binding>(info[0]), std::move(sums), std::move(rows));
+  auto job = std::make_unique<Run>(fromHandle<Binding>(info[0]), std::move(sums), std::move(rows), info[5].ToBoolean());
   job->keep(info[1].As<Napi::Object>());
   for (const size_t list : {2, 4}) if (info[list].IsArray()) job->keep(info[list].As<Napi::Object>());
   if (info[3].IsObject()) job->handOut(env, info[3].As<Napi::Object>());

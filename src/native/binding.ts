@@ -34,6 +34,8 @@ export interface NativeBinding {
     optimization: number,
     profile: string,
   ): Promise<{ handle: NativeHandle<"session">; inputs: NativeSlot[]; outputs: NativeSlot[] }>;
+  /** Of the arena that all sessions share, bytes; undefined where the library does not say. */
+  arenaMemory(session: NativeHandle<"session">): { held: number; inUse: number; peak: number; extensions: number; shrinkages: number } | undefined;
   closeSession(session: NativeHandle<"session">): Promise<void>;
   createBinding(session: NativeHandle<"session">): NativeHandle<"binding">;
   closeBinding(binding: NativeHandle<"binding">): void;
@@ -49,6 +51,7 @@ export interface NativeBinding {
     sums: readonly Float32Array[] | undefined,
     receipt: { job?: NativeHandle<"job"> } | undefined,
     rows?: readonly unknown[],
+    shrinks?: boolean,
   ): Promise<void>;
   interrupt(job: NativeHandle<"job">): void;
 }

@@ -55,6 +55,8 @@
   SLOT(121, CreateThreadingOptions, OrtStatus*, (OrtThreadingOptions**)) \
   SLOT(122, ReleaseThreadingOptions, void, (OrtThreadingOptions*)) \
   SLOT(130, AddSessionConfigEntry, OrtStatus*, (OrtSessionOptions*, const char*, const char*)) \
+  SLOT(131, CreateAllocator, OrtStatus*, (const OrtSession*, const OrtMemoryInfo*, OrtAllocator**)) \
+  SLOT(132, ReleaseAllocator, void, (OrtAllocator*)) \
   SLOT(133, RunWithBinding, OrtStatus*, (OrtSession*, const OrtRunOptions*, const OrtIoBinding*)) \
   SLOT(134, CreateIoBinding, OrtStatus*, (OrtSession*, OrtIoBinding**)) \
   SLOT(135, ReleaseIoBinding, void, (OrtIoBinding*)) \
@@ -67,7 +69,11 @@
   SLOT(148, SetGlobalInterOpNumThreads, OrtStatus*, (OrtThreadingOptions*, int)) \
   SLOT(149, SetGlobalSpinControl, OrtStatus*, (OrtThreadingOptions*, int)) \
   SLOT(155, SetGlobalDenormalAsZero, OrtStatus*, (OrtThreadingOptions*)) \
+  SLOT(165, AddRunConfigEntry, OrtStatus*, (OrtRunOptions*, const char*, const char*)) \
   SLOT(274, KernelContext_ParallelFor, OrtStatus*, (const OrtKernelContext*, void (*)(void*, size_t), size_t, size_t, void*)) \
   SLOT(293, SessionOptionsSetLoadCancellationFlag, OrtStatus*, (OrtSessionOptions*, bool)) \
+  SLOT(297, GetKeyValue, const char*, (const OrtKeyValuePairs*, const char*)) \
+  SLOT(300, ReleaseKeyValuePairs, void, (OrtKeyValuePairs*)) \
+  SLOT(319, AllocatorGetStats, OrtStatus*, (const OrtAllocator*, OrtKeyValuePairs**)) \
   SLOT(390, TensorTypeAndShape_HasShape, bool, (const OrtTensorTypeAndShapeInfo*))
 // clang-format on

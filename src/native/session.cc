@@ -2,6 +2,7 @@
 #include "session.h"
 
 #include <atomic>
+#include <cstdlib>
 #include <mutex>
 
 #include "job_queue.h"
@@ -29,7 +30,7 @@ class MakeSession : public Job {
       options_.reset(raw);
     }
     if (status == nullptr) status = api.DisablePerSessionThreads(raw);
-    // Shapes vary from run to run: a pattern would be planned for each and used once.
+    // Planned patterns keep a block per shape beside what the arena has: measured over four recurring shapes of an encoder, half as much memory again and no time won.
     if (status == nullptr) status = api.DisableMemPattern(raw);
     if (status == nullptr) status = api.SetSessionGraphOptimizationLevel(raw, request_.optimization);
     if (status == nullptr) status = api.AddSessionConfigEntry(raw, "session.use_env_allocators", "1");
@@ -170,8 +171,34 @@ Napi::Value createSession(const Napi::CallbackInfo& info) {
 // closeSession(session): Promise<void>; its bindings are closed before.
 Napi::Value closeSession(const Napi::CallbackInfo& info) { return submit(info.Env(), std::make_unique<ReleaseSession>(fromHandle<Session>(info[0]))); }
 
+// arenaMemory(session): { held, inUse, peak, extensions, shrinkages } of the arena that all sessions share; undefined where this ONNX Runtime does not say.
+Napi::Value arenaMemory(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const OrtFunctions& api = ort()->api;
+  const std::shared_ptr<Session> session = fromHandle<Session>(info[0]);
+  OrtAllocator* allocator = nullptr;
+  OrtKeyValuePairs* stats = nullptr;
+  OrtStatus* status = session->session ? api.CreateAllocator(session->session.get(), ort()->cpu, &allocator) : nullptr;
+  if (status == nullptr && allocator != nullptr) status = api.AllocatorGetStats(allocator, &stats);
+  Napi::Value result = env.Undefined();
+  if (takeStatus(status).empty() && stats != nullptr) {
+    constexpr const char* names[][2] = {
+        {"held", "TotalAllocated"}, {"inUse", "InUse"}, {"peak", "MaxInUse"}, {"extensions", "NumArenaExtensions"}, {"shrinkages", "NumArenaShrinkages"}};
+    Napi::Object memory = Napi::Object::New(env);
+    for (const auto& [name, key] : names) {
+      const char* value = api.GetKeyValue(stats, key);
+      memory.Set(name, value == nullptr ? 0.0 : std::strtod(value, nullptr));
+    }
+    result = memory;
+  }
+  if (stats != nullptr) api.ReleaseKeyValuePairs(stats);
+  if (allocator != nullptr) api.ReleaseAllocator(allocator);
+  return result;
+}
+
 void init(Napi::Env env, Napi::Object exports) {
   exports.Set("createSession", Napi::Function::New(env, createSession));
+  exports.Set("arenaMemory", Napi::Function::New(env, arenaMemory));
   exports.Set("closeSession", Napi::Function::New(env, closeSession));
 }
 const Module module(init);

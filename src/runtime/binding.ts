@@ -9,6 +9,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** After the run and in the same job: into += from, element by element. Pairs of equal length. */
   readonly accumulate?: readonly { readonly into: Float32Array; readonly from: Float32Array }[];
+  /** Afterwards the engine gives the memory back that no tensor lies in; the next runs ask the system for it again. Default false. */
+  readonly shrinks?: boolean;
   /** After the run and in the same job: rows that it found, into tables. */
   readonly rows?: readonly RowGradient[];
 }
@@ -170,7 +172,7 @@ export class Binding implements Disposable {
     this.close();
   }
 
-  async #start({ signal, accumulate, rows }: RunOptions): Promise<void> {
+  async #start({ signal, accumulate, rows, shrinks = false }: RunOptions): Promise<void> {
     const { native, handle, session } = this.#parts;
     const receipt: { job?: NativeHandle<"job"> } | undefined = signal && {};
     const sums = accumulate && this.#sums(accumulate);
@@ -179,7 +181,7 @@ export class Binding implements Disposable {
     this.#taken.clear();
     this.#ready.length = 0;
     try {
-      const running = native.run(handle, this, sums, receipt, tables);
+      const running = native.run(handle, this, sums, receipt, tables, shrinks);
       signal?.addEventListener("abort", abort, { once: true });
       await running;
       for (let i = 0; i < this.#outputs.length; i++) this.#ready[i] = this.#outputs[i] === "dynamic";

@@ -6,7 +6,7 @@ import { EngineError, engineError } from "./engine-error.js";
 import { usableCores } from "./host.js";
 import { knownVersions, libraryPath } from "./library.js";
 import { nodeTensors } from "./model-nodes.js";
-import { Session, type SessionOptions } from "./session.js";
+import { type EngineMemory, Session, type SessionOptions } from "./session.js";
 
 export interface EngineOptions {
   /** Threads for kernels, the caller among them; default ACCELERATE_TS_NUM_THREADS, OMP_NUM_THREADS, else the cores that are usable. */
@@ -130,6 +130,12 @@ export class Engine implements AsyncDisposable {
     } catch (cause) {
       throw new EngineError("ERR_ARENA_MEMORY", (cause as Error).message, { cause, hint: "free memory, or use a smaller model or fewer processes" });
     }
+  }
+
+  /** What the scratch memory of all sessions takes, in bytes; undefined while there is no session. Tensors that the caller bound, and arenas of `allocate`, are no part of it. */
+  memory(): EngineMemory | undefined {
+    for (const session of this.#sessions) return session.memory();
+    return undefined;
   }
 
   /** Closes all sessions, each behind its runs. The process keeps ONNX Runtime and its threads. */

@@ -1,5 +1,6 @@
 // The runtime: devices, the engine and its sessions, flat memory.
 export { Arena, type ArenaMemory, type Segment, type SegmentRequest } from "./arena.js";
+export { ArenaBound } from "./arena-bound.js";
 export { type CompressKernels, compressKernelsOf, halfFormats } from "./compress.js";
 export { Binding, type RunOptions, type TakenOutput } from "./binding.js";
 export { cpu, type Device } from "./device.js";
@@ -7,4 +8,4 @@ export { Engine, type EngineOptions } from "./engine.js";
 export { EngineError, type EngineErrorCode } from "./engine-error.js";
 export { usableCores, usableMemory } from "./host.js";
 export { type CallKey, dropoutKey, dropoutMask, philox4x32 } from "./philox.js";
-export { Session, type SessionOptions, type SlotInfo } from "./session.js";
+export { type EngineMemory, Session, type SessionOptions, type SlotInfo } from "./session.js";

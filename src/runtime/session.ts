@@ -24,6 +24,19 @@ export interface SlotInfo {
   readonly ranked: boolean;
 }
 
+/** Scratch memory of the engine, in bytes: one arena for all sessions. */
+export interface EngineMemory {
+  /** Taken from the system. */
+  readonly held: number;
+  /** Where tensors lie now. */
+  readonly inUse: number;
+  /** The most that tensors ever took at once. */
+  readonly peak: number;
+  /** How often it was enlarged, and how often it gave memory back. */
+  readonly extensions: number;
+  readonly shrinkages: number;
+}
+
 /** What the engine hands to a new session. */
 export interface SessionParts {
   readonly native: NativeBinding;
@@ -67,6 +80,11 @@ export class Session implements AsyncDisposable {
     });
     this.#bindings.add(binding);
     return binding;
+  }
+
+  /** What the engine's arena holds; undefined where the session was closed, or the library does not say. */
+  memory(): EngineMemory | undefined {
+    return this.#closing ? undefined : this.#parts.native.arenaMemory(this.#parts.handle);
   }
 
   /** The tensors of a node, for error messages; undefined when the model is large or ONNX Runtime made the node itself. */

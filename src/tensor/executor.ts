@@ -1,6 +1,7 @@
 // Runs plans: finds or compiles their programs, binds memory, brings values out.
 import { dtypes, sizeOf, type TypedArray } from "../graph/dtype.js";
 import type { RowGradient } from "../runtime/binding.js";
+import { ArenaBound } from "../runtime/arena-bound.js";
 import { Engine } from "../runtime/engine.js";
 import { scopedPrecision } from "./autocast.js";
 import { type CompilerOptions, compilerKey } from "./compiler-options.js";
@@ -17,6 +18,9 @@ import type { WaitOptions } from "./types.js";
 
 /** Compiled programs that are kept; those of the structure unused for longest go first. */
 const maxPrograms = 128;
+
+/** Runs between two looks at what the engine holds. */
+const lookEvery = 16;
 
 /** The numbers behind a tensor that is fed or bound. */
 function memoryOf(slot: InputSlot, plan: Plan): { data: TypedArray; shape: readonly number[] } {
@@ -50,6 +54,9 @@ export class Executor {
   readonly #dropped = new FinalizationRegistry<string>((key) => void this.exclusive(() => this.#forget(key)));
   #last: Promise<void> = Promise.resolve();
   #backwards = 0;
+  readonly #bound = new ArenaBound();
+  /** The next run gives back what the engine does not need. */
+  #shrinks = false;
   /** Whether somebody brings the gradients of several workers together (an Accelerator); undefined: nobody has asked yet. */
   coordinated: boolean | undefined;
   /** How graphs are compiled; a change holds for the runs after it. */
@@ -119,6 +126,7 @@ export class Executor {
   clear(): Promise<void> {
     return this.exclusive(async () => {
       for (const key of [...this.#programs.keys()]) await this.#forget(key);
+      this.#shrinks = true;
     });
   }
   /** Closes the programs that were compiled for a profile: only then are their files whole. */
@@ -198,7 +206,14 @@ export class Executor {
     program.places = parameterChanges("places");
     this.runs++;
     const began = performance.now();
-    await binding.run({ ...(signal ? { signal } : {}), ...(accumulate.length > 0 ? { accumulate } : {}), ...(rows.length > 0 ? { rows } : {}) });
+    await binding.run({
+      ...(signal ? { signal } : {}),
+      ...(accumulate.length > 0 ? { accumulate } : {}),
+      ...(rows.length > 0 ? { rows } : {}),
+      shrinks: this.#shrinks,
+    });
+    const memory = this.runs % lookEvery === 0 ? program.session.memory() : undefined;
+    this.#shrinks = memory !== undefined && this.#bound.exceeded(memory);
     this.watch?.ran(program, { backward: plan.loss !== undefined, began, ended: performance.now() });
     for (const [i, t] of plan.outputs.entries()) if (t.state.kind === "lazy") t.state.data = results[i];
     commitBuffers(plan, written);

@@ -106,6 +106,8 @@ test("multiples, fixed widths and the left side are honoured; a missing mask is 
   const rows = [{ input_ids: [1, 2, 3] }, { input_ids: [4] }];
   const widths = (options: object) => new DataCollatorWithPadding(tokenizer, options)(rows).input_ids.shape;
   assert.deepEqual(widths({ padToMultipleOf: 8 }), [2, 8]);
+  assert.deepEqual(widths({ lengthBuckets: [64, 4, 16] }), [2, 4]);
+  assert.deepEqual(widths({ lengthBuckets: [2] }), widths({}), "what no bucket holds is padded as without");
   assert.deepEqual(widths({ padding: "max_length", maxLength: 5 }), [2, 5]);
   assert.deepEqual(widths({ padding: "max_length" }), [2, 8]);
   const left = new DataCollatorWithPadding({ padTokenId: 0, paddingSide: "left" })(rows) as unknown as { input_ids: Tensor; attention_mask: Tensor };
@@ -150,6 +152,13 @@ test("what cannot be padded is named with its column", () => {
   assert.throws(() => collate([{ input_ids: [1], label: null }]), { code: "ERR_COLLATE" });
   assert.throws(() => collate([]), { code: "ERR_COLLATE" });
   assert.throws(() => new DataCollatorWithPadding({}, { padToMultipleOf: 0 }), { code: "ERR_COLLATE" });
+  for (const options of [
+    { lengthBuckets: [] },
+    { lengthBuckets: [0.5] },
+    { lengthBuckets: [8], padToMultipleOf: 8 },
+    { lengthBuckets: [8], padding: false },
+  ] as const)
+    assert.throws(() => new DataCollatorWithPadding({}, options), { code: "ERR_COLLATE" });
 });
 
 test("int64 tensors hold any whole number exactly", async () => {

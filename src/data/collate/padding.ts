@@ -10,6 +10,8 @@ export interface PaddingOptions {
   readonly maxLength?: number;
   /** The width is rounded up to a multiple: 8 suits tensor cores. */
   readonly padToMultipleOf?: number;
+  /** The width is the smallest of these that holds the batch, so that there are only so many shapes; batches that are longer than all go by the other rules. With padding "longest". */
+  readonly lengthBuckets?: readonly number[];
 }
 /** What a tokenizer tells about padding. */
 export interface PaddingRules {
@@ -83,6 +85,11 @@ export class Padding {
       throw this.#fault("maxLength", `is ${maxLength}`, "give a whole number of at least 1");
     if (multiple !== undefined && !(Number.isInteger(multiple) && multiple > 0))
       throw this.#fault("padToMultipleOf", `is ${multiple}`, "give a whole number of at least 1");
+    const { lengthBuckets } = options;
+    if (lengthBuckets !== undefined && !(Array.isArray(lengthBuckets) && lengthBuckets.length > 0 && lengthBuckets.every((n) => Number.isInteger(n) && n > 0)))
+      throw this.#fault("lengthBuckets", `is ${JSON.stringify(lengthBuckets)}`, "give whole numbers of at least 1, such as [32, 64, 128]");
+    if (lengthBuckets !== undefined && (padding === false || padding === "max_length" || multiple !== undefined))
+      throw this.#fault("lengthBuckets", "is given with another rule for the width", 'leave out padToMultipleOf, and padding but for "longest"');
     if (options.padding === "max_length" && !Number.isFinite(options.maxLength ?? rules.modelMaxLength))
       throw this.#fault("maxLength", "is missing", 'padding "max_length" needs it');
   }
@@ -114,7 +121,9 @@ export class Padding {
     return Object.hasOwn(known, name) ? known[name] : undefined;
   }
   #width(longest: number): number {
-    const { padding = true, maxLength, padToMultipleOf: multiple = 1 } = this.#options;
+    const { padding = true, maxLength, padToMultipleOf: multiple = 1, lengthBuckets } = this.#options;
+    const bucket = lengthBuckets?.reduce((least, n) => (n >= longest && n < least ? n : least), Number.POSITIVE_INFINITY) ?? Number.POSITIVE_INFINITY;
+    if (bucket < Number.POSITIVE_INFINITY) return bucket;
     const width = padding === "max_length" ? Math.max(longest, maxLength ?? this.#rules.modelMaxLength!) : longest;
     return padding === false ? longest : Math.ceil(width / multiple) * multiple;
   }
