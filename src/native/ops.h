@@ -9,6 +9,7 @@ void dropoutOps(std::vector<const CustomOp*>& ops);
 void embeddingGradOps(std::vector<const CustomOp*>& ops);
 void sparseEmbeddingGradOps(std::vector<const CustomOp*>& ops);
 void gemmOps(std::vector<const CustomOp*>& ops);
+void maxPoolOps(std::vector<const CustomOp*>& ops);
 void layerNormOps(std::vector<const CustomOp*>& ops);
 void geluOps(std::vector<const CustomOp*>& ops);
 void softmaxOps(std::vector<const CustomOp*>& ops);
@@ -21,6 +22,7 @@ constexpr OpList kOps[] = {
     embeddingGradOps,
     sparseEmbeddingGradOps,
     gemmOps,
+    maxPoolOps,
     layerNormOps,
     geluOps,
     softmaxOps,

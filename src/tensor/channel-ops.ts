@@ -4,6 +4,7 @@ import type { Builder } from "../graph/builder.js";
 import { typedArray } from "../graph/dtype.js";
 import { float, type Value } from "../graph/graph.js";
 import { unbiased } from "../graph/ops/batch-norm-parts.js";
+import { windowCounts, windowsOf } from "../graph/ops/conv-geometry.js";
 import type { OpAttributes } from "./ops.js";
 
 type Emit = (b: Builder, inputs: readonly Value[], attributes: OpAttributes) => Value;
@@ -19,6 +20,20 @@ function windows(a: OpAttributes, names: readonly string[]): Record<string, numb
   }
   return out;
 }
+/**
+ * A pool that rounds sizes up. Where that gives the sizes of rounding down, it is written so: of a window that would begin in the pads after x, which does not count,
+ * ONNX's rules for known sizes and its kernels say different things.
+ */
+function pool(b: Builder, op: "MaxPool" | "AveragePool", x: Value, a: OpAttributes, names: readonly string[]): Value {
+  const attributes = windows(a, names);
+  if (attributes.ceil_mode !== 1) return b.op(op, [x], attributes);
+  const { env } = b.graph;
+  const spatial = x.shape.slice(2);
+  const lie = windowsOf(attributes, numbers(a, "kernel_shape"));
+  const [up, down] = [windowCounts(env, spatial, lie, "NOTSET", true), windowCounts(env, spatial, lie, "NOTSET")];
+  return b.op(op, [x], { ...attributes, ceil_mode: Number(!up.every((d, i) => env.equal(d, down[i]!))) });
+}
+
 const lattice = ["strides", "dilations", "pads"];
 
 /** The matrix [n, size] that averages the n parts of a dim, as torch cuts them: part i from floor(i size / n) up to ceil((i + 1) size / n). */
@@ -54,8 +69,8 @@ export const channelOps: { readonly [name: string]: Emit } = {
   conv: (b, inputs, a) => b.op("Conv", inputs, windows(a, [...lattice, "group"])),
   /** x [N, C, in..], weight [C, M / groups, k..], bias [M]? -> [N, M, out..] */
   convTranspose: (b, inputs, a) => b.op("ConvTranspose", inputs, windows(a, [...lattice, "group", "output_padding"])),
-  maxPool: (b, [x], a) => b.op("MaxPool", [x!], windows(a, ["kernel_shape", ...lattice, "ceil_mode"])),
-  avgPool: (b, [x], a) => b.op("AveragePool", [x!], windows(a, ["kernel_shape", "strides", "pads", "ceil_mode", "count_include_pad"])),
+  maxPool: (b, [x], a) => pool(b, "MaxPool", x!, a, ["kernel_shape", ...lattice, "ceil_mode"]),
+  avgPool: (b, [x], a) => pool(b, "AveragePool", x!, a, ["kernel_shape", "strides", "pads", "ceil_mode", "count_include_pad"]),
   adaptiveAvgPool: (b, [x], a) => adaptiveAveragePool(b, x!, numbers(a, "sizes")),
   adaptiveMaxPool: (b, [x]) => b.op("GlobalMaxPool", [x!]),
 

@@ -142,6 +142,18 @@ describe("convolutional networks", () => {
     assert.throws(() => nn.interpolate(zeros([1, 1, 2, 2]), {}), /either size or scaleFactor/);
   });
 
+  it("pools that round up leave out windows that begin behind the input, and train", async () => {
+    const layer = new nn.AvgPool2d([2, 1], { padding: [1, 0], ceilMode: true });
+    const weight = new nn.Parameter(tensor([[[[1], [2], [3]]]]));
+    // Windows from -1, 1 and 3: the last one would see pads alone.
+    const y = layer(weight.mul(1));
+    assert.deepEqual(await y.toArray(), [[[[0.5], [2.5]]]]);
+    await y.sum().backward();
+    assert.deepEqual([...(await weight.grad!.data())], [0.5, 0.5, 0.5]);
+    const up = new nn.MaxPool2d([2, 1], { ceilMode: true })(weight.mul(1));
+    assert.deepEqual(await up.toArray(), [[[[2], [3]]]]);
+  });
+
   it("adaptive pools cut as torch does where sizes do not divide", async () => {
     const x = tensor([[[[1, 2, 3, 4, 5]]]]);
     assert.deepEqual(await new nn.AdaptiveAvgPool2d([1, 2])(x).toArray(), [[[[2, 4]]]]);

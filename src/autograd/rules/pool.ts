@@ -1,32 +1,22 @@
 // Gradients of pools.
 import { typedArray } from "../../graph/dtype.js";
-import { type Node, Value } from "../../graph/graph.js";
 import { kernelShape, reach, type Windows } from "../../graph/ops/conv-geometry.js";
 import { unsupported } from "../errors.js";
 import type { GradientContext, GradientDef, GradientRule } from "../gradient-table.js";
 import { fixedSizes, inputGradient, paddedWindows } from "./conv.js";
 import { intAttribute, maskOf } from "./helpers.js";
 
-/** The places of the maxima, the node's second output, added where it had been left out. */
-function savedPlaces(node: Node): Value {
-  if (node.outputs[1]) return node.outputs[1];
-  const y = node.outputs[0]!;
-  const value = new Value(`${y.name}_places`, "int64", y.shape);
-  value.producer = node;
-  value.index = 1;
-  node.outputs.push(value);
-  return value;
-}
-
 /** dY to where each maximum came from; of equal ones the first, as in torch. */
 const maxPool: GradientRule = (ctx: GradientContext) => {
   const { b, node } = ctx;
-  if (intAttribute(node, "storage_order", 0) !== 0) throw unsupported(node, "storage_order 1", "use storage_order 0");
   const x = ctx.input(0);
-  const flat = (v: Value) => b.op("Reshape", [v, b.int64([-1])]);
-  const size = b.op("Reshape", [b.unary("Size", x), b.int64([1])]);
-  const dx = b.op("EmbeddingGrad", [flat(savedPlaces(node)), flat(ctx.gradOut(0)!), size], { axis: 0, padding_idx: -1 }, { domain: "accelerate_ts" });
-  return [b.reshapeLike(dx, x)];
+  const spatial = x.shape.slice(2);
+  if (ctx.gradOut(1)) throw unsupported(node, "a gradient of its places", "use its first output");
+  const windows = paddedWindows(b.graph.env, node, kernelShape(node.attributes, spatial.length), spatial);
+  const { kernel, strides, dilations, before, after } = windows;
+  const attributes = { kernel_shape: kernel, strides, dilations, pads: [...before, ...after], ceil_mode: intAttribute(node, "ceil_mode", 0) };
+  const numbers = b.int64([...kernel, ...strides, ...dilations, ...before]);
+  return [b.op("MaxPoolGrad", [x, ctx.output(0), ctx.gradOut(0)!, numbers], attributes, { domain: "accelerate_ts" })];
 };
 
 /** How many elements each window along a dim averages: those from `low` up to `high`, in the input's own places. */

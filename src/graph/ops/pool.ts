@@ -1,9 +1,10 @@
 // Pools: windows of spatial dims reduced to one number each.
 import { ShapeError } from "../../errors.js";
 import type { Value } from "../graph.js";
-import type { InferContext, OpDef, OutputSpec } from "../op-def.js";
-import { define, intAttribute, need, needKind } from "./common.js";
+import type { Decomposition, InferContext, OpDef, OutputSpec } from "../op-def.js";
+import { define, intAttribute, meet, need, needKind, sameDtype, vectorLength } from "./common.js";
 import { autoPadOf, kernelShape, windowCounts, windowsOf } from "./conv-geometry.js";
+import { customDomain } from "./custom.js";
 
 /** x [N, C, spatial..] */
 function images(ctx: InferContext): Value {
@@ -32,6 +33,29 @@ function globalPool(ctx: InferContext): readonly OutputSpec[] {
   return [{ dtype: x.dtype, shape: x.shape.map((d, i) => (i < 2 ? d : 1)) }];
 }
 
+/** x [N, C, in..], y and dy [N, C, out..], windows int64 [4 n] (kernel, strides, dilations, pads before) -> dx like x; attributes of the MaxPool. */
+function maxPoolGrad(ctx: InferContext): readonly OutputSpec[] {
+  const { env } = ctx;
+  const x = images(ctx);
+  const [y, dy, windows] = [need(ctx, 1), need(ctx, 2), need(ctx, 3)];
+  needKind(ctx, windows, "index");
+  for (const v of [y, dy]) {
+    sameDtype(ctx, x, v);
+    if (v.rank !== x.rank || !v.shape.every((d, i) => meet(env, d, (i < 2 ? x : y).shape[i]!) !== undefined))
+      throw new ShapeError(`${v.name} ${env.show(v.shape)} does not fit x ${env.show(x.shape)}`);
+  }
+  if (vectorLength(ctx, windows) !== 4 * (x.rank - 2)) throw new ShapeError(`windows must be [${4 * (x.rank - 2)}], they are ${env.show(windows.shape)}`);
+  return [{ dtype: x.dtype, shape: x.shape }];
+}
+/** dY added to zeros at the places that MaxPool tells with its second output. */
+const decomposeMaxPoolGrad: Decomposition = ({ b, node, inputs }) => {
+  const [x, , dy] = inputs as readonly Value[];
+  const places = b.ops("MaxPool", [x!], node.attributes, { outputs: 2 })[1]!;
+  const flat = (v: Value) => b.op("Reshape", [v, b.int64([-1])]);
+  const zeros = b.fill(b.op("Reshape", [b.unary("Size", x!), b.int64([1])]), 0, x!.dtype);
+  return [b.reshapeLike(b.op("ScatterElements", [zeros, flat(places), flat(dy!)], { axis: 0, reduction: "add" }), x!)];
+};
+
 export const poolOps: readonly OpDef[] = [
   define("MaxPool", [1, 1], pool, { outputs: [1, 2] }),
   define("AveragePool", [1, 1], pool),
@@ -39,4 +63,5 @@ export const poolOps: readonly OpDef[] = [
   define("GlobalAveragePool", [1, 1], globalPool),
   define("GlobalMaxPool", [1, 1], globalPool),
   define("GlobalLpPool", [1, 1], globalPool),
+  { ...define("MaxPoolGrad", [4, 4], maxPoolGrad, { domain: customDomain }), decompose: decomposeMaxPoolGrad },
 ];
