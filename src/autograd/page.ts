@@ -14,7 +14,7 @@ function described(def: OpDef): readonly [gradient: string, note: string] {
   if (found.kind === "parts") return ["by its parts", ""];
   return found.kind === "none" ? ["none", found.why] : ["missing", ""];
 }
-const runsAs = ({ composite }: OpDef): string => (composite ? "its parts" : "itself");
+const runsAs = ({ composite }: OpDef): string => (typeof composite === "function" ? "itself or its parts" : composite ? "its parts" : "itself");
 
 const ofDomain = (domain: string): string =>
   table(
@@ -46,7 +46,7 @@ What graphs and imported files may hold, and what becomes of gradients there. Fi
 - *none*: the op's outputs are constants to the loss.
 - *missing*: a loss that depends on trained parameters through it is an error, which names the op, the node and the path, and says how to add a rule.
 
-An op that runs as its parts has no kernel in ONNX Runtime, or none in opset 21; it is replaced before anything else sees it.
+An op that runs as its parts has no kernel in ONNX Runtime, or none in opset 21; it is replaced before anything else sees it. \`ScatterND\` with reduction add does so because ONNX Runtime's own loses updates on more than one thread.
 
 Gradients end at whole numbers and booleans, at \`detach()\`, and at inputs that are settings: ${settings()}. Sizes may be symbolic everywhere.
 

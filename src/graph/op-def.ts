@@ -43,8 +43,8 @@ export interface OpDef {
   readonly infer: (ctx: InferContext) => readonly OutputSpec[];
   /** The op in other ops of the table: for devices without its kernel, for gradients where it has no rule, for exports, and as the oracle of its tests. */
   readonly decompose?: Decomposition;
-  /** The engine has no kernel for it: it is decomposed whenever a graph is compiled or exported. */
-  readonly composite?: boolean;
+  /** The engine has no kernel for it, or for some of its forms no right one: it is decomposed whenever a graph is compiled. */
+  readonly composite?: boolean | ((node: Node) => boolean);
 }
 
 export const maxVariadic = Number.MAX_SAFE_INTEGER;

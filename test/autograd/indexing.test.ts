@@ -155,4 +155,22 @@ describe("gradients of picking", () => {
       symbolic: true,
     });
   });
+
+  test("adding rows, and picking them again, twice differentiated", async () => {
+    for (const [axis, padding] of [
+      [0, -1],
+      [1, -1],
+      [0, 2],
+    ] as const) {
+      await checkGradient({
+        operands: [{ shape: axis === 0 ? [3, 2, 4] : [5, 3, 2] }, { shape: axis === 0 ? [3, 2] : [3, 2], dtype: "int64", values: [0, 2, 2, 1, 0, 0] }],
+        build: (b, [rows, at]) => {
+          const dy = axis === 0 ? rows! : b.unsqueeze(rows!, [3]);
+          const shape = axis === 0 ? [4, 4] : [5, 4, 1];
+          return b.op("EmbeddingGrad", [at!, dy, b.int64(shape)], { axis, padding_idx: padding }, { domain: "accelerate_ts" });
+        },
+        seed: 50 + axis,
+      });
+    }
+  });
 });

@@ -6,6 +6,7 @@ import { unsupported } from "../errors.js";
 import type { GradientContext } from "../gradient-table.js";
 
 export { floatAttribute, intAttribute, normalizeAxis } from "../../graph/node-attributes.js";
+export { scatterRows } from "../../graph/scatter.js";
 export { counted, reshapeLike, reshapeTo, sameShape } from "../../graph/reshape.js";
 
 /** The elements of an int64 input that are known while the graph is built, or undefined. */
@@ -27,10 +28,6 @@ export function constantInts(node: Node, i: number, what: string): readonly numb
 export function zerosLike(b: Builder, x: Value): Value {
   return b.fill(b.shapeOf(x), 0, x.dtype);
 }
-
-/** Adds rows of dY at indices along an axis of zeros of a shape (an int64 vector): our own op, exact with any number of threads. */
-export const scatterRows = (b: Builder, indices: Value, dy: Value, shape: Value, axis: number, padding = -1): Value =>
-  b.op("EmbeddingGrad", [indices, dy, shape], { axis, padding_idx: padding }, { domain: "accelerate_ts" });
 
 /** 1 where a condition holds, else 0, in a float dtype. */
 export const maskOf = (b: Builder, condition: Value, like: Value): Value => b.cast(condition, like.dtype);

@@ -1,42 +1,9 @@
 // Gradients of picking and placing by index tuples and by elements: GatherND, ScatterND, ScatterElements, OneHot, Compress.
-import type { Builder } from "../../graph/builder.js";
 import type { Value } from "../../graph/graph.js";
+import { addAt, scatterRows } from "../../graph/scatter.js";
 import { unsupported } from "../errors.js";
 import type { GradientContext, GradientDef, GradientRule } from "../gradient-table.js";
-import { counted, intAttribute, maskOf, normalizeAxis, reshapeLike, reshapeTo, scatterRows, zerosLike } from "./helpers.js";
-
-/**
- * Row numbers [i..] of index tuples [i.., n] into dims d1..dn of the data that follow `batchDims` dims: where the rows lie when those dims are folded into one. Batch dims count, too.
- */
-function rowNumbers(b: Builder, data: Value, indices: Value, batchDims: number): Value {
-  const { env } = b.graph;
-  const n = env.resolve(indices.shape.at(-1)!) as number;
-  const dims = data.shape.slice(batchDims, batchDims + n);
-  const sizes = b.sizes(dims, [data]);
-  const tuples = b.cast(indices, "int64");
-  const wrapped = b.where(b.op("Less", [tuples, b.scalar(0, "int64")]), b.add(tuples, sizes), tuples);
-  const strides = b.sizes(
-    dims.map((_, i) => env.product(dims.slice(i + 1))),
-    [data],
-  );
-  let rows = b.reduce("ReduceSum", b.mul(wrapped, strides), [indices.rank - 1], false);
-  // The k-th batch dim counts blocks of all that follows it.
-  for (let k = 0; k < batchDims; k++) {
-    const block = b.sizes([env.product(data.shape.slice(k + 1, batchDims + n))], [data]);
-    const counts = b.mul(counted(b, data.shape[k]!, [data]), block);
-    rows = b.add(rows, b.op("Reshape", [counts, b.int64([-1, ...new Array<number>(rows.rank - k - 1).fill(1)])]));
-  }
-  return rows;
-}
-
-/** Adds updates at index tuples of zeros like the data. ScatterND's own addition loses some on more than one thread. */
-function addAt(b: Builder, data: Value, indices: Value, updates: Value, batchDims: number): Value {
-  const { env } = b.graph;
-  const rank = batchDims + (env.resolve(indices.shape.at(-1)!) as number);
-  const folded = [env.product(data.shape.slice(0, rank)), ...data.shape.slice(rank)];
-  const rows = scatterRows(b, rowNumbers(b, data, indices, batchDims), updates, b.sizes(folded, [data]), 0);
-  return rank === 1 ? rows : reshapeLike(b, rows, data);
-}
+import { intAttribute, maskOf, normalizeAxis, reshapeLike, reshapeTo, zerosLike } from "./helpers.js";
 
 /** `_unique` promises that no index tuple occurs twice: then the rows can be written rather than added. */
 const gatherND: GradientRule = (ctx) => {
@@ -105,6 +72,30 @@ const oneHot: GradientRule = (ctx) => {
   return [undefined, undefined, b.concat([b.unsqueeze(off, [0]), b.unsqueeze(on, [0])], 0)];
 };
 
+/** Adding rows is linear: each row gets dY of where it was added. */
+const embeddingGrad: GradientRule = (ctx) => {
+  const { b, node } = ctx;
+  const [indices, rows, dy] = [ctx.input(0), ctx.input(1), ctx.gradOut(0)!];
+  const axis = normalizeAxis(intAttribute(node, "axis", 0), dy.rank);
+  const taken = b.gather(dy, indices, axis);
+  const padding = intAttribute(node, "padding_idx", -1);
+  if (padding < 0) return [undefined, taken];
+  const kept = maskOf(b, b.unary("Not", b.op("Equal", [indices, b.scalar(padding, indices.dtype)])), dy);
+  const after = rows.rank - axis - indices.rank;
+  return [
+    undefined,
+    b.mul(
+      taken,
+      after === 0
+        ? kept
+        : b.unsqueeze(
+            kept,
+            Array.from({ length: after }, (_, i) => indices.rank + i),
+          ),
+    ),
+  ];
+};
+
 /** Rows that were kept go back to where they came from. */
 const compress: GradientRule = (ctx) => {
   const { b, node } = ctx;
@@ -121,4 +112,5 @@ export const scatterGradients: readonly GradientDef[] = [
   { op: "ScatterElements", note: "reductions none, add, max and min; places written without a reduction must differ", rule: scatterElements },
   { op: "OneHot", note: "of the two values", rule: oneHot },
   { op: "Compress", rule: compress },
+  { op: "EmbeddingGrad", domain: "accelerate_ts", rule: embeddingGrad },
 ];

@@ -1,8 +1,9 @@
 // Picking and placing by indices: Gather*, Scatter*, OneHot, NonZero.
 import { ShapeError } from "../../errors.js";
 import type { Dim } from "../dims.js";
-import type { Value } from "../graph.js";
+import type { Node, Value } from "../graph.js";
 import type { InferContext, OpDef, OutputSpec } from "../op-def.js";
+import { addAt } from "../scatter.js";
 import {
   axisAttribute,
   axisOf,
@@ -116,6 +117,9 @@ function scatterND(ctx: InferContext): readonly OutputSpec[] {
   return [{ dtype: sameDtype(ctx, data, updates), shape: data.shape }];
 }
 
+const addsFloats = ({ attributes, inputs: [data] }: Node): boolean =>
+  attributes.reduction === "add" && (data?.dtype === "float32" || data?.dtype === "float64");
+
 /** indices [i..], depth (scalar or [1]), values [2] -> [i.., depth] with the new dim at `axis`. */
 function oneHot(ctx: InferContext): readonly OutputSpec[] {
   const [indices, depth, values] = [need(ctx, 0), need(ctx, 1), need(ctx, 2)];
@@ -159,7 +163,15 @@ export const indexingOps: readonly OpDef[] = [
   define("GatherElements", [2, 2], gatherElements),
   define("GatherND", [2, 2], gatherND),
   define("ScatterElements", [3, 3], scatterElements),
-  define("ScatterND", [3, 3], scatterND),
+  {
+    ...define("ScatterND", [3, 3], scatterND),
+    // The engine's own sum loses updates on more than one thread.
+    decompose: ({ b, node, inputs: [data, indices, updates] }) => {
+      if (!addsFloats(node)) return [b.op("ScatterND", [data, indices, updates], node.attributes)];
+      return [b.add(data!, addAt(b, data!, indices!, updates!, 0))];
+    },
+    composite: addsFloats,
+  },
   define("OneHot", [3, 3], oneHot),
   define("Compress", [2, 2], compress),
   define("Unique", [1, 1], unique, { outputs: [1, 4] }),

@@ -24,7 +24,12 @@ export function decompose(graph: Graph, which: (node: Node) => boolean): number 
   return replaced;
 }
 
+function isComposite(graph: Graph, node: Node): boolean {
+  const composite = graph.ops.get(node.op, node.domain)?.composite;
+  return typeof composite === "function" ? composite(node) : composite === true;
+}
+
 /** Replaces the ops that the engine has no kernel for, but for those that are to stay a while: ones with a gradient rule of their own, before it was used. */
 export function decomposeComposites(graph: Graph, stays: (node: Node) => boolean = () => false): number {
-  return decompose(graph, (node) => graph.ops.get(node.op, node.domain)?.composite === true && !stays(node));
+  return decompose(graph, (node) => isComposite(graph, node) && !stays(node));
 }
