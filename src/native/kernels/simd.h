@@ -59,41 +59,44 @@ inline Isa best_isa() {
 }
 
 namespace portable {
-/// Four floats in an array: the compiler maps them to whatever the baseline has.
+/// Four floats in a vector of the compiler's own: whatever the baseline has (SSE2, NEON), or plain code.
 struct Vec {
   static constexpr size_t width = 4;
-  float lane[width];
-  template <typename F> ACCELERATE_INLINE Vec map(F f) { Vec r; for (size_t i = 0; i < width; i++) r.lane[i] = f(i); return r; }
-  ACCELERATE_INLINE Vec load(const float* p) { return map([&](size_t i) { return p[i]; }); }
-  ACCELERATE_INLINE Vec set(float x) { return map([&](size_t) { return x; }); }
-  ACCELERATE_INLINE void store(float* p, Vec a) { for (size_t i = 0; i < width; i++) p[i] = a.lane[i]; }
-  ACCELERATE_INLINE Vec mul(Vec a, Vec b) { return map([&](size_t i) { return a.lane[i] * b.lane[i]; }); }
-  ACCELERATE_INLINE Vec sub(Vec a, Vec b) { return map([&](size_t i) { return a.lane[i] - b.lane[i]; }); }
-  ACCELERATE_INLINE Vec div(Vec a, Vec b) { return map([&](size_t i) { return a.lane[i] / b.lane[i]; }); }
-  ACCELERATE_INLINE Vec add(Vec a, Vec b) { return map([&](size_t i) { return a.lane[i] + b.lane[i]; }); }
-  ACCELERATE_INLINE Vec clamp(Vec limit, Vec a) { return map([&](size_t i) { return a.lane[i] > limit.lane[i] ? limit.lane[i] : a.lane[i] < -limit.lane[i] ? -limit.lane[i] : a.lane[i]; }); }
-  ACCELERATE_INLINE Vec sqrt(Vec a) { return map([&](size_t i) { return std::sqrt(a.lane[i]); }); }
-  ACCELERATE_INLINE Vec atLeastZero(Vec a) { return map([&](size_t i) { return a.lane[i] < 0 ? 0.0f : a.lane[i]; }); }
-  ACCELERATE_INLINE Vec sign(Vec a) { return map([&](size_t i) { return static_cast<float>((a.lane[i] > 0) - (a.lane[i] < 0)); }); }
-#ifdef __FP_FAST_FMAF
-  ACCELERATE_INLINE Vec fma(Vec a, Vec b, Vec c) { return map([&](size_t i) { return __builtin_fmaf(a.lane[i], b.lane[i], c.lane[i]); }); }
-#else
-  ACCELERATE_INLINE Vec fma(Vec a, Vec b, Vec c) { return map([&](size_t i) { return a.lane[i] * b.lane[i] + c.lane[i]; }); }
-#endif
+  using Lanes = float __attribute__((vector_size(16)));
+  using Bits = int32_t __attribute__((vector_size(16)));
+  Lanes v;
+  ACCELERATE_INLINE Vec load(const float* p) { Vec r; __builtin_memcpy(&r.v, p, sizeof(r.v)); return r; }
+  ACCELERATE_INLINE Vec set(float x) { return {Lanes{x, x, x, x}}; }
+  ACCELERATE_INLINE void store(float* p, Vec a) { __builtin_memcpy(p, &a.v, sizeof(a.v)); }
+  ACCELERATE_INLINE Vec mul(Vec a, Vec b) { return {a.v * b.v}; }
+  ACCELERATE_INLINE Vec sub(Vec a, Vec b) { return {a.v - b.v}; }
+  ACCELERATE_INLINE Vec div(Vec a, Vec b) { return {a.v / b.v}; }
+  ACCELERATE_INLINE Vec add(Vec a, Vec b) { return {a.v + b.v}; }
+  /// Lanes of a where the bits are set, else of b.
+  ACCELERATE_INLINE Vec select(Bits where, Vec a, Vec b) { return {reinterpret_cast<Lanes>((where & reinterpret_cast<Bits>(a.v)) | (~where & reinterpret_cast<Bits>(b.v)))}; }
   /// The second argument where one is NaN, as on x86.
-  ACCELERATE_INLINE Vec max(Vec a, Vec b) { return map([&](size_t i) { return a.lane[i] > b.lane[i] ? a.lane[i] : b.lane[i]; }); }
-  ACCELERATE_INLINE Vec min(Vec a, Vec b) { return map([&](size_t i) { return a.lane[i] < b.lane[i] ? a.lane[i] : b.lane[i]; }); }
-  /// a * 2^n for whole n from -126 to 127.
-  ACCELERATE_INLINE Vec scale2(Vec a, Vec n) {
-    return map([&](size_t i) { const uint32_t bits = static_cast<uint32_t>(static_cast<int32_t>(n.lane[i]) + 127) << 23; float power; __builtin_memcpy(&power, &bits, 4); return a.lane[i] * power; });
+  ACCELERATE_INLINE Vec max(Vec a, Vec b) { return select(a.v > b.v, a, b); }
+  ACCELERATE_INLINE Vec min(Vec a, Vec b) { return select(a.v < b.v, a, b); }
+  ACCELERATE_INLINE Vec clamp(Vec limit, Vec a) { return max({-limit.v}, min(limit, a)); }
+  ACCELERATE_INLINE Vec sqrt(Vec a) { return {Lanes{std::sqrt(a.v[0]), std::sqrt(a.v[1]), std::sqrt(a.v[2]), std::sqrt(a.v[3])}}; }
+  ACCELERATE_INLINE Vec atLeastZero(Vec a) { return zeroBelow(a, set(0), a); }
+  ACCELERATE_INLINE Vec sign(Vec a) { const Lanes zero = set(0).v; return {__builtin_convertvector((a.v < zero) - (a.v > zero), Lanes)}; }
+#ifdef __FP_FAST_FMAF
+  ACCELERATE_INLINE Vec fma(Vec a, Vec b, Vec c) {
+    return {Lanes{__builtin_fmaf(a.v[0], b.v[0], c.v[0]), __builtin_fmaf(a.v[1], b.v[1], c.v[1]), __builtin_fmaf(a.v[2], b.v[2], c.v[2]), __builtin_fmaf(a.v[3], b.v[3], c.v[3])}};
   }
+#else
+  ACCELERATE_INLINE Vec fma(Vec a, Vec b, Vec c) { return {a.v * b.v + c.v}; }
+#endif
+  /// a * 2^n for whole n from -126 to 127.
+  ACCELERATE_INLINE Vec scale2(Vec a, Vec n) { return {a.v * reinterpret_cast<Lanes>((__builtin_convertvector(n.v, Bits) + 127) << 23)}; }
   /// a where x >= limit, else 0; a where x is NaN.
-  ACCELERATE_INLINE Vec zeroBelow(Vec x, Vec limit, Vec a) { return map([&](size_t i) { return x.lane[i] < limit.lane[i] ? 0.0f : a.lane[i]; }); }
+  ACCELERATE_INLINE Vec zeroBelow(Vec x, Vec limit, Vec a) { return {reinterpret_cast<Lanes>(~(x.v < limit.v) & reinterpret_cast<Bits>(a.v))}; }
   /// The first n < width lanes from memory, the others from `rest`; nothing beyond is read.
-  ACCELERATE_INLINE Vec loadPart(const float* p, size_t n, Vec rest) { return map([&](size_t i) { return i < n ? p[i] : rest.lane[i]; }); }
-  ACCELERATE_INLINE void storePart(float* p, size_t n, Vec a) { for (size_t i = 0; i < n; i++) p[i] = a.lane[i]; }
-  ACCELERATE_INLINE float sumOf(Vec a) { return (a.lane[0] + a.lane[2]) + (a.lane[1] + a.lane[3]); }
-  ACCELERATE_INLINE float maxOf(Vec a) { const Vec b = max(a, {{a.lane[2], a.lane[3], a.lane[0], a.lane[1]}}); return b.lane[0] > b.lane[1] ? b.lane[0] : b.lane[1]; }
+  ACCELERATE_INLINE Vec loadPart(const float* p, size_t n, Vec rest) { for (size_t i = 0; i < n; i++) rest.v[i] = p[i]; return rest; }
+  ACCELERATE_INLINE void storePart(float* p, size_t n, Vec a) { for (size_t i = 0; i < n; i++) p[i] = a.v[i]; }
+  ACCELERATE_INLINE float sumOf(Vec a) { return (a.v[0] + a.v[2]) + (a.v[1] + a.v[3]); }
+  ACCELERATE_INLINE float maxOf(Vec a) { const Vec b = max(a, {Lanes{a.v[2], a.v[3], a.v[0], a.v[1]}}); return b.v[0] > b.v[1] ? b.v[0] : b.v[1]; }
   ACCELERATE_INLINE void prefetch(const float*) {}
 };
 }  // namespace portable
