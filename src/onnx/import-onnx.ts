@@ -1,7 +1,7 @@
 // ONNX files as modules that can be trained.
 import { constants } from "node:buffer";
 import { open, readFile } from "node:fs/promises";
-import { basename, dirname, resolve, sep } from "node:path";
+import { basename, dirname, isAbsolute, relative, resolve, sep } from "node:path";
 import { AccelerateError, ArgumentError } from "../errors.js";
 import { neededPart, refuseUnknownOps, unknownOps } from "../graph/onnx/instantiate.js";
 import { externalLocations, type OnnxSource, readSource, type SourceGraph, type SourceTensor } from "../graph/onnx/source.js";
@@ -49,7 +49,8 @@ async function readBeside(file: string | undefined, bytes: Uint8Array): Promise<
         hint,
       });
     const path = resolve(folderOf(file), location);
-    if (!path.startsWith(folderOf(file) + sep))
+    const inside = relative(folderOf(file), path);
+    if (inside === "" || isAbsolute(inside) || inside.split(sep)[0] === "..")
       throw new AccelerateError("ERR_ONNX_EXTERNAL", `${file} keeps weights in ${JSON.stringify(location)}, which does not lie beside it`, { hint });
     try {
       found.set(location, await readWhole(path));

@@ -5,6 +5,7 @@ import type { TensorData } from "../graph/dtype.js";
 import { Graph, type Value } from "../graph/graph.js";
 import { shareSubexpressions } from "../graph/passes/common-subexpressions.js";
 import { removeDeadCode } from "../graph/passes/dead-code.js";
+import { decomposeComposites } from "../graph/passes/decompose.js";
 import { standardOnly } from "../graph/passes/standard-only.js";
 import { traceCall } from "../tensor/call.js";
 import type { OutputTree, Trace } from "../tensor/trace.js";
@@ -62,6 +63,10 @@ export async function inferenceGraph(module: ModuleBase, args: readonly unknown[
       hint: `its outputs are ${[...outputs.keys()].join(", ") || "none"}`,
     });
 
+  // The trace is of this call alone, so it may be changed: what no other engine has a kernel for is written by its parts.
+  trace.graph.outputs.push(...trace.outputs);
+  decomposeComposites(trace.graph);
+
   const graph = new Graph();
   const given = new Map<Value, Value>();
   for (const [i, value] of trace.inputs.entries()) {
@@ -70,7 +75,7 @@ export async function inferenceGraph(module: ModuleBase, args: readonly unknown[
   }
   for (const [value, constant] of await constants(trace, graph)) given.set(value, constant);
   const values = copyNodes(trace.graph, graph, given, standardOnly(trace.graph, graph));
-  for (const name of wanted) graph.output(values.get(trace.outputs[outputs.get(name)!]!)!, name);
+  for (const name of wanted) graph.output(values.get(trace.graph.outputs[outputs.get(name)!]!)!, name);
   shareSubexpressions(graph);
   removeDeadCode(graph);
   return graph;

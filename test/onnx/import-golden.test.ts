@@ -17,6 +17,8 @@ const models = [
   "gpt2",
   "gpt2-dynamo",
   "bert-fused",
+  "llama",
+  "unet",
 ];
 
 for (const name of models) {

@@ -4,6 +4,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import fc from "fast-check";
+import { AccelerateError } from "../../src/errors.js";
 import { OnnxError } from "../../src/graph/index.js";
 import { encode } from "../../src/graph/onnx/encode.js";
 import { attributeType, type NodeProto, type TensorProto } from "../../src/graph/onnx/schema.js";
@@ -233,4 +235,27 @@ test("a model without named sizes is called with any", async () => {
   assert.ok(model instanceof OnnxModel);
   assert.deepEqual(model(inputsOf(golden)).logits!.shape, [5, 3]);
   assert.match(String(model), /^OnnxModel\(the model: x -> logits\)$/);
+});
+
+test("a damaged file is read, or refused with an error of the library", async () => {
+  const originals = ["mlp", "cnn", "external"].map((name) => [name, readFileSync(modelFile(name))] as const);
+  await fc.assert(
+    fc.asyncProperty(
+      fc.constantFrom(...originals),
+      fc.array(fc.tuple(fc.double({ min: 0, max: 1, noNaN: true }), fc.nat(255)), { minLength: 1, maxLength: 4 }),
+      async ([name, original], flips) => {
+        const bytes = Uint8Array.from(original);
+        for (const [where, value] of flips) bytes[Math.min(Math.floor(where * bytes.length), bytes.length - 1)] = value;
+        const place = join(folder, `${name}.onnx`);
+        writeFileSync(place, bytes);
+        if (name === "external") writeFileSync(join(folder, "external.onnx.data"), readFileSync(`${modelFile(name)}.data`));
+        try {
+          (await importOnnx(place)).summary();
+        } catch (error) {
+          assert.ok(error instanceof AccelerateError, `${error instanceof Error ? error.stack : error}`);
+        }
+      },
+    ),
+    { numRuns: 150 },
+  );
 });

@@ -7,6 +7,8 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { fromOnnx } from "../../src/graph/index.js";
+import { Linear, Module } from "../../src/nn/index.js";
 import { exportOnnx, importOnnx, type OnnxModel } from "../../src/onnx/index.js";
 import { SGD } from "../../src/optim/index.js";
 import type { Tensor } from "../../src/tensor/index.js";
@@ -110,4 +112,31 @@ test("the original may be gone when the weights are written, and options for oth
   await exportOnnx(model, join(gone, "deep/b.onnx"));
   assert.ok(existsSync(join(gone, "deep/b.onnx")));
   assert.deepEqual(readFileSync(join(gone, "deep/b.onnx")), readFileSync(modelFile("mlp")));
+});
+
+test("a module that holds an imported one is exported like any other, fused ops by their parts", async () => {
+  class Headed extends Module {
+    readonly body: Any;
+    readonly head: Linear;
+    constructor(body: Any, classes: number) {
+      super();
+      this.body = body;
+      this.head = new Linear(classes, 2);
+    }
+    forward(batch: Readonly<Record<string, Tensor>>): { scores: Tensor } {
+      return { scores: this.head(this.body(batch).logits!) };
+    }
+  }
+  for (const [name, classes] of [
+    ["bert-fused", 3],
+    ["llama", 20],
+  ] as const) {
+    const model = new Headed((await importOnnx(modelFile(name))) as Any, classes);
+    const inputs = inputsOf(goldenModel(name));
+    const file = join(folder, `${name}-inside.onnx`);
+    await exportOnnx(model, file, { example: [inputs] });
+    assert.deepEqual([...new Set(fromOnnx(readFileSync(file)).graph.nodes.map(({ domain }) => domain))], [""]);
+    const [run] = await runWith("onnxruntime-node", [{ file, feeds: feedsOf(name) }]);
+    near(run!.scores!, (await model.eval()(inputs).scores.data()) as Float32Array, 2e-5, name);
+  }
 });

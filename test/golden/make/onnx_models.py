@@ -10,6 +10,8 @@ cnn            the same, BatchNormalization kept apart; its gradients and runnin
 vit, vit-dynamo, distilbert, distilbert-dynamo, gpt2, gpt2-dynamo
                transformers, each by both of torch's exporters
 bert-fused     transformers' BERT after onnxruntime's optimizer: EmbedLayerNormalization, Attention, SkipLayerNormalization, BiasGelu, FastGelu
+llama          transformers' Llama in opset 23: ONNX's own Attention, RotaryEmbedding, RMSNormalization
+unet           transposed convolution, group and instance norms, PRelu, bilinear Resize, sizes open
 squeeze-if     squeeze of a size that the exporter does not know: an If on a comparison of sizes
 functions      a layer as an ONNX function with an attribute, called twice, and an If with a constant condition
 external       the MLP's weights in a file of their own
@@ -287,6 +289,40 @@ def bert_fused():
     golden("bert-fused", Logits(model), inputs, ["logits"])
 
 
+def llama():
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    config = LlamaConfig(vocab_size=20, hidden_size=12, num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=1, intermediate_size=20, max_position_embeddings=16, use_cache=False)
+    model = randomize(LlamaForCausalLM(config)).eval()
+    inputs = tokens(2, 6, 20, 15, [6, 4])
+    export("llama", Logits(model).eval(), tokens(3, 5, 20, 16, [5, 4, 3]), ["logits"], {n: TOKEN_AXES for n in inputs}, opset=23, dynamo=True)
+    golden("llama", Logits(model), inputs, ["logits"])
+
+
+class Unet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Conv2d(3, 4, 3, padding=1)
+        self.groups = nn.GroupNorm(2, 4)
+        self.slope = nn.PReLU(4)
+        self.down = nn.Conv2d(4, 8, 3, stride=2, padding=1)
+        self.instances = nn.InstanceNorm2d(8, affine=True)
+        self.up = nn.ConvTranspose2d(8, 4, 2, stride=2)
+        self.out = nn.Conv2d(8, 2, 1)
+
+    def forward(self, x):
+        a = self.slope(self.groups(self.inner(x)))
+        up = self.up(nn.functional.hardswish(self.instances(self.down(a))))
+        smooth = nn.functional.interpolate(nn.functional.avg_pool2d(a, 2), scale_factor=2, mode="bilinear", align_corners=False)
+        return self.out(torch.cat([up, smooth], 1)).mean((2, 3))
+
+
+def unet():
+    model = randomize(Unet()).eval()
+    export("unet", model, {"x": torch.randn(2, 3, 8, 8)}, ["logits"], {"x": {0: "batch", 2: "height", 3: "width"}})
+    golden("unet", model, {"x": torch.randn(2, 3, 6, 10, generator=torch.Generator().manual_seed(17))}, ["logits"])
+
+
 class Squeezing(nn.Module):
     def __init__(self):
         super().__init__()
@@ -340,7 +376,7 @@ def functions():
     golden("functions", model, {"x": torch.randn(5, 4, generator=torch.Generator().manual_seed(14))}, ["logits"])
 
 
-MAKERS = {"mlp": mlp, "external": external, "cnn": cnn, "vit": vit, "distilbert": distilbert, "gpt2": gpt2, "bert-fused": bert_fused, "squeeze-if": squeeze_if, "functions": functions}
+MAKERS = {"mlp": mlp, "external": external, "cnn": cnn, "vit": vit, "distilbert": distilbert, "gpt2": gpt2, "bert-fused": bert_fused, "llama": llama, "unet": unet, "squeeze-if": squeeze_if, "functions": functions}
 for name in sys.argv[1:] or MAKERS:
     torch.manual_seed(0)
     MAKERS[name]()
