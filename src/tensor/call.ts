@@ -18,6 +18,8 @@ export interface Traceable {
   /** Everything besides the arguments that forward's graph depends on: modes, frozen parameters, kinds of tensors in fields. Lists these tensors. */
   structure(fields?: Tensor[]): string;
   namedParameters(): Iterable<readonly [name: string, parameter: Parameter]>;
+  /** Tensors that have a name of their own in graphs. */
+  namedBuffers?(): Iterable<readonly [name: string, tensor: Tensor]>;
   /** Itself ("") and its parts, with their paths. */
   namedModules(): Iterable<readonly [path: string, part: object]>;
 }
@@ -41,7 +43,7 @@ function runTrace(target: Traceable, fields: readonly Tensor[], flat: FlatArgume
     target.traceName,
     fields,
     () => new Map([...target.namedParameters()].map(([name, p]) => [p, name])),
-    new Map([...target.namedModules()].map(([path, part]) => [part, path])),
+    new Map([...target.namedModules(), ...(target.namedBuffers?.() ?? [])].map(([path, part]) => [part, path])),
   );
   const given = flat.rebuild((x, name) => tracer.input(x, name));
   return tracer.run(() => target.forward(...(given as never[])));

@@ -113,7 +113,7 @@ export class Tracer {
     }
     const known = this.#updates.get(x) ?? this.#captured.get(x)?.value;
     if (known) return known;
-    const value = this.graph.input("captured", x.dtype, s.shape);
+    const value = this.graph.input(this.#paths.get(x) ?? "captured", x.dtype, s.shape);
     const field = this.#fields.indexOf(x);
     this.#captured.set(x, { tensor: x, value, field: field < 0 ? undefined : field });
     return value;
