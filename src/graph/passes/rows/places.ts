@@ -9,8 +9,8 @@ export const maskedBias = -1e4;
 
 /** What a key bias says for the data of a run: which tokens are there. */
 export interface TokenMask {
-  /** By row [B * S]. */
-  readonly there: readonly boolean[];
+  /** By row [B * S]: 1 where there is one. */
+  readonly there: Uint8Array;
   readonly count: number;
 }
 
@@ -18,18 +18,18 @@ export interface TokenMask {
 export function tokenMask(values: Evaluation, keyBias: Value): TokenMask | undefined {
   const { data, shape } = values.of(keyBias);
   const tokens = shape[1]!;
-  const there: boolean[] = [];
+  const there = new Uint8Array(data.length);
   let count = 0;
-  for (let at = 0, inEntry = 0; at < data.length; at++) {
-    if (at % tokens === 0) inEntry = 0;
-    const x = data[at]!;
-    if (x !== 0 && !(x <= maskedBias)) return undefined;
-    there.push(x === 0);
-    if (x === 0) {
-      count++;
-      inEntry++;
+  for (let entry = 0; entry < data.length; entry += tokens) {
+    const before = count;
+    for (let at = entry; at < entry + tokens; at++) {
+      const x = data[at]!;
+      if (x === 0) {
+        there[at] = 1;
+        count++;
+      } else if (!(x <= maskedBias)) return undefined;
     }
-    if (at % tokens === tokens - 1 && inEntry === 0) return undefined;
+    if (count === before) return undefined;
   }
   return { there, count };
 }

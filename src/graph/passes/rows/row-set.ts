@@ -11,8 +11,8 @@ export interface RowSpace {
 /** How many leading dims of a value its rows take: 2 of [B, S, ..], 1 of [B * S, ..]. */
 export type Lead = 1 | 2;
 
-/** How a set of rows is given: pairs [T, 2] (batch entry, token), or numbers [T] of rows, the rows of all batch entries being counted through. */
-export type RowPlaces = { readonly places: Value } | { readonly flat: Value };
+/** How a set of rows is given: pairs [T, 2] (batch entry, token), both for themselves [T], or numbers [T] of rows, the rows of all batch entries being counted through. */
+export type RowPlaces = { readonly places: Value } | { readonly batches: Value; readonly tokens: Value } | { readonly flat: Value };
 
 /** The rows of a set, in the forms in which ops ask for them; each is made once, when it is asked for. */
 export class RowSet {
@@ -26,8 +26,7 @@ export class RowSet {
     this.#b = b;
     this.#space = space;
     this.ordered = options.ordered;
-    if ("places" in given) this.#made.set("places", given.places);
-    else this.#made.set("flat", given.flat);
+    for (const [name, value] of Object.entries(given)) this.#made.set(name, value);
   }
 
   #once(name: string, make: () => Value): Value {

@@ -48,8 +48,7 @@ function oneToken(graph: Graph, node: Node, x: Value, at: number, uses: Uses): S
     rows: (b) => {
       const token = at >= 0 ? b.int64([at]) : b.add(b.dim(space.tokens), b.int64([at]));
       const batches = entries(b, space);
-      const places = b.concat([b.unsqueeze(batches, [1]), b.unsqueeze(b.expand(token, b.op("Shape", [batches])), [1])], 1);
-      return new RowSet(b, space, { places }, { ordered: true });
+      return new RowSet(b, space, { batches, tokens: b.expand(token, b.op("Shape", [batches])) }, { ordered: true });
     },
     shaped: (b, rows) => (kept && !squeezed ? b.unsqueeze(rows, [1]) : rows),
   };

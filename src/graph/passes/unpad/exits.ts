@@ -31,7 +31,7 @@ function selectionExit(b: Builder, selection: Selection, rows: RowSet): Exit {
     lead: selection.lead,
     output: selection.nodes.at(-1)!.outputs[0]!,
     condition: [flat],
-    holds: (values, mask) => values.of(flat).data.every((row) => mask.there[row] === true),
+    holds: (values, mask) => values.of(flat).data.every((row) => mask.there[row] === 1),
     build: (packed, tokens) => selection.shaped(b, b.gather(packed, tokens.positionsOf(rows), 0)),
   };
 }
@@ -50,7 +50,7 @@ function sumExit(b: Builder, sum: MaskedSum, { value: flags, where }: Zeroing): 
     lead,
     output: node.outputs[0]!,
     condition: [flags],
-    holds: (values, { there }) => values.of(flags).data.every((x, row) => there[row] === true || (x === 0) === (where === "zero")),
+    holds: (values, { there }) => values.of(flags).data.every((x, row) => there[row] === 1 || (x === 0) === (where === "zero")),
     build: (packed, tokens) =>
       sum.total ? totalOf(b, sum, packed) : b.op(node.op, [padded(b, value, lead, packed, tokens), ...node.inputs.slice(1)], node.attributes),
   };
