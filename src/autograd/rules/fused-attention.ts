@@ -3,13 +3,13 @@ import { AttentionParts, attentionInputs } from "../../graph/ops/fused-attention
 import { unsupported } from "../errors.js";
 import type { GradientDef, GradientRule } from "../gradient-table.js";
 
-const attention: GradientRule = ({ b, node, input, output, gradOut, needs }) => {
+const attention: GradientRule = ({ b, node, input, gradOut, needs }) => {
   const dy = gradOut(0);
   if (!dy || gradOut(1)) throw unsupported(node, "a loss that reads lse", "decompose the node first");
   const inputs = attentionInputs(node.inputs);
   const { keyBias, key, qPlaces, kPlaces } = inputs;
   const dense = [0, 1, 2].some(needs)
-    ? b.ops("AttentionGrad", [dy, input(0), input(1), input(2), output(0), keyBias, key, qPlaces, kPlaces], node.attributes, {
+    ? b.ops("AttentionGrad", [dy, input(0), input(1), input(2), keyBias, key, qPlaces, kPlaces], node.attributes, {
         domain: "accelerate_ts",
         outputs: 3,
       })

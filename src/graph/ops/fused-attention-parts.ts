@@ -165,7 +165,7 @@ export const decomposeAttention: Decomposition = ({ b, node, inputs }) => {
 };
 
 export const decomposeAttentionGrad: Decomposition = ({ b, node, inputs }) => {
-  const parts = new AttentionParts(b, node, inputsAt(inputs, 1, 5));
+  const parts = new AttentionParts(b, node, inputsAt(inputs, 1, 4));
   const gradients = parts.gradients(inputs[0]!);
   return [parts.merge(gradients.q, "q"), parts.merge(gradients.k, "k"), parts.merge(gradients.v, "k")];
 };

@@ -77,15 +77,13 @@ function attention(ctx: InferContext): readonly OutputSpec[] {
   return specs.slice(0, ctx.outputs);
 }
 
-/** dy, q, k, v, y, then as Attention from keyBias on -> dq, dk, dv. */
+/** dy, q, k, v, then as Attention from keyBias on -> dq, dk, dv. */
 function attentionGrad(ctx: InferContext): readonly OutputSpec[] {
   const { env } = ctx;
-  const { qRows, valueWidth } = checkSides(ctx, 1, 5);
-  for (const i of [0, 4]) {
-    const x = need(ctx, i);
-    const fits = x.rank === qRows.length + 1 && [...qRows, valueWidth].every((d, axis) => meet(env, d, x.shape[axis]!) !== undefined);
-    if (!fits) throw new ShapeError(`input ${i} (${x.name}) is ${env.show(x.shape)}, not ${env.show([...qRows, valueWidth])}`);
-  }
+  const { qRows, valueWidth } = checkSides(ctx, 1, 4);
+  const dy = need(ctx, 0);
+  const fits = dy.rank === qRows.length + 1 && [...qRows, valueWidth].every((d, axis) => meet(env, d, dy.shape[axis]!) !== undefined);
+  if (!fits) throw new ShapeError(`dy is ${env.show(dy.shape)}, not ${env.show([...qRows, valueWidth])}`);
   return [1, 2, 3].map((i) => ({ dtype: need(ctx, i).dtype, shape: need(ctx, i).shape }));
 }
 
@@ -98,5 +96,5 @@ function attentionGrad(ctx: InferContext): readonly OutputSpec[] {
  */
 export const attentionOps: readonly OpDef[] = [
   { ...define("Attention", [3, 7], attention, { domain: customDomain, outputs: [1, 2] }), decompose: decomposeAttention },
-  { ...define("AttentionGrad", [5, 9], attentionGrad, { domain: customDomain, outputs: [3, 3] }), decompose: decomposeAttentionGrad },
+  { ...define("AttentionGrad", [4, 8], attentionGrad, { domain: customDomain, outputs: [3, 3] }), decompose: decomposeAttentionGrad },
 ];

@@ -289,7 +289,7 @@ void attention(const AttentionProblem& p, float* y, float* lse, const Parallel& 
   });
 }
 
-void attention_grad(const AttentionProblem& p, const float* dy, const float* y, float* dq, float* dk, float* dv, const Parallel& parallel, Isa isa) {
+void attention_grad(const AttentionProblem& p, const float* dy, float* dq, float* dk, float* dv, const Parallel& parallel, Isa isa) {
   const Entries entries(p, true);
   const bool drop = p.ratio > 0;
   const Drops drops = drop ? drops_of(p) : Drops{};
@@ -302,7 +302,7 @@ void attention_grad(const AttentionProblem& p, const float* dy, const float* y, 
       std::fill_n(dk + (row * p.heads + rows.head) * p.size, p.size, 0.0f);
       std::fill_n(dv + (row * p.heads + rows.head) * p.value_size, p.value_size, 0.0f);
     }
-    ACCELERATE_BY_ISA(isa, backwardHead(p, rows, drop ? &drops : nullptr, memory, dy, y, dq, dk, dv));
+    ACCELERATE_BY_ISA(isa, backwardHead(p, rows, drop ? &drops : nullptr, memory, dy, dq, dk, dv));
   });
 }
 

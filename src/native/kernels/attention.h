@@ -40,6 +40,6 @@ int64_t bad_place(const AttentionSide& side, bool ascending);
 void attention(const AttentionProblem& problem, float* y, float* lse, const Parallel& parallel, Isa isa = best_isa());
 
 /// Gradients of q, k and v from that of y. Each is written in whole; none may be null.
-void attention_grad(const AttentionProblem& problem, const float* dy, const float* y, float* dq, float* dk, float* dv, const Parallel& parallel, Isa isa = best_isa());
+void attention_grad(const AttentionProblem& problem, const float* dy, float* dq, float* dk, float* dv, const Parallel& parallel, Isa isa = best_isa());
 
 }  // namespace accelerate_ts

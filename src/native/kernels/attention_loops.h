@@ -69,21 +69,25 @@ inline ACCELERATE_TARGET void scaled(const float* from, float factor, size_t col
   if (whole < columns) Vec::storePart(to + whole, columns - whole, Vec::mul(Vec::load(from + whole), by));
 }
 
-inline ACCELERATE_TARGET float dot(const float* a, const float* b, size_t n) {
-  const size_t whole = n / Vec::width * Vec::width;
-  Vec sum = Vec::set(0);
-  for (size_t i = 0; i < whole; i += Vec::width) sum = Vec::fma(Vec::load(a + i), Vec::load(b + i), sum);
-  if (whole < n) sum = Vec::fma(Vec::loadPart(a + whole, n - whole, Vec::set(0)), Vec::loadPart(b + whole, n - whole, Vec::set(0)), sum);
-  return Vec::sumOf(sum);
-}
-
-/// weights / norm and d(weights) of one row to kept weights and scale d(scores); factors null: nothing is dropped.
-inline ACCELERATE_TARGET void scoreGradients(float* weights, float* gradients, const float* factors, float norm, float less, float scale, size_t count) {
-  const Vec minus = Vec::set(less), by = Vec::set(scale), normed = Vec::set(norm);
+/// scores and d(kept weights) of one row to kept weights and scale d(scores); factors null: nothing is dropped. top: the greatest score.
+inline ACCELERATE_TARGET void scoreGradients(float* scores, float* gradients, const float* factors, float top, float scale, size_t count) {
+  const Vec by = Vec::set(top);
+  Vec total = Vec::set(0), products = Vec::set(0);
   for (size_t i = 0; i < count; i += Vec::width) {
-    const Vec w = Vec::mul(Vec::load(weights + i), normed), f = factors == nullptr ? Vec::set(1) : Vec::load(factors + i);
-    Vec::store(gradients + i, Vec::mul(Vec::mul(w, by), Vec::sub(Vec::mul(f, Vec::load(gradients + i)), minus)));
-    Vec::store(weights + i, Vec::mul(w, f));
+    const Vec e = exponential(Vec::sub(Vec::load(scores + i), by));
+    Vec g = Vec::load(gradients + i);
+    if (factors != nullptr) g = Vec::mul(g, Vec::load(factors + i));
+    total = Vec::add(total, e);
+    products = Vec::fma(e, g, products);
+    Vec::store(scores + i, e);
+    Vec::store(gradients + i, g);
+  }
+  const float norm = 1.0f / Vec::sumOf(total);
+  const Vec normed = Vec::set(norm), scaledNorm = Vec::set(norm * scale), mean = Vec::set(Vec::sumOf(products) * norm);
+  for (size_t i = 0; i < count; i += Vec::width) {
+    const Vec e = Vec::load(scores + i), w = Vec::mul(e, normed);
+    Vec::store(gradients + i, Vec::mul(Vec::mul(e, scaledNorm), Vec::sub(Vec::load(gradients + i), mean)));
+    Vec::store(scores + i, factors == nullptr ? w : Vec::mul(w, Vec::load(factors + i)));
   }
 }
 
@@ -92,8 +96,8 @@ inline void clear(float* from, size_t begin, size_t end) {
 }
 
 /// The factors by which dropout multiplies the weights of query i for its first `seen` keys: 0 or 1 / (1 - ratio). out has room for whole runs.
-inline ACCELERATE_TARGET void dropFactors(const HeadRows& rows, const Drops& drops, size_t i, size_t seen, float* spare, float* out) {
-  const RowConstants constants(drops.key, static_cast<uint32_t>(rows.entry), static_cast<uint32_t>(rows.head), rows.queryToken(i));
+inline ACCELERATE_TARGET void dropFactors(const HeadRows& rows, const Drops& drops, RowConstants& constants, size_t i, size_t seen, float* spare, float* out) {
+  constants.at(static_cast<uint32_t>(rows.entry), static_cast<uint32_t>(rows.head), rows.queryToken(i));
   const size_t from = rows.keyToken(0) & ~size_t{3};
   const bool straight = rows.even && from == rows.keyToken(0);
   float* const to = straight ? out : spare;
@@ -116,7 +120,7 @@ inline size_t scratchSize(const AttentionProblem& p, size_t keys, size_t block, 
 
 /// Asks for the next head's part of one row, which lies right behind this head's. Its parts of the rows are far from each other: the processor does not foresee them.
 inline ACCELERATE_TARGET void prefetchNext(const float* row, size_t size) {
-  for (size_t c = 0; c < size; c += 16) Vec::prefetch(row + size + c);
+  for (size_t c = 0; c < size; c += 16) __builtin_prefetch(row + size + c, 0, 2);
 }
 
 /// y and lse of one head.
@@ -130,6 +134,7 @@ inline ACCELERATE_TARGET void forwardHead(const AttentionProblem& p, const HeadR
   float* const norms = sums + block * valueWide;
   float* const factors = norms + round_up(block);
   float* const spare = factors + wide + most_run;
+  RowConstants constants(drops == nullptr ? PhiloxKey{} : drops->key);
   packColumns(p.k + rows.keyRow * step + h * p.size, step, rows.keys, p.size, kColumns, wide);
   packRows(p.v + rows.keyRow * valueStep + h * p.value_size, valueStep, rows.keys, p.value_size, v, valueWide);
   for (size_t begin = 0; begin < rows.queries; begin += block) {
@@ -150,7 +155,7 @@ inline ACCELERATE_TARGET void forwardHead(const AttentionProblem& p, const HeadR
       norms[i] = none ? 0 : 1.0f / total;
       if (lse != nullptr) lse[(first + i) * p.heads + h] = none ? top : top + std::log(total);
       if (none || drops == nullptr) continue;
-      dropFactors(rows, *drops, begin + i, seen, spare, factors);
+      dropFactors(rows, *drops, constants, begin + i, seen, spare, factors);
       multiply(row, factors, seenWide);
     }
     product(count, valueWide, most, scores, wide, 1, v, valueWide, sums, valueWide, false);
@@ -159,7 +164,7 @@ inline ACCELERATE_TARGET void forwardHead(const AttentionProblem& p, const HeadR
 }
 
 /// Gradients of one head.
-inline ACCELERATE_TARGET void backwardHead(const AttentionProblem& p, const HeadRows& rows, const Drops* drops, float* scratch, const float* dy, const float* y, float* dq, float* dk, float* dv) {
+inline ACCELERATE_TARGET void backwardHead(const AttentionProblem& p, const HeadRows& rows, const Drops* drops, float* scratch, const float* dy, float* dq, float* dk, float* dv) {
   const size_t keys = rows.keys, wide = round_up(keys), sizeWide = round_up(p.size), valueWide = round_up(p.value_size), block = rows.block;
   const size_t step = p.heads * p.size, valueStep = p.heads * p.value_size, h = rows.head;
   float* const kColumns = scratch;
@@ -174,6 +179,7 @@ inline ACCELERATE_TARGET void backwardHead(const AttentionProblem& p, const Head
   float* const result = given + block * valueWide;
   float* const factors = result + block * sizeWide;
   float* const spare = factors + wide + most_run;
+  RowConstants constants(drops == nullptr ? PhiloxKey{} : drops->key);
   packColumns(p.k + rows.keyRow * step + h * p.size, step, keys, p.size, kColumns, wide);
   packColumns(p.v + rows.keyRow * valueStep + h * p.value_size, valueStep, keys, p.value_size, vColumns, wide);
   packRows(p.k + rows.keyRow * step + h * p.size, step, keys, p.size, k, sizeWide);
@@ -188,7 +194,7 @@ inline ACCELERATE_TARGET void backwardHead(const AttentionProblem& p, const Head
     for (size_t i = 0; i < count; i++) {
       if (rows.more) {
         prefetchNext(p.q + (first + i) * step + h * p.size, p.size);
-        prefetchNext(dy + (first + i) * valueStep + h * p.value_size, p.value_size), prefetchNext(y + (first + i) * valueStep + h * p.value_size, p.value_size);
+        prefetchNext(dy + (first + i) * valueStep + h * p.value_size, p.value_size);
         if (begin + i < keys) prefetchNext(p.k + (rows.keyRow + begin + i) * step + h * p.size, p.size), prefetchNext(p.v + (rows.keyRow + begin + i) * valueStep + h * p.value_size, p.value_size);
       }
       float *const row = weights + i * wide, *const gradient = gradients + i * wide;
@@ -199,10 +205,8 @@ inline ACCELERATE_TARGET void backwardHead(const AttentionProblem& p, const Head
       clear(row, none ? 0 : seenWide, mostWide);
       clear(gradient, none ? 0 : seenWide, mostWide);
       if (none) continue;
-      const float norm = 1.0f / exponentials(row, top, seenWide);
-      const float less = dot(given + i * valueWide, y + (first + i) * valueStep + h * p.value_size, p.value_size);
-      if (drops != nullptr) dropFactors(rows, *drops, begin + i, seen, spare, factors);
-      scoreGradients(row, gradient, drops == nullptr ? nullptr : factors, norm, less, p.scale, seenWide);
+      if (drops != nullptr) dropFactors(rows, *drops, constants, begin + i, seen, spare, factors);
+      scoreGradients(row, gradient, drops == nullptr ? nullptr : factors, top, p.scale, seenWide);
     }
     product(count, sizeWide, most, gradients, wide, 1, k, sizeWide, result, sizeWide, false);
     for (size_t i = 0; i < count; i++) scaled(result + i * sizeWide, 1, p.size, dq + (first + i) * step + h * p.size);

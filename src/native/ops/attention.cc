@@ -1,4 +1,4 @@
-// accelerate_ts:Attention(q, k, v, keyBias?, key?, qPlaces?, kPlaces?) -> y, lse?; AttentionGrad(dy, q, k, v, y, keyBias?, key?, qPlaces?, kPlaces?) -> dq, dk, dv.
+// accelerate_ts:Attention(q, k, v, keyBias?, key?, qPlaces?, kPlaces?) -> y, lse?; AttentionGrad(dy, q, k, v, keyBias?, key?, qPlaces?, kPlaces?) -> dq, dk, dv.
 // Attributes: heads, scale, causal, ratio, site.
 #include "../kernels/attention.h"
 
@@ -115,14 +115,14 @@ class AttentionGrad : AttentionBase {
 
   void compute(KernelCall& call) const {
     Inputs in;
-    const TensorView dy = call.input(0), y = call.input(4);
-    if (!read(call, 1, 5, in)) return;
+    const TensorView dy = call.input(0);
+    if (!read(call, 1, 4, in)) return;
     const std::vector<int64_t> rows = in.rows(in.q, in.v.dims.back());
-    if (dy.dims != rows || y.dims != rows) return call.fail("the gradient of attention got a dy " + shown(dy.dims) + " for " + shown(rows));
+    if (dy.dims != rows) return call.fail("the gradient of attention got a dy " + shown(dy.dims) + " for " + shown(rows));
     auto* const dq = static_cast<float*>(call.output(0, in.q.dims));
     auto* const dk = static_cast<float*>(call.output(1, in.k.dims));
     auto* const dv = static_cast<float*>(call.output(2, in.v.dims));
-    if (call.ok()) attention_grad(in.problem, dy.as<float>(), y.as<float>(), dq, dk, dv, call.parallel());
+    if (call.ok()) attention_grad(in.problem, dy.as<float>(), dq, dk, dv, call.parallel());
   }
 };
 
@@ -131,7 +131,7 @@ class AttentionGrad : AttentionBase {
 void attentionOps(std::vector<const CustomOp*>& ops) {
   const OpSlot bias = optional(kFloat32), whole = optional(kInt64);
   ops.push_back(customOp<Attention>("Attention", {kFloat32, kFloat32, kFloat32, bias, whole, whole, whole}, {kFloat32, optional(kFloat32)}));
-  ops.push_back(customOp<AttentionGrad>("AttentionGrad", {kFloat32, kFloat32, kFloat32, kFloat32, kFloat32, bias, whole, whole, whole}, {kFloat32, kFloat32, kFloat32}));
+  ops.push_back(customOp<AttentionGrad>("AttentionGrad", {kFloat32, kFloat32, kFloat32, kFloat32, bias, whole, whole, whole}, {kFloat32, kFloat32, kFloat32}));
 }
 
 }  // namespace accelerate_ts
