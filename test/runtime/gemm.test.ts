@@ -167,6 +167,27 @@ suite("accelerate_ts:Gemm", () => {
     assert.deepEqual([...(await run(build({ ...plain, m: 2, n: 2, k: 0 })))], [0, 0, 0, 0]);
   });
 
+  test("ToBfloat16 rounds every number to the nearest, to the last bit", async () => {
+    const graph = new Graph();
+    graph.output(new Builder(graph).op("ToBfloat16", [graph.input("x", "float32", ["n"])], {}, { domain: "accelerate_ts" }), "y");
+    await using session = await engine.createSession(toOnnx(graph));
+    using binding = session.createBinding();
+    const special = [0, -0, 1e-45, -3e-39, 1.1754942e-38, 3.3895314e38, 3.4028235e38, Infinity, -Infinity, 1.00390625, 1.01171875];
+    for (const count of [0, 1, 15, 16, 17, 1000, 200_001]) {
+      const x = numbers(count, count + 5).map((value, i) => (i < special.length ? special[i]! : value * 10 ** ((i % 70) - 35)));
+      binding.bindInput(0, x, [count]);
+      binding.bindOutputDynamic(0);
+      await binding.run();
+      const y = binding.takeOutput(0).data as Uint16Array;
+      assert.equal(y.length, count);
+      for (let i = 0; i < count; i++) assert.equal(y[i], numberToBfloat16(x[i]!), `${x[i]}`);
+    }
+    binding.bindInput(0, new Float32Array(20).fill(Number.NaN), [20]);
+    binding.bindOutputDynamic(0);
+    await binding.run();
+    for (const bits of binding.takeOutput(0).data as Uint16Array) assert.ok((bits & 0x7fff) > 0x7f80);
+  });
+
   test("sizes that do not fit are refused when the graph is made", () => {
     const graph = new Graph();
     const b = new Builder(graph);

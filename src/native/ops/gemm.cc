@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "../gemm_engine.h"
-#include "../kernels/compress.h"
+#include "../kernels/bfloat16.h"
 #include "../ops.h"
 
 namespace accelerate_ts {
@@ -82,7 +82,7 @@ class ToBfloat16 {
     const TensorView x = call.input(0);
     if (!call.ok()) return;
     auto* y = static_cast<uint16_t*>(call.output(0, x.dims));
-    if (call.ok()) narrow(Half::bfloat16, y, x.as<float>(), x.count(), call.parallel());
+    if (call.ok()) to_bfloat16(y, x.as<float>(), x.count(), call.parallel());
   }
 };
 
