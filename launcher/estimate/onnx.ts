@@ -2,11 +2,12 @@
 import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, dirname, resolve, sep } from "node:path";
-import { differentiate } from "../../src/autograd/differentiate.js";
+import { decomposeForGradients, differentiate } from "../../src/autograd/differentiate.js";
 import { AccelerateError } from "../../src/errors.js";
 import { Builder } from "../../src/graph/builder.js";
 import { dtypes, isFloat, sizeOf } from "../../src/graph/dtype.js";
 import type { Value } from "../../src/graph/graph.js";
+import { decomposeComposites } from "../../src/graph/passes/decompose.js";
 import { OnnxError, type OnnxErrorCode } from "../../src/graph/onnx/errors.js";
 import { fromOnnx, type ImportedModel } from "../../src/graph/onnx/read.js";
 import { layersByName } from "./weight-files.js";
@@ -67,7 +68,10 @@ function stepOf({ graph, parameters }: ImportedModel, file: string, { batchSize,
   if (mode === "training") {
     const output = graph.outputs.find(({ dtype }) => isFloat(dtype));
     if (!output) throw new AccelerateError("ERR_NO_GRAPH", `${file} has no output of floats to train on`);
-    const loss = new Builder(graph).reduce("ReduceMean", output, undefined);
+    graph.outputs.splice(0, graph.outputs.length, new Builder(graph).reduce("ReduceMean", output, undefined));
+    decomposeComposites(graph);
+    decomposeForGradients(graph);
+    const loss = graph.outputs[0]!;
     const gradients = differentiate(graph, { loss, wrt: parameters.map(({ value }) => value) });
     graph.outputs.splice(0, graph.outputs.length, loss, ...gradients.values());
   }

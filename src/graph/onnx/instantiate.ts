@@ -191,7 +191,7 @@ class Instance {
   #branch(node: SourceNode, condition: Value | undefined, scope: Scope): readonly Value[] {
     const taken = condition && decide(this.#graph.env, condition);
     if (taken === undefined)
-      throw new OnnxError("ERR_ONNX_CONDITION", `${shownNode(node)}: which branch is taken depends on the data`, node.at, {
+      throw new OnnxError("ERR_ONNX_CONDITION", `${shownNode(node)}: which branch is taken depends on the data, or on sizes that are open`, node.at, {
         hint: "export the model for one case, with inputs that lead there and without control flow",
       });
     const graph = node.graphs.get(taken ? "then_branch" : "else_branch");

@@ -78,8 +78,8 @@ function graphOf(source: OnnxSource, options: FromOnnxOptions): ImportedModel {
     throw new OnnxError("ERR_ONNX_VERSION", "the model does not say which opset its ops are from", 0);
   const given = declareInputs(graph, source.graph.inputs);
   const parameters: ImportedParameter[] = [];
-  for (const { name, data, at } of source.graph.tensors) {
-    if (!options.parameter?.(name, data)) continue;
+  for (const { name, inNode, data, at } of source.graph.tensors) {
+    if (inNode || !options.parameter?.(name, data)) continue;
     if (given.has(name)) throw new OnnxError("ERR_ONNX_MALFORMED", `two values are named ${JSON.stringify(name)}`, at);
     const value = graph.input(name, data.dtype, data.shape);
     value.name = name;
