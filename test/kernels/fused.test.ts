@@ -176,3 +176,25 @@ test("rows that are picked and told their places keep the masks that they have i
     runs,
   );
 });
+
+test("what does not fit is told by name: labels that are no class, vectors and places of other sizes", async () => {
+  const given = (inputs: readonly (OpInput | undefined)[], op: string) => {
+    const graph = new Graph();
+    const feeds = new Map();
+    // Sizes that only the run tells: the shape rules cannot object.
+    const values = inputs.map((input, i) => {
+      if (!input) return undefined;
+      const { shape, values: numbers, dtype = "float32" } = input;
+      const value = graph.input(`x${i}`, dtype, op === "CrossEntropy" || dtype === "int64" ? shape : shape.map((_, d) => `s${i}_${d}`));
+      feeds.set(value, { dtype, shape, data: typedArray(dtype, numbers) });
+      return value;
+    });
+    return evaluate(graph, feeds, [graph.add(op, values, {}, { domain: "accelerate_ts" })[0]!]);
+  };
+  const labels: OpInput = { shape: [3], dtype: "int64", values: [0, 7, -9] };
+  await assert.rejects(given([floats([3, 4], 1), labels], "CrossEntropy"), /label 7 at place 1 is none of the 4 classes/);
+  await assert.rejects(given([floats([3, 4], 1), floats([5], 2)], "BiasGelu"), /GELU of 4 columns got a bias of 5/);
+  await assert.rejects(given([floats([3, 4], 1), undefined, undefined, floats([5], 2)], "DropoutAddLayerNorm"), /4 columns got a vector of 5/);
+  await assert.rejects(given([floats([3, 4], 1), floats([2, 4], 2)], "MaskedSoftmax"), /the mask does not broadcast to the scores/);
+  await assert.rejects(given([floats([3, 1, 4], 1), key(1), places(2, 2, 1)], "Dropout"), /1 to 3 coordinates for each of the 3 rows/);
+});
