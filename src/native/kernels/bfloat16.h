@@ -7,7 +7,7 @@
 
 namespace accelerate_ts {
 
-/// Rounded to nearest even, NaN stays NaN: the bits of `narrow(Half::bfloat16, ...)`, in half the time where there is AVX-512.
+/// Rounded to nearest even, NaN stays NaN: the bits of `narrow(Half::bfloat16, ...)`.
 void to_bfloat16(uint16_t* out, const float* in, size_t count, const Parallel& parallel);
 
 }  // namespace accelerate_ts
