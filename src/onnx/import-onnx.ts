@@ -110,8 +110,9 @@ function heldTensors<T>(
 /**
  * Reads an ONNX file as a module that can be trained: opsets 13 to 24, weights beside the model, functions, fused ops of com.microsoft, of an If the branch that a call's sizes decide.
  *
- * Initializers of float32 with at least one dim become parameters under their own names. Numbers of rank 0, settings of ops, frequencies of rotary embeddings and masks belong to the graph. A Dropout of the file drops in
- * training mode; `model.eval()` is what the file computes. `exportOnnx(model, file)` writes the weights back into the original file.
+ * Initializers of float32 with at least one dim become parameters under their own names. Numbers of rank 0, settings of ops, frequencies of rotary embeddings and masks belong to
+ * the graph. The model comes in evaluation mode, in which it is what the file computes; in training mode a Dropout of the file drops, and a BatchNormalization takes the statistics of
+ * the batch and moves its own. `exportOnnx(model, file)` writes the weights back into the original file.
  *
  * @throws OnnxError for what is no such file; ArgumentError ERR_IMPORT_INPUT or ERR_IMPORT_OUTPUT for names that it does not have
  * @example
@@ -147,7 +148,7 @@ export async function importOnnx<const I extends readonly string[] | undefined =
   );
   const tensors = needed.filter((tensor) => roles.get(tensor) === "constant");
   const inPlaces = [...parameters.first, ...buffers.first];
-  return new OnnxModel<Named<I>, Named<O>>({
+  const model = new OnnxModel<Named<I>, Named<O>>({
     file: shown,
     source: { ...whole, graph: { ...whole.graph, nodes: part.nodes, tensors } },
     inputs,
@@ -159,4 +160,5 @@ export async function importOnnx<const I extends readonly string[] | undefined =
       beside: new Map([...beside].map(([location, data]) => [location, new OriginalFile(data, inPlaces, location)])),
     },
   });
+  return model.eval();
 }

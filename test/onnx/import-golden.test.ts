@@ -23,7 +23,7 @@ const models = [
 
 for (const name of models) {
   test(`${name}: outputs and gradients are torch's`, async () => {
-    const model = (await importOnnx(modelFile(name))).eval();
+    const model = await importOnnx(modelFile(name));
     const golden = goldenModel(name);
     const outputs = model(inputsOf(golden));
     await goldenLoss(outputs).backward();
@@ -34,13 +34,13 @@ for (const name of models) {
 }
 
 test("another branch of an If is taken where the sizes lead there", async () => {
-  const model = (await importOnnx(modelFile("squeeze-if"))).eval();
+  const model = await importOnnx(modelFile("squeeze-if"));
   const golden = goldenModel("squeeze-if");
   for (const run of [golden, golden.other!, golden]) await checkOutputs(model(inputsOf(run)), run.outputs);
 });
 
 test("in training mode batches are normalized by themselves, and the running statistics move as torch's", async () => {
-  const model = await importOnnx(modelFile("cnn"));
+  const model = (await importOnnx(modelFile("cnn"))).train();
   const golden = goldenModel("cnn");
   const outputs = model(inputsOf(golden));
   await goldenLoss(outputs).backward();

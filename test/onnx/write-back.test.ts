@@ -29,7 +29,7 @@ async function runWith(engine: string, jobs: readonly NamedJob[]): Promise<reado
 type Any = OnnxModel<Readonly<Record<string, Tensor>>, Readonly<Record<string, Tensor>>>;
 /** One step, which moves all weights. */
 async function trained(name: string): Promise<Any> {
-  const model = (await importOnnx(modelFile(name))) as Any;
+  const model = ((await importOnnx(modelFile(name))) as Any).train();
   const optimizer = new SGD(model.parameters(), { lr: 0.05 });
   await goldenLoss(model(inputsOf(goldenModel(name)))).backward();
   await optimizer.step();
