@@ -5,8 +5,9 @@ import { removeDeadCode } from "../dead-code.js";
 import type { GraphPass, PassContext } from "../pass.js";
 import { type Demand, demandRows } from "../rows/demand.js";
 import { replaceValues, sortNodes } from "../rows/edit.js";
-import { builderOf, canRead, meetIndices, readSizesFromInputs } from "../rows/known-data.js";
+import { builderOf, canRead } from "../rows/known-data.js";
 import { Packer } from "../rows/packer.js";
+import { prepare } from "../rows/prepare.js";
 import { type Selection, selections } from "../rows/selections.js";
 import { Uses } from "../uses.js";
 import { pushLabels } from "./labels.js";
@@ -45,9 +46,7 @@ function push(graph: Graph, group: readonly Selection[]): number {
 }
 
 function run(graph: Graph, context: PassContext): number {
-  meetIndices(graph);
-  readSizesFromInputs(graph);
-  removeDeadCode(graph);
+  prepare(graph);
   let pushed = 0;
   const tried = new Set<string>();
   for (;;) {

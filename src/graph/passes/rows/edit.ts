@@ -4,13 +4,10 @@ import type { Graph, Node, Value } from "../../graph.js";
 /** Takes an edit back. */
 export type Undo = () => void;
 
-/** Whoever read the old values reads the new ones, outputs of the graph included. */
+/** Whoever read the old values reads the new ones, outputs of the graph included. No new value may be made of the old one in whose place it is. */
 export function replaceValues(graph: Graph, replaced: ReadonlyMap<Value, Value>): Undo {
   const undo: Undo[] = [];
-  const makers = new Set([...replaced.values()].map((v) => v.producer));
   for (const node of graph.nodes) {
-    // What makes the new value may read the old one.
-    if (makers.has(node)) continue;
     for (const [i, value] of node.inputs.entries()) {
       const other = value && replaced.get(value);
       if (!other) continue;

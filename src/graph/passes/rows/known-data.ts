@@ -50,33 +50,3 @@ export function canRead(graph: Graph, space: RowSpace): boolean {
   const dims = new Set(graph.inputs.flatMap((v) => env.resolveShape(v.shape)));
   return [space.batch, space.tokens].every((d) => typeof env.resolve(d) === "number" || dims.has(env.resolve(d)));
 }
-
-/** Rows of data and of indices into them are the same where they are as many: GatherElements says it of none, a run of all. */
-export function meetIndices(graph: Graph): void {
-  const { env } = graph;
-  for (const { op, domain, inputs, attributes } of graph.nodes) {
-    const [data, indices] = inputs;
-    if (op !== "GatherElements" || domain !== "" || !data || !indices) continue;
-    const axis = typeof attributes.axis === "number" ? attributes.axis : 0;
-    for (const [i, d] of data.shape.entries()) if (i !== (axis < 0 ? axis + data.rank : axis)) env.equal(d, indices.shape[i]!);
-  }
-}
-
-/** Sizes that are read from hidden states are read from the graph's inputs instead, where these have them: then nothing keeps hidden states for their sizes. */
-export function readSizesFromInputs(graph: Graph): void {
-  const { env } = graph;
-  const dims = new Set(graph.inputs.flatMap((v) => env.resolveShape(v.shape)));
-  const b = builderOf(graph);
-  const replaced = new Map<Value, Value>();
-  const nodes = [...graph.nodes];
-  graph.nodes.splice(0);
-  for (const node of nodes) {
-    for (const [i, v] of node.inputs.entries()) if (v) node.inputs[i] = replaced.get(v) ?? v;
-    graph.nodes.push(node);
-    const out = node.outputs[0]!;
-    if (node.op !== "Shape" || node.domain !== "" || !node.inputs[0]?.producer || !out.content || graph.outputs.includes(out)) continue;
-    if (!out.content.every((d) => typeof env.resolve(d) === "number" || dims.has(env.resolve(d)))) continue;
-    graph.nodes.pop();
-    replaced.set(out, b.sizes(out.content));
-  }
-}

@@ -5,8 +5,9 @@ import { liveNodes, removeDeadCode } from "../dead-code.js";
 import type { GraphPass, PassContext } from "../pass.js";
 import { demandRows, type Wanted } from "../rows/demand.js";
 import { Mark, replaceValues, sortNodes } from "../rows/edit.js";
-import { builderOf, canRead, evaluation, know, meetIndices, readSizesFromInputs } from "../rows/known-data.js";
+import { builderOf, canRead, evaluation, know } from "../rows/known-data.js";
 import { Packer } from "../rows/packer.js";
+import { prepare } from "../rows/prepare.js";
 import { maskedBias, tokenMask, Tokens } from "../rows/places.js";
 import { Attention } from "./attention-node.js";
 import { findExits } from "./exits.js";
@@ -64,9 +65,7 @@ function unpadFor(graph: Graph, context: PassContext, keyBias: Value): number {
 }
 
 function run(graph: Graph, context: PassContext): number {
-  meetIndices(graph);
-  readSizesFromInputs(graph);
-  removeDeadCode(graph);
+  prepare(graph);
   let packed = 0;
   const biases = new Set(Attention.all(graph).flatMap((a) => (a.keyBias && !a.kPlaces ? [a.keyBias] : [])));
   for (const keyBias of biases) packed += unpadFor(graph, context, keyBias);
