@@ -88,7 +88,7 @@ class RangeJob : public Job {
  private:
   static constexpr size_t table_fields = 4;
 
-  /// rows: { tables: Float64Array of (offset, rows, width, word), bits: Uint32Array per array, before?: Uint32Array }
+  /// rows: { tables: Float64Array of (offset, rows, width, word), bits: Uint32Array per array, before?: Uint32Array, state?: Uint32Array }
   bool rowsOf(const Napi::Object& sources) {
     Napi::Value given;
     Napi::Float64Array tables;
@@ -112,6 +112,8 @@ class RangeJob : public Job {
     }
     if (!read(rows, "before", array)) return false;
     if (array.IsTypedArray()) rows_->before = words_of(array);
+    if (!read(rows, "state", array)) return false;
+    if (array.IsTypedArray()) rows_->state = words_of(array);
     size_t at = 0;
     for (size_t i = 0; i + table_fields <= tables.ElementLength(); i += table_fields) {
       const double* field = tables.Data() + i;

@@ -10,6 +10,7 @@ import { kernelsOf } from "./kernels.js";
 import { ownPace, type Pace } from "./pace.js";
 import { byArena, mergedRanges, type RowedSegment } from "./ranges.js";
 import { StatePlaces } from "./state-places.js";
+import { StateRows, type SteppingSegment } from "./state-rows.js";
 import { askHooks, type StepHook } from "./step-hook.js";
 import { UpdateRows } from "./update-rows.js";
 import {
@@ -40,6 +41,7 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
   exchange: GradientExchange | undefined;
   /** @internal Where its state lies. */
   readonly places: StatePlaces = new StatePlaces(this, () => ({ names: this.stateNames, shape: (name, parameter) => this.stateShape(name, parameter) }));
+  readonly #stateRows = new StateRows();
   #skipped = false;
   readonly #groups: Groups<H>;
   readonly #hooks = new Set<StepHook>();
@@ -148,18 +150,20 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
 
   #submit(gradients: CollectedGradients, gradScale: number): Promise<void> {
     const rows = new UpdateRows<GroupState<H>>((group, step, scale) => this.constants(group, step, scale));
-    const segments: RowedSegment[] = [];
+    const segments: (RowedSegment & SteppingSegment)[] = [];
     for (const group of this.paramGroups) {
       this.check(group);
       const crossesGaps = this.crossesGaps(group);
       for (const parameter of group.params) {
         const segment = parameter.segment();
         if (!segment || !gradients.has(segment)) continue;
-        const row = rows.row(group, this.places.advance(segment), gradScale * gradients.scale(segment));
-        segments.push({ segment, row, crossesGaps, contributors: gradients.contributors(segment) });
+        const step = this.places.advance(segment);
+        const row = rows.row(group, step, gradScale * gradients.scale(segment));
+        segments.push({ segment, step, row, crossesGaps, contributors: gradients.contributors(segment) });
       }
     }
     this.places.dropUnused();
+    this.#stateRows.refresh(this.places.written);
     const jobs: Promise<void>[] = [];
     const kernels = segments.length > 0 ? kernelsOf(Engine.default()) : undefined;
     for (const [arena, own] of byArena(segments)) {
@@ -168,7 +172,8 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
       // Of every arena, so that an optimizer without a place is refused on all workers.
       const stateArenas = this.places.in(arena);
       const states = stateArenas.map((state) => state.data);
-      const place = { kernels: kernels!, values: arena.values, grads, states, stateArenas, share };
+      const known = this.#stateRows.with(arena, grads, own);
+      const place = { kernels: kernels!, values: arena.values, grads: known, states, stateArenas, share };
       if (ranges.length > 0) jobs.push(this.update({ ...place, ranges, segments: own, rows: rows.numbers }));
       for (const { segment } of own) segment.parameter.changed();
     }

@@ -19,6 +19,8 @@ export class StatePlaces {
   readonly #states = new Map<ParameterArena, readonly Arena[]>();
   readonly #homes = new Map<Parameter, ArenaSegment>();
   #moved = false;
+  /** Goes up whenever state was written by other ways than steps. */
+  written = 0;
 
   /** `owner`: the optimizer, by which an exchange knows the memory. */
   constructor(owner: object, kinds: () => StateKinds) {
@@ -89,6 +91,7 @@ export class StatePlaces {
   }
   /** Parameters were moved into an arena that several workers share: one of them copies their state there, the others find it; all count on from `steps`. */
   takeOver(arena: ParameterArena, steps: readonly number[], options: { readonly copies: boolean }): void {
+    this.written++;
     for (const [i, segment] of arena.segments.entries()) {
       const { parameter } = segment;
       if (steps[i] === 0) {
@@ -105,6 +108,7 @@ export class StatePlaces {
   }
   /** Steps as they were saved, of parameters where they are; others have made none. */
   restore(steps: Iterable<readonly [parameter: Parameter, step: number]>): void {
+    this.written++;
     this.#steps.clear();
     for (const [parameter, step] of steps) {
       this.#steps.set(parameter, step);
@@ -117,6 +121,7 @@ export class StatePlaces {
     const before = this.arraysOf(segment.parameter);
     this.#homes.set(segment.parameter, segment);
     if (before.length === 0) return;
+    this.written++;
     for (const [i, [, array]] of this.arraysOf(segment.parameter).entries()) array.set(before[i]![1]);
     this.#moved = true;
   }

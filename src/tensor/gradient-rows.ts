@@ -9,6 +9,8 @@ export interface SourceRows {
   readonly bits: readonly Uint32Array[];
   /** The same of what is written to: rows that nobody has any more are cleared there. */
   readonly before?: Uint32Array;
+  /** Rows whose optimizer state may be other than zero; default: all. */
+  readonly state?: Uint32Array;
 }
 
 /** What tables of fewer rows could save is less than what looking costs. */

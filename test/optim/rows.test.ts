@@ -69,6 +69,14 @@ const plain = ({ arrays, factor }: GradientSources): GradientSources => ({ array
 const first = ({ arrays, rows }: GradientSources): GradientSources => ({ arrays: [arrays[0]!], factor: 1, rows: { ...rows!, bits: [rows!.bits[0]!] } });
 const alone = (ranges: Float64Array): Float64Array => ranges.map((x, i) => (i % 4 === 3 ? 1 : x));
 
+/** Zeroes the rows of tables that have no bit. */
+function clearRows(data: Float32Array, tables: Float64Array, bits: Uint32Array): void {
+  for (let t = 0; t < tables.length; t += 4) {
+    const [offset, rows, width, word] = tables.subarray(t, t + 4) as unknown as [number, number, number, number];
+    for (let r = 0; r < rows; r++) if (((bits[word + (r >>> 5)]! >>> (r & 31)) & 1) === 0) data.fill(0, offset + r * width, offset + (r + 1) * width);
+  }
+}
+
 const constants = (fields: readonly string[], values: Readonly<Record<string, number>>): Float64Array => Float64Array.from(fields, (name) => values[name]!);
 const adam = {
   gradScale: 0.5,
@@ -83,6 +91,7 @@ const adam = {
   decayAfter: 1,
 };
 const sgd = { gradScale: 2, l2: 0, momentum: 0, oneMinusDampening: 0, lr: 0.1, gFactor: 1, bFactor: 0 };
+const adamw = { ...adam, l2: 0 };
 const momentum = { ...sgd, momentum: 0.9, oneMinusDampening: 1, gFactor: 0, bFactor: 1 };
 const rmsprop = { gradScale: 1, l2: 0, alpha: 0.9, oneMinusAlpha: 0.1, eps: 1e-6, momentum: 0.5, lr: 0.1 };
 const adagrad = { gradScale: 1, l2: 0, initial: 0, stepSize: 0.1, eps: 1e-10 };
@@ -92,6 +101,8 @@ type Gradients = Float32Array | GradientSources;
 type Update = (gradients: Gradients, ranges: Float64Array, arrays: readonly Float32Array[], tables: Float64Array) => Promise<void>;
 const updates: Readonly<Record<string, Update>> = {
   adam: (g, r, [p, m, v]) => kernels().adamStep(p!, g, m!, v!, r, constants(adamFields, adam)),
+  adamw: (g, r, [p, m, v]) => kernels().adamStep(p!, g, m!, v!, r, constants(adamFields, adamw)),
+  "adamw without decay": (g, r, [p, m, v]) => kernels().adamStep(p!, g, m!, v!, r, constants(adamFields, { ...adamw, decayBefore: 1 })),
   sgd: (g, r, [p]) => kernels().sgdStep(p!, g, undefined, r, constants(sgdFields, sgd)),
   "sgd that is no number": (g, r, [p]) => kernels().sgdStep(p!, g, undefined, r, constants(sgdFields, { ...sgd, gradScale: Number.NaN })),
   momentum: (g, r, [p, m]) => kernels().sgdStep(p!, g, m!, r, constants(sgdFields, momentum)),
@@ -130,13 +141,17 @@ describe("kernels that know which rows there are", () => {
       await fc.assert(
         fc.asyncProperty(layouts, async (layout) => {
           const { total, sources, ranges } = make(layout);
-          const run = async (gradients: Gradients, places: Float64Array): Promise<Float32Array[]> => {
+          const run = async (gradients: Gradients, places: Float64Array, state?: Uint32Array): Promise<Float32Array[]> => {
             const arrays = [50, 51, 52, 53].map((seed) => Float32Array.from({ length: total }, (_, i) => Math.abs(number(seed, i))));
+            if (state) for (const data of arrays.slice(1)) clearRows(data, sources.rows!.tables, state);
             await update(gradients, places, arrays, sources.rows!.tables);
             return arrays;
           };
           assert.deepEqual(await run(sources, ranges), await run(plain(sources), ranges));
           assert.deepEqual(await run(first(sources), alone(ranges)), await run(sources.arrays[0]!, alone(ranges)));
+          // Rows without state: every third, and those that no worker's bits say.
+          const state = sources.rows!.bits[0]!.map((word) => word | 0x49249249);
+          assert.deepEqual(await run({ ...sources, rows: { ...sources.rows!, state } }, ranges, state), await run(plain(sources), ranges, state));
         }),
         { numRuns: 25 },
       );

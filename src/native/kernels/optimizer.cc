@@ -40,6 +40,7 @@ constexpr size_t norm_chunk = 16384;   // elements per partial result of a norm:
 
 /// Whether a number that is multiplied by nothing gives nothing.
 bool finite(float x) { return std::isfinite(x); }
+bool none(const float* gradient) { return gradient == no_gradient || gradient == no_state; }
 
 /// Calls body(range, offset, length) for the pieces of the ranges that one thread owns; the threads' shares are equal, in order and disjoint.
 template <typename Body> void for_shares(const OptimizerRange* ranges, size_t count, const Parallel& parallel, const Body& body) {
@@ -67,6 +68,7 @@ template <typename Body> void for_shares(const OptimizerRange* ranges, size_t co
 }  // namespace
 
 alignas(64) const float no_gradient[sum_block] = {};
+alignas(64) const float no_state[sum_block] = {};
 
 #if ACCELERATE_X86
 void add_up(Isa isa, float* out, const float* const* sources, size_t count, size_t n, float factor) {
@@ -82,8 +84,14 @@ void adam_step(float* values, const float* gradients, const GradientSources* sou
                const Parallel& parallel, Isa isa) {
   for_shares(ranges, count, parallel, [&](const OptimizerRange& range, size_t offset, size_t length) {
     with_gradient(gradients, sources, range.contributors, offset, length, isa, [&](size_t at, size_t n, float* gradient) {
+      const AdamConstants& row = rows[range.row];
       float* const streams[max_streams] = {values + at, gradient, m + at, v + at};
-      ACCELERATE_APPLY(isa, AdamRule, streams, n, rows[range.row]);
+      // 0 / (sqrt(0) * rootScale + eps) is 0: only the decay is left.
+      if (gradient == no_state && row.l2 == 0 && row.eps > 0 && finite(row.gradScale) && finite(row.stepSize) && finite(row.rootScale)) {
+        if (row.decayBefore != 1 || row.decayAfter != 1) ACCELERATE_APPLY(isa, DecayRule, streams, n, row);
+        return;
+      }
+      ACCELERATE_APPLY(isa, AdamRule, streams, n, row);
     });
   });
 }
@@ -93,8 +101,8 @@ void sgd_step(float* values, const float* gradients, const GradientSources* sour
   for_shares(ranges, count, parallel, [&](const OptimizerRange& range, size_t offset, size_t length) {
     with_gradient(gradients, sources, range.contributors, offset, length, isa, [&](size_t at, size_t n, float* gradient) {
       const SgdConstants& row = rows[range.row];
-      // p - lr * 0 is p.
-      if (gradient == no_gradient && momentum == nullptr && row.l2 == 0 && finite(row.gradScale) && finite(row.lr * row.gFactor)) return;
+      // p - lr * 0 is p; so it is without velocity.
+      if ((momentum == nullptr ? none(gradient) : gradient == no_state) && row.l2 == 0 && finite(row.gradScale) && finite(row.lr * row.gFactor) && finite(row.lr * row.bFactor)) return;
       float* const streams[max_streams] = {values + at, gradient, momentum == nullptr ? nullptr : momentum + at};
       if (momentum == nullptr) ACCELERATE_APPLY(isa, SgdRule, streams, n, row);
       else ACCELERATE_APPLY(isa, SgdMomentumRule, streams, n, row);
@@ -126,7 +134,7 @@ void adagrad_step(float* values, const float* gradients, const GradientSources* 
     with_gradient(gradients, sources, range.contributors, offset, length, isa, [&](size_t at, size_t n, float* gradient) {
       const AdagradConstants& row = rows[range.row];
       // The sum stays what it is, and p - 0 / (sqrt(s) + eps) is p.
-      if (gradient == no_gradient && row.l2 == 0 && row.initial == 0 && row.eps > 0 && finite(row.gradScale) && finite(row.stepSize)) return;
+      if (none(gradient) && row.l2 == 0 && row.initial == 0 && row.eps > 0 && finite(row.gradScale) && finite(row.stepSize)) return;
       float* const streams[max_streams] = {values + at, gradient, states[0] + at};
       ACCELERATE_APPLY(isa, AdagradRule, streams, n, row);
     });

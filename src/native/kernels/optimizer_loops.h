@@ -22,6 +22,18 @@ struct AdamRule {
   }
 };
 
+/// What is left of Adam where neither gradient nor moments are: p = decayAfter * (decayBefore * p).
+struct DecayRule {
+  static constexpr size_t streams = 1;
+  static constexpr bool written[max_streams] = {true, false, false, false};
+  Vec before, after;
+
+  ACCELERATE_TARGET ACCELERATE_INLINE DecayRule make(const AdamConstants& c) { return {Vec::set(c.decayBefore), Vec::set(c.decayAfter)}; }
+  ACCELERATE_TARGET ACCELERATE_INLINE void update(const DecayRule& c, float* const* s, size_t i) {
+    Vec::store(s[0] + i, Vec::mul(c.after, Vec::mul(c.before, Vec::load(s[0] + i))));
+  }
+};
+
 struct SgdMomentumRule {
   static constexpr size_t streams = 3;  // p, g, momentum
   static constexpr bool written[max_streams] = {true, false, true, false};

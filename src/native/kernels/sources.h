@@ -23,13 +23,16 @@ struct RowBits {
   std::vector<RowTable> tables;  // in the order of memory, apart from each other
   const uint32_t* bits[max_sources] = {};
   const uint32_t* before = nullptr;  // the same of memory that is written: null where nothing is known of it
+  const uint32_t* state = nullptr;   // rows whose state may be other than zero; null: all
+
+  static constexpr uint64_t nothing = uint64_t{1} << 63;  // among contributors: neither a gradient nor state
 
   static bool test(const uint32_t* bits, const RowTable& table, size_t row) { return (bits[table.word + row / 32] >> (row % 32) & 1) != 0; }
   /// Those of `contributors` that have something in a row.
   uint64_t present(const RowTable& table, size_t row, uint64_t contributors, size_t count) const {
     uint64_t out = 0;
     for (size_t k = 0; k < count; k++) if ((contributors >> k & 1) != 0 && test(bits[k], table, row)) out |= uint64_t{1} << k;
-    return out;
+    return out == 0 && state != nullptr && !test(state, table, row) ? nothing : out;
   }
 };
 
@@ -45,6 +48,8 @@ constexpr size_t sum_block = 2048;  // elements that are added up before they ar
 
 /// `sum_block` zeros: the gradient of what has none, known by its address.
 extern const float no_gradient[sum_block];
+/// The same of what has no state either.
+extern const float no_state[sum_block];
 
 /// out[i] = factor * (sources[0][i] + ...), in optimizer.cc.
 void add_up(Isa isa, float* out, const float* const* sources, size_t count, size_t n, float factor);
@@ -96,14 +101,15 @@ void with_sum(const GradientSources& sources, uint64_t contributors, size_t offs
   }
 }
 
-/// The same for a gradient that lies in memory, or is added up; rows that nobody has come as `no_gradient`.
+/// The same for a gradient that lies in memory, or is added up; rows that nobody has come as `no_gradient`, or as `no_state`.
 template <typename Update>
 void with_gradient(const float* gradients, const GradientSources* sources, uint64_t contributors, size_t offset, size_t length, Isa isa, const Update& update) {
   if (sources == nullptr) return update(offset, length, const_cast<float*>(gradients) + offset);
   if (sources->rows == nullptr) return with_sum(*sources, contributors, offset, length, isa, update);
   for_row_pieces(*sources->rows, sources->count, contributors, offset, length, [&](size_t at, size_t n, uint64_t present, const RowTable* table) {
-    if (present != 0 || table == nullptr) return with_sum(*sources, present, at, n, isa, update);
-    for (size_t done = 0; done < n; done += sum_block) update(at + done, std::min(sum_block, n - done), const_cast<float*>(no_gradient));
+    const bool stateless = present == RowBits::nothing;
+    if (!stateless && (present != 0 || table == nullptr)) return with_sum(*sources, present, at, n, isa, update);
+    for (size_t done = 0; done < n; done += sum_block) update(at + done, std::min(sum_block, n - done), const_cast<float*>(stateless ? no_state : no_gradient));
   });
 }
 

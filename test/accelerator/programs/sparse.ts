@@ -67,10 +67,13 @@ interface Case {
   readonly options?: Partial<AcceleratorOptions>;
   /** Reads gradients in some steps. */
   readonly reads?: boolean;
+  /** Goes back to the state of an earlier step. */
+  readonly reloads?: boolean;
   /** The last worker leaves a table out in some steps. */
   readonly uneven?: boolean;
 }
 const cases: readonly Case[] = [
+  { name: "AdamW, loaded on the way", make: (p) => new AdamW(p, { lr: 1e-2, weightDecay: 0.1, variant: "transformers" }), reloads: true },
   { name: "AdamW", make: (p) => new AdamW(p, { lr: 1e-2, weightDecay: 0.1 }) },
   { name: "AdamW, clipped, accumulated", make: (p) => new AdamW(p, { lr: 1e-2 }), accumulation: 2, clip: 0.05 },
   { name: "SGD, left out", make: (p) => new SGD(p, { lr: 0.5 }), uneven: true, clip: 0.1 },
@@ -92,7 +95,7 @@ const draw = (row: number, column: number, below: number): number => {
 };
 
 async function train(
-  { make, accumulation = 1, clip, clipValue, options, reads = false, uneven = false }: Case,
+  { make, accumulation = 1, clip, clipValue, options, reads = false, uneven = false, reloads = false }: Case,
   sparse: boolean,
 ): Promise<{ seen: unknown[]; main: boolean; world: number; bytes: number }> {
   defaultExecutor().compiler = { sparseGradients: sparse };
@@ -124,6 +127,7 @@ async function train(
   await accelerator.prepare(model, optimizer, loader);
   const seen: unknown[] = [];
   let step = 0;
+  let early: ReturnType<Optimizer["stateDict"]> | undefined;
   for await (const { labels, ...inputs } of loader) {
     await accelerator.accumulate(model, async () => {
       const leftOut = uneven && step % 3 === 1 && accelerator.processIndex === world - 1;
@@ -139,6 +143,11 @@ async function train(
       optimizer.zeroGrad();
     });
     step++;
+    if (reloads && step === 2) early = optimizer.stateDict();
+    if (reloads && step === 4) {
+      optimizer.loadStateDict(early!);
+      await accelerator.waitForEveryone();
+    }
     for (const [name, p] of model.namedParameters()) seen.push(`${step} ${name} ${digest(p.values())}`);
   }
   const { state } = optimizer.stateDict();
