@@ -6,7 +6,7 @@ import { describe, it } from "node:test";
 import * as nn from "../../src/nn/index.js";
 import { SGD } from "../../src/optim/index.js";
 import { packageRoot } from "../../src/package-root.js";
-import { defaultExecutor, fromData, type Tensor, tensor, zeros } from "../../src/tensor/index.js";
+import { defaultExecutor, fromData, setSeed, type Tensor, tensor, zeros } from "../../src/tensor/index.js";
 
 interface Described {
   readonly shape: readonly number[];
@@ -115,6 +115,26 @@ describe("convolutional networks", () => {
       const ours = new Set(lines(String(model)));
       for (const line of lines(of.repr)) assert.ok(ours.has(line), `${line} is not in\n${String(model)}`);
     }
+  });
+
+  it("activations that are computed again move no running statistics again", async () => {
+    const found: number[][] = [];
+    for (const again of [false, true]) {
+      setSeed(2);
+      const [first, norm, last] = [new nn.Conv2d(1, 3, 3), new nn.BatchNorm2d(3), new nn.Conv2d(3, 1, 3)];
+      class Net extends nn.Module {
+        readonly layers = [first, norm, last];
+        forward(x: Tensor): Tensor {
+          const cut = (y: Tensor): Tensor => (again ? nn.checkpoint(y) : y);
+          return last(cut(norm(first(cut(x))).relu())).sum();
+        }
+      }
+      const model = new Net();
+      await model(nn.init.normal([4, 1, 6, 6])).backward();
+      const gradients = await Promise.all([...model.parameters()].map(async (p) => [...(await p.grad!.data())]));
+      found.push([...(await norm.runningMean!.data()), ...(await norm.runningVar!.data()), ...gradients.flat()]);
+    }
+    near(found[1]!, found[0]!, 1e-6, "with cut points");
   });
 
   it("one compiled program serves batches of all sizes", async () => {
