@@ -4,21 +4,7 @@ import type { Dim } from "../dims.js";
 import type { Node, Value } from "../graph.js";
 import type { InferContext, OpDef, OutputSpec } from "../op-def.js";
 import { addAt } from "../scatter.js";
-import {
-  axisAttribute,
-  axisOf,
-  broadcastsTo,
-  carried,
-  define,
-  intAttribute,
-  literals,
-  meet,
-  need,
-  needKind,
-  sameDtype,
-  scalarContent,
-  stringAttribute,
-} from "./common.js";
+import { axisAttribute, axisOf, carried, define, intAttribute, literals, meet, need, needKind, sameDtype, scalarContent, stringAttribute } from "./common.js";
 
 /** Known indices must lie within the dim that they pick from. */
 function checkIndices(ctx: InferContext, indices: readonly number[] | undefined, data: Value, axis: number): void {
@@ -124,7 +110,8 @@ const addsFloats = ({ attributes, inputs: [data] }: Node): boolean =>
 function oneHot(ctx: InferContext): readonly OutputSpec[] {
   const [indices, depth, values] = [need(ctx, 0), need(ctx, 1), need(ctx, 2)];
   const { env } = ctx;
-  broadcastsTo(env, values.shape, [2]);
+  if (values.shape.length !== 1 || meet(env, values.shape[0]!, 2) === undefined)
+    throw new ShapeError(`the values off and on must be a vector of 2, they are ${env.show(values.shape)}`);
   const axis = axisOf(intAttribute(ctx, "axis", -1), indices.shape.length + 1, () => `${env.show(indices.shape)} with one more`);
   const fromData = depth.constant && depth.constant.data.length === 1 ? Number(depth.constant.data[0]) : undefined;
   const size: Dim = scalarContent(depth) ?? fromData ?? env.unknown();

@@ -38,10 +38,19 @@ function gelu(ctx: InferContext): readonly OutputSpec[] {
   return [{ dtype: x.dtype, shape: x.shape }];
 }
 
-/** x, ratio?, training? -> y like x, mask (bool) like x. */
+/** x, ratio (scalar)?, training (scalar, bool)? -> y like x, mask (bool) like x. */
 function dropout(ctx: InferContext): readonly OutputSpec[] {
   const x = need(ctx, 0);
   needKind(ctx, x, "float");
+  const [, ratio, training] = ctx.inputs;
+  if (ratio) {
+    needKind(ctx, ratio, "float");
+    broadcastsTo(ctx.env, ratio.shape, []);
+  }
+  if (training) {
+    needKind(ctx, training, "bool");
+    broadcastsTo(ctx.env, training.shape, []);
+  }
   const y = { dtype: x.dtype, shape: x.shape };
   return ctx.outputs === 1 ? [y] : [y, { dtype: "bool", shape: x.shape }];
 }
