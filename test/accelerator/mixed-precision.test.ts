@@ -11,6 +11,8 @@ import { Linear, Module } from "../../src/nn/index.js";
 import { nativePath } from "../../src/native/binding.js";
 import { gemmEngine, gemmEnginePath } from "../../src/runtime/gemm-engine.js";
 import { defaultExecutor, type Tensor } from "../../src/tensor/index.js";
+import { TrainingArguments } from "../../src/trainer/arguments/index.js";
+import { acceleratorOf } from "../../src/trainer/training/setup.js";
 
 const found = gemmEngine();
 const skip = !found ? `oneDNN's addon is not built (no ${gemmEnginePath()})` : found.bfloat16 === "none" ? "oneDNN has no bfloat16 for this processor" : false;
@@ -82,6 +84,11 @@ suite("mixedPrecision bf16", { skip }, () => {
     assert.deepEqual(inside, exact);
     assert.notDeepEqual(outside, exact);
     assert.deepEqual(enabled, outside);
+  });
+
+  test("is what the Trainer's bf16 means", async () => {
+    await using accelerator = acceleratorOf(new TrainingArguments({ bf16: true, reportTo: [] }));
+    assert.equal(accelerator.mixedPrecision, "bf16");
   });
 
   test("rounds each weight and activation once, for forward and backward", async () => {
