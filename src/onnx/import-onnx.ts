@@ -10,6 +10,7 @@ import { standardOps } from "../graph/op-table.js";
 import { fromData, Parameter, type Tensor } from "../tensor/index.js";
 import { type Named, OnnxModel } from "./onnx-model.js";
 import { OriginalFile } from "./original-file.js";
+import { findTies, type Tie } from "./ties.js";
 import { rolesOf } from "./weights.js";
 
 export interface ImportOnnxOptions<I extends readonly string[] | undefined = undefined, O extends readonly string[] | undefined = undefined> {
@@ -107,11 +108,28 @@ function heldTensors<T>(
   return { held, first };
 }
 
+/** Makes tied tensors one. Those that are another one's transpose leave the list; they are given with its name. */
+function tie(held: Map<string, Parameter>, ties: ReadonlyMap<SourceTensor, Tie>): ReadonlyMap<string, string> {
+  const turned = new Map<string, string>();
+  for (const [{ name }, { to, turned: isTurned }] of ties) {
+    const own = held.get(name)!;
+    for (const [alias, parameter] of held) {
+      if (parameter !== own) continue;
+      if (!isTurned) held.set(alias, held.get(to.name)!);
+      else {
+        held.delete(alias);
+        turned.set(alias, to.name);
+      }
+    }
+  }
+  return turned;
+}
+
 /**
  * Reads an ONNX file as a module that can be trained: opsets 13 to 24, weights beside the model, functions, fused ops of com.microsoft, of an If the branch that a call's sizes decide.
  *
  * Initializers of float32 with at least one dim become parameters under their own names. Numbers of rank 0, settings of ops, frequencies of rotary embeddings and masks belong to
- * the graph. The model comes in evaluation mode, in which it is what the file computes; in training mode a Dropout of the file drops, and a BatchNormalization takes the statistics of
+ * the graph; a table that is stored twice, once of them transposed, is one parameter. The model comes in evaluation mode, in which it is what the file computes; in training mode a Dropout of the file drops, and a BatchNormalization takes the statistics of
  * the batch and moves its own. `exportOnnx(model, file)` writes the weights back into the original file.
  *
  * @throws OnnxError for what is no such file; ArgumentError ERR_IMPORT_INPUT or ERR_IMPORT_OUTPUT for names that it does not have
@@ -138,9 +156,14 @@ export async function importOnnx<const I extends readonly string[] | undefined =
 
   const roles = rolesOf(whole, part.nodes);
   const needed = whole.graph.tensors.filter(({ name }) => part.names.has(name));
+  const trained = new Map(needed.filter((tensor) => roles.get(tensor) === "parameter").map((tensor) => [tensor, options.trainable?.(tensor.name) ?? true]));
   const parameters = heldTensors(
-    needed.filter((tensor) => roles.get(tensor) === "parameter"),
-    ({ name, data: { data, shape } }) => new Parameter(fromData(data as Float32Array, shape), { requiresGrad: options.trainable?.(name) ?? true }),
+    [...trained.keys()],
+    (tensor) => new Parameter(fromData(tensor.data.data as Float32Array, tensor.data.shape), { requiresGrad: trained.get(tensor)! }),
+  );
+  const turned = tie(
+    parameters.held,
+    findTies(parameters.first, (a, b) => trained.get(a) === trained.get(b)),
   );
   const buffers = heldTensors<Tensor>(
     needed.filter((tensor) => roles.get(tensor) === "statistic"),
@@ -154,6 +177,7 @@ export async function importOnnx<const I extends readonly string[] | undefined =
     inputs,
     outputs,
     parameters: parameters.held,
+    turned,
     buffers: buffers.held,
     copies: {
       model: new OriginalFile(bytes, inPlaces, undefined),

@@ -24,6 +24,8 @@ export interface ImportedFile {
   readonly outputs: readonly string[];
   /** By the names that the file has for them; tied ones have several. */
   readonly parameters: ReadonlyMap<string, Parameter>;
+  /** Tensors that are the transpose of a parameter, with its name. */
+  readonly turned: ReadonlyMap<string, string>;
   readonly buffers: ReadonlyMap<string, Tensor>;
   /** What is left of the files without their numbers. */
   readonly copies: { readonly model: OriginalFile; readonly beside: ReadonlyMap<string, OriginalFile> };
@@ -74,12 +76,13 @@ export class OnnxModel<I = { readonly [name: string]: Tensor }, O = { readonly [
   forward(inputs: I): O {
     const tracer = activeTracer();
     if (!tracer) throw new AccelerateError("ERR_TRACE_NONE", "forward is not called by itself", { hint: "call the model: model({ ... })" });
-    const { source, file, outputs, parameters, buffers } = this.#imported;
+    const { source, file, outputs, parameters, turned, buffers } = this.#imported;
     const declared = new Map<SourceInput, Value>();
     for (const [input, tensor] of this.#match(inputs)) declared.set(input, tracer.valueOf(tensor));
     checkSizes(tracer.graph, declared, file);
     const given = new Map<string, Value>([...declared].map(([{ name }, value]) => [name, value]));
     for (const [name, tensor] of [...parameters, ...buffers]) given.set(name, tracer.valueOf(tensor));
+    for (const [name, of] of turned) given.set(name, tracer.builder.transpose(given.get(of)!, [1, 0]));
     const forms = new TrainingForms(tracer, this.training, new Map([...buffers].map(([name, tensor]) => [given.get(name)!, tensor])));
     const values = instantiate(source, tracer.graph, { given, wanted: outputs, scope: tracer.builder.scope, fold: true, lower: (node) => forms.lower(node) });
     return Object.fromEntries(outputs.map((name) => [name, tracer.tensorOf(values.get(name)!)])) as O;

@@ -2,6 +2,7 @@
 import { standardGradients } from "../autograd/index.js";
 import { passes, stops } from "../autograd/reachability.js";
 import { AccelerateError } from "../errors.js";
+import { Builder } from "../graph/builder.js";
 import { isFloat, sizeOf } from "../graph/dtype.js";
 import { Graph, type Node, type Value } from "../graph/graph.js";
 import { type FormedNode, instantiate } from "../graph/onnx/instantiate.js";
@@ -21,10 +22,11 @@ interface Layout {
   readonly values: ReadonlyMap<string, Value>;
 }
 /** The file's graph with sizes left open; undefined where only the sizes of a call make it one. */
-function layout({ source, inputs, outputs, parameters, buffers }: ImportedFile): Layout | undefined {
+function layout({ source, inputs, outputs, parameters, turned, buffers }: ImportedFile): Layout | undefined {
   const graph = new Graph();
   const given = declareInputs(graph, inputs);
   for (const [name, tensor] of [...parameters, ...buffers]) given.set(name, graph.input(name, tensor.dtype, tensor.shape));
+  for (const [name, of] of turned) given.set(name, new Builder(graph).transpose(given.get(of)!, [1, 0]));
   try {
     // Dropout becomes the library's own, which has a rule.
     const lower = ({ op, domain, inputs: [x] }: FormedNode) => (op === "Dropout" && domain === "" ? [x, undefined] : undefined);
@@ -51,7 +53,7 @@ function withoutRule({ graph, values }: Layout, { parameters }: ImportedFile): R
 }
 
 export function summaryOf(imported: ImportedFile): string {
-  const { file, source, inputs, outputs, parameters, buffers } = imported;
+  const { file, source, inputs, outputs, parameters, turned, buffers } = imported;
   const found = layout(imported);
   const shapeOf = (name: string): readonly string[] => {
     const value = found?.values.get(name);
@@ -68,6 +70,7 @@ export function summaryOf(imported: ImportedFile): string {
     `parameters: ${count(numbers(false))} trainable, ${count(numbers(true))} frozen`,
     ...table([...parameters].map(([name, p]) => [name, show(p.shape), p.requiresGrad ? "trainable" : "frozen"])),
   ];
+  if (turned.size > 0) lines.push("transposed", ...table([...turned].map(([name, of]) => [name, `is ${of}`])));
   if (buffers.size > 0) lines.push("buffers", ...table([...buffers].map(([name, b]) => [name, show(b.shape)])));
   if (found) {
     const missing = withoutRule(found, imported);

@@ -4,11 +4,16 @@ import { basename, dirname, join } from "node:path";
 import { relocate } from "../graph/onnx/relocate.js";
 import { type StagedFile, stageFile } from "../safetensors/stage.js";
 import type { OnnxModel } from "./onnx-model.js";
+import { turned } from "./ties.js";
 
 /** The numbers that each parameter and buffer has now. */
 async function currentNumbers({ original }: OnnxModel<unknown, unknown>): Promise<(name: string) => Float32Array> {
   const numbers = new Map<string, Float32Array>();
   for (const [name, p] of original.parameters) numbers.set(name, p.values());
+  for (const [name, of] of original.turned) {
+    const [rows, columns] = original.parameters.get(of)!.shape as readonly [number, number];
+    numbers.set(name, turned(numbers.get(of)!, rows, columns));
+  }
   for (const [name, buffer] of original.buffers) numbers.set(name, (await buffer.data()) as Float32Array);
   return (name) => numbers.get(name)!;
 }

@@ -52,3 +52,16 @@ test("in training mode batches are normalized by themselves, and the running sta
     for (const [i, x] of expected.entries()) assert.ok(Math.abs(Number(found[i]) - x) < 1e-6, `${name}[${i}] is ${found[i]}, for torch ${x}`);
   }
 });
+
+test("a head that shares the table of the embeddings shares it still, though the file holds it twice", async () => {
+  for (const name of ["gpt2", "gpt2-dynamo"]) {
+    const model = await importOnnx(modelFile(name));
+    const [[head, table] = ["", ""]] = model.original.turned;
+    assert.match(table, /^model\.(transformer\.wte|lm_head)\.weight$/);
+    assert.ok(!new Map(model.namedParameters()).has(head));
+    assert.match(model.summary(), new RegExp(`${head} +is ${table}`));
+    // Trained apart, they are two.
+    const apart = await importOnnx(modelFile(name), { trainable: (parameter) => parameter === table });
+    assert.ok(new Map(apart.namedParameters()).has(head));
+  }
+});
