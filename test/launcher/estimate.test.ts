@@ -124,7 +124,7 @@ describe("a model folder", () => {
     );
     const live = sizes.map(([, , bytes]) => bytes);
     assert.ok(Math.abs(live[1]! / live[0]! - 4) < 0.2, `rows count in proportion: ${live}`);
-    assert.ok(live[2]! > 4 * live[0]! && live[3]! > live[2]!, `attention grows with the square: ${live}`);
+    assert.ok(Math.abs(live[2]! / live[0]! - 4) < 0.4 && live[3]! > live[2]!, `tokens count in proportion, for attention keeps no weights: ${live}`);
     for (const [i, step] of training.steps.entries()) {
       assert.ok(step.activations >= step.live, "an arena holds at least what lives");
       assert.ok(inference.steps[i]!.live < step.live / 2);
