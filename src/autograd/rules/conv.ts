@@ -47,17 +47,21 @@ function turned(b: Builder, w: Value, group: number): Value {
 }
 
 /**
- * dX of Y = Conv(X, W). Windows that move by one: a Conv of dY with the kernel turned round, the fastest way. Others: a ConvTranspose, whose
+ * dX of Y = Conv(X, W). Windows that move by one: a Conv of dY with the kernel turned round, the fastest way unless there is one channel alone. Others: a ConvTranspose, whose
  * output is as long as X where the remainder that no window reaches is added.
  */
 export function inputGradient(b: Builder, node: Node, dy: Value, w: Value, windows: Windows, group: number, spatial: readonly Dim[]): Value {
   const { strides, before, after, dilations } = windows;
   const rest = (pads: readonly number[]) => pads.map((p, i) => reach(windows, i) - 1 - p);
-  if (strides.every((s) => s === 1) && [...rest(before), ...rest(after)].every((p) => p >= 0))
+  const several = w.shape[0] !== 1 || w.shape[1] !== 1;
+  if (several && strides.every((s) => s === 1) && [...rest(before), ...rest(after)].every((p) => p >= 0))
     return b.op("Conv", [dy, turned(b, w, group)], { dilations, pads: [...rest(before), ...rest(after)], group });
-  const sizes = fixedSizes(b.graph.env, spatial);
-  if (!sizes) throw unsupported(node, "strides and spatial sizes that are not known", "give the graph's inputs known sizes, or sizes with hints");
-  const remainder = sizes.map((size, i) => (size + before[i]! + after[i]! - reach(windows, i)) % strides[i]!);
+  const remainder = spatial.map((dim, i) => {
+    if (strides[i] === 1) return 0;
+    const size = fixedSizes(b.graph.env, [dim])?.[0];
+    if (size === undefined) throw unsupported(node, "strides and spatial sizes that are not known", "give the graph's inputs known sizes, or sizes with hints");
+    return (size + before[i]! + after[i]! - reach(windows, i)) % strides[i]!;
+  });
   return b.op("ConvTranspose", [dy, w], { ...attributesOf(windows, group), output_padding: remainder });
 }
 
