@@ -57,9 +57,7 @@ async function run(c: Case, symbolic: boolean): Promise<{ outputs: TensorData[];
     if (!x) return undefined;
     const data = { dtype: x.dtype, shape: x.shape, data: typedArray(x.dtype, x.values) };
     if (x.fixed) return graph.constant(data);
-    // How many dims an index tuple names, and how many counts there are, decides ranks: such sizes are always known.
-    const known = !symbolic || !isFloat(x.dtype);
-    const value = graph.input(`x${i}`, x.dtype, known ? x.shape : x.shape.map((d) => graph.env.symbol(d)));
+    const value = graph.input(`x${i}`, x.dtype, !symbolic ? x.shape : x.shape.map((d) => graph.env.symbol(d)));
     feeds.set(value, data);
     return value;
   });

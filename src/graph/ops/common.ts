@@ -105,10 +105,18 @@ export function literals(value: Value | undefined): readonly number[] | undefine
 export function scalarContent(value: Value | undefined): Dim | undefined {
   return value?.content?.length === 1 ? value.content[0] : undefined;
 }
-/** The number of elements of a vector; it decides ranks, so it must be known. */
+/** A size that decides ranks, as a number: a symbol is fixed to its hint, which becomes a guard. */
+export function fixedSize(env: ShapeEnv, dim: Dim): number | undefined {
+  const d = env.resolve(dim);
+  if (typeof d === "number") return d;
+  const hint = env.isUnknown(d) ? undefined : env.hint(d);
+  if (hint !== undefined) env.unify(d, hint);
+  return hint;
+}
+/** The number of elements of a vector; it decides ranks. */
 export function vectorLength(ctx: InferContext, value: Value): number {
-  const n = value.shape.length === 1 ? ctx.env.resolve(value.shape[0]!) : undefined;
-  if (typeof n !== "number") throw new ShapeError(`${value.name} must be a vector of known length, it is ${ctx.env.show(value.shape)}`);
+  const n = value.shape.length === 1 ? fixedSize(ctx.env, value.shape[0]!) : undefined;
+  if (n === undefined) throw new ShapeError(`${value.name} must be a vector of known length, it is ${ctx.env.show(value.shape)}`);
   if (n > maxRank) throw new ShapeError(`${value.name} ${ctx.env.show(value.shape)} has more elements than a shape has dims (${maxRank})`);
   return n;
 }

@@ -4,7 +4,21 @@ import type { Dim } from "../dims.js";
 import type { Node, Value } from "../graph.js";
 import type { InferContext, OpDef, OutputSpec } from "../op-def.js";
 import { addAt } from "../scatter.js";
-import { axisAttribute, axisOf, carried, define, intAttribute, literals, meet, need, needKind, sameDtype, scalarContent, stringAttribute } from "./common.js";
+import {
+  fixedSize,
+  axisAttribute,
+  axisOf,
+  carried,
+  define,
+  intAttribute,
+  literals,
+  meet,
+  need,
+  needKind,
+  sameDtype,
+  scalarContent,
+  stringAttribute,
+} from "./common.js";
 
 /** Known indices must lie within the dim that they pick from. */
 function checkIndices(ctx: InferContext, indices: readonly number[] | undefined, data: Value, axis: number): void {
@@ -52,8 +66,8 @@ function gatherElements(ctx: InferContext): readonly OutputSpec[] {
 /** How many dims of the data one index tuple names. */
 function tupleSize(ctx: InferContext, data: Value, indices: Value, batchDims: number): number {
   const { env } = ctx;
-  const n = indices.shape.length === 0 ? undefined : env.resolve(indices.shape.at(-1)!);
-  if (typeof n !== "number" || n < 1 || n + batchDims > data.shape.length)
+  const n = indices.shape.length === 0 ? undefined : fixedSize(env, indices.shape.at(-1)!);
+  if (n === undefined || n < 1 || n + batchDims > data.shape.length)
     throw new ShapeError(`the last dim of indices ${env.show(indices.shape)} must name dims of data ${env.show(data.shape)}`);
   return n;
 }
