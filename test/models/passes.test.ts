@@ -5,11 +5,13 @@ import type { PassName, PassReport, PassSwitches } from "../../src/graph/passes/
 import { BertForMaskedLM } from "../../src/models/bert/for-masked-lm.js";
 import { BertForSequenceClassification } from "../../src/models/bert/for-sequence-classification.js";
 import { BertForTokenClassification } from "../../src/models/bert/for-token-classification.js";
+import { BertModel } from "../../src/models/bert/model.js";
 import { DistilBertForSequenceClassification } from "../../src/models/distilbert/for-sequence-classification.js";
 import { GPT2ForSequenceClassification } from "../../src/models/gpt2/for-sequence-classification.js";
 import { GPT2LMHeadModel } from "../../src/models/gpt2/lm-head.js";
 import { RobertaForSequenceClassification } from "../../src/models/roberta/for-sequence-classification.js";
-import type { ModuleBase } from "../../src/nn/index.js";
+import type { EncoderInputs } from "../../src/models/shared/types.js";
+import { crossEntropy, Module, type ModuleBase } from "../../src/nn/index.js";
 import { defaultExecutor, setSeed, type Tensor, tensor } from "../../src/tensor/index.js";
 import { sameGradients } from "../graph/passes/encoder.js";
 
@@ -44,7 +46,7 @@ interface Case {
 type Callable = (inputs: object) => { loss: Tensor };
 const call = (model: ModuleBase, inputs: object): Tensor => (model as unknown as Callable)(inputs).loss;
 const both = ["row-pushdown", "unpad"] as const;
-const cases: Readonly<Record<string, Case>> = {
+const cases: Record<string, Case> = {
   "BERT for sequences": { model: () => new BertForSequenceClassification(sizes), loss: (m) => call(m, { ...batch(), labels: classes }), passes: both },
   "BERT for sequences with sentence numbers": {
     model: () => new BertForSequenceClassification(sizes),
@@ -61,6 +63,24 @@ const cases: Readonly<Record<string, Case>> = {
   RoBERTa: { model: () => new RobertaForSequenceClassification(sizes), loss: (m) => call(m, { ...batch(), labels: classes }), passes: both },
   "GPT-2 for sequences": { model: () => new GPT2ForSequenceClassification(generative), loss: (m) => call(m, { ...batch(), labels: classes }), passes: both },
   "GPT-2": { model: () => new GPT2LMHeadModel(generative), loss: (m) => call(m, { ...batch(), labels: labels(1) }), passes: ["unpad"] },
+};
+
+/** Means over the tokens of two batches of other sizes, compared with each other. */
+class Twice extends Module {
+  readonly bert = new BertModel(sizes);
+  forward(text: EncoderInputs): Tensor {
+    const mask: Tensor = text.attention_mask!.to("float32").unsqueeze(-1);
+    return (this.bert(text).last_hidden_state as Tensor).mul(mask).sum(1).div(mask.sum(1));
+  }
+}
+const short = rows.map((row) => row.slice(1, 5));
+cases["a mean over tokens, of two calls in one loss"] = {
+  model: () => new Twice(),
+  loss: (m) => {
+    const right = { input_ids: int64(short), attention_mask: int64(short.map((row) => row.map((id) => Number(id !== 0)))) };
+    return crossEntropy((m as Twice)(batch()).matmul((m as Twice)(right), { transposeB: true }), classes);
+  },
+  passes: ["unpad"],
 };
 
 /** Loss and gradients with some passes turned off, and what the others did. */
