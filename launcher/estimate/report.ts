@@ -1,4 +1,5 @@
 // The numbers of an estimate. All sizes are bytes.
+import type { Graph } from "../../src/graph/graph.js";
 import { liveRun } from "../../src/graph/live-ranges.js";
 import { ArenaModel } from "./arena-model.js";
 import type { Layer, StepMode, StepSizes, Subject } from "./subject.js";
@@ -101,39 +102,51 @@ function precisionReport(name: PrecisionName, elements: number, layer: Layer, { 
 }
 
 /** A machine with N workers. ZeRO 1 is what this library does: weights and optimizer state lie once, each worker updates its part. */
-function machineOf(elements: number, activations: number, precision: Precision, options: EstimateOptions): StepReport["machine"] {
+function machineOf(
+  elements: number,
+  { activations, tables }: { activations: number; tables: number },
+  precision: Precision,
+  options: EstimateOptions,
+): StepReport["machine"] {
   const { numProcesses: n, zero, optimizer, mode, gradientAccumulationSteps } = options;
   const once = zero === 1 ? 1 : n;
   const training = mode === "training" ? precision.training : undefined;
   const weights = once * elements * (training?.weights ?? precision.width);
   // Beside each worker's own: what is added to them in an accumulation window, and between workers their mean (once per machine, when it is clipped or read).
   const kept = n * (gradientAccumulationSteps > 1 ? 2 : 1) + (n > 1 ? (zero === 1 ? 1 : n) : 0);
-  const gradients = training ? kept * elements * training.gradients : 0;
+  // Of tables whose gradients are rows, the memory that is kept for whole ones is never written to.
+  const gradients = training ? kept * (elements - tables) * training.gradients : 0;
   const states = training ? once * elements * training.state * optimizers[optimizer] : 0;
   const parts = { weights, gradients, optimizer: states, activations: n * activations, processes: n * processBytes };
   return { ...parts, total: sum(Object.values(parts)) };
 }
 
-/** The float32 numbers of a step: what lives together, and what the arena makes of it in the second and later steps. */
-function measureStep(subject: Subject, sizes: StepSizes, mode: StepMode): { readonly live: number; readonly arena: number } {
+/** Elements of the tables whose gradients leave a graph as the rows that were looked up. */
+function tablesOf(graph: Graph): number {
+  const shapes = graph.nodes.flatMap(({ op, inputs }) => (op === "SparseEmbeddingGrad" ? [inputs[2]?.content ?? []] : []));
+  return sum(shapes.map((shape) => shape.reduce<number>((product, dim) => product * Number(dim), 1)));
+}
+
+/** The float32 numbers of a step: what lives together, what the arena makes of it in the second and later steps, and what needs no gradient of its size. */
+function measureStep(subject: Subject, sizes: StepSizes, mode: StepMode): { readonly live: number; readonly arena: number; readonly tables: number } {
   const { graph, bytes } = subject.step(sizes, mode);
   const memory = new ArenaModel();
   const { bytes: live } = liveRun(graph, { bytes, memory });
   liveRun(graph, { bytes, memory });
-  return { live, arena: memory.touchedBytes };
+  return { live, arena: memory.touchedBytes, tables: tablesOf(graph) };
 }
 
 function stepReports(subject: Subject, elements: number, options: EstimateOptions): StepReport[] {
   const reports: StepReport[] = [];
   for (const sequenceLength of options.sequenceLengths) {
     for (const batchSize of options.batchSizes) {
-      const { live, arena } = measureStep(subject, { batchSize, sequenceLength }, options.mode);
+      const { live, arena, tables } = measureStep(subject, { batchSize, sequenceLength }, options.mode);
       for (const dtype of options.dtypes) {
         const precision = precisionOf(dtype);
         if (precision.activation === undefined) continue;
         const scale = precision.activation / 4;
         const activations = Math.ceil(arena * scale);
-        const machine = machineOf(elements, activations, precision, options);
+        const machine = machineOf(elements, { activations, tables }, precision, options);
         reports.push({ dtype, exact: precision.exact, batchSize, sequenceLength, live: Math.ceil(live * scale), activations, machine });
       }
     }
