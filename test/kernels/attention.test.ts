@@ -85,6 +85,32 @@ test("masked keys at both ends of a padded row cost nothing and change nothing",
   }
 });
 
+test("what memory held before is read nowhere", async () => {
+  const over = { size: 16, valueSize: 16, batch: 1, packed: { q: true, k: true }, bias: "none", ratio: 0.5 } as const;
+  // Tokens with gaps, whose dropout is drawn for others, too.
+  const gaps = [1, 2, 4, 7, 11].map((token): Place => [0, token]);
+  for (const causal of [false, true]) {
+    const c = whole({ ...over, tokens: 5, queries: gaps, keys: gaps, causal });
+    const data = dataOf(c);
+    const want = attentionOracle(c, data);
+    for (const isa of instructionSets()) {
+      testKernels().limit(isa, 1);
+      // Leaves memory full of NaN behind.
+      for (const tokens of [5, 10, 20, 30, 40]) {
+        const before = whole({ ...over, tokens });
+        const numbers = dataOf(before);
+        await runAttention(
+          before,
+          { ...numbers, q: numbers.q.fill(Number.NaN), k: numbers.k.fill(Number.NaN), v: numbers.v.fill(Number.NaN) },
+          { decomposed: false },
+        );
+        const got = await runAttention(c, data, { decomposed: false });
+        for (const [i, name] of names.entries()) near(got[i]!, want[name], `${name} (instruction set ${isa})`);
+      }
+    }
+  }
+});
+
 test("one to four threads give the same bits", async () => {
   for (const c of [whole({ tokens: 53, heads: 3, batch: 3 }), whole({ tokens: 40, causal: true, packed: { q: true, k: true }, bias: "none" })]) {
     const data = dataOf(c);

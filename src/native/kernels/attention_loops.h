@@ -103,7 +103,10 @@ inline ACCELERATE_TARGET void dropFactors(const HeadRows& rows, const Drops& dro
   float* const to = straight ? out : spare;
   const size_t count = straight ? seen : rows.keyToken(seen - 1) + 1 - from;
   for (size_t j = 0; j < count; j += factor_run) factorRun(from + j, constants, drops, to + j);
-  if (!straight) for (size_t j = 0; j < seen; j++) out[j] = spare[rows.keyToken(j) - from];
+  if (straight) return;
+  for (size_t j = 0; j < seen; j++) out[j] = spare[rows.keyToken(j) - from];
+  // Weights behind the last key are 0, but 0 times what memory happens to hold may be NaN.
+  clear(out, seen, round_up(seen));
 }
 
 inline ACCELERATE_TARGET void multiply(float* x, const float* by, size_t count) {
