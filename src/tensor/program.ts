@@ -10,6 +10,7 @@ import { Assumptions, type FedData } from "../graph/passes/assumptions.js";
 import { decomposeComposites } from "../graph/passes/decompose.js";
 import type { PassContext } from "../graph/passes/pass.js";
 import { runPasses } from "../graph/passes/pipeline.js";
+import { endsInOrder, recomputes } from "../graph/passes/recompute/ends.js";
 import type { Binding } from "../runtime/binding.js";
 import type { Engine } from "../runtime/engine.js";
 import { gemmChoices } from "../runtime/gemm-choices.js";
@@ -107,6 +108,7 @@ export function buildGraph(plan: Plan, compiler: CompilerOptions = {}): BuiltGra
   decomposeComposites(graph);
   runPasses(graph, "backward", context, options);
   const asRows = leaveAsRows(graph, gradients.length, compiler.sparseGradients ?? true);
+  if (recomputes(graph)) endsInOrder(graph);
   const feedOf = (value: Value): number => (slots.get(value) as InputSlot & { kind: "feed" }).feed;
   return {
     graph,

@@ -23,8 +23,17 @@ const call = (model: ModuleBase, inputs: object): Tensor => (model as unknown as
 const layers = 5;
 const shared = { vocab_size: 50, pad_token_id: 0, max_position_embeddings: 32 };
 const models: Readonly<Record<string, readonly [() => PreTrainedModelBase, (model: ModuleBase) => Tensor]>> = {
+  // The gradient of a table this large leaves the graph as rows.
   BERT: [
-    () => new BertForSequenceClassification({ ...shared, hidden_size: 16, num_hidden_layers: layers, num_attention_heads: 2, intermediate_size: 48 }),
+    () =>
+      new BertForSequenceClassification({
+        ...shared,
+        vocab_size: 3000,
+        hidden_size: 16,
+        num_hidden_layers: layers,
+        num_attention_heads: 2,
+        intermediate_size: 48,
+      }),
     (m) => call(m, { ...batch(), labels: tensor([0, 1, 0, 1], { dtype: "int64" }) }),
   ],
   DistilBERT: [
@@ -76,7 +85,7 @@ describe("layers that are computed again in the backward pass", () => {
       assert.equal(again.loss, kept.loss);
       // The engine may merge a product with what follows in one place, and not in the other.
       sameGradients(again.gradients, kept.gradients);
-      assert.ok(peak < 0.75 * keptPeak, `${peak} of ${keptPeak} bytes`);
+      assert.ok(peak < 0.6 * keptPeak, `${peak} of ${keptPeak} bytes`);
       model.gradientCheckpointingDisable();
       assert.equal((await train(model, loss)).parts, 0);
     });

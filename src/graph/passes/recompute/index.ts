@@ -3,6 +3,7 @@ import { Builder } from "../../builder.js";
 import type { Graph, Node, Value } from "../../graph.js";
 import type { GraphPass } from "../pass.js";
 import { sortNodes } from "../rows/edit.js";
+import { endsInOrder } from "./ends.js";
 
 /** The attribute of an Identity that is a cut point: its value is kept, and what follows up to the next one is computed from it again. */
 export const cutAttribute = "_checkpoint";
@@ -97,18 +98,6 @@ class Part {
   }
 }
 
-/**
- * The engine begins with the last node that nobody reads and computes what it needs, then takes the one before. So those that are there first stand last: gradients of weights are made, and
- * what they need is given back, before backward goes on.
- */
-function endsInOrder(graph: Graph, order: readonly Node[]): void {
-  const read = new Set(graph.nodes.flatMap((node) => node.inputs));
-  const isEnd = (node: Node): boolean => !node.outputs.some((out) => read.has(out));
-  const places = new Map(order.map((node, i) => [node, i]));
-  const ends = graph.nodes.filter(isEnd).sort((a, b) => (places.get(b) ?? 0) - (places.get(a) ?? 0));
-  graph.nodes.splice(0, graph.nodes.length, ...graph.nodes.filter((node) => !isEnd(node)), ...ends);
-}
-
 function run(graph: Graph): number {
   const before = [...graph.nodes];
   const forward = before.filter((node) => !isBackward(node));
@@ -128,7 +117,7 @@ function run(graph: Graph): number {
   }
   if (changed > 0) {
     sortNodes(graph);
-    endsInOrder(graph, before);
+    endsInOrder(graph);
   }
   return changed;
 }
