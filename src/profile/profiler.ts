@@ -1,11 +1,12 @@
 // The profiler: watches the runs of some steps, lets ONNX Runtime time their nodes, and tells where the time went.
 import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { ArgumentError } from "../errors.js";
+import { AccelerateError, ArgumentError } from "../errors.js";
 import { Engine } from "../runtime/engine.js";
 import { gemmChoices } from "../runtime/gemm-choices.js";
 import { defaultExecutor, type Executor } from "../tensor/executor.js";
 import type { Program } from "../tensor/program.js";
+import { writeAdvice } from "../write-advice.js";
 import { chromeTrace, type Span, type TracedRun } from "./chrome-trace.js";
 import { measureGemmPeak } from "./gemm-peak.js";
 import { type ProfileReport, profileReport } from "./report.js";
@@ -31,6 +32,16 @@ const whole = (name: string, value: number, least: number): number => {
   if (Number.isSafeInteger(value) && value >= least) return value;
   throw new ArgumentError(`profile: ${name} is ${value}`, { hint: `give a whole number of at least ${least}` });
 };
+
+/** What the system said of the folder or of a file in it. */
+function writeError(folder: string, error: unknown): Error {
+  if (error instanceof AccelerateError || typeof (error as NodeJS.ErrnoException).code !== "string") return error as Error;
+  const hint = writeAdvice(error) ?? "give another folder: --output-trace-dir, or outputTraceDir of the option profile";
+  return new AccelerateError("ERR_PROFILE_WRITE", `profile: the traces cannot be written to ${folder} (${(error as NodeJS.ErrnoException).code})`, {
+    cause: error,
+    hint,
+  });
+}
 
 /**
  * Made by an Accelerator that was given `profile`. A step ends where `stepped` is called. Profiled steps are slower, by some microseconds per node.
@@ -61,6 +72,10 @@ export class Profiler {
     this.#folder = outputTraceDir;
     this.#skip = whole("skipFirst", skipFirst, 0);
     this.#active = whole("active", active, 1);
+    if (typeof outputTraceDir !== "string" || outputTraceDir === "")
+      throw new ArgumentError(`profile: outputTraceDir is ${JSON.stringify(outputTraceDir)}`, { hint: "give the name of a folder" });
+    if (onTraceReady !== undefined && typeof onTraceReady !== "function")
+      throw new ArgumentError(`profile: onTraceReady is ${JSON.stringify(onTraceReady)}`, { hint: "give a function that takes the report" });
     this.#ready = onTraceReady ?? ((report) => rank === 0 && console.error(profileText(report)));
     this.#executor = executor;
     executor.watch = {
@@ -72,24 +87,37 @@ export class Profiler {
         if (backward) this.#backwardEnded = ended;
       },
     };
+    process.once("beforeExit", this.#atEnd);
   }
 
-  /** To be called after every optimizer step. */
+  /** Programs need not close their Accelerator: what was measured until they end is told, too. */
+  readonly #atEnd = (): void => {
+    this.finish().catch(this.#tell);
+  };
+  readonly #tell = ({ message }: Error): void => console.error(message);
+
+  /** To be called after every optimizer step. @throws AccelerateError ERR_PROFILE_WRITE where the folder cannot be made */
   async stepped(): Promise<void> {
     const now = performance.now();
     this.#seen++;
     if (this.#state === "measuring") {
       this.#steps.push({ name: `step ${this.#seen}`, began: this.#stepBegan, ended: now });
       this.#update += now - this.#backwardEnded;
-      // Not awaited: a step is made where no run may begin. What goes wrong is told by the finish that everybody awaits, at the end.
-      if (this.#steps.length === this.#active) this.finish().catch(() => {});
+      // Not awaited: a step is made where no run may begin. What goes wrong is told at once: not every program closes its Accelerator, which awaits this.
+      if (this.#steps.length === this.#active) this.finish().catch(this.#tell);
     } else if (this.#state === "warming") {
       this.#state = "measuring";
       // What compiled and warmed up is not counted.
       this.#runs.length = 0;
     }
     if (this.#state === "waiting" && this.#seen >= this.#skip) {
-      await mkdir(this.#folder, { recursive: true });
+      try {
+        await mkdir(this.#folder, { recursive: true });
+        // A program that was ended while it was profiled has left files that would be taken for this one's.
+        await this.#sweep();
+      } catch (error) {
+        throw writeError(this.#folder, error);
+      }
       this.#state = "warming";
     }
     this.#stepBegan = performance.now();
@@ -97,7 +125,10 @@ export class Profiler {
 
   /** Ends the measurement, writes the trace and tells the report; nothing where no step was measured. */
   finish(): Promise<void> {
-    this.#finished ??= this.#finish();
+    process.removeListener("beforeExit", this.#atEnd);
+    this.#finished ??= this.#finish().catch((error) => {
+      throw writeError(this.#folder, error);
+    });
     return this.#finished;
   }
   async #finish(): Promise<void> {

@@ -1,6 +1,6 @@
 // accelerate-ts profile: a launch whose workers tell where the time of their steps goes.
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
@@ -47,6 +47,16 @@ describe("accelerate-ts profile", () => {
     assert.equal(code, 0, stderr);
     assert.match(stderr, /profile: the program made 1 step/);
     assert.ok(!existsSync(traces));
+  });
+
+  it("tells what was measured of a program that does not close its Accelerator", async () => {
+    const open = join(folder, "open.mjs");
+    writeFileSync(open, readFileSync(script, "utf8").replace("await using accelerator", "const accelerator"));
+    const few = await call("--num-processes", "2", "--output-trace-dir", join(folder, "open-none"), open, "1");
+    assert.match(few.stderr, /profile: the program made 1 step/);
+    const some = await call("--num-processes", "2", "--skip-first", "1", "--active", "50", "--output-trace-dir", join(folder, "open"), open, "6");
+    assert.equal(some.code, 0, some.stderr);
+    assert.match(some.stderr, /profile of rank 0: 4 steps/);
   });
 
   it("refuses numbers of steps that are none before anything is started", async () => {

@@ -1,6 +1,6 @@
 // The profiler: what it measures of real steps, what the report adds up to, what the trace holds.
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
@@ -86,6 +86,29 @@ describe("a profile", () => {
     const outputTraceDir = join(folder, "none");
     assert.deepEqual(await train({ steps: 2, skipFirst: 50, active: 2, outputTraceDir }), []);
     assert.ok(!existsSync(outputTraceDir));
+  });
+
+  test("is not mixed with what an ended program left in the folder", async () => {
+    const outputTraceDir = join(folder, "left");
+    mkdirSync(outputTraceDir);
+    for (const number of [0, 1, 2, 3]) writeFileSync(join(outputTraceDir, `.nodes-rank0-${number}_2020-01-01_00-00-00_000.json`), "[");
+    const reports = await train({ steps: 5, skipFirst: 1, active: 2, outputTraceDir });
+    assert.equal(reports.length, 1);
+    assert.deepEqual(readdirSync(outputTraceDir), ["trace-rank0.json"]);
+  });
+
+  test("says which folder it cannot write to", async () => {
+    const file = join(folder, "a-file");
+    writeFileSync(file, "");
+    await assert.rejects(train({ steps: 3, skipFirst: 1, active: 1, outputTraceDir: join(file, "traces") }), {
+      code: "ERR_PROFILE_WRITE",
+      message: /a-file.traces \(ENOTDIR\): a part of the path is a file, give another place/,
+    });
+  });
+
+  test("refuses a folder and a function that are none", () => {
+    assert.throws(() => new Accelerator({ profile: { outputTraceDir: "" } }), /outputTraceDir is "": give the name of a folder/);
+    assert.throws(() => new Accelerator({ profile: { onTraceReady: 5 as never } }), /onTraceReady is 5: give a function/);
   });
 
   test("refuses numbers of steps that are none", () => {
