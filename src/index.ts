@@ -9,6 +9,7 @@ export {
   type BucketGradient,
   type Checkpointable,
   type CommHook,
+  type CompilerSettings,
   type DataloaderConfig,
   type DdpOptions,
   type Fits,
@@ -105,6 +106,7 @@ export {
 } from "./data/index.js";
 export { CollectiveError } from "./distributed/errors.js";
 export { AccelerateError, ArgumentError, ShapeError } from "./errors.js";
+export type { PassName, PassSwitches } from "./graph/passes/names.js";
 export {
   HubError,
   type HubErrorCode,
@@ -150,6 +152,9 @@ export {
   SGD,
   type SGDOptions,
 } from "./optim/index.js";
+export type { ProfileOptions } from "./profile/profiler.js";
+export type { ProfileReport } from "./profile/report.js";
+export { profileText } from "./profile/report-text.js";
 export { type ProgressBar, type ProgressOptions, progress } from "./progress.js";
 export { type Device, Engine, type EngineOptions } from "./runtime/index.js";
 export {

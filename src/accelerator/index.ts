@@ -22,7 +22,7 @@ export type { PadOptions } from "./collectives/exchange-tensors.js";
 export { getLogger, type InOrder, Logger, type LoggerOptions, type LogLevel, type LogOptions, type LogRecord, type LogSink } from "./logger.js";
 export type { Gathered, Same, Tensors } from "./collectives/nested.js";
 export type { DataloaderConfig } from "./loaders/dataloader-config.js";
-export type { AcceleratorOptions } from "./options.js";
+export type { AcceleratorOptions, CompilerSettings } from "./options.js";
 export type { Preparable, Prepared } from "./prepare.js";
 export type { ProjectConfiguration } from "./checkpoints/project-config.js";
 export type { ResumePoint } from "./checkpoints/restore.js";
