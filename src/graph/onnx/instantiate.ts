@@ -246,7 +246,7 @@ export function refuseUnknownOps(unknown: ReadonlyMap<string, SourceNode>): void
   const list = [...unknown].slice(0, 10).map(([op, { name, outputs }]) => `${op} (node ${name || outputs[0] || "without a name"})`);
   const more = unknown.size > list.length ? ` and ${unknown.size - list.length} more` : "";
   throw new OnnxError("ERR_ONNX_OP", `ops that are not in the op table: ${list.join(", ")}${more}`, first.at, {
-    hint: "define them in an OpTable of your own and give it as the option ops",
+    hint: "describe them with registerOp of accelerate-ts/graph before the file is read",
   });
 }
 
