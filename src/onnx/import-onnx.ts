@@ -7,6 +7,7 @@ import { neededPart, refuseUnknownOps, unknownOps } from "../graph/onnx/instanti
 import { externalLocations, type OnnxSource, readSource, type SourceGraph, type SourceTensor } from "../graph/onnx/source.js";
 import { OnnxError } from "../graph/onnx/errors.js";
 import { standardOps } from "../graph/op-table.js";
+import { checkNames, type OptionNames } from "../option-names.js";
 import { fromData, Parameter, type Tensor } from "../tensor/index.js";
 import { type Named, OnnxModel } from "./onnx-model.js";
 import { OriginalFile } from "./original-file.js";
@@ -20,6 +21,37 @@ export interface ImportOnnxOptions<I extends readonly string[] | undefined = und
   readonly outputs?: O;
   /** Whether a parameter is trained, by the name that it has in the file; default: all are. */
   readonly trainable?: (name: string) => boolean;
+}
+
+const optionNames: OptionNames<ImportOnnxOptions> = { inputs: true, outputs: true, trainable: true };
+
+/** Programs whose types are only stripped may give anything. */
+function checkOptions(options: ImportOnnxOptions<readonly string[] | undefined, readonly string[] | undefined>): void {
+  checkNames("importOnnx", options, optionNames);
+  for (const name of ["inputs", "outputs"] as const) {
+    const names: unknown = options[name];
+    if (names !== undefined && !(Array.isArray(names) && names.every((one) => typeof one === "string")))
+      throw new ArgumentError(`importOnnx: ${name} is ${JSON.stringify(names)}`, { hint: `give a list of names: { ${name}: ["..."] }` });
+  }
+  if (options.trainable !== undefined && typeof options.trainable !== "function")
+    throw new ArgumentError(`importOnnx: trainable is ${JSON.stringify(options.trainable)}`, {
+      hint: 'give a function of names: (name) => name.startsWith("head.")',
+    });
+}
+
+/** The model file. @throws AccelerateError ERR_MODEL_NOT_FOUND, or the system's error for what else is wrong with it */
+async function readModel(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code !== "ENOENT" && code !== "ENOTDIR" && code !== "EISDIR") throw cause;
+    const what = code === "EISDIR" ? "is a folder, not an ONNX file" : "does not exist";
+    throw new AccelerateError("ERR_MODEL_NOT_FOUND", `${path} ${what}`, {
+      cause,
+      hint: `give the name of the .onnx file; relative ones begin at ${process.cwd()}`,
+    });
+  }
 }
 
 const folderOf = (file: string): string => resolve(dirname(file));
@@ -132,7 +164,7 @@ function tie(held: Map<string, Parameter>, ties: ReadonlyMap<SourceTensor, Tie>)
  * the graph; a table that is stored twice, once of them transposed, is one parameter. The model comes in evaluation mode, in which it is what the file computes; in training mode a Dropout of the file drops, and a BatchNormalization takes the statistics of
  * the batch and moves its own. `exportOnnx(model, file)` writes the weights back into the original file.
  *
- * @throws OnnxError for what is no such file; ArgumentError ERR_IMPORT_INPUT or ERR_IMPORT_OUTPUT for names that it does not have
+ * @throws OnnxError for what is no such file; AccelerateError ERR_MODEL_NOT_FOUND; ArgumentError ERR_OPTIONS, ERR_IMPORT_INPUT or ERR_IMPORT_OUTPUT for names that it does not have
  * @example
  * const model = await importOnnx("resnet.onnx", { inputs: ["pixels"], outputs: ["logits"], trainable: (name) => name.startsWith("head.") });
  * const { logits } = model({ pixels });
@@ -142,7 +174,8 @@ export async function importOnnx<const I extends readonly string[] | undefined =
   options: ImportOnnxOptions<I, O> = {},
 ): Promise<OnnxModel<Named<I>, Named<O>>> {
   const path = typeof file === "string" ? file : undefined;
-  const bytes = typeof file === "string" ? await readFile(file) : file;
+  checkOptions(options);
+  const bytes = typeof file === "string" ? await readModel(file) : file;
   if (!(bytes instanceof Uint8Array)) throw new ArgumentError("importOnnx takes the name of a file, or its bytes");
   const shown = path === undefined ? "the model" : basename(path);
   const beside = await readBeside(path, bytes);

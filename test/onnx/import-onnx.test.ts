@@ -213,7 +213,7 @@ test("initializers may be called like the members of a module", async () => {
 
 test("what is no model, and control flow that data decide, are refused", async () => {
   await assert.rejects(importOnnx(Uint8Array.of(1, 2, 3)), OnnxError);
-  await assert.rejects(importOnnx(join(folder, "none.onnx")), { code: "ENOENT" });
+  await assert.rejects(importOnnx(join(folder, "none.onnx")), { code: "ERR_MODEL_NOT_FOUND", message: /none\.onnx does not exist/ });
   await assert.rejects(importOnnx(readFileSync(modelFile("mlp")).subarray(0, 900)), OnnxError);
   const branch = (name: string) => ({ name, type: attributeType.graph, g: { node: [{ opType: "Relu", input: ["x"], output: [name] }], output: [{ name }] } });
   const model = await importOnnx(
@@ -260,4 +260,15 @@ test("a damaged file is read, or refused with an error of the library", async ()
     ),
     { numRuns: 150 },
   );
+});
+
+test("options and files that are none are told by name", async () => {
+  const mlp = modelFile("mlp");
+  await assert.rejects(importOnnx(mlp, { input: ["x"] } as object), {
+    code: "ERR_OPTIONS",
+    message: /importOnnx has no option input: its options are inputs, outputs, trainable/,
+  });
+  await assert.rejects(importOnnx(mlp, { outputs: "logits" as never }), /importOnnx: outputs is "logits": give a list of names/);
+  await assert.rejects(importOnnx(mlp, { trainable: ["head.bias"] as never }), /importOnnx: trainable is .* give a function/);
+  await assert.rejects(importOnnx(folder), { code: "ERR_MODEL_NOT_FOUND", message: /is a folder, not an ONNX file/ });
 });
