@@ -30,7 +30,7 @@ async function time({ batch, tokens, heads, size, real }: Size, fused: boolean):
   const dropped = b.op("Dropout", [weights, key], { ratio: float(0.1), site: 1 }, { domain: "accelerate_ts" });
   const y = b.op("Reshape", [b.transpose(b.matmul(dropped, split(v)), [0, 2, 1, 3]), b.int64([0, 0, width])]);
   graph.output(b.reduce("ReduceSum", b.mul(y, dy), undefined));
-  if (fused) attentionPass.run(graph, { assume: () => true, precision: "no", backward: true });
+  if (fused) attentionPass.run(graph, { assume: () => true, look: () => undefined, precision: "no", backward: true });
   const gradients = differentiate(graph, { loss: graph.outputs[0]!, wrt: [q, k, v] });
   for (const x of [q, k, v]) graph.output(gradients.get(x)!);
   shareSubexpressions(graph);

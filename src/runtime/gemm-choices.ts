@@ -14,7 +14,7 @@ import { gemmEngine } from "./gemm-engine.js";
 
 /** How a shape was decided. */
 export interface GemmChoice {
-  /** "848x384x1536 TN + bias": rows, inner size, columns, whose operands are transposed; sizes that vary are rounded to powers of two. */
+  /** "848x384x1536 TN + bias": rows, inner size, columns, whose operands are transposed; sizes that vary stand as 1024. */
   readonly shape: string;
   /** "MLAS" or "oneDNN 2.6.3". */
   readonly engine: string;

@@ -6,7 +6,7 @@ import { Builder } from "../graph/builder.js";
 import type { ShapeEnv } from "../graph/dims.js";
 import type { Graph, Value } from "../graph/graph.js";
 import { toOnnx } from "../graph/onnx/write.js";
-import { Assumptions, type FedData } from "../graph/passes/assumptions.js";
+import { type Assumption, Assumptions, type FedData } from "../graph/passes/assumptions.js";
 import { decomposeComposites } from "../graph/passes/decompose.js";
 import type { PassContext } from "../graph/passes/pass.js";
 import { runPasses } from "../graph/passes/pipeline.js";
@@ -39,7 +39,7 @@ export interface Program {
   readonly asRows: readonly boolean[];
   readonly env: ShapeEnv;
   readonly symbols: readonly SymbolSource[];
-  /** What the data of its feeds must fulfil. */
+  /** What the data of its feeds must fulfil; what was refused, it must go on not to fulfil. So data alone decide which of several programs computes a run. */
   readonly assumptions: readonly FeedAssumption[];
   /** Where the parameters lay at its last run, by the count of their moves: unless that has grown, they lie where they are bound. */
   places: number;
@@ -74,6 +74,7 @@ export function buildGraph(plan: Plan, compiler: CompilerOptions = {}): BuiltGra
   });
   const context: PassContext = {
     assume: (assumption) => assumptions.assume(assumption),
+    look: (inputs) => assumptions.look(inputs),
     precision: compiler.precision ?? "no",
     backward: loss !== undefined,
     gemm: compiler.gemm,
@@ -110,13 +111,18 @@ export function buildGraph(plan: Plan, compiler: CompilerOptions = {}): BuiltGra
   const asRows = leaveAsRows(graph, gradients.length, compiler.sparseGradients ?? true);
   if (recomputes(graph)) endsInOrder(graph);
   const feedOf = (value: Value): number => (slots.get(value) as InputSlot & { kind: "feed" }).feed;
+  const onFeeds = (a: Assumption, wanted: boolean): FeedAssumption => ({
+    name: a.name,
+    feeds: a.inputs.map(feedOf),
+    holds: (data) => a.holds(data) === wanted,
+  });
   return {
     graph,
     slots,
     symbols,
     gradients,
     asRows,
-    assumptions: assumptions.made.map((a) => ({ name: a.name, feeds: a.inputs.map(feedOf), holds: (data) => a.holds(data) })),
+    assumptions: [...assumptions.made.map((a) => onFeeds(a, true)), ...assumptions.refused.map((a) => onFeeds(a, false))],
   };
 }
 

@@ -93,3 +93,12 @@ test("an assumption is recorded only when the data of the run fulfil it", () => 
   assert.ok(!assumptions.assume({ name: "no zero", inputs: [mask], holds: ([m]) => [...(m!.data as BigInt64Array)].every((x) => x === 1n) }));
   assert.equal(assumptions.made.length, 1);
 });
+
+test("an assumption that was refused is told, and looking at data assumes nothing", () => {
+  const graph = new Graph();
+  const mask = graph.input("mask", "int64", ["B"]);
+  const assumptions = new Assumptions(() => ({ shape: [1], data: new BigInt64Array([0n]) }));
+  assert.deepEqual(assumptions.look([mask])?.[0]?.shape, [1]);
+  assert.ok(!assumptions.assume({ name: "one", inputs: [mask], holds: ([m]) => m!.data[0] === 1n }));
+  assert.deepEqual([assumptions.made.length, assumptions.refused.map(({ name }) => name)], [0, ["one"]]);
+});

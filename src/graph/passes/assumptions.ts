@@ -28,6 +28,7 @@ export interface Assumption {
 export class Assumptions {
   readonly #fed: (input: Value) => FedData | undefined;
   readonly #made: Assumption[] = [];
+  readonly #refused: Assumption[] = [];
 
   /** @param fed the data of this run; undefined for inputs that are not fed by data that can be looked at (parameters, values of a graph without a run) */
   constructor(fed: (input: Value) => FedData | undefined) {
@@ -37,15 +38,26 @@ export class Assumptions {
   get made(): readonly Assumption[] {
     return this.#made;
   }
+  /** What this run's data did not fulfil: a run whose data do is for another compiled graph. So the data of a run alone decide which graph computes it, whatever was run before. */
+  get refused(): readonly Assumption[] {
+    return this.#refused;
+  }
+
+  /** The data of this run, to be looked at without assuming anything; undefined where there is none. */
+  look(inputs: readonly Value[]): readonly FedData[] | undefined {
+    const data = inputs.map(this.#fed);
+    return data.every((d) => d !== undefined) ? data : undefined;
+  }
 
   assume(assumption: Assumption): boolean {
     if (
       this.#made.some((a) => a.name === assumption.name && a.inputs.length === assumption.inputs.length && a.inputs.every((v, i) => v === assumption.inputs[i]))
     )
       return true;
-    const data = assumption.inputs.map(this.#fed);
-    if (!data.every((d) => d !== undefined) || !assumption.holds(data)) return false;
-    this.#made.push(assumption);
-    return true;
+    const data = this.look(assumption.inputs);
+    if (!data) return false;
+    const holds = assumption.holds(data);
+    (holds ? this.#made : this.#refused).push(assumption);
+    return holds;
   }
 }

@@ -7,7 +7,7 @@ import type { GraphPass } from "./pass.js";
 import { rewrite } from "./rewrite.js";
 import { Uses } from "./uses.js";
 
-/** A product in the sizes of this run; sizes that change from run to run are rounded to powers of two. */
+/** A product. Sizes that change from run to run are `nominal`: whose run it was that compiled a program must not decide which engine computes it, for a resumed training compiles anew. */
 export interface GemmShape {
   readonly m: number;
   readonly n: number;
@@ -24,8 +24,11 @@ export interface GemmChooser {
   ours(shape: GemmShape): boolean;
 }
 
-/** Products of fewer multiplications are left alone: they take no time, and small models compute as ever. */
+/** What stands for a size that changes from run to run: rows of a batch, tokens. */
+const nominal = 1024;
+/** Products of fewer multiplications are left alone: they take no time, and small models compute as ever. Sizes that change count as few. */
 const leastWork = 2 ** 21;
+const few = 64;
 /** Products with a shorter side stay in float32: heads of a few classes. */
 const leastSide = 16;
 
@@ -58,18 +61,16 @@ function productOf(graph: Graph, node: Node): Product | undefined {
   return { flags: { transposeA, transposeB: number(attributes.transB, 0) === 1, alpha: number(attributes.alpha, 1) }, bias: c !== undefined };
 }
 
-/** A size of this run; undefined where nobody knows it. Symbols become powers of two. */
-function rounded(graph: Graph, dims: readonly Dim[]): number | undefined {
-  let fixed = true;
+/** The product of some dims where all are numbers; else "varies". */
+function sizeIn(graph: Graph, dims: readonly Dim[]): number | "varies" {
   let size = 1;
-  for (const d of dims) {
-    const hint = graph.env.hint(d);
-    if (hint === undefined) return undefined;
-    fixed &&= typeof graph.env.resolve(d) === "number";
-    size *= hint;
+  for (const d of graph.env.resolveShape(dims)) {
+    if (typeof d !== "number") return "varies";
+    size *= d;
   }
-  return fixed || size === 0 ? size : 2 ** Math.round(Math.log2(size));
+  return size;
 }
+const sizedAs = (size: number | "varies", varying: number): number => (size === "varies" ? varying : size);
 
 const reshapes = new Set(["Reshape", "Squeeze", "Unsqueeze", "Flatten"]);
 const activations: { readonly [op: string]: (node: Node) => GemmActivation } = {
@@ -107,18 +108,17 @@ class GemmRewrite {
   #product(node: Node, { flags, bias }: Product, inputs: readonly (Value | undefined)[], b: Builder): Value | undefined {
     const [left, right] = [inputs[0]!, inputs[1]!];
     const shape = (x: Value, transposed: boolean) => {
-      const [rows, columns] = [rounded(this.#graph, x.shape.slice(0, -1)), rounded(this.#graph, x.shape.slice(-1))];
-      return transposed ? [columns, rows] : [rows, columns];
+      const [rows, columns] = [sizeIn(this.#graph, x.shape.slice(0, -1)), sizeIn(this.#graph, x.shape.slice(-1))] as const;
+      return transposed ? ([columns, rows] as const) : ([rows, columns] as const);
     };
-    const [m, k] = shape(left, flags.transposeA);
-    const [, n] = shape(right, flags.transposeB);
-    // A graph without a run knows no sizes: it is shown as for a big one.
-    const known = m !== undefined && n !== undefined && k !== undefined;
-    if (known && m * n * k < leastWork) return undefined;
-    const narrow = this.#bf16 && Math.min(m ?? leastSide, n ?? leastSide, k ?? leastSide) >= leastSide;
+    const [rows, inner] = shape(left, flags.transposeA);
+    const sizes = [rows, shape(right, flags.transposeB)[1], inner] as const;
+    if (sizes.reduce<number>((work, size) => work * sizedAs(size, few), 1) < leastWork) return undefined;
+    const [m, n, k] = sizes.map((size) => sizedAs(size, nominal)) as [number, number, number];
+    const narrow = this.#bf16 && Math.min(m, n, k) >= leastSide;
     if (!narrow) {
       const { transposeA, transposeB } = flags;
-      if (!known || !this.#chooser?.ours({ m, n, k, transposeA, transposeB, bias: bias || this.#biasFollows(node) })) return undefined;
+      if (!this.#chooser?.ours({ m, n, k, transposeA, transposeB, bias: bias || this.#biasFollows(node) })) return undefined;
     }
     const of = (x: Value) => (narrow ? this.#toBfloat16(x, b) : x);
     const options = { ...flags, ...(bias && { bias: this.#row(inputs[2]!, b) }) };

@@ -1,6 +1,6 @@
 // What a pass of the compiler is.
-import type { Graph } from "../graph.js";
-import type { Assumption } from "./assumptions.js";
+import type { Graph, Value } from "../graph.js";
+import type { Assumption, FedData } from "./assumptions.js";
 import type { GemmChooser } from "./gemm.js";
 import type { PassName } from "./pipeline.js";
 
@@ -10,6 +10,11 @@ export type Precision = "no" | "bf16";
 export interface PassContext {
   /** Whether the data of this run fulfil a condition; if so, the compiled graph is used only for runs that do. */
   assume(assumption: Assumption): boolean;
+  /**
+   * What this run feeds to some inputs; undefined where nobody knows. For hints of sizes, and for what is then assumed: a choice that this run's data alone made would change with the order of
+   * runs, and with it the bits of a resumed training.
+   */
+  look(inputs: readonly Value[]): readonly FedData[] | undefined;
   readonly precision: Precision;
   /** Whether the graph is differentiated: its first output is the loss then. */
   readonly backward: boolean;

@@ -89,7 +89,9 @@ async function compute(write: Write, passed: boolean) {
   graph.output(y);
   if (other) graph.output(other);
   const assumptions = new Assumptions((input) => w.feeds.get(input));
-  const changes = passed ? attentionPass.run(graph, { assume: (a) => assumptions.assume(a), precision: "no", backward: true }) : 0;
+  const changes = passed
+    ? attentionPass.run(graph, { assume: (a) => assumptions.assume(a), look: (inputs) => assumptions.look(inputs), precision: "no", backward: true })
+    : 0;
   const wrt = [w.x, ...w.weights];
   const gradients = differentiate(graph, { loss: graph.outputs[0]!, wrt });
   const found = await evaluate(graph, w.feeds, [...graph.outputs, ...wrt.map((v) => gradients.get(v)!)]);

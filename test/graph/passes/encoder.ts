@@ -179,7 +179,7 @@ export async function run(build: Build, batch: Batch, passes: readonly GraphPass
   const made = build(model);
   graph.outputs.unshift(made);
   const assumptions = new Assumptions((value) => (model.parameters.includes(value) ? undefined : feeds.get(value)));
-  const context: PassContext = { assume: (a) => assumptions.assume(a), precision: "no", backward: true };
+  const context: PassContext = { assume: (a) => assumptions.assume(a), look: (inputs) => assumptions.look(inputs), precision: "no", backward: true };
   let changes = 0;
   for (const pass of passes) changes += pass.run(graph, context);
   const shown = new Graph();

@@ -6,6 +6,7 @@ import type { FedData } from "../assumptions.js";
 import type { PassContext } from "../pass.js";
 import { demandRows } from "../rows/demand.js";
 import { replaceValues, sortNodes } from "../rows/edit.js";
+import type { Evaluation } from "../rows/evaluate.js";
 import { builderOf, canRead, evaluation, know } from "../rows/known-data.js";
 import { type MaskedSum, maskedSums, totalOf, type Zeroing } from "../rows/masked-sums.js";
 import { Packer } from "../rows/packer.js";
@@ -46,12 +47,9 @@ function countedRows(b: Builder, space: RowSpace, lead: Lead, { value, where }: 
 }
 
 /** The tokens of the batch that are no padding, as far as attention tells; else all. */
-function tokensOf(graph: Graph, context: PassContext, rows: number): number {
-  const bias = graph.nodes.find((node) => node.op === "Attention" && node.inputs[3])?.inputs[3];
-  const known = bias && know(graph, context, [bias]);
-  if (!bias || !known) return rows;
-  const { data } = known.values.of(bias);
-  return data.length === rows ? data.filter((x) => x > maskedBias).length : rows;
+function tokensOf(values: Evaluation, bias: Value | undefined, rows: number): number {
+  const data = bias && values.of(bias).data;
+  return data?.length === rows ? data.filter((x) => x > maskedBias).length : rows;
 }
 
 function push(graph: Graph, context: PassContext, sum: MaskedSum): number {
@@ -62,16 +60,18 @@ function push(graph: Graph, context: PassContext, sum: MaskedSum): number {
   const pushed = demand ? [...demand.plans.values()].filter((plan) => plan.heavy).length : 0;
   if (!demand || pushed === 0) return 0;
   for (const zeroing of sum.zeroing) {
-    const known = know(graph, context, [zeroing.value]);
+    const bias = graph.nodes.find((node) => node.op === "Attention" && node.inputs[3])?.inputs[3];
+    const both = bias && know(graph, context, [zeroing.value, bias]);
+    const known = both ?? know(graph, context, [zeroing.value]);
     if (!known) continue;
-    const flags = known.values.of(zeroing.value).data;
-    const count = flags.filter((x) => counts(zeroing, x)).length;
-    if (count === 0 || count > mostTokens * tokensOf(graph, context, flags.length)) continue;
-    const holds = (data: readonly FedData[]): boolean =>
-      evaluation(known.inputs, data)
-        .of(zeroing.value)
-        .data.some((x) => counts(zeroing, x));
-    if (!context.assume({ name: `some rows of ${sum.node.name} count`, inputs: known.inputs, holds })) continue;
+    const countIn = (values: Evaluation): number => values.of(zeroing.value).data.filter((x) => counts(zeroing, x)).length;
+    const few = (values: Evaluation): boolean => {
+      const count = countIn(values);
+      return count > 0 && count <= mostTokens * tokensOf(values, both && bias, values.of(zeroing.value).data.length);
+    };
+    const holds = (data: readonly FedData[]): boolean => few(evaluation(known.inputs, data));
+    if (!context.assume({ name: `some rows of ${sum.node.name} count, and not most`, inputs: known.inputs, holds })) continue;
+    const count = countIn(known.values);
     const b = builderOf(graph);
     b.scope = "rows";
     const packer = new Packer(b, demand, countedRows(b, space, lead, zeroing, count));

@@ -27,14 +27,19 @@ export const evaluation = (inputs: readonly Value[], data: readonly FedData[]): 
 export function know(graph: Graph, context: PassContext, expressions: readonly Value[]): Known | undefined {
   const inputs = inputsOf(expressions, elementsOf(graph));
   if (!inputs) return undefined;
-  let values: Evaluation | undefined;
-  // Looks, and assumes nothing.
-  const look = (data: readonly FedData[]): boolean => {
-    values = evaluation(inputs, data);
-    return false;
-  };
-  context.assume({ name: "look at data", inputs, holds: look });
-  return values && { inputs, values };
+  const data = context.look(inputs);
+  return data && { inputs, values: evaluation(inputs, data) };
+}
+
+/**
+ * Whether the data of this run fulfil a condition on some expressions. Where they do not, that is noted, so that runs whose data do get a program of their own; where they do, nothing is assumed yet.
+ */
+export function fulfilled(graph: Graph, context: PassContext, name: string, expressions: readonly Value[], holds: (values: Evaluation) => boolean): boolean {
+  const known = know(graph, context, expressions);
+  if (!known) return false;
+  if (holds(known.values)) return true;
+  context.assume({ name, inputs: known.inputs, holds: (data) => holds(evaluation(known.inputs, data)) });
+  return false;
 }
 
 /** A builder that knows where to read the sizes of the graph's inputs. */

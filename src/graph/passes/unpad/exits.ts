@@ -4,9 +4,9 @@ import type { Graph, Value } from "../../graph.js";
 import type { PassContext } from "../pass.js";
 import type { Wanted } from "../rows/demand.js";
 import type { Evaluation } from "../rows/evaluate.js";
-import { know } from "../rows/known-data.js";
+import { fulfilled } from "../rows/known-data.js";
 import { type MaskedSum, maskedSums, totalOf, type Zeroing } from "../rows/masked-sums.js";
-import type { TokenMask, Tokens } from "../rows/places.js";
+import { type TokenMask, tokenMask, type Tokens } from "../rows/places.js";
 import type { Lead, RowSet, RowSpace } from "../rows/row-set.js";
 import { hasRows } from "../rows/row-wise.js";
 import { type Selection, selections } from "../rows/selections.js";
@@ -57,7 +57,7 @@ function sumExit(b: Builder, sum: MaskedSum, { value: flags, where }: Zeroing): 
 }
 
 /** The exits of a graph from rows of a space that may be taken with the data of the run at hand. */
-export function findExits(graph: Graph, context: PassContext, b: Builder, space: RowSpace, mask: TokenMask): Exit[] {
+export function findExits(graph: Graph, context: PassContext, b: Builder, space: RowSpace, keyBias: Value): Exit[] {
   const { env } = graph;
   const leadOf = (value: Value): Lead | undefined => ([2, 1] as const).find((lead) => hasRows({ env, space }, value, lead));
   const sameSpace = (s: Selection) => env.resolve(s.space.batch) === env.resolve(space.batch) && env.resolve(s.space.tokens) === env.resolve(space.tokens);
@@ -74,10 +74,12 @@ export function findExits(graph: Graph, context: PassContext, b: Builder, space:
     return lead && { space, lead };
   }).map((sum) => sum.zeroing.map((zeroing) => sumExit(b, sum, zeroing)));
   return [...candidates, ...sums].flatMap((ways) => {
-    const way = ways.find((exit) => {
-      const known = know(graph, context, exit.condition);
-      return known !== undefined && exit.holds(known.values, mask);
-    });
+    const way = ways.find((exit) =>
+      fulfilled(graph, context, `${exit.output.name} needs no padding`, [keyBias, ...exit.condition], (values) => {
+        const mask = tokenMask(values, keyBias);
+        return mask !== undefined && exit.holds(values, mask);
+      }),
+    );
     return way ?? [];
   });
 }

@@ -5,7 +5,7 @@ import { liveNodes, removeDeadCode } from "../dead-code.js";
 import type { GraphPass, PassContext } from "../pass.js";
 import { demandRows, type Wanted } from "../rows/demand.js";
 import { Mark, replaceValues, sortNodes } from "../rows/edit.js";
-import { builderOf, canRead, evaluation, know } from "../rows/known-data.js";
+import { builderOf, canRead, evaluation, fulfilled, know } from "../rows/known-data.js";
 import { Packer } from "../rows/packer.js";
 import { prepare } from "../rows/prepare.js";
 import { maskedBias, tokenMask, Tokens } from "../rows/places.js";
@@ -18,21 +18,20 @@ function unpadFor(graph: Graph, context: PassContext, keyBias: Value): number {
   const { env } = graph;
   const space = { batch: attentions[0]!.k.shape[0]!, tokens: attentions[0]!.k.shape[1]! };
   if (env.resolve(keyBias.shape[0]!) !== env.resolve(space.batch) || !canRead(graph, space)) return 0;
-  const mask = know(graph, context, [keyBias]);
-  const there = mask && tokenMask(mask.values, keyBias);
-  if (!there) return 0;
+  if (!fulfilled(graph, context, "a mask of tokens and padding", [keyBias], (values) => tokenMask(values, keyBias) !== undefined)) return 0;
+  const { count } = tokenMask(know(graph, context, [keyBias])!.values, keyBias)!;
 
   const mark = new Mark(graph);
   const b = builderOf(graph);
   b.scope = "unpad";
-  const exits = findExits(graph, context, b, space, there);
+  const exits = findExits(graph, context, b, space, keyBias);
   const wants: Wanted[] = [...attentions.flatMap(({ k, v }) => [k, v]).map((value) => ({ value, lead: 2 as const })), ...exits];
   const demand = demandRows(graph, space, wants, { ordered: true });
   if (!demand) {
     mark.undo();
     return 0;
   }
-  const tokens = new Tokens(b, keyBias, space, there.count);
+  const tokens = new Tokens(b, keyBias, space, count);
   const packer = new Packer(b, demand, tokens.rows);
   const replaced = new Map<Value, Value>();
   for (const attention of attentions) {
