@@ -1,6 +1,7 @@
 // What a Trainer is set up with: its Accelerator, its default callbacks, and what does not go together.
 import { Accelerator } from "../../accelerator/index.js";
 import { ArgumentError } from "../../errors.js";
+import { PreTrainedModelBase } from "../../models/shared/pretrained-model.js";
 import { ModuleBase } from "../../nn/index.js";
 import type { TrainingArguments } from "../arguments/index.js";
 import { trackingOptions } from "../callbacks/index.js";
@@ -54,6 +55,19 @@ export function checkModel(model: unknown): TrainableModel {
   if (new ModelTraits(model).isBase)
     throw fault(`${model.constructor.name} only computes hidden states and takes no labels`, "take a model with a head for your task (AutoModelFor...)");
   return model as TrainableModel;
+}
+
+/** Turns on what activationCheckpointing asks for; a model that has no such layers is told of. */
+export function checkpointActivations(speaker: Speaker, model: ModuleBase): void {
+  const { activationCheckpointing, gradientCheckpointing } = speaker.args;
+  if (!activationCheckpointing && !gradientCheckpointing) return;
+  if (model instanceof PreTrainedModelBase) model.gradientCheckpointingEnable();
+  else
+    say(
+      speaker,
+      "warning",
+      `activationCheckpointing: ${model.constructor.name} is no model of the library: call checkpoint(x) of accelerate-ts/nn between its layers instead`,
+    );
 }
 
 /** Undefined without a factor; labels that are no classes cannot be smoothed, which is told. */

@@ -29,6 +29,7 @@ import { storeFlos } from "./flops.js";
 import { zeroGradients } from "./gradients.js";
 import { evaluateInTraining } from "./losses-logged.js";
 import { withNeftune } from "./neftune.js";
+import { checkpointActivations } from "./setup.js";
 import { trainingValues } from "./steps.js";
 
 /** The batches of an epoch, where the loader knows. */
@@ -59,6 +60,7 @@ export async function trainModel(trainer: Trainer, options: TrainOptions): Promi
       [trainer.optimizer, trainer.lrScheduler] = [undefined, undefined];
       trainer.trialRun?.begin(trainer);
     }
+    checkpointActivations(trainer, trainer.model);
     await prepareOutputDir(trainer);
     const checkpoint = await chosenCheckpoint(trainer, options.resumeFromCheckpoint);
     if (checkpoint !== undefined) await loadModel(trainer, checkpoint);

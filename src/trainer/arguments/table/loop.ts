@@ -29,7 +29,7 @@ export const optimizerNames = ["adamw_torch_fused", "adamw_torch", "adafactor", 
 
 const noHalf = "CPUs multiply matrices of float16 no faster than of float32: write bf16";
 const noFullPrecision = "weights stay float32 here: bf16 computes products of evaluations in bfloat16, too";
-const noRecompute = "activations are not computed again in the backward pass yet";
+const noRecompute = "there are no options: the input of each layer is kept";
 const compiled = "models are always compiled here, into graphs for ONNX Runtime";
 const noLiger = "Liger's kernels are for Triton on GPUs";
 
@@ -80,9 +80,9 @@ export const loopArguments = {
   bf16FullEval: memory.refuse(false, "Evaluate in bfloat16.", noFullPrecision),
   fp16FullEval: memory.refuse(false, "Evaluate in float16.", noHalf),
   tf32: memory.refuse(undefined, "Matrix products of NVIDIA GPUs with fewer bits.", "there is no such mode on CPUs"),
-  activationCheckpointing: memory.refuse(false, "Compute activations again in the backward pass instead of keeping them.", noRecompute),
+  activationCheckpointing: memory.keep(onOff, false, "Compute activations again in the backward pass instead of keeping them."),
   activationCheckpointingKwargs: memory.refuse(undefined, "Options of that.", noRecompute),
-  gradientCheckpointing: memory.refuse(false, "The old name of activationCheckpointing.", noRecompute),
+  gradientCheckpointing: memory.keep(onOff, false, "The old name of activationCheckpointing."),
   gradientCheckpointingKwargs: memory.refuse(undefined, "The old name of activationCheckpointingKwargs.", noRecompute),
   torchCompile: memory.refuse(false, "Compile the model with torch.compile.", compiled),
   torchCompileBackend: memory.refuse(undefined, "With which backend.", compiled),
