@@ -26,10 +26,12 @@ const onlyNumber = (value: Value | undefined): number | undefined =>
   value?.content?.length === 1 && typeof value.content[0] === "number" ? value.content[0] : undefined;
 const spaceOf = (x: Value): RowSpace => ({ batch: x.shape[0]!, tokens: x.shape[1]! });
 
+/** int64: 0, 1, .. up to a size. */
+const counted = (b: Builder, size: Value): Value => b.op("Range", [b.scalar(0, "int64"), b.squeeze(size, [0]), b.scalar(1, "int64")]);
 /** int64 [B]: the numbers of the batch entries. */
-function entries(b: Builder, space: RowSpace): Value {
-  return b.op("Range", [b.scalar(0, "int64"), b.squeeze(b.dim(space.batch), [0]), b.scalar(1, "int64")]);
-}
+const entries = (b: Builder, space: RowSpace): Value => counted(b, b.dim(space.batch));
+/** Positions from the start, made of such as may count from the end; a run with one that is beyond either fails, as it would with the op that they were given to. */
+const fromStart = (b: Builder, positions: Value, size: Value): Value => b.gather(counted(b, size), positions, 0);
 
 /** One token of every row, by its number from the start or from the end. */
 function oneToken(graph: Graph, node: Node, x: Value, at: number, uses: Uses): Selection | undefined {
@@ -84,7 +86,7 @@ function gather(graph: Graph, node: Node, uses: Uses): Selection | undefined {
     nodes: [node],
     ordered: false,
     key: `rows ${indices.name}`,
-    rows: (b) => new RowSet(b, spaceOf(wide), { flat: indices }, { ordered: false }),
+    rows: (b) => new RowSet(b, spaceOf(wide), { flat: fromStart(b, indices, b.mul(b.dim(wide.shape[0]!), b.dim(wide.shape[1]!))) }, { ordered: false }),
     shaped: (_, rows) => rows,
   };
 }
@@ -113,11 +115,9 @@ function gatherElements(graph: Graph, node: Node, uses: Uses): Selection | undef
     ordered: one,
     key: `tokens ${given.name}`,
     rows: (b) => {
-      const wide = b.cast(given, "int64");
-      // Tokens may be counted from the end.
-      const counted = b.where(b.op("Less", [wide, b.scalar(0, "int64")]), b.add(wide, b.dim(space.tokens)), wide);
-      const batches = b.expand(b.unsqueeze(entries(b, space), [1, 2]), b.op("Shape", [counted]));
-      const places = b.op("Reshape", [b.concat([batches, counted], 2), b.int64([-1, 2])]);
+      const tokens = fromStart(b, given, b.dim(space.tokens));
+      const batches = b.expand(b.unsqueeze(entries(b, space), [1, 2]), b.op("Shape", [tokens]));
+      const places = b.op("Reshape", [b.concat([batches, tokens], 2), b.int64([-1, 2])]);
       return new RowSet(b, space, { places }, { ordered: one });
     },
     shaped: (b, rows) => (squeezed ? rows : one ? b.unsqueeze(rows, [1]) : b.reshape(rows, [space.batch, given.shape[1]!, tail!], [given])),
