@@ -1,4 +1,5 @@
 // The names of the Accelerator's options.
+import { ArgumentError } from "../errors.js";
 import { checkNames, type OptionNames } from "../option-names.js";
 import type { GradientAccumulationPlugin } from "./gradients/accumulation.js";
 import type { DataloaderConfig } from "./loaders/dataloader-config.js";
@@ -59,6 +60,10 @@ const groups = { dataloaderConfig, projectConfig, gradientAccumulationPlugin, co
 /** @throws ArgumentError ERR_OPTIONS for an option that there is not. */
 export function checkOptionNames(options: AcceleratorOptions): void {
   checkNames("the Accelerator", options, accelerator, groups);
-  checkNames("compiler.passes", options.compiler?.passes ?? {}, passSwitches, groups);
+  const switches = options.compiler?.passes ?? {};
+  checkNames("compiler.passes", switches, passSwitches, groups);
+  for (const [name, on] of Object.entries(switches))
+    if (typeof on !== "boolean")
+      throw new ArgumentError(`compiler.passes.${name} is ${JSON.stringify(on)}`, { code: "ERR_OPTIONS", hint: "give true or false" });
   for (const name of Object.keys(groups) as (keyof typeof groups)[]) checkNames(name, options[name] ?? {}, groups[name], groups);
 }

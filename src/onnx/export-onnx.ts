@@ -96,6 +96,8 @@ export async function exportOnnx(model: ModuleBase, target: string, options: Exp
     const given = Object.entries(options).filter(([, value]) => value !== undefined);
     if (given.length > 0)
       throw new ArgumentError(`${model.original.file} is written back as it was read, without the option ${given[0]![0]}`, { code: "ERR_EXPORT_TARGET" });
+    if (!target.endsWith(".onnx"))
+      throw new ArgumentError(`${target}: an imported model is written as a file`, { code: "ERR_EXPORT_TARGET", hint: "give a name that ends in .onnx" });
     await writeBack(model, target);
     return;
   }

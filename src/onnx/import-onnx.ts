@@ -5,7 +5,7 @@ import { basename, dirname, isAbsolute, relative, resolve, sep } from "node:path
 import { AccelerateError, ArgumentError } from "../errors.js";
 import { neededPart, refuseUnknownOps, unknownOps } from "../graph/onnx/instantiate.js";
 import { externalLocations, type OnnxSource, readSource, type SourceGraph, type SourceTensor } from "../graph/onnx/source.js";
-import { OnnxError } from "../graph/onnx/errors.js";
+import { OnnxError, readingOnnx } from "../graph/onnx/errors.js";
 import { standardOps } from "../graph/op-table.js";
 import { checkNames, type OptionNames } from "../option-names.js";
 import { fromData, Parameter, type Tensor } from "../tensor/index.js";
@@ -178,8 +178,10 @@ export async function importOnnx<const I extends readonly string[] | undefined =
   const bytes = typeof file === "string" ? await readModel(file) : file;
   if (!(bytes instanceof Uint8Array)) throw new ArgumentError("importOnnx takes the name of a file, or its bytes");
   const shown = path === undefined ? "the model" : basename(path);
-  const beside = await readBeside(path, bytes);
-  const whole = readSource(bytes, { externalData: (location) => beside.get(location)! });
+  const { beside, whole } = await readingOnnx(shown, async () => {
+    const files = await readBeside(path, bytes);
+    return { beside: files, whole: readSource(bytes, { externalData: (location) => files.get(location)! }) };
+  });
   const outputs = wantedOutputs(whole, options.outputs, shown);
   const part = neededPart(whole.graph, outputs);
   refuseUnknownOps(unknownOps(whole, (op, domain) => standardOps.get(op, domain) !== undefined, part.nodes));

@@ -29,3 +29,17 @@ export class OnnxError extends AccelerateError {
     this.offset = offset;
   }
 }
+
+const broken: ReadonlySet<OnnxErrorCode> = new Set(["ERR_ONNX_MALFORMED", "ERR_ONNX_TRUNCATED"]);
+
+/** Runs what reads a file; its OnnxErrors then name the file. */
+export async function readingOnnx<T>(file: string, read: () => T | Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (cause) {
+    if (!(cause instanceof OnnxError)) throw cause;
+    const { code, offset, message } = cause;
+    const hint = broken.has(code) ? "no ONNX model (a page of a site, a pointer of git-lfs), or a damaged one: download it again" : cause.hint;
+    throw new OnnxError(code, `${file}: ${message.replace(` (at byte ${offset})`, "")}`, offset, { cause, ...(hint !== undefined && { hint }) });
+  }
+}
