@@ -1,3 +1,4 @@
+// What the engine says of its scratch memory, and when it is told to give some back.
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { ArenaBound, Engine } from "../../src/runtime/index.js";
