@@ -26,7 +26,7 @@ export interface GemmChooser {
 
 /** What stands for a size that changes from run to run: rows of a batch, tokens. */
 const nominal = 1024;
-/** Products of fewer multiplications are left alone: they take no time, and small models compute as ever. Sizes that change count as few. */
+/** Products of fewer multiplications are left alone: they take no time, and small models compute as ever. In float32 sizes that change count as few. */
 const leastWork = 2 ** 21;
 const few = 64;
 /** Products with a shorter side stay in float32: heads of a few classes. */
@@ -113,7 +113,8 @@ class GemmRewrite {
     };
     const [rows, inner] = shape(left, flags.transposeA);
     const sizes = [rows, shape(right, flags.transposeB)[1], inner] as const;
-    if (sizes.reduce<number>((work, size) => work * sizedAs(size, few), 1) < leastWork) return undefined;
+    const varying = this.#bf16 ? nominal : few;
+    if (sizes.reduce<number>((work, size) => work * sizedAs(size, varying), 1) < leastWork) return undefined;
     const [m, n, k] = sizes.map((size) => sizedAs(size, nominal)) as [number, number, number];
     const narrow = this.#bf16 && Math.min(m, n, k) >= leastSide;
     if (!narrow) {
