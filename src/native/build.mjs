@@ -109,7 +109,7 @@ function closure(file, found = new Map()) {
   if (found.has(file) || !existsSync(file)) return found;
   const text = readFileSync(file, "utf8");
   found.set(file, text);
-  for (const [, included] of text.matchAll(/^[ \t]*#[ \t]*include[ \t]*"([^"]+)"/gm)) closure(join(dirname(file), included), found);
+  for (const [, included] of text.matchAll(/^[ \t]*#[ \t]*(?:include|define[ \t]+ACCELERATE_LOOPS)[ \t]*"([^"]+)"/gm)) closure(join(dirname(file), included), found);
   return found;
 }
 

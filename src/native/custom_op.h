@@ -79,6 +79,9 @@ class KernelCall {
 template <typename Kernel>
 CustomOp* customOp(const char* name, std::initializer_list<OpSlot> inputs, std::initializer_list<OpSlot> outputs);
 
+// The first output may take the first input's memory: for kernels that read each element once, before they write it.
+CustomOp* inPlace(CustomOp* op);
+
 OrtStatus* statusOf(const char* message);
 
 using OpList = void (*)(std::vector<const CustomOp*>& ops);

@@ -11,23 +11,8 @@ namespace accelerate_ts {
 /// Constants of the last pass: decay = 1 - weightDecay * lr.
 struct AdafactorApplied { float gradScale, factor, scale, decay, beta1, oneMinusBeta1; };
 
-namespace portable {
-#define ACCELERATE_TARGET ACCELERATE_TARGET_PORTABLE
-#include "adafactor_loops.h"
-#undef ACCELERATE_TARGET
-}  // namespace portable
-#if ACCELERATE_X86
-namespace avx2 {
-#define ACCELERATE_TARGET ACCELERATE_TARGET_AVX2
-#include "adafactor_loops.h"
-#undef ACCELERATE_TARGET
-}  // namespace avx2
-namespace avx512 {
-#define ACCELERATE_TARGET ACCELERATE_TARGET_AVX512
-#include "adafactor_loops.h"
-#undef ACCELERATE_TARGET
-}  // namespace avx512
-#endif
+#define ACCELERATE_LOOPS "adafactor_loops.h"
+#include "each_isa.h"
 
 namespace {
 

@@ -1,4 +1,6 @@
-// One head of one batch entry, forward and backward, for attention.cc: included once per instruction set (no include guard, on purpose), behind math_loops.h and attention_gemm_loops.h.
+// One head of one batch entry, forward and backward, for attention.cc: included once per instruction set (no include guard, on purpose).
+#include "math_loops.h"
+#include "attention_gemm_loops.h"
 
 constexpr size_t round_up(size_t n) { return (n + Vec::width - 1) / Vec::width * Vec::width; }
 

@@ -8,32 +8,8 @@
 
 namespace accelerate_ts {
 
-namespace portable {
-namespace {
-#define ACCELERATE_TARGET ACCELERATE_TARGET_PORTABLE
-#include "math_loops.h"
-#include "gelu_loops.h"
-#undef ACCELERATE_TARGET
-}  // namespace
-}  // namespace portable
-#if ACCELERATE_X86
-namespace avx2 {
-namespace {
-#define ACCELERATE_TARGET ACCELERATE_TARGET_AVX2
-#include "math_loops.h"
-#include "gelu_loops.h"
-#undef ACCELERATE_TARGET
-}  // namespace
-}  // namespace avx2
-namespace avx512 {
-namespace {
-#define ACCELERATE_TARGET ACCELERATE_TARGET_AVX512
-#include "math_loops.h"
-#include "gelu_loops.h"
-#undef ACCELERATE_TARGET
-}  // namespace
-}  // namespace avx512
-#endif
+#define ACCELERATE_LOOPS "gelu_loops.h"
+#include "each_isa.h"
 
 namespace {
 

@@ -1,4 +1,5 @@
-// The loops of gelu.cc for one instruction set: included once per namespace (no include guard, on purpose), behind math_loops.h.
+// The loops of gelu.cc for one instruction set: included once per namespace (no include guard, on purpose).
+#include "math_loops.h"
 
 /// x P(x) with P(x) = (1 + erf(x / sqrt 2)) / 2, the normal distribution.
 struct ErfGelu {

@@ -1,4 +1,5 @@
-// The loops of softmax.cc for one instruction set: included once per namespace (no include guard, on purpose), behind math_loops.h.
+// The loops of softmax.cc for one instruction set: included once per namespace (no include guard, on purpose).
+#include "math_loops.h"
 
 /// x + bias, bias[i * step]; lanes beyond the row are -inf.
 template <int kind> ACCELERATE_TARGET ACCELERATE_INLINE Vec biased(const float* x, const float* bias, size_t i) {

@@ -30,18 +30,7 @@ class Dropout {
 
 template <typename T>
 CustomOp* op() {
-  CustomOp* op = customOp<Dropout<T>>("Dropout", {ElementTypeOf<T>::value, kInt64, optional(kInt64)}, {ElementTypeOf<T>::value});
-  // An element is read once, before it is written: y may take x's memory.
-  op->GetMayInplace = [](int** input, int** output) -> size_t {
-    *input = new int[1]{0};
-    *output = new int[1]{0};
-    return 1;
-  };
-  op->ReleaseMayInplace = [](int* input, int* output) {
-    delete[] input;
-    delete[] output;
-  };
-  return op;
+  return inPlace(customOp<Dropout<T>>("Dropout", {ElementTypeOf<T>::value, kInt64, optional(kInt64)}, {ElementTypeOf<T>::value}));
 }
 
 }  // namespace

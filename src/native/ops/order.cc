@@ -21,17 +21,7 @@ class After {
 
 template <typename T>
 CustomOp* op() {
-  CustomOp* op = customOp<After<T>>("After", {ElementTypeOf<T>::value, ElementTypeOf<T>::value}, {ElementTypeOf<T>::value});
-  op->GetMayInplace = [](int** input, int** output) -> size_t {
-    *input = new int[1]{0};
-    *output = new int[1]{0};
-    return 1;
-  };
-  op->ReleaseMayInplace = [](int* input, int* output) {
-    delete[] input;
-    delete[] output;
-  };
-  return op;
+  return inPlace(customOp<After<T>>("After", {ElementTypeOf<T>::value, ElementTypeOf<T>::value}, {ElementTypeOf<T>::value}));
 }
 
 }  // namespace
