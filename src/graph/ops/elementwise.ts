@@ -41,6 +41,9 @@ const unaryKinds: Readonly<Record<string, Kind>> = {
   Identity: "any",
 };
 
+/** The ops of one operand whose every output element is a function of the input element at its place. */
+export const unaryOps: readonly string[] = Object.keys(unaryKinds);
+
 /** What becomes of the elements of a size vector. */
 const unaryContent: Readonly<Record<string, (x: Value) => readonly Dim[] | undefined>> = {
   Identity: (x) => x.content,
