@@ -3,7 +3,8 @@ export { Arena, type ArenaMemory, type Segment, type SegmentRequest } from "./ar
 export { ArenaBound } from "./arena-bound.js";
 export { type CompressKernels, compressKernelsOf, halfFormats } from "./compress.js";
 export { Binding, type RunOptions, type TakenOutput } from "./binding.js";
-export { cpu, type Device } from "./device.js";
+export { cpu, type Device, type DeviceType, parseDevice } from "./device.js";
+export type { DeviceArray, DeviceContext, DeviceCounters, DeviceMemoryUse } from "./device-context.js";
 export { Engine, type EngineOptions } from "./engine.js";
 export { EngineError, type EngineErrorCode } from "./engine-error.js";
 export { usableCores, usableMemory } from "./host.js";
