@@ -3,7 +3,9 @@ import { availableParallelism, homedir } from "node:os";
 import { join } from "node:path";
 import { ArgumentError } from "./errors.js";
 import { type Environment, readWorkerSettings, type WorkerSettings } from "./launched.js";
+import { type Device, parseDevice } from "./runtime/device.js";
 import { MAX_ACCUMULATION, type ProgramDefaults, precisions, programVariables, readChoice, readSwitch, readWhole } from "./settings.js";
+import { gpuOfProcess, visibleGpus } from "./visible-gpus.js";
 
 export type { WorkerSettings } from "./launched.js";
 
@@ -39,6 +41,36 @@ export function configuredNative(env: Environment = process.env): string | false
 export function configuredWorker(env: Environment = process.env): WorkerSettings | undefined {
   return readWorkerSettings(env, process.pid);
 }
+
+/** ACCELERATE_TS_DEVICE, as `accelerate-ts launch` sets it for each worker, else Accelerate's own variable. */
+const deviceVariables = ["ACCELERATE_TS_DEVICE", "ACCELERATE_TORCH_DEVICE"] as const;
+
+/**
+ * The device that the environment names for this process; undefined: none, it is chosen by what is there. "cuda" without a number is the GPU of `configuredGpu`.
+ * @throws ArgumentError ERR_DEVICE when it names no device.
+ */
+export function configuredDevice(env: Environment = process.env): Device | undefined {
+  const variable = deviceVariables.find((name) => env[name]);
+  const text = variable && env[variable]?.trim().toLowerCase();
+  if (!text) return undefined;
+  try {
+    return parseDevice(text === "cuda" ? `cuda:${gpuOfProcess(env, process.pid)}` : text);
+  } catch (cause) {
+    if (!(cause instanceof ArgumentError)) throw cause;
+    throw new ArgumentError(`${variable} is "${env[variable]}"`, {
+      code: "ERR_DEVICE",
+      cause,
+      hint: "set cpu, cuda, cuda:0, cuda:1 ... or webgpu, or unset it",
+    });
+  }
+}
+
+/**
+ * Number of the GPU, among the visible ones, that this process takes where its device is chosen by itself: that of its local rank under any launcher, the first without one;
+ * undefined: CUDA_VISIBLE_DEVICES hides all.
+ */
+export const configuredGpu = (env: Environment = process.env): number | undefined =>
+  visibleGpus(env)?.length === 0 ? undefined : gpuOfProcess(env, process.pid);
 
 /** What is told to programs, and what counts as a value of it. */
 const programSettings: { readonly [K in keyof Required<ProgramDefaults>]: readonly [read: (text: string) => ProgramDefaults[K], wanted: string] } = {
