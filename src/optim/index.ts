@@ -6,6 +6,7 @@ export { Adam, type AdamOptions } from "./adam.js";
 export { AdamW, type AdamWGroupOptions, type AdamWOptions, type AdamWVariant } from "./adamw.js";
 export { clipGradNorm, type ClipGradNormOptions, clipGradValue } from "./clip.js";
 export { GradScaler, type GradScalerOptions, type GradScalerState } from "./grad-scaler.js";
+export { type DeviceParts, type DeviceUpdate, type DeviceUpdates, type UpdateRule, updateRules } from "./device-updates.js";
 export type { GroupState, Hyperparameters, ParamGroup, Params } from "./groups.js";
 export type { FollowingScheduler } from "./followers.js";
 export { Optimizer } from "./optimizer.js";

@@ -58,6 +58,10 @@ export class Arena {
     const { segments, bytes } = lay(requests);
     return new Arena(new Float32Array(memory.allocate(bytes)), segments);
   }
+  /** The places that `allocate` gives. */
+  static lay(requests: readonly SegmentRequest[]): readonly Segment[] {
+    return lay(requests).segments;
+  }
   /** Bytes that `allocate` asks the memory for. */
   static bytes(requests: readonly SegmentRequest[]): number {
     return lay(requests).bytes;

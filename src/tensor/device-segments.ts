@@ -1,0 +1,157 @@
+// Float32 segments in a device's memory, with a copy on the host that is made when somebody looks at it, and brought back when somebody has written to it.
+import { Arena, type ArenaMemory, type Segment } from "../runtime/arena.js";
+import type { DeviceArray, DeviceContext } from "../runtime/device-context.js";
+
+/** One segment. */
+export interface DeviceSegmentRequest {
+  readonly name: string;
+  readonly shape: readonly number[];
+}
+
+/** What memory is given back when it is gone: arrays, not the segments themselves. */
+interface Held {
+  readonly context: DeviceContext;
+  readonly arrays: Set<DeviceArray>;
+}
+const release = ({ context, arrays }: Held): void => {
+  for (const array of arrays) context.free(array);
+  arrays.clear();
+};
+const abandoned = new FinalizationRegistry<Held>(release);
+
+const lengthOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
+
+/** Which copy of a segment holds what the other does not. */
+type Newer = "none" | "host" | "device";
+
+/**
+ * The same layout on the device and on the host. Where the device has flat memory all segments lie in one array, `flat`, at the places of `segments`; elsewhere each has an array of its own, and what a program
+ * cannot write in place it writes to `spare`, which then changes places with it.
+ *
+ * Memory of either side is taken when it is first asked for: it is zero.
+ */
+export class DeviceSegments {
+  readonly context: DeviceContext;
+  /** Places in flat memory and in the host's copy, in elements. */
+  readonly segments: readonly Segment[];
+  /** Elements of flat memory. */
+  readonly length: number;
+  readonly #shapes: readonly (readonly number[])[];
+  readonly #memory: ArenaMemory | undefined;
+  readonly #requests: readonly { readonly name: string; readonly length: number }[];
+  readonly #held: Held;
+  readonly #newer: Newer[];
+  readonly #arrays: (DeviceArray | undefined)[] = [];
+  readonly #spares: (DeviceArray | undefined)[] = [];
+  #flat: DeviceArray | undefined;
+  #host: Arena | undefined;
+
+  /** `memory`: where the host's copy comes from; default: the engine. */
+  constructor(context: DeviceContext, requests: readonly DeviceSegmentRequest[], memory?: ArenaMemory) {
+    this.context = context;
+    this.#shapes = requests.map(({ shape }) => shape);
+    this.#requests = requests.map(({ name, shape }) => ({ name, length: lengthOf(shape) }));
+    this.segments = Arena.lay(this.#requests);
+    this.length = Arena.bytes(this.#requests) / Float32Array.BYTES_PER_ELEMENT;
+    this.#memory = memory;
+    this.#newer = requests.map(() => "none");
+    this.#held = { context, arrays: new Set() };
+    abandoned.register(this, this.#held, this);
+  }
+
+  /** All segments in one array, up to date; only where the device has flat memory. */
+  get flat(): DeviceArray {
+    for (let i = 0; i < this.segments.length; i++) this.#upload(i);
+    return this.#flatMemory();
+  }
+  #flatMemory(): DeviceArray {
+    this.#flat ??= this.#hold(this.context.allocate("float32", [this.length]));
+    return this.#flat;
+  }
+  #hold(array: DeviceArray): DeviceArray {
+    this.#held.arrays.add(array);
+    return array;
+  }
+
+  /** A segment on the device, up to date, in its own shape. */
+  at(index: number): DeviceArray {
+    this.#upload(index);
+    return this.#memoryOf(index);
+  }
+  /** A segment's memory that is about to be written as a whole: what the host has is not looked at. */
+  target(index: number): DeviceArray {
+    return this.#memoryOf(index);
+  }
+  #memoryOf(index: number): DeviceArray {
+    let array = this.#arrays[index];
+    if (!array) {
+      array = this.context.device.flatMemory
+        ? this.context.view(this.#flatMemory(), this.segments[index]!.offset, this.#shapes[index]!)
+        : this.#hold(this.context.allocate("float32", this.#shapes[index]!));
+      this.#arrays[index] = array;
+    }
+    return array;
+  }
+  /** Where a program writes a segment that it reads: the segment itself where the device writes in place, else a second array; `swap` makes that the segment. */
+  spare(index: number): DeviceArray {
+    if (this.context.device.writesInPlace) return this.at(index);
+    this.#spares[index] ??= this.#hold(this.context.allocate("float32", this.#shapes[index]!));
+    return this.#spares[index]!;
+  }
+  /** What was written to `spare` is the segment from now on. */
+  swap(index: number): void {
+    if (!this.context.device.writesInPlace) [this.#arrays[index], this.#spares[index]] = [this.#spares[index], this.#arrays[index]];
+    this.written(index);
+  }
+  /** A job that was queued writes to a segment on the device. */
+  written(index: number): void {
+    this.#newer[index] = "device";
+  }
+
+  /** A segment on the host, up to date. Who writes to it says so with `hostWritten`. */
+  host(index: number): Float32Array {
+    const view = this.#hostMemory().view(index);
+    if (this.#newer[index] === "device") {
+      if (view.length > 0) this.context.downloadNow(this.#memoryOf(index), view);
+      this.#newer[index] = "none";
+    }
+    return view;
+  }
+  /** All segments on the host, up to date, with the gaps between them. */
+  hostAll(): Float32Array {
+    for (let i = 0; i < this.segments.length; i++) this.host(i);
+    return this.#hostMemory().data;
+  }
+  /** A segment's memory on the host that is about to be written as a whole, with `hostWritten` behind it: nothing comes down. */
+  hostTarget(index: number): Float32Array {
+    return this.#hostMemory().view(index);
+  }
+  #hostMemory(): Arena {
+    this.#host ??= Arena.allocate(this.#requests, this.#memory);
+    return this.#host;
+  }
+  /** The host's numbers of a segment count: they go up before the device next reads them. */
+  hostWritten(index: number): void {
+    this.#newer[index] = "host";
+  }
+  /** Whether the device has numbers of a segment that the host has not. */
+  behind(index: number): boolean {
+    return this.#newer[index] === "device";
+  }
+
+  #upload(index: number): void {
+    if (this.#newer[index] !== "host") return;
+    const view = this.#hostMemory().view(index);
+    if (view.length > 0) this.context.uploadNow(view, this.#memoryOf(index));
+    this.#newer[index] = "none";
+  }
+
+  /** Gives the device's memory back. */
+  free(): void {
+    abandoned.unregister(this);
+    release(this.#held);
+    this.#flat = undefined;
+    this.#arrays.length = 0;
+    this.#spares.length = 0;
+  }
+}
