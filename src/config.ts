@@ -34,6 +34,9 @@ export function configuredNative(env: Environment = process.env): string | false
   return env.ACCELERATE_TS_NATIVE === "0" ? false : env.ACCELERATE_TS_NATIVE || undefined;
 }
 
+/** ACCELERATE_TS_ONNXRUNTIME: the folder whose libonnxruntime (and CUDA provider) is used instead of the one in the package onnxruntime-node, which may not be writable. */
+export const configuredOnnxruntime = (env: Environment = process.env): string | undefined => env.ACCELERATE_TS_ONNXRUNTIME || undefined;
+
 /**
  * What the launcher of this process told it; undefined: nobody launched it, and it is a world of its own.
  * @throws ArgumentError ERR_LAUNCH_ENVIRONMENT when the variables contradict each other or some are missing.

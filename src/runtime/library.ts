@@ -1,7 +1,8 @@
-// Where ONNX Runtime's library lies: in the npm package onnxruntime-node, whose own JavaScript is never loaded.
+// Where ONNX Runtime's library lies: in the npm package onnxruntime-node, whose own JavaScript is never loaded, or in the folder that ACCELERATE_TS_ONNXRUNTIME names.
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
+import { configuredOnnxruntime } from "../config.js";
 import { packageRoot } from "../package-root.js";
 import { EngineError } from "./engine-error.js";
 
@@ -15,6 +16,15 @@ const libraryNames: { readonly [platform in NodeJS.Platform]?: string } = { linu
  * @throws EngineError ERR_ENGINE_LOAD when the package or this platform's build is missing.
  */
 export function libraryPath(platform: NodeJS.Platform = process.platform, arch: string = process.arch): string {
+  const name = libraryNames[platform];
+  const folder = configuredOnnxruntime();
+  if (folder !== undefined && name) {
+    const file = resolve(folder, name);
+    if (existsSync(file)) return file;
+    throw new EngineError("ERR_ENGINE_LOAD", `ACCELERATE_TS_ONNXRUNTIME is "${folder}": no ${name} there`, {
+      hint: "name the folder that holds it, or unset it",
+    });
+  }
   let manifest: string;
   try {
     manifest = createRequire(join(packageRoot(), "package.json")).resolve("onnxruntime-node/package.json");
@@ -24,7 +34,6 @@ export function libraryPath(platform: NodeJS.Platform = process.platform, arch: 
       cause,
     });
   }
-  const name = libraryNames[platform];
   const file = name && join(dirname(manifest), "bin", "napi-v6", platform, arch, name);
   if (!file || !existsSync(file)) {
     throw new EngineError("ERR_ENGINE_LOAD", `onnxruntime-node has no library for ${platform}-${arch}${file ? ` (no ${file})` : ""}`, {
