@@ -1,6 +1,7 @@
 // What the compiler is told: which passes run, and in what precision products are computed.
 import type { Graph } from "../graph/graph.js";
 import type { GemmChooser } from "../graph/passes/gemm.js";
+import type { Target } from "../graph/passes/lower/index.js";
 import type { Precision } from "../graph/passes/pass.js";
 import type { PassReport, PassSwitches } from "../graph/passes/pipeline.js";
 
@@ -13,15 +14,18 @@ export interface CompilerOptions {
   readonly sparseGradients?: boolean | undefined;
   /** Who multiplies matrices of float32; default: who is faster on this machine (see GemmChoices). */
   readonly gemm?: GemmChooser | undefined;
+  /** What programs are compiled for; default: ONNX Runtime on the processor with all kernels of the library. */
+  readonly target?: Target | undefined;
   /** Called after each pass. */
   readonly watch?: ((report: PassReport, graph: Graph) => void) | undefined;
 }
 
 /** The same for options that compile alike. */
-export function compilerKey({ passes = {}, precision = "no", sparseGradients = true }: CompilerOptions): string {
+export function compilerKey({ passes = {}, precision = "no", sparseGradients = true, target }: CompilerOptions): string {
   const off = Object.entries(passes)
     .filter(([, on]) => on === false)
     .map(([name]) => name)
     .sort();
-  return `${precision}${sparseGradients ? "" : "-rows"}${off.map((name) => `-${name}`).join("")}`;
+  const place = target && target.type !== "cpu" ? ` ${target.type}${target.half ? " half" : ""} ${[...target.kernels].sort().join()} ` : "";
+  return `${place}${precision}${sparseGradients ? "" : "-rows"}${off.map((name) => `-${name}`).join("")}`;
 }

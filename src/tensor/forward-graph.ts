@@ -7,7 +7,10 @@ import type { Plan, Reference } from "./plan.js";
 import type { Tensor } from "./tensor.js";
 
 /** What is bound to an input of the session. */
-export type InputSlot = { readonly kind: "feed"; readonly feed: number } | { readonly kind: "parameter"; readonly parameter: number };
+export type InputSlot =
+  | { readonly kind: "feed"; readonly feed: number }
+  | { readonly kind: "parameter"; readonly parameter: number }
+  | { readonly kind: "mask"; readonly mask: number };
 
 /** A symbol of the program's graph, and where its size is read. */
 export interface SymbolSource {
@@ -18,7 +21,7 @@ export interface SymbolSource {
 
 export interface ForwardGraph {
   readonly graph: Graph;
-  readonly slots: ReadonlyMap<Value, InputSlot>;
+  readonly slots: Map<Value, InputSlot>;
   readonly symbols: readonly SymbolSource[];
   /** By position in the plan. */
   readonly feeds: readonly Value[];

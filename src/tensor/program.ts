@@ -9,6 +9,7 @@ import { toOnnx } from "../graph/onnx/write.js";
 import { type Assumption, Assumptions, type FedData } from "../graph/passes/assumptions.js";
 import { decomposeComposites } from "../graph/passes/decompose.js";
 import type { PassContext } from "../graph/passes/pass.js";
+import { lowerFor, type MaskInput } from "../graph/passes/lower/index.js";
 import { runPasses } from "../graph/passes/pipeline.js";
 import { endsInOrder, recomputes } from "../graph/passes/recompute/ends.js";
 import type { Binding } from "../runtime/binding.js";
@@ -17,6 +18,7 @@ import { gemmChoices } from "../runtime/gemm-choices.js";
 import { bfloat16Engine } from "../runtime/gemm-engine.js";
 import type { Session } from "../runtime/session.js";
 import type { CompilerOptions } from "./compiler-options.js";
+import { HostMasks, type Mask } from "./host-masks.js";
 import { leaveAsRows } from "./row-gradients.js";
 import { forwardGraph, type InputSlot, type SymbolSource } from "./forward-graph.js";
 import type { Plan } from "./plan.js";
@@ -41,6 +43,8 @@ export interface Program {
   readonly symbols: readonly SymbolSource[];
   /** What the data of its feeds must fulfil; what was refused, it must go on not to fulfil. So data alone decide which of several programs computes a run. */
   readonly assumptions: readonly FeedAssumption[];
+  /** Computes what is bound to inputs of the kind "mask", in their order; undefined where there are none. */
+  readonly masks: HostMasks | undefined;
   /** Where the parameters lay at its last run, by the count of their moves: unless that has grown, they lie where they are bound. */
   places: number;
   /** Whether its gradients are bound to where the parameters have theirs, not to the scratch memory beside it. */
@@ -57,12 +61,22 @@ export interface BuiltGraph {
   /** See Program. */
   readonly asRows: readonly boolean[];
   readonly assumptions: readonly FeedAssumption[];
+  /** Of dropout, where the device cannot draw them: what the host feeds (see host-masks.ts). */
+  readonly masks: readonly Mask[];
 }
 
 /** The numbers of a feed, where there are some: a graph may be built without them. */
 function fedData(plan: Plan, feed: number): FedData | undefined {
   const s = plan.feeds[feed]!.state;
   return s.kind === "symbolic" || s.kind === "parameter" || !s.data ? undefined : { shape: s.shape, data: s.data };
+}
+
+/** Gives masks their slots, and names their keys by feed. */
+function takeMasks(made: readonly MaskInput[], slots: Map<Value, InputSlot>): Mask[] {
+  return made.map(({ value, key, ratio, site, shape }, mask) => {
+    slots.set(value, { kind: "mask", mask });
+    return { key: (slots.get(key) as InputSlot & { kind: "feed" }).feed, ratio, site, shape };
+  });
 }
 
 /** Builds the graph of a plan, forward and backward, as the compiler's passes leave it. */
@@ -72,12 +86,14 @@ export function buildGraph(plan: Plan, compiler: CompilerOptions = {}): BuiltGra
     const slot = slots.get(value);
     return slot?.kind === "feed" ? fedData(plan, slot.feed) : undefined;
   });
+  const target = compiler.target && compiler.target.type !== "cpu" ? compiler.target : undefined;
   const context: PassContext = {
     assume: (assumption) => assumptions.assume(assumption),
     look: (inputs) => assumptions.look(inputs),
     precision: compiler.precision ?? "no",
     backward: loss !== undefined,
-    gemm: compiler.gemm,
+    target,
+    gemm: target ? undefined : compiler.gemm,
   };
   const options = { switches: compiler.passes ?? {}, watch: compiler.watch };
 
@@ -108,7 +124,9 @@ export function buildGraph(plan: Plan, compiler: CompilerOptions = {}): BuiltGra
   }
   decomposeComposites(graph);
   runPasses(graph, "backward", context, options);
-  const asRows = leaveAsRows(graph, gradients.length, compiler.sparseGradients ?? true);
+  // Rows whose number only the run tells would be brought to the host to be counted.
+  const asRows = leaveAsRows(graph, gradients.length, !target && (compiler.sparseGradients ?? true));
+  const masks = target ? takeMasks(lowerFor(graph, target), slots) : [];
   if (recomputes(graph)) endsInOrder(graph);
   const feedOf = (value: Value): number => (slots.get(value) as InputSlot & { kind: "feed" }).feed;
   const onFeeds = (a: Assumption, wanted: boolean): FeedAssumption => ({
@@ -122,6 +140,7 @@ export function buildGraph(plan: Plan, compiler: CompilerOptions = {}): BuiltGra
     symbols,
     gradients,
     asRows,
+    masks,
     assumptions: [...assumptions.made.map((a) => onFeeds(a, true)), ...assumptions.refused.map((a) => onFeeds(a, false))],
   };
 }
@@ -137,9 +156,13 @@ function withoutKernel(error: unknown): never {
 
 /** Compiles a plan: builds its graph, writes it as ONNX and creates the session. */
 export async function compileProgram(plan: Plan, engine: Engine, compiler: CompilerOptions & { readonly profile?: string } = {}): Promise<Program> {
-  const { profile, gemm = gemmChoices(engine) } = compiler;
-  if (compiler.precision === "bf16") bfloat16Engine();
-  const { graph, slots, symbols, gradients, asRows, assumptions } = buildGraph(plan, { ...compiler, gemm });
+  const { profile } = compiler;
+  const onHost = (compiler.target ?? { type: "cpu" }).type === "cpu";
+  if (compiler.precision === "bf16" && onHost) bfloat16Engine();
+  const { graph, slots, symbols, gradients, asRows, masks, assumptions } = buildGraph(plan, {
+    ...compiler,
+    gemm: compiler.gemm ?? (onHost ? gemmChoices(engine) : undefined),
+  });
   if (plan.loss && gradients.length === 0) {
     throw new AccelerateError("ERR_BACKWARD_NO_PARAMETERS", "the loss depends on no parameter that requires a gradient", {
       hint: "check requiresGrad and detach()",
@@ -153,7 +176,19 @@ export async function compileProgram(plan: Plan, engine: Engine, compiler: Compi
     if (!slot) throw new AccelerateError("ERR_PROGRAM_INPUT", `the compiled graph has an input ${name} that the plan does not know`);
     return slot;
   });
-  return { session, binding: session.createBinding(), inputs, gradients, asRows, env: graph.env, symbols, assumptions, places: -1, direct: false };
+  return {
+    session,
+    binding: session.createBinding(),
+    inputs,
+    gradients,
+    asRows,
+    masks: masks.length > 0 ? await HostMasks.compile(engine, masks, graph.env, symbols) : undefined,
+    env: graph.env,
+    symbols,
+    assumptions,
+    places: -1,
+    direct: false,
+  };
 }
 
 /** Whether a compiled program is valid for the sizes and the data of a plan. */

@@ -215,8 +215,9 @@ export const gemmPass: GraphPass = {
   name: "gemm",
   stage: "backward",
   says: "big matrix products go to the faster engine, or are computed in bfloat16",
-  run(graph, { precision, gemm }) {
-    if (precision === "no" && !gemm) return 0;
+  run(graph, { precision, gemm, target }) {
+    // Both engines are the processor's.
+    if (target || (precision === "no" && !gemm)) return 0;
     const rewriting = new GemmRewrite(graph, precision === "bf16", gemm);
     rewrite(graph, (node, inputs, b) => rewriting.rule(node, inputs, b));
     return rewriting.changes;

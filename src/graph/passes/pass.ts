@@ -2,6 +2,7 @@
 import type { Graph, Value } from "../graph.js";
 import type { Assumption, FedData } from "./assumptions.js";
 import type { GemmChooser } from "./gemm.js";
+import type { Target } from "./lower/target.js";
 import type { PassName } from "./pipeline.js";
 
 /** In what GEMM inputs are computed; everything else stays float32. */
@@ -18,6 +19,8 @@ export interface PassContext {
   readonly precision: Precision;
   /** Whether the graph is differentiated: its first output is the loss then. */
   readonly backward: boolean;
+  /** The device that the graph is compiled for; undefined: the processor. There sizes that only data tell are unknown to the host, so passes that make such sizes decline. */
+  readonly target?: Target | undefined;
   /** Who multiplies matrices of float32; undefined: ONNX Runtime all of them. */
   readonly gemm?: GemmChooser | undefined;
 }

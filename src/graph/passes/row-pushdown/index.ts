@@ -46,6 +46,8 @@ function push(graph: Graph, group: readonly Selection[]): number {
 }
 
 function run(graph: Graph, context: PassContext): number {
+  // Rows at places of their own need the library's kernels: in ONNX's ops, putting them into place and fetching them costs more launches than the rows left out.
+  if (context.target && !context.target.kernels.has("Attention")) return 0;
   prepare(graph);
   let pushed = 0;
   const tried = new Set<string>();
@@ -55,7 +57,8 @@ function run(graph: Graph, context: PassContext): number {
     tried.add(next[0]);
     if (next[1].every(({ value }) => dtypes[value.dtype].kind === "float")) pushed += push(graph, next[1]);
   }
-  return pushed + pushLabels(graph, context);
+  // Which tokens have a label, only the data tell.
+  return context.target ? pushed : pushed + pushLabels(graph, context);
 }
 
 export const rowPushdown: GraphPass = {

@@ -64,6 +64,8 @@ function unpadFor(graph: Graph, context: PassContext, keyBias: Value): number {
 }
 
 function run(graph: Graph, context: PassContext): number {
+  // How many tokens there are, only the data tell: a device would wait for the host to count them, and each batch would have sizes of its own.
+  if (context.target) return 0;
   prepare(graph);
   let packed = 0;
   const biases = new Set(Attention.all(graph).flatMap((a) => (a.keyBias && !a.kPlaces ? [a.keyBias] : [])));
