@@ -19,6 +19,7 @@ import { type Preparable, type PrepareContext, type Prepared, prepareAll } from 
 import { ScheduleWatch } from "./gradients/schedule-watch.js";
 import { type AutocastOptions, compilerPrecision } from "./precision.js";
 import { paceOf } from "./gradients/scheduler-pace.js";
+import { shardingOf } from "./gradients/zero.js";
 import { Stopping } from "./stopping.js";
 import { WorkerDealer } from "./loaders/worker-dealer.js";
 import { TrainingRun } from "./training-run.js";
@@ -225,7 +226,9 @@ export class Accelerator extends TrainingData implements AsyncDisposable {
     const { exchange, placement } = this.run ?? {};
     const { gradientAccumulationSteps, numProcesses, localProcessIndex } = this;
     const { splitBatches, dispatchBatches, evenBatches, ignoreDuplicates } = this.dataloaderConfig;
-    const writesStates = numProcesses === 1 || localProcessIndex === 0;
+    const { zero, shareParameters } = this.#options;
+    const speaks = numProcesses === 1 || localProcessIndex === 0;
+    const writesStates = speaks || shardingOf(zero) === "none";
     return {
       settings: { gradientAccumulationSteps, splitBatches, dispatchBatches, evenBatches, ignoreDuplicates },
       steps: this.#steps,
@@ -236,7 +239,8 @@ export class Accelerator extends TrainingData implements AsyncDisposable {
       ownParts: { accumulation: this.accumulation, commHook: savedHook(this.commHook) },
       arenas: placement?.arenas.map(({ arena }) => arena) ?? [],
       waiting: exchange?.waiting ?? [],
-      memory: { writesStates, writesParameters: writesStates || this.#options.shareParameters === false },
+      memory: { writesStates, writesParameters: writesStates || shareParameters === false },
+      wholeState: async (optimizer, { keeps }) => this.run?.wholeState(optimizer, { keeps, everywhere: false }, this.calls.options("saveState")),
     };
   }
 
@@ -246,7 +250,7 @@ export class Accelerator extends TrainingData implements AsyncDisposable {
   }
   async #connect(): Promise<PrepareContext> {
     const dataloader = this.dataloaderConfig;
-    const { shareParameters = true, ddp } = this.#options;
+    const { shareParameters = true, ddp, zero } = this.#options;
     const world = await this.state.world();
     const { performance } = this.tracking;
     this.run = new TrainingRun({
@@ -256,6 +260,7 @@ export class Accelerator extends TrainingData implements AsyncDisposable {
       accumulation: this.accumulation,
       scaler: this.scaler,
       ddp,
+      zero,
       joining: this.joining,
       stopping: this.stopping,
       performance,
@@ -285,6 +290,7 @@ export class Accelerator extends TrainingData implements AsyncDisposable {
         shareParameters,
         performanceEvery: performance?.every,
         ddp: HostSums.describe(ddp),
+        zero: shardingOf(zero),
       },
     };
   }

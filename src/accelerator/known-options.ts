@@ -3,6 +3,7 @@ import { ArgumentError } from "../errors.js";
 import { checkNames, type OptionNames } from "../option-names.js";
 import type { GradientAccumulationPlugin } from "./gradients/accumulation.js";
 import type { DataloaderConfig } from "./loaders/dataloader-config.js";
+import type { ZeroOptions } from "./gradients/zero.js";
 import type { ProfileOptions } from "../profile/profiler.js";
 import { type PassName, passNames } from "../graph/passes/pipeline.js";
 import type { AcceleratorOptions, CompilerSettings } from "./options.js";
@@ -43,6 +44,7 @@ const accelerator: OptionNames<AcceleratorOptions> = {
   schedulerStepping: true,
   watchSchedules: true,
   ddp: true,
+  zero: true,
   mixedPrecision: true,
   compiler: true,
   profile: true,
@@ -55,7 +57,8 @@ const accelerator: OptionNames<AcceleratorOptions> = {
   logWith: true,
   trackPerformance: true,
 };
-const groups = { dataloaderConfig, projectConfig, gradientAccumulationPlugin, compiler, profile };
+const zero: OptionNames<ZeroOptions> = { stage: true };
+const groups = { zero, dataloaderConfig, projectConfig, gradientAccumulationPlugin, compiler, profile };
 
 /** @throws ArgumentError ERR_OPTIONS for an option that there is not. */
 export function checkOptionNames(options: AcceleratorOptions): void {

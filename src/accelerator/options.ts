@@ -3,6 +3,7 @@ import type { DataloaderConfig } from "./loaders/dataloader-config.js";
 import type { GradScaler, GradScalerOptions } from "../optim/index.js";
 import type { DdpOptions } from "./comm-hooks/index.js";
 import type { GradientAccumulationPlugin } from "./gradients/accumulation.js";
+import type { ZeroOptions } from "./gradients/zero.js";
 import type { SchedulerStepping } from "./gradients/scheduler-pace.js";
 import type { ProjectConfiguration } from "./checkpoints/project-config.js";
 import type { PassSwitches } from "../graph/passes/pipeline.js";
@@ -38,6 +39,11 @@ export interface AcceleratorOptions extends TrackingOptions {
   readonly watchSchedules?: boolean;
   /** How gradients travel between hosts. */
   readonly ddp?: DdpOptions;
+  /**
+   * By whom the state of optimizers is kept. Not said: once per host, each worker updating a part of it. `{ stage: 1 }` (ZeRO stage 1): once in the whole run, also where there are several hosts;
+   * `{ stage: 0 }`: by every worker, with parameters of its own. The numbers are the same.
+   */
+  readonly zero?: ZeroOptions;
   /**
    * "bf16": inputs of matrix products are rounded to bfloat16, everything else is float32. On processors with instructions for it (AVX-512 BF16, AMX) products take half the time; needs oneDNN.
    * Default: what the launcher says (`--mixed-precision`), else "no". "fp16" is an error on CPUs.

@@ -7,6 +7,10 @@ import { type ExchangeOptions, WorkerExchange } from "./gradients/gradient-excha
 import type { Joining } from "./modes/joining.js";
 import { LossScaling } from "./gradients/loss-scaling.js";
 import { Placement } from "./gradients/placement.js";
+import { shardingOf, type ZeroOptions } from "./gradients/zero.js";
+import { type Gathering, wholeState } from "./gradients/sharded-state.js";
+import type { CollectiveOptions } from "../distributed/index.js";
+import type { Optimizer, WholeState } from "../optim/index.js";
 import type { Stopping } from "./stopping.js";
 import type { Profiler } from "../profile/profiler.js";
 import { WrittenBuffers } from "./written-buffers.js";
@@ -20,6 +24,7 @@ export interface TrainingRunOptions {
   readonly accumulation: Accumulation;
   readonly scaler: GradScaler | undefined;
   readonly ddp: DdpOptions | undefined;
+  readonly zero: ZeroOptions | undefined;
   readonly joining: Joining;
   readonly stopping: Stopping;
   readonly performance: PerformanceWatch | undefined;
@@ -37,18 +42,19 @@ export class TrainingRun {
   readonly #options: TrainingRunOptions;
 
   constructor(options: TrainingRunOptions) {
-    const { world, localRanks, shareParameters, accumulation, scaler, ddp, joining, stopping, performance, profiler, onStep, onWarning } = options;
+    const { world, localRanks, shareParameters, accumulation, scaler, ddp, zero, joining, stopping, performance, profiler, onStep, onWarning } = options;
     this.#options = options;
     this.world = world;
-    const placement = new Placement({ world, localRanks, sharesParameters: shareParameters });
     const seen = performance?.timed(world) ?? world;
+    const overHosts = new HostSums(seen.cross, ddp);
+    const placement = new Placement({ world, localRanks, sharesParameters: shareParameters, sharding: shardingOf(zero), capBytes: overHosts.capBytes });
     this.placement = placement;
     this.exchange = new WorkerExchange({
       world: seen,
       placement,
       accumulation,
       scaling: new LossScaling(scaler),
-      overHosts: new HostSums(seen.cross, ddp),
+      overHosts,
       joining,
       wishes: stopping,
       onStep: async ({ made }) => {
@@ -67,6 +73,10 @@ export class TrainingRun {
   exchangeOf({ world, placement }: Pick<ExchangeOptions, "world" | "placement">): WorkerExchange {
     const { accumulation, onStep } = this.#options;
     return new WorkerExchange({ world, placement, accumulation, scaling: this.exchange.scaling, onStep: async ({ made }) => void onStep(made) });
+  }
+  /** A collective: all of an optimizer's state, where each host has a part of it. */
+  wholeState(optimizer: Optimizer, gathering: Gathering, options: CollectiveOptions): Promise<WholeState | undefined> {
+    return wholeState(this.world, this.placement, optimizer, gathering, options);
   }
   /** Inside an accumulation window. */
   get holds(): boolean {

@@ -155,8 +155,9 @@ export class Adafactor extends Optimizer<AdafactorHyperparameters> {
     const parameters: number[] = [];
     for (const { segment, row, contributors } of [...segments].sort((a, b) => a.segment.offset - b.segment.offset)) {
       const { offset, length, index, parameter } = segment;
-      if (length === 0 || offset + length <= share.begin || offset >= share.end) continue;
-      if (offset < share.begin || offset + length > share.end)
+      const own = share.parts.filter(({ begin, end }) => offset < end && offset + length > begin);
+      if (length === 0 || own.length === 0) continue;
+      if (own.length > 1 || offset < own[0]!.begin || offset + length > own[0]!.end)
         throw new AccelerateError("ERR_OPTIMIZER_SHARE", `${parameter.name || "a parameter"} was to be updated by Adafactor in parts`, {
           hint: "prepare the optimizer together with its model",
         });

@@ -17,7 +17,7 @@ export interface ArenaUpdate {
   readonly ranges: Float64Array;
   /** The same by parameter. Some may lie outside of this worker's share, and at its ends in part. */
   readonly segments: readonly RowedSegment[];
-  readonly share: Pick<ArenaShare, "begin" | "end">;
+  readonly share: Pick<ArenaShare, "parts">;
   readonly rows: Float64Array;
 }
 
@@ -26,5 +26,5 @@ export const ownGradients: CollectedGradients = {
   has: (segment) => segment.hasGrad,
   contributors: () => 1,
   scale: () => 1,
-  share: (arena) => ({ gradients: arena.ownGradients(), begin: 0, end: arena.grads.length }),
+  share: (arena) => ({ gradients: arena.ownGradients(), parts: [{ begin: 0, end: arena.grads.length }] }),
 };

@@ -23,4 +23,4 @@ export { getScheduler, LambdaScheduler, type SchedulerName, schedulerNames } fro
 export { type Scheduler, SteppedScheduler } from "./stepped.js";
 export { makeSchedule, type Ramp, type Schedule, type ScheduleName, type ScheduleOptions, schedules } from "./schedules.js";
 export { SGD, type SGDGroupOptions, type SGDOptions } from "./sgd.js";
-export type { OptimizerProgress, OptimizerState, ParameterState, SavedGroup, SavedValue, SchedulerState, StepSettings } from "./state.js";
+export type { OptimizerProgress, OptimizerState, ParameterState, SavedGroup, SavedValue, SchedulerState, StepSettings, WholeState } from "./state.js";

@@ -22,6 +22,7 @@ import {
   type SavedGroup,
   savedGroup,
   type StepSettings,
+  type WholeState,
 } from "./state.js";
 
 /**
@@ -168,7 +169,7 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
     const kernels = segments.length > 0 ? kernelsOf(Engine.default()) : undefined;
     for (const [arena, own] of byArena(segments)) {
       const { gradients: grads, ...share } = gradients.share(arena);
-      const ranges = mergedRanges(own, share);
+      const ranges = mergedRanges(own, share.parts);
       // Of every arena, so that an optimizer without a place is refused on all workers.
       const stateArenas = this.places.in(arena);
       const states = stateArenas.map((state) => state.data);
@@ -239,20 +240,29 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
    * optimizer.loadStateDict(saved); // goes on bit for bit
    */
   stateDict(): OptimizerState {
+    if (this.places.sharedOut)
+      throw new ArgumentError("each host has a part of the optimizer's state (zero: { stage: 1 })", {
+        code: "ERR_STATE_SHARED_OUT",
+        hint: "await accelerator.optimizerState(optimizer) on every worker: it brings the parts together; checkpoints do so by themselves",
+      });
     return this.#saved((view) => view.slice());
   }
-  /** @internal As `stateDict`, with the state's own memory instead of copies. */
-  liveState(): OptimizerState {
-    return this.#saved((view) => view);
+  /** @internal `stateDict` where `whole` holds what is shared out. */
+  wholeStateDict(whole: WholeState | undefined): OptimizerState {
+    return this.#saved((view, parameter, name) => whole?.get(parameter)?.get(name) ?? view.slice());
   }
-  #saved(take: (view: Float32Array) => Float32Array): OptimizerState {
+  /** @internal As `stateDict`, with the state's own memory instead of copies, or what was brought together of it. */
+  liveState({ whole }: { readonly whole?: WholeState | undefined } = {}): OptimizerState {
+    return this.#saved((view, parameter, name) => whole?.get(parameter)?.get(name) ?? view);
+  }
+  #saved(take: (view: Float32Array, parameter: Parameter, name: string) => Float32Array): OptimizerState {
     this.#quiet("stateDict");
     this.#groups.refresh({ always: true });
     const state: Record<string, ParameterState> = {};
     for (const [name, parameter] of this.#groups.named()) {
       const step = this.places.stepOf(parameter);
       if (step === undefined) continue;
-      const arrays = this.places.arraysOf(parameter).map(([key, view]) => [key, take(view)] as const);
+      const arrays = this.places.arraysOf(parameter).map(([key, view]) => [key, take(view, parameter, key)] as const);
       state[name] = { step, ...Object.fromEntries(arrays) };
     }
     return { state, ...this.progress() };
@@ -266,7 +276,7 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
     const named = this.checkState(saved);
     this.#restore(saved, named);
     for (const [name, own] of Object.entries(saved.state))
-      for (const [key, view] of this.places.arraysOf(named.get(name)!)) view.set(own[key] as ArrayLike<number>);
+      for (const [key, view] of this.places.arraysOf(named.get(name)!)) this.places.write(named.get(name)!, view, own[key] as ArrayLike<number>);
     this.#clearOthers(saved, named);
   }
   /** @internal Throws what `loadStateDict` would; of the arrays only their lengths are looked at. Gives the parameters by name. */
@@ -294,6 +304,7 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
   }
   /** Parameters that have no state in the save start from zero, also where they had some. */
   #clearOthers(saved: OptimizerState, named: ReadonlyMap<string, Parameter>): void {
-    for (const [name, parameter] of named) if (!(name in saved.state)) for (const [, view] of this.places.arraysOf(parameter)) view.fill(0);
+    for (const [name, parameter] of named)
+      if (!(name in saved.state)) for (const [, view] of this.places.arraysOf(parameter)) this.places.write(parameter, view, new Float32Array(view.length));
   }
 }

@@ -1,5 +1,5 @@
 // From parameters to flat ranges: neighbours in an arena that are updated alike become one range, so a kernel runs over memory and not over parameters.
-import type { ArenaSegment, ParameterArena } from "../tensor/index.js";
+import type { ArenaPart, ArenaSegment, ParameterArena } from "../tensor/index.js";
 
 /** A segment and the number of the row of constants that updates it. */
 export interface RowedSegment {
@@ -15,10 +15,14 @@ export interface RowedSegment {
 const alignment = 16;
 const alignUp = (n: number): number => Math.ceil(n / alignment) * alignment;
 
-/** Quadruples (offset, length, row, contributors) for the kernels, in the order of memory; of what lies from `begin` to `end`. */
-export function mergedRanges(segments: readonly RowedSegment[], { begin, end }: { readonly begin: number; readonly end: number } = everything): Float64Array {
+/** Quadruples (offset, length, row, contributors) for the kernels, in the order of memory; of what lies in these parts of it. */
+export function mergedRanges(segments: readonly RowedSegment[], parts: readonly ArenaPart[] = everything): Float64Array {
   const sorted = [...segments].sort((a, b) => a.segment.offset - b.segment.offset);
   const out: number[] = [];
+  for (const part of parts) addRanges(sorted, part, out);
+  return Float64Array.from(out);
+}
+function addRanges(sorted: readonly RowedSegment[], { begin, end }: ArenaPart, out: number[]): void {
   let last: RowedSegment | undefined;
   for (const next of sorted) {
     const offset = Math.max(begin, next.segment.offset);
@@ -29,10 +33,9 @@ export function mergedRanges(segments: readonly RowedSegment[], { begin, end }: 
     else out.push(offset, until - offset, next.row, next.contributors);
     last = next;
   }
-  return Float64Array.from(out);
 }
 /** The whole arena. */
-const everything = { begin: 0, end: Number.POSITIVE_INFINITY };
+const everything: readonly ArenaPart[] = [{ begin: 0, end: Number.POSITIVE_INFINITY }];
 
 /** Gathers what belongs to one arena, arenas in the order in which they were met. */
 export function byArena<T extends { readonly segment: ArenaSegment }>(items: Iterable<T>): Map<ParameterArena, T[]> {

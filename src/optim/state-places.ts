@@ -64,6 +64,18 @@ export class StatePlaces {
     const arenas = this.in(segment.arena);
     return this.#kinds().names.flatMap((name, i) => (this.#kinds().shape(name, parameter) ? [[name, arenas[i]!.view(segment.index)] as const] : []));
   }
+  /** Whether parts of the state are with other hosts. */
+  get sharedOut(): boolean {
+    for (const segment of this.#homes.values()) if (segment.arena.exchange?.owned(segment)) return true;
+    return false;
+  }
+  /** Writes what is kept here of a parameter's state. */
+  write(parameter: Parameter, into: Float32Array, data: ArrayLike<number>): void {
+    const segment = this.#homes.get(parameter);
+    const parts = segment?.arena.exchange?.owned(segment);
+    if (!parts) into.set(data);
+    else for (const { begin, end } of parts) for (let i = begin; i < end; i++) into[i] = data[i]!;
+  }
   /** Steps that a parameter has made; undefined: none, and it has no state. */
   stepOf(parameter: Parameter): number | undefined {
     return this.#homes.has(parameter) ? this.#steps.get(parameter) : undefined;
@@ -122,7 +134,7 @@ export class StatePlaces {
     this.#homes.set(segment.parameter, segment);
     if (before.length === 0) return;
     this.written++;
-    for (const [i, [, array]] of this.arraysOf(segment.parameter).entries()) array.set(before[i]![1]);
+    for (const [i, [, array]] of this.arraysOf(segment.parameter).entries()) this.write(segment.parameter, array, before[i]![1]);
     this.#moved = true;
   }
 }

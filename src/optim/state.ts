@@ -28,6 +28,9 @@ export interface OptimizerState {
   readonly schedulers: readonly SchedulerState[];
 }
 
+/** By parameter: all of its state, by name. */
+export type WholeState = ReadonlyMap<Parameter, ReadonlyMap<string, Float32Array>>;
+
 /** What makes a step on one worker the same as on another. */
 export interface StepSettings {
   /** What hooks multiply the gradients by. */

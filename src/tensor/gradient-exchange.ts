@@ -13,13 +13,18 @@ export interface GradientSources {
   readonly rows?: SourceRows;
 }
 
-/** This worker's part of an arena. Offsets are in elements. */
+/** From `begin` to before `end`, in elements of an arena. */
+export interface ArenaPart {
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** This worker's part of an arena. */
 export interface ArenaShare {
   /** The gradients of the job, or those of the workers that are still to be added up. */
   readonly gradients: Float32Array | GradientSources;
-  /** What this worker updates. */
-  readonly begin: number;
-  readonly end: number;
+  /** What this worker updates, in the order of memory; parts do not overlap. */
+  readonly parts: readonly ArenaPart[];
 }
 
 /** The gradients of a step, the same on every worker. */
@@ -78,4 +83,6 @@ export interface GradientExchange {
    * @throws AccelerateError ERR_NOT_PREPARED for an optimizer that was not prepared.
    */
   state(arena: ParameterArena, owner: object): readonly Float32Array[] | undefined;
+  /** What of the state of a parameter lies in that memory, in elements of the parameter; undefined: all of it. The rest is with other hosts, and must not be touched. */
+  owned(segment: ArenaSegment): readonly ArenaPart[] | undefined;
 }

@@ -8,7 +8,7 @@ export { callTraced, type Traceable } from "./call.js";
 export { arange, cat, fromData, full, ones, stack, tensor, where, zeros } from "./create.js";
 export { type DeviceSegmentRequest, DeviceSegments } from "./device-segments.js";
 export { defaultExecutor, Executor } from "./executor.js";
-export type { ArenaShare, CollectedGradients, GradientExchange, GradientNorm, GradientSources } from "./gradient-exchange.js";
+export type { ArenaPart, ArenaShare, CollectedGradients, GradientExchange, GradientNorm, GradientSources } from "./gradient-exchange.js";
 export { fillRows, GradientRows, type SourceRows, type TablePlace, tablesOf } from "./gradient-rows.js";
 export { defaultGenerator, Generator, type GeneratorState, setSeed } from "./generator.js";
 export { Parameter } from "./parameter.js";

@@ -3,7 +3,7 @@ import type { FileContent } from "../../checkpoint/index.js";
 import type { RankLoader } from "../../data/loader/rank-loader.js";
 import type { TensorData } from "../../graph/dtype.js";
 import { moduleTensors } from "../../nn/module-file.js";
-import type { Optimizer } from "../../optim/index.js";
+import type { Optimizer, WholeState } from "../../optim/index.js";
 import { defaultGenerator, type Parameter } from "../../tensor/index.js";
 import {
   fileNames,
@@ -39,8 +39,8 @@ export function describeLoader(loader: RankLoader<unknown>): LoaderDescription {
 }
 const savedLoader = (loader: RankLoader<unknown>): SavedLoader => ({ ...describeLoader(loader), seed: loader.seed ?? null, state: loader.state() });
 
-async function optimizerContents(optimizer: Optimizer, i: number): Promise<FileContent[]> {
-  const { state, param_groups, step_count, schedulers } = optimizer.liveState();
+async function optimizerContents(optimizer: Optimizer, i: number, whole: WholeState | undefined): Promise<FileContent[]> {
+  const { state, param_groups, step_count, schedulers } = optimizer.liveState({ whole });
   const shapes = new Map(optimizer.paramGroups.flatMap((g) => g.params.map((p) => [p.name, optimizer.places.shapesOf(p)] as const)));
   const tensors = new Map<string, TensorData>();
   const steps: Record<string, number> = {};
@@ -61,10 +61,12 @@ export interface CommonState {
   readonly weights: readonly Weights[];
   /** Ranks with gradients that wait for their step. */
   readonly gradients: readonly number[];
+  /** By optimizer: see RunParts. */
+  readonly states: readonly (WholeState | undefined)[];
 }
 
 /** Files of what all workers have alike. */
-export async function captureCommon(run: RunState, { weights, gradients }: CommonState): Promise<FileContent[]> {
+export async function captureCommon(run: RunState, { weights, gradients, states }: CommonState): Promise<FileContent[]> {
   const { objects, registered } = run;
   const training = run.loaders.training;
   const loader = training ? objects.loaders.indexOf(training) : -1;
@@ -81,7 +83,7 @@ export async function captureCommon(run: RunState, { weights, gradients }: Commo
     parts: await statesOf(run.parts, { gradientsWait: gradients.length > 0 }),
     gradients,
   };
-  const optimizers = await Promise.all(objects.optimizers.map(optimizerContents));
+  const optimizers = await Promise.all(objects.optimizers.map((o, i) => optimizerContents(o, i, states[i])));
   const schedulers = await Promise.all(
     objects.schedulers.map(async (s, i) => valueContent(fileNames.scheduler(i), await savedValue((s as SavedScheduler).stateDict(), `scheduler ${i}`))),
   );

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { BackgroundWriter, CheckpointError, type CopiedFile, type FileContent, type HostName, type WriteOptions } from "../../checkpoint/index.js";
 import { hostId } from "../../control/host-id.js";
 import type { World } from "../../distributed/index.js";
+import type { WholeState } from "../../optim/index.js";
 import { defaultExecutor, defaultGenerator } from "../../tensor/index.js";
 import { agree, overGroup, overStore, type Tell } from "./agreement.js";
 import type { Calls } from "../collectives/calls.js";
@@ -82,12 +83,15 @@ export class Checkpointing {
     if (fill) await orDiscard(worker, checkpoint, () => agree(tell, () => fill(checkpoint.staging)));
     const run = this.#runIn(form);
     const gradients = (await tell(pendingGradients(run).size)).flatMap((n, rank) => (n > 0 ? [rank] : []));
+    const leads = worker.rank === worker.leader;
+    const states: (WholeState | undefined)[] = [];
+    for (const optimizer of form.holds === "nothing" ? [] : run.objects.optimizers) states.push(await run.wholeState(optimizer, { keeps: leads }));
     const files = async (): Promise<FileContent[]> => {
       if (!existsSync(checkpoint.staging)) throw unseen(checkpoint.staging);
       const weights = await weightsOf(run);
       await this.beforeSave.run({ models: [...run.objects.models], weights, directory: checkpoint.staging });
       if (form.holds === "nothing") return [];
-      const common = worker.rank === worker.leader ? await captureCommon(run, { weights, gradients }) : [];
+      const common = leads ? await captureCommon(run, { weights, gradients, states }) : [];
       return [...common, ...(await captureOwn(run, worker.rank, { gradientsWait: gradients.length > 0 }))];
     };
     const finishing = { ...writing, about: aboutRun(run), totalLimit: project.totalLimit, replaces };

@@ -91,7 +91,11 @@ async function readTensors(saved: SavedRun, run: RunState, { models, tellsSchedu
     if (tellsSchedules) tellOtherRates(optimizer, state, i);
     if (!writesStates) continue;
     await using file = await saved.tensors(fileNames.optimizerTensors(i));
-    for (const [path, into] of optimizerArrays(optimizer)) await file.readFloat32(path, into);
+    const parted = optimizer.places.sharedOut;
+    for (const [path, into, parameter] of optimizerArrays(optimizer)) {
+      if (parted) optimizer.places.write(parameter, into, await file.readFloat32(path));
+      else await file.readFloat32(path, into);
+    }
   }
 }
 

@@ -2,6 +2,7 @@
 import { CheckpointError } from "../../checkpoint/index.js";
 import type { ArenaSegment, ParameterArena } from "../../tensor/index.js";
 import type { ActiveLoaders } from "../loaders/active-loaders.js";
+import type { Optimizer, WholeState } from "../../optim/index.js";
 import type { CommHook } from "../comm-hooks/index.js";
 import type { SavedObjects } from "../prepared-objects.js";
 import type { RegisteredObjects } from "./saved-objects.js";
@@ -40,6 +41,8 @@ export interface RunParts {
   /** Gradients that wait for their step. */
   readonly waiting: readonly ArenaSegment[];
   readonly memory: SharedMemoryUse;
+  /** A collective: the whole state of an optimizer of which each host has a part, on workers that keep it; undefined where nothing is shared out so. */
+  readonly wholeState: (optimizer: Optimizer, options: { readonly keeps: boolean }) => Promise<WholeState | undefined>;
 }
 
 export interface RunState extends RunParts {

@@ -5,6 +5,7 @@ import type { RankLoader } from "../../data/loader/rank-loader.js";
 import type { ModuleBase } from "../../nn/index.js";
 import { moduleTensors } from "../../nn/module-file.js";
 import type { Optimizer, OptimizerState } from "../../optim/index.js";
+import type { Parameter } from "../../tensor/index.js";
 import { loadSafetensors, SafetensorsFile } from "../../safetensors/index.js";
 import { storedTypes } from "../../safetensors/header.js";
 import { describeLoader } from "./capture.js";
@@ -132,9 +133,10 @@ export async function checkFits(saved: SavedRun, state: SavedState, run: RunStat
 }
 
 /** Places of optimizers' arrays in the file, and the memory they go to. */
-export function* optimizerArrays(optimizer: Optimizer): Generator<readonly [path: string, into: Float32Array]> {
+export function* optimizerArrays(optimizer: Optimizer): Generator<readonly [path: string, into: Float32Array, parameter: Parameter]> {
+  const named = new Map(optimizer.paramGroups.flatMap(({ params }) => params.map((p) => [p.name, p] as const)));
   for (const [name, { step: _, ...own }] of Object.entries(optimizer.liveState().state))
-    for (const [key, view] of Object.entries(own)) yield [`${name}.${key}`, view as Float32Array];
+    for (const [key, view] of Object.entries(own)) yield [`${name}.${key}`, view as Float32Array, named.get(name)!];
 }
 
 /** Loads a scheduler of the program's own. */

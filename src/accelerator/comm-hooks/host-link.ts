@@ -1,6 +1,8 @@
 // Ways to the other hosts: float32 as it is, or rounded to 16 bits. They count what they send.
 import type { CollectiveOptions, ProcessGroup } from "../../distributed/index.js";
 import { compressKernelsOf, Engine, halfFormats } from "../../runtime/index.js";
+import type { ArenaPart } from "../../tensor/index.js";
+import { sumParts } from "../gradients/host-parts.js";
 import type { HostLink } from "./hook.js";
 
 export type HalfFormat = keyof typeof halfFormats;
@@ -24,6 +26,11 @@ export class CrossLink implements HostLink {
   async sum(data: Float32Array): Promise<void> {
     this.bytes += data.byteLength;
     await this.#cross.allReduce({ dtype: "float32", data }, "sum", this.options);
+  }
+  /** Adds up over the hosts, in place; afterwards each has the sums of its part. */
+  async sumParts(data: Float32Array, bucket: ArenaPart): Promise<void> {
+    this.bytes += 4 * (bucket.end - bucket.begin);
+    await sumParts(this.#cross, data, bucket, this.options);
   }
   /** The bits that any host has set, in place. */
   async unite(bits: Uint32Array): Promise<void> {

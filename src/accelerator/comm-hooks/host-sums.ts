@@ -3,6 +3,7 @@ import type { CollectiveOptions, ProcessGroup } from "../../distributed/index.js
 import { ArgumentError } from "../../errors.js";
 import { mergedRanges } from "../../optim/index.js";
 import { type ArenaSegment, fillRows } from "../../tensor/index.js";
+import type { Bucket } from "../gradients/buckets.js";
 import type { BucketGradient, CommHook, GradientBucket } from "./hook.js";
 import { CrossLink, type HalfFormat, rounded } from "./host-link.js";
 import { sumRows } from "./row-sums.js";
@@ -69,6 +70,8 @@ export interface HostPart {
   readonly bits: Uint32Array;
   /** Where the workers of the host find the bits of the sums. */
   readonly told: Uint32Array;
+  /** Of these each host needs its part alone. */
+  readonly parted: readonly Bucket[];
 }
 
 const alignment = 16;
@@ -80,13 +83,14 @@ export class HostSums {
   readonly hook: CommHook | undefined;
   readonly #link: CrossLink | undefined;
   readonly #format: HalfFormat | undefined;
-  readonly #capBytes: number;
+  /** Of a bucket. */
+  readonly capBytes: number;
 
   constructor(cross: ProcessGroup | undefined, options: DdpOptions = {}) {
     const { hook, format, capBytes } = checked(options);
     this.hook = hook;
     this.#format = format;
-    this.#capBytes = capBytes;
+    this.capBytes = capBytes;
     this.#link = cross && new CrossLink(cross);
   }
   /** What all workers must have in common, for messages. */
@@ -108,8 +112,10 @@ export class HostSums {
     if (!this.#link) return;
     this.#link.options = options;
     if (!this.hook) {
-      for (const { data, segments, tables, bits, told } of parts) {
-        const whole = mergedRanges(segments.filter((s) => !tables.includes(s)).map((segment) => ({ segment, row: 0, crossesGaps: true, contributors: 1 })));
+      for (const { data, segments, tables, bits, told, parted } of parts) {
+        for (const bucket of parted) await this.#link.sumParts(data, bucket);
+        const done = new Set([...tables, ...parted.flatMap((bucket) => bucket.segments)]);
+        const whole = mergedRanges(segments.filter((s) => !done.has(s)).map((segment) => ({ segment, row: 0, crossesGaps: true, contributors: 1 })));
         for (let i = 0; i < whole.length; i += 4) await this.#link.sum(data.subarray(whole[i]!, whole[i]! + whole[i + 1]!));
         for (const table of tables) await sumRows(this.#link, data, table, { bits, told });
       }
@@ -118,7 +124,7 @@ export class HostSums {
     // What a hook sends is whole, and so is what comes back.
     for (const { tables, told } of parts) for (const { rows } of tables) fillRows(told, rows!.place);
     const link = this.#format ? rounded(this.#link, this.#format) : this.#link;
-    for (const bucket of bucketsOf(parts, this.#capBytes)) await this.hook.reduce(bucket, link);
+    for (const bucket of bucketsOf(parts, this.capBytes)) await this.hook.reduce(bucket, link);
   }
 }
 

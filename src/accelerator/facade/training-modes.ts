@@ -6,6 +6,7 @@ import type { WorkerExchange } from "../gradients/gradient-exchange.js";
 import { checkJoinables, type Joinable, type JoinOptions, joinUneven, withEvenBatches } from "../modes/join-uneven.js";
 import { Joining } from "../modes/joining.js";
 import { LocalSGD, type LocalSgdOptions } from "../modes/local-sgd.js";
+import type { Optimizer, OptimizerState } from "../../optim/index.js";
 import { ResumableWorkers } from "./resumable-workers.js";
 import type { TrainingRun } from "../training-run.js";
 
@@ -99,6 +100,20 @@ export abstract class TrainingModes extends ResumableWorkers {
         this.localExchange = undefined;
       },
     });
+  }
+
+  /**
+   * All of an optimizer's state, as `optimizer.stateDict()` gives it where nothing is shared out between hosts (`zero: { stage: 1 }`). Every worker makes the call and gets all of it.
+   *
+   * @example
+   * const state = await accelerator.optimizerState(optimizer);
+   */
+  async optimizerState(optimizer: Optimizer): Promise<OptimizerState> {
+    const options = this.calls.options("optimizerState");
+    return this.calls.inOrder(async () => {
+      const whole = await this.run?.wholeState(optimizer, { keeps: true, everywhere: true }, options);
+      return optimizer.wholeStateDict(whole);
+    }, options);
   }
 
   /**

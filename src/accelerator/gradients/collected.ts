@@ -2,7 +2,7 @@
 import type { CollectiveOptions, World } from "../../distributed/index.js";
 import type { ArenaSegment, ParameterArena } from "../../tensor/index.js";
 import type { Placement } from "./placement.js";
-import { ranksOf, shareOf } from "./shares.js";
+import { ranksOf, type Shares, sharesOf } from "./shares.js";
 import type { Treatment } from "./treatment.js";
 
 export interface Presence {
@@ -10,8 +10,8 @@ export interface Presence {
   readonly contributors: ReadonlyMap<ParameterArena, readonly number[]>;
   /** By arena: whether any worker of the job has one. Of one worker alone, the segments say so themselves. */
   readonly any: ReadonlyMap<ParameterArena, readonly boolean[]>;
-  /** By arena: the part that this worker adds up and updates. */
-  readonly shares: ReadonlyMap<ParameterArena, { readonly begin: number; readonly end: number }>;
+  /** By arena: the parts that this worker adds up and updates. */
+  readonly shares: ReadonlyMap<ParameterArena, Shares>;
   /** By arena: tables of which some worker of the job has rows only. */
   readonly tables: ReadonlyMap<ParameterArena, ReadonlySet<ArenaSegment>>;
   /** What it was worked out from: a byte per worker and parameter, ... */
@@ -94,14 +94,15 @@ export async function tellPresence(
   };
 }
 
-function presenceOf(told: Uint8Array, count: number, { group, local }: World, { arenas, localRanks, wholeParameters: whole }: Placement): Presence {
+function presenceOf(told: Uint8Array, count: number, { group, local, hosts }: World, placement: Placement): Presence {
+  const { arenas, localRanks, wholeParameters: whole, host, sharding } = placement;
   const ranks = ranksOf(group.size);
   const contributors = new Map<ParameterArena, readonly number[]>();
   const any = new Map<ParameterArena, readonly boolean[]>();
-  const shares = new Map<ParameterArena, { readonly begin: number; readonly end: number }>();
+  const shares = new Map<ParameterArena, Shares>();
   const tables = new Map<ParameterArena, ReadonlySet<ArenaSegment>>();
   let at = 0;
-  for (const { arena } of arenas) {
+  for (const { arena, buckets } of arenas) {
     const says = (rank: number, i: number, bit: number): number => Number((told[rank * count + at + i]! & bit) !== 0);
     const has = arena.segments.map((_, i) => ranks.some((rank) => says(rank, i, present) !== 0));
     contributors.set(
@@ -109,7 +110,7 @@ function presenceOf(told: Uint8Array, count: number, { group, local }: World, { 
       arena.segments.map((_, i) => localRanks.reduce((sum, rank, r) => sum + says(rank, i, present) * 2 ** r, 0)),
     );
     any.set(arena, has);
-    shares.set(arena, shareOf(arena, has, { rank: local.rank, size: local.size, whole }));
+    shares.set(arena, sharesOf(arena, has, { rank: local.rank, size: local.size, host, hosts, whole, sharding, buckets }));
     tables.set(arena, new Set(arena.segments.filter((_, i) => ranks.some((rank) => says(rank, i, rowed) !== 0))));
     at += arena.segments.length;
   }

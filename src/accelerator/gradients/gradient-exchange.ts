@@ -4,6 +4,7 @@ import type { CollectiveOptions, World } from "../../distributed/index.js";
 import { AccelerateError } from "../../errors.js";
 import { normKinds, type StepSettings } from "../../optim/index.js";
 import {
+  type ArenaPart,
   type ArenaSegment,
   type CollectedGradients,
   defaultExecutor,
@@ -60,7 +61,7 @@ export class WorkerExchange implements GradientExchange {
   readonly scaling: LossScaling;
   readonly overHosts: HostSums;
   readonly #options: ExchangeOptions;
-  readonly #treatment = new Treatment();
+  readonly #treatment: Treatment;
   readonly #reduction: Reduction | undefined;
   #closed = false;
   #presence: Presence | undefined;
@@ -73,6 +74,7 @@ export class WorkerExchange implements GradientExchange {
     this.scaling = scaling;
     this.overHosts = overHosts;
     this.distributed = world.group.size > 1;
+    this.#treatment = new Treatment({ raw: world.hosts > 1 && !overHosts.hook });
     this.#reduction = this.distributed ? new Reduction(world, placement, { treatment: this.#treatment, overHosts }) : undefined;
   }
 
@@ -185,6 +187,7 @@ export class WorkerExchange implements GradientExchange {
       const collected = await this.#collect(options);
       const view = this.#view([parameter], collected);
       await view.reduce(options);
+      await view.complete(options);
       if (this.distributed) await this.#options.world.local.barrier(options);
       return view.copy(segment);
     });
@@ -196,6 +199,10 @@ export class WorkerExchange implements GradientExchange {
     throw new AccelerateError("ERR_NOT_PREPARED", "the optimizer was not given to accelerator.prepare", {
       hint: "await accelerator.prepare(model, optimizer, loader) on every worker, then step",
     });
+  }
+
+  owned(segment: ArenaSegment): readonly ArenaPart[] | undefined {
+    return this.#options.placement.owned(segment);
   }
 
   /** Gradients that an optimizer has used count no more, also where the program has not said so yet. */
@@ -235,7 +242,9 @@ export class WorkerExchange implements GradientExchange {
   async #norm(view: GradientView, { kind, exponent }: { readonly kind: number; readonly exponent: number }, options: CollectiveOptions): Promise<GradientNorm> {
     await view.reduce(options);
     const own = await view.norm(kind, exponent);
-    const norm = this.distributed ? await normOfAll(this.#options.world, own, kind, options) : own;
+    const norm = this.distributed
+      ? await normOfAll(this.#options.world, own, { kind, sharding: this.#options.placement.shardedOverHosts ? "world" : "host" }, options)
+      : own;
     if (this.scaling.enabled) this.#treatment.looked(view.segments, norm.nonFinite === 0);
     return norm;
   }

@@ -4,6 +4,7 @@ import { AccelerateError } from "../../errors.js";
 import { kernelsOf, mergedRanges } from "../../optim/index.js";
 import { Engine } from "../../runtime/index.js";
 import {
+  type ArenaPart,
   type ArenaSegment,
   type ArenaShare,
   type CollectedGradients,
@@ -18,6 +19,7 @@ import type { PlacedArena, Placement } from "./placement.js";
 import { rowed } from "./publish.js";
 import type { Collected, Reduction } from "./reduction.js";
 import type { Treatment } from "./treatment.js";
+import { overlapOf } from "./zero.js";
 
 export interface ViewParts {
   readonly placement: Placement;
@@ -56,6 +58,10 @@ export class GradientView implements CollectedGradients {
     await this.#parts.reduction?.reduce(this.segments, this.#collected, options);
     this.#arenas = undefined;
   }
+  /** A collective over several hosts: all of the sums lie here, also where each host has parts. */
+  async complete(options: CollectiveOptions): Promise<void> {
+    await this.#parts.reduction?.complete(this.segments, options);
+  }
   /** The same, where an update cannot add up on its way. */
   async reduceIfNeeded(options: CollectiveOptions): Promise<void> {
     if (this.#parts.reduction?.needed(this.segments, this.#collected)) await this.reduce(options);
@@ -69,12 +75,17 @@ export class GradientView implements CollectedGradients {
   }
   scale(s: ArenaSegment): number {
     const clip = this.#parts.treatment.factor(s);
-    return this.#parts.reduction ? clip : clip * (this.#parts.treatment.mean(s) ?? this.#collected.factor);
+    const { reduction } = this.#parts;
+    return reduction && !reduction.raw ? clip : clip * (this.#parts.treatment.mean(s) ?? this.#collected.factor);
   }
   share(arena: ParameterArena): ArenaShare {
-    if (!this.#parts.reduction) return { gradients: arena.ownGradients(), begin: 0, end: arena.grads.length };
+    if (!this.#parts.reduction) return { gradients: arena.ownGradients(), parts: [{ begin: 0, end: arena.grads.length }] };
     const gradients = this.#reduced.has(arena) ? this.#mean(arena) : this.#sources(this.#placed(arena));
-    return { gradients, ...this.#collected.shares.get(arena)! };
+    return { gradients, parts: this.#collected.shares.get(arena)!.updates };
+  }
+  /** What this worker looks at of sums that all have in common. */
+  #looks(arena: ParameterArena): readonly ArenaPart[] {
+    return this.#collected.shares.get(arena)?.looks ?? [{ begin: 0, end: arena.grads.length }];
   }
   #sources({ arena, peers, rows }: PlacedArena): GradientSources {
     const tables = [...(this.#collected.tables.get(arena) ?? [])];
@@ -95,24 +106,25 @@ export class GradientView implements CollectedGradients {
 
   /** The norm's part of this worker's share. The gradients must have been reduced. */
   async norm(kind: number, exponent: number): Promise<GradientNorm> {
-    const parts: GradientNorm[] = [];
+    const norms: GradientNorm[] = [];
     for (const [scale, arena, own] of this.#scaled()) {
-      const { begin, end } = this.share(arena);
-      const ranges = own.flatMap((s) => {
-        const from = Math.max(begin, s.offset);
-        const until = Math.min(end, s.offset + s.length);
-        return from < until ? [from, until - from, 0, 1] : [];
-      });
+      const parts = this.#looks(arena);
+      const ranges = own.flatMap((s) =>
+        parts.flatMap((part) => {
+          const both = overlapOf(part, { begin: s.offset, end: s.offset + s.length });
+          return both ? [both.begin, both.end - both.begin, 0, 1] : [];
+        }),
+      );
       if (ranges.length === 0) continue;
       const part = await kernelsOf(Engine.default()).norm(this.#mean(arena), Float64Array.from(ranges), kind, exponent);
-      parts.push(scaleNorm(part, kind, exponent, scale));
+      norms.push(scaleNorm(part, kind, exponent, scale));
     }
-    return combineNorms(parts, kind);
+    return combineNorms(norms, kind);
   }
   /** Limits every element of this worker's share. The gradients must have been reduced. */
   async clamp(limit: number): Promise<void> {
     for (const [scale, arena, own] of this.#scaled()) {
-      const ranges = mergedRanges(own.map(rowed), this.share(arena));
+      const ranges = mergedRanges(own.map(rowed), this.#looks(arena));
       if (ranges.length > 0 && scale > 0) await kernelsOf(Engine.default()).clamp(this.#mean(arena), ranges, limit / scale);
     }
   }

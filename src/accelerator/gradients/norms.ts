@@ -3,6 +3,7 @@ import type { CollectiveOptions, World } from "../../distributed/index.js";
 import { normKinds } from "../../optim/index.js";
 import type { GradientNorm } from "../../tensor/index.js";
 import { ranksOf } from "./shares.js";
+import type { Sharding } from "./zero.js";
 
 /** Parts in a fixed order, so that every worker gets the same bits. */
 export function combineNorms(parts: readonly GradientNorm[], kind: number): GradientNorm {
@@ -18,15 +19,21 @@ export function scaleNorm({ value, nonFinite }: GradientNorm, kind: number, expo
   return { value: factor === 1 ? value : value * factor ** power, nonFinite };
 }
 
-/** The norm of the parts of all workers of a host; the same bits everywhere. */
-export async function normOfAll({ local, group, hosts }: World, own: GradientNorm, kind: number, options: CollectiveOptions): Promise<GradientNorm> {
-  const all = new Float64Array(2 * local.size);
-  await local.allGather({ dtype: "float64", data: Float64Array.of(own.value, own.nonFinite) }, { dtype: "float64", data: all }, options);
+/** The norm of the parts of all workers of a host, or of all hosts where each looks at a part; the same bits everywhere. */
+export async function normOfAll(
+  { local, group, hosts }: World,
+  own: GradientNorm,
+  { kind, sharding }: { readonly kind: number; readonly sharding: Sharding },
+  options: CollectiveOptions,
+): Promise<GradientNorm> {
+  const over = sharding === "world" ? group : local;
+  const all = new Float64Array(2 * over.size);
+  await over.allGather({ dtype: "float64", data: Float64Array.of(own.value, own.nonFinite) }, { dtype: "float64", data: all }, options);
   const norm = combineNorms(
-    ranksOf(local.size).map((r) => ({ value: all[2 * r]!, nonFinite: all[2 * r + 1]! })),
+    ranksOf(over.size).map((r) => ({ value: all[2 * r]!, nonFinite: all[2 * r + 1]! })),
     kind,
   );
-  if (hosts === 1) return norm;
+  if (hosts === 1 || over === group) return norm;
   // Hosts with other numbers of workers add up in another order.
   const first = Float64Array.of(norm.value, norm.nonFinite);
   await group.broadcast({ dtype: "float64", data: first }, 0, options);

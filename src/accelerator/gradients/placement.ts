@@ -1,11 +1,14 @@
 // Where the parameters of a run lie: arenas in memory that the workers of a host share, filled with rank 0's values.
 import type { CollectiveOptions, World } from "../../distributed/index.js";
-import { AccelerateError } from "../../errors.js";
+import { AccelerateError, ArgumentError } from "../../errors.js";
 import { maxSources, type Optimizer } from "../../optim/index.js";
 import { Engine } from "../../runtime/index.js";
-import { type GradientExchange, type Parameter, ParameterArena, parameterChanges } from "../../tensor/index.js";
+import { type ArenaPart, type ArenaSegment, type GradientExchange, type Parameter, ParameterArena, parameterChanges } from "../../tensor/index.js";
 import { compareParameters } from "../collectives/compare.js";
+import { type Bucket, bucketsOfArena } from "./buckets.js";
+import { takeParts } from "./sharded-state.js";
 import { ranksOf } from "./shares.js";
+import { hostPart, overlapOf, type Sharding } from "./zero.js";
 
 /** An arena and what the workers of the host share beside it, all as long as the arena. (State of optimizers may have other lengths.) */
 export interface PlacedArena {
@@ -18,6 +21,8 @@ export interface PlacedArena {
   readonly rows: PlacedRows;
   /** Where owners put new values for the others; undefined while all workers of the host read the same parameters. */
   readonly published: Float32Array | undefined;
+  /** In which its gradients travel. */
+  readonly buckets: readonly Bucket[];
 }
 
 /** Bits of the tables of an arena; see GradientRows. */
@@ -35,6 +40,10 @@ export interface PlacementOptions {
   readonly localRanks: readonly number[];
   /** One copy of the parameters per host; false: every worker has its own. */
   readonly sharesParameters: boolean;
+  /** By whom the state of optimizers is shared out; default: the workers of a host. */
+  readonly sharding?: Sharding;
+  /** Of a bucket; default 25 MB. */
+  readonly capBytes?: number;
 }
 
 /** Anything that has parameters: they may grow (lazy layers). */
@@ -49,8 +58,11 @@ const line = 64;
 export class Placement {
   readonly arenas: PlacedArena[] = [];
   readonly localRanks: readonly number[];
+  readonly sharding: Sharding;
   readonly #world: World;
   readonly #shares: boolean;
+  readonly #capBytes: number;
+  #host = 0;
   readonly #sources: ParameterSource[] = [];
   readonly #optimizers: Optimizer[] = [];
   readonly #byArena = new Map<ParameterArena, PlacedArena>();
@@ -60,10 +72,12 @@ export class Placement {
   #fresh: readonly Parameter[] = [];
   #exchange: GradientExchange | undefined;
 
-  constructor({ world, localRanks, sharesParameters }: PlacementOptions) {
+  constructor({ world, localRanks, sharesParameters, sharding = "host", capBytes = 25e6 }: PlacementOptions) {
     this.#world = world;
     this.localRanks = localRanks;
-    this.#shares = sharesParameters;
+    this.sharding = sharding;
+    this.#shares = sharesParameters && sharding !== "none";
+    this.#capBytes = capBytes;
   }
   /** Must be called once, before anything is placed. */
   connect(exchange: GradientExchange): void {
@@ -77,6 +91,23 @@ export class Placement {
   /** Whether arenas are shared out by whole parameters. */
   get wholeParameters(): boolean {
     return this.#optimizers.some((o) => o.wholeParameters);
+  }
+
+  /** The number of this worker's host; known once something was placed. */
+  get host(): number {
+    return this.#host;
+  }
+  /** Whether each host has a part of the state. What has to update whole parameters has little of it: there every host has all. */
+  get shardedOverHosts(): boolean {
+    return this.sharding === "world" && this.#world.hosts > 1 && !this.wholeParameters;
+  }
+  /** What of a parameter's state lies on this host, in elements of the parameter; undefined: all. */
+  owned({ arena, offset, length }: ArenaSegment): readonly ArenaPart[] | undefined {
+    const placed = this.shardedOverHosts ? this.#byArena.get(arena) : undefined;
+    const bucket = placed?.buckets.find(({ begin, end }) => begin <= offset && offset + length <= end);
+    if (!bucket) return undefined;
+    const own = overlapOf(hostPart(bucket, { host: this.#host, hosts: this.#world.hosts }), { begin: offset, end: offset + length });
+    return own ? [{ begin: own.begin - offset, end: own.end - offset }] : [];
   }
 
   /** Those that were prepared, in that order. */
@@ -115,6 +146,11 @@ export class Placement {
     this.#sources.push(...sources);
     this.#seen = -1;
     const fresh = [...new Set(optimizers)].filter((o) => !this.#optimizers.includes(o));
+    if (this.shardedOverHosts && this.#optimizers.length > 0 && fresh.some((o) => o.wholeParameters))
+      throw new ArgumentError("zero: an optimizer that updates whole parameters was prepared after others whose state is shared out between hosts", {
+        code: "ERR_ZERO",
+        hint: "prepare all optimizers together",
+      });
     for (const { arena } of this.arenas) await this.#allocateStates(arena, fresh, options);
     this.#optimizers.push(...fresh);
     await this.place({ late: false }, options);
@@ -150,7 +186,7 @@ export class Placement {
     const memory = Engine.default();
     const arena = ParameterArena.place(parameters, { values: memory, grads: memory, ...(this.#exchange && { exchange: this.#exchange }) });
     const rows = { peers: [arena.rowBits], reduced: arena.rowBits, told: arena.rowBits };
-    return { arena, peers: [arena.grads], reduced: arena.grads, rows, published: undefined };
+    return { arena, peers: [arena.grads], reduced: arena.grads, rows, published: undefined, buckets: [] };
   }
 
   async #shared(parameters: readonly Parameter[], options: CollectiveOptions): Promise<PlacedArena> {
@@ -159,7 +195,9 @@ export class Placement {
       throw new AccelerateError("ERR_TOO_MANY_WORKERS", `${local.size} workers of one host cannot add up their gradients, ${maxSources} can`, {
         hint: `launch at most ${maxSources} workers per host, with more threads each`,
       });
+    if (this.#world.hosts > 1) this.#host = await local.broadcastObject(cross?.rank, 0, options);
     const bytes = ParameterArena.bytes(parameters);
+    const bucketsOf = (arena: ParameterArena): Bucket[] => bucketsOfArena(arena.segments, { capBytes: this.#capBytes });
     // What is never touched (gradients of frozen parameters) costs nothing.
     const allocate = (reserve = false) => local.allocate(bytes, { ...options, reserve });
     const grads: ArrayBuffer[] = [];
@@ -174,7 +212,7 @@ export class Placement {
       const arena = ParameterArena.place(parameters, { ...placement, values: Engine.default() });
       await group.broadcast({ dtype: "float32", data: arena.values }, 0, options);
       for (const p of parameters) p.changed();
-      return { arena, peers, reduced, rows, published };
+      return { arena, peers, reduced, rows, published, buckets: bucketsOf(arena) };
     }
     const buffer = await allocate(true);
     const values = { allocate: () => buffer };
@@ -184,7 +222,7 @@ export class Placement {
     await local.barrier(options);
     arena ??= ParameterArena.place(parameters, { ...placement, values, keepsValues: true });
     for (const p of parameters) p.changed();
-    return { arena, peers, reduced, rows, published: undefined };
+    return { arena, peers, reduced, rows, published: undefined, buckets: bucketsOf(arena) };
   }
 
   async #sharedRows(parameters: readonly Parameter[], options: CollectiveOptions): Promise<PlacedRows> {
@@ -206,7 +244,10 @@ export class Placement {
     this.#states.set(arena, states);
     for (const optimizer of optimizers) {
       const arrays: Float32Array[] = [];
-      for (const bytes of optimizer.places.bytes(arena)) arrays.push(floats(await this.#world.local.allocate(bytes, { ...options, reserve: false })));
+      // What is never touched costs nothing: of what other hosts keep there are addresses only.
+      const allocate = async (bytes: number): Promise<ArrayBuffer> =>
+        this.sharding === "none" ? Engine.default().allocate(bytes) : this.#world.local.allocate(bytes, { ...options, reserve: false });
+      for (const bytes of optimizer.places.bytes(arena)) arrays.push(floats(await allocate(bytes)));
       states.set(optimizer, arrays);
       await this.#takeState(arena, optimizer, arrays, options);
     }
@@ -217,9 +258,16 @@ export class Placement {
     const { group, local, cross } = this.#world;
     const first = group.rank === 0;
     const steps = await group.broadcastObject(first ? optimizer.places.stepsIn(arena) : undefined, 0, options);
+    const before = new Map(arena.segments.map(({ parameter }) => [parameter, optimizer.places.arraysOf(parameter)] as const));
     optimizer.places.takeOver(arena, steps, { copies: first });
     if (steps.every((n) => n === 0)) return;
-    if (cross) for (const data of arrays) await cross.broadcast({ dtype: "float32", data }, 0, options);
+    if (this.sharding === "none") {
+      for (const data of arrays) await group.broadcast({ dtype: "float32", data }, 0, options);
+      return;
+    }
+    if (this.shardedOverHosts) {
+      if (cross) await takeParts(cross, { arena, optimizer, before, owned: (s) => this.owned(s) }, options);
+    } else if (cross) for (const data of arrays) await cross.broadcast({ dtype: "float32", data }, 0, options);
     await local.barrier(options);
   }
 }

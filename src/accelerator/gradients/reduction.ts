@@ -4,8 +4,10 @@ import { kernelsOf, mergedRanges, type RowedSegment } from "../../optim/index.js
 import { Engine } from "../../runtime/index.js";
 import { type ArenaSegment, fillRows, type GradientSources, type ParameterArena, type SourceRows, type TablePlace, tablesOf } from "../../tensor/index.js";
 import type { Presence } from "./collected.js";
-import type { HostSums } from "../comm-hooks/index.js";
+import type { HostPart, HostSums } from "../comm-hooks/index.js";
+import type { Bucket } from "./buckets.js";
 import type { PlacedArena, Placement } from "./placement.js";
+import { gatherParts } from "./host-parts.js";
 import { rowed } from "./publish.js";
 import type { Treatment } from "./treatment.js";
 
@@ -22,12 +24,19 @@ export class Reduction {
   readonly #overHosts: HostSums;
   /** Tables whose mean holds rows only. */
   readonly #tables = new WeakSet<ArenaSegment>();
+  /** Of these each host has the sums of its part. */
+  readonly #parted = new Set<ArenaSegment>();
 
   constructor(world: World, placement: Placement, { treatment, overHosts }: { readonly treatment: Treatment; readonly overHosts: HostSums }) {
     this.#world = world;
     this.#placement = placement;
     this.#treatment = treatment;
     this.#overHosts = overHosts;
+  }
+
+  /** What is added up are sums, not yet multiplied by anything: between hosts they may be on their way before anybody knows by what. Hooks take means. */
+  get raw(): boolean {
+    return this.#world.hosts > 1 && this.#overHosts.hook === undefined;
   }
 
   /** Arenas whose reduced one holds some of these gradients. An update takes all gradients of an arena from one place. */
@@ -37,7 +46,9 @@ export class Reduction {
   }
   /** Whether an update must not add these gradients up by itself: some are reduced, or are means of something else. */
   needed(segments: readonly ArenaSegment[], { factor }: Collected): boolean {
-    return this.#world.hosts > 1 || segments.some((s) => this.#treatment.reduced.has(s) || this.#treatment.mean(s) !== factor);
+    return (
+      this.#world.hosts > 1 || this.#placement.sharding === "none" || segments.some((s) => this.#treatment.reduced.has(s) || this.#treatment.mean(s) !== factor)
+    );
   }
 
   /** A collective over several hosts. Adds up what is not yet of these gradients: this worker's part into the reduced arenas, and over the hosts. */
@@ -50,24 +61,66 @@ export class Reduction {
     for (const placed of arenas) {
       const { arena, reduced } = placed;
       const own = missing.get(arena)!;
-      for (const factor of new Set(own.map(({ segment }) => this.#treatment.mean(segment)!))) {
-        const alike = own.filter(({ segment }) => this.#treatment.mean(segment) === factor);
-        const ranges = mergedRanges(alike, collected.shares.get(arena));
+      const meanOf = (segment: ArenaSegment): number => (this.raw ? 1 : this.#treatment.mean(segment)!);
+      for (const factor of new Set(own.map(({ segment }) => meanOf(segment)))) {
+        const alike = own.filter(({ segment }) => meanOf(segment) === factor);
+        const ranges = mergedRanges(alike, collected.shares.get(arena)!.sums);
         if (ranges.length > 0) await kernelsOf(Engine.default()).sum(reduced, sumOf(placed, alike, collected, factor), ranges);
       }
       for (const { segment, contributors } of own) this.#noteRows(placed, segment, collected.tables.get(arena)!.has(segment) ? contributors : undefined);
     }
     if (hosts > 1) {
       await local.barrier(options);
-      const parts = arenas.map(({ arena, reduced, rows }, i) => {
+      const parts = arenas.map((placed, i): HostPart => {
+        const { arena, reduced, rows } = placed;
         const own = missing.get(arena)!.map(({ segment }) => segment);
-        return { arena: i, data: reduced, segments: own, tables: own.filter((s) => this.#tables.has(s)), bits: rows.reduced, told: rows.told };
+        const tables = own.filter((s) => this.#tables.has(s));
+        return {
+          arena: i,
+          data: reduced,
+          segments: own,
+          tables,
+          bits: rows.reduced,
+          told: rows.told,
+          parted: this.#partedBuckets(placed, own, tables, collected),
+        };
       });
       await this.#overHosts.reduce(parts, options);
       await local.barrier(options);
       for (const { tables, bits, told } of parts) for (const { rows } of tables) copyRows(bits, told, rows!.place);
-    }
+      for (const { segments, parted } of parts) {
+        for (const s of segments) this.#parted.delete(s);
+        for (const bucket of parted) for (const s of bucket.segments) this.#parted.add(s);
+      }
+    } else if (this.#placement.sharding === "none") await local.barrier(options);
     for (const list of missing.values()) for (const { segment } of list) this.#treatment.reduced.add(segment);
+  }
+
+  /** A collective over several hosts: brings the parts that hosts have of these sums to all. */
+  async complete(segments: readonly ArenaSegment[], options: CollectiveOptions): Promise<void> {
+    const wanted = new Set(segments.filter((s) => this.#parted.has(s)));
+    if (wanted.size === 0) return;
+    const { local, cross } = this.#world;
+    await local.barrier(options);
+    for (const { reduced, buckets } of this.#placement.arenas)
+      for (const bucket of buckets) {
+        if (!bucket.segments.some((s) => wanted.has(s))) continue;
+        if (cross) await gatherParts(cross, reduced, bucket, options);
+        for (const s of bucket.segments) this.#parted.delete(s);
+      }
+    await local.barrier(options);
+  }
+
+  /** Buckets of which each host needs its part alone: nothing in them was added up before, and what nobody has a gradient of may become zero. */
+  #partedBuckets({ arena, buckets, reduced }: PlacedArena, own: readonly ArenaSegment[], tables: readonly ArenaSegment[], { any }: Presence): Bucket[] {
+    if (!this.#placement.shardedOverHosts || this.#overHosts.hook) return [];
+    const wanted = new Set(own.filter((s) => !tables.includes(s)));
+    return buckets.filter((bucket) => {
+      const absent = bucket.segments.filter((s) => !wanted.has(s));
+      if (absent.length === bucket.segments.length || absent.some((s) => any.get(arena)![s.index])) return false;
+      if (this.#world.cross) for (const { offset, length } of absent) reduced.fill(0, offset, offset + length);
+      return true;
+    });
   }
 
   /** What is known of the rows of means of these gradients; undefined: nothing. */

@@ -25,6 +25,8 @@ class Notes<T> {
 
 /** Of each gradient by itself: what happens to one model leaves others as they were. The same on every worker. */
 export class Treatment {
+  /** What lies in the reduced arena are sums, which no mean changes. */
+  readonly #raw: boolean;
   /** Their mean lies in the reduced arena. */
   readonly reduced = new Set<ArenaSegment>();
   readonly #means = new Notes<{ readonly factor: number; readonly at: number }>();
@@ -36,6 +38,10 @@ export class Treatment {
   /** How often gradients, whichever, had been written when they were last told. */
   #written = 0;
 
+  constructor({ raw = false }: { readonly raw?: boolean } = {}) {
+    this.#raw = raw;
+  }
+
   /** What the sum of a gradient is multiplied by for the mean: it is settled when the gradient is used. */
   mean(segment: ArenaSegment): number | undefined {
     return this.#means.get(segment)?.factor;
@@ -45,7 +51,7 @@ export class Treatment {
     for (const s of segments) {
       const before = this.#means.get(s);
       if (before && (before.factor === factor || before.at === this.#written || this.#clips.get(s) !== undefined)) continue;
-      this.reduced.delete(s);
+      if (!this.#raw) this.reduced.delete(s);
       this.#means.set(s, { factor, at: this.#written });
     }
   }

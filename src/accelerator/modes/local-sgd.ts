@@ -5,6 +5,7 @@ import type { ModuleBase } from "../../nn/index.js";
 import type { GradScaler, Optimizer } from "../../optim/index.js";
 import { type ArenaSegment, defaultExecutor, type GradientExchange, type Parameter, type ParameterArena } from "../../tensor/index.js";
 import { type ParameterSource, Placement } from "../gradients/placement.js";
+import { wholeState } from "../gradients/sharded-state.js";
 
 export interface LocalSgdOptions {
   readonly model: ModuleBase;
@@ -87,8 +88,14 @@ export class LocalSGD implements AsyncDisposable {
       placement.lend(source);
       await own.add([source], optimizers, options);
       for (const home of homes) home.hasGrad = false;
-      for (const { arena } of own.arenas)
-        for (const optimizer of optimizers) optimizer.places.takeOver(arena, optimizer.places.stepsIn(arena), { copies: true });
+      for (const optimizer of optimizers) {
+        const whole = await wholeState(world, placement, optimizer, { keeps: true, everywhere: true }, options);
+        for (const { arena } of own.arenas) {
+          optimizer.places.takeOver(arena, optimizer.places.stepsIn(arena), { copies: whole === undefined });
+          for (const [parameter, states] of whole ?? [])
+            for (const [name, data] of optimizer.places.arraysOf(parameter)) if (parameter.segment()!.arena === arena) data.set(states.get(name)!);
+        }
+      }
       return new LocalSGD(context, localSgdSteps, { source, homes, optimizers, own });
     });
   }
@@ -150,7 +157,8 @@ export class LocalSGD implements AsyncDisposable {
       home.writes++;
     }
     for (const [a, arena] of [...arenas.keys()].entries())
-      for (const [o, optimizer] of this.#optimizers.entries()) optimizer.places.takeOver(arena, steps[o]![a]!, { copies: first });
+      for (const [o, optimizer] of this.#optimizers.entries())
+        optimizer.places.takeOver(arena, steps[o]![a]!, { copies: first || placement.sharding === "none" });
     // Nobody reads values or state before they are there.
     await world.local.barrier(options);
     for (const home of this.#homes) {

@@ -33,6 +33,8 @@ export interface TrainSettings {
   readonly groups?: boolean;
   readonly frozen?: boolean;
   readonly shareParameters?: boolean;
+  readonly zero?: 0 | 1;
+  readonly bucketCapMb?: number;
   readonly dropout?: number;
   /** bert, or a module whose workers run different parts of it. */
   readonly model?: "bert" | "branches";
@@ -76,7 +78,13 @@ class Branches extends Module {
 const settings = JSON.parse(process.argv[2]!) as TrainSettings;
 const { optimizer: kind = "sgd", batch, steps, accumulation = 1, clip, groups = false, frozen = false, dropout = 0, model: which = "bert" } = settings;
 
-await using accelerator = new Accelerator({ seed: 5, gradientAccumulationSteps: accumulation, shareParameters: settings.shareParameters ?? true });
+await using accelerator = new Accelerator({
+  seed: 5,
+  gradientAccumulationSteps: accumulation,
+  shareParameters: settings.shareParameters ?? true,
+  ...(settings.zero !== undefined && { zero: { stage: settings.zero } }),
+  ddp: { bucketCapMb: settings.bucketCapMb ?? 25 },
+});
 const world = accelerator.numProcesses;
 
 /** Numbers that look random and are the same everywhere. */
