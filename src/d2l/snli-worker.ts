@@ -1,5 +1,5 @@
 // The thread of SNLIBERTDataset's preprocessing: one vocabulary for all of its tasks.
-import { workerData } from "piscina";
+import { threadData } from "../threads/thread-data.js";
 import { type EncodedRows, type EncodeOptions, encodePairs } from "./snli-rows.js";
 import { Vocab } from "./vocab.js";
 
@@ -12,7 +12,7 @@ export interface EncodeTask {
   readonly hypotheses: readonly string[];
 }
 
-const { tokens, options } = workerData as WorkerData;
+const { tokens, options } = threadData<WorkerData>();
 const vocab = Vocab.of(tokens);
 
 export const encode = ({ premises, hypotheses }: EncodeTask): EncodedRows => encodePairs(premises, hypotheses, vocab, options);

@@ -1,5 +1,5 @@
 // The entry module of a thread that encodes texts of a big call.
-import { workerData } from "piscina";
+import { threadData } from "../threads/thread-data.js";
 import type { TokenizerJson } from "./tokenizer-json.js";
 import { BertEncoder } from "./wordpiece/bert-encoder.js";
 import { bertRules } from "./wordpiece/eligible.js";
@@ -9,7 +9,7 @@ let encoder: BertEncoder | undefined;
 
 /** The ids of texts, in shared memory. */
 export function encodeShare(texts: readonly string[]): EncodedTexts {
-  const json = workerData as Uint8Array;
+  const json = threadData<Uint8Array>();
   // Only tokenizers that our encoder can do come here.
   encoder ??= new BertEncoder(bertRules(JSON.parse(Buffer.from(json.buffer, json.byteOffset, json.byteLength).toString("utf8")) as TokenizerJson)!);
   const { ids, counts } = encodeTexts(encoder, texts);

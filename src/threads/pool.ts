@@ -24,12 +24,11 @@ export interface Threads<Task, Result> extends AsyncDisposable {
 /** Starts threads, which keep no process alive while they have nothing to do. */
 export function startThreads<Task, Result>({ module, name, threads, data, perThread = 1, onStray }: ThreadOptions): Threads<Task, Result> {
   const pool = new Piscina<Task, Result>({
-    filename: module.href,
-    name,
+    filename: new URL("./entry.cjs", import.meta.url).href,
     minThreads: threads,
     maxThreads: threads,
     concurrentTasksPerWorker: perThread,
-    workerData: data,
+    workerData: { module: module.href, name, data },
     // Inherited flags such as --import would be run again in every thread; threads register what they need.
     ...(isMainThread ? { execArgv: process.execArgv.filter((flag) => flag === "--enable-source-maps") } : {}),
   });

@@ -1,6 +1,6 @@
 // The entry module of a pool thread: loads the job that the pool is for, then runs it over row ranges of the pool's tables.
-import { workerData } from "piscina";
 import { registerTypeScript } from "../../register/register.js";
+import { threadData } from "../../threads/thread-data.js";
 import { failureOf, type ThreadFailure } from "../../threads/failure.js";
 import type { TableData } from "../columns/column-data.js";
 import { type Job, type JobDescriptor, type JobResult, jobOf } from "./jobs.js";
@@ -19,7 +19,7 @@ export interface RangeTask {
 }
 export type RangeResult = { readonly columns: JobResult } | { readonly failure: ThreadFailure };
 
-const { job: descriptor, tables, ranks } = workerData as PoolData;
+const { job: descriptor, tables, ranks } = threadData<PoolData>();
 const rank = Atomics.add(ranks, 0, 1);
 // A thread does not inherit the hooks of the main thread (Node 20).
 if (descriptor.kind === "module") registerTypeScript();

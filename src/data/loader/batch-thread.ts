@@ -1,7 +1,8 @@
 // The entry module of a loader's thread: reads rows and makes batches of them, one after the other.
-import { Piscina, transferableSymbol, valueSymbol, workerData } from "piscina";
+import { Piscina, transferableSymbol, valueSymbol } from "piscina";
 import { ArgumentError } from "../../errors.js";
 import { registerTypeScript } from "../../register/register.js";
+import { threadData } from "../../threads/thread-data.js";
 import { failureOf } from "../../threads/failure.js";
 import type { CollateContext } from "../collate/context.js";
 import { defaultCollate } from "../collate/collate.js";
@@ -19,7 +20,7 @@ interface Maker {
   readonly read: ((index: number) => unknown) | undefined;
 }
 
-const plan = workerData as ThreadPlan;
+const plan = threadData<ThreadPlan>();
 const own = new URL("../../", import.meta.url).href;
 // A thread does not inherit the hooks of the main thread (Node 20); the library's own modules need none.
 if ([plan.rows?.kind === "export" ? plan.rows.ref : undefined, plan.collator, plan.init].some((ref) => ref && !ref.url.startsWith(own))) registerTypeScript();
