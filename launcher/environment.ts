@@ -9,7 +9,9 @@ import { loadNative, nativePath } from "../src/native/binding.js";
 import { Engine, usableCores, usableMemory } from "../src/runtime/index.js";
 import { libraryPath } from "../src/runtime/library.js";
 import { configReport, type ConfigReport } from "./config/show.js";
-import { findNccl, type Gpu, readGpus } from "./gpus.js";
+import type { Gpu } from "./gpu/gpus.js";
+import { cudaMajor, type GpuLibrary, libraryCure } from "./gpu/libraries.js";
+import { type Adapter, readGpuMachine } from "./gpu/machine.js";
 import { type LoadedSettings, loadSettings } from "./options/load-settings.js";
 import { UsageError } from "./usage.js";
 import { packageVersion } from "./version.js";
@@ -35,10 +37,21 @@ export interface EnvironmentReport {
   };
   /** Bytes. */
   readonly memory: { readonly machine: number; readonly usable: number; readonly free: number; readonly shm?: number };
-  /** Those that the driver shows; training does not use them yet. */
+  /** NVIDIA's, those that CUDA_VISIBLE_DEVICES leaves. */
   readonly gpus: readonly Gpu[];
-  /** NVIDIA's collectives; not used yet. */
-  readonly nccl: { readonly library?: string };
+  /** What training on them needs; driver: its version, and the newest CUDA that it serves. */
+  readonly cuda: {
+    readonly usable: boolean;
+    readonly visibleDevices?: string;
+    readonly driver?: { readonly version?: string; readonly cuda?: string };
+    readonly provider?: { readonly file: string; readonly version?: string };
+    readonly libraries: readonly GpuLibrary[];
+    readonly missing: readonly { readonly what: string; readonly cure: string }[];
+  };
+  /** NVIDIA's collectives, for several GPUs. */
+  readonly nccl: { readonly library?: string; readonly version?: string };
+  /** Adapters that the device webgpu could use (through Vulkan; on macOS Metal's are not listed); what to do where there are none. */
+  readonly webgpu: { readonly adapters: readonly Adapter[]; readonly what?: string; readonly cure?: string };
   /** Files of settings and where each value comes from; absent: they cannot be read, which is one of the problems. */
   readonly config?: ConfigReport;
   readonly problems: readonly { readonly what: string; readonly cure: string }[];
@@ -139,7 +152,12 @@ export async function readEnvironment(env: Readonly<Record<string, string | unde
     if (!(error instanceof UsageError)) throw error;
     problems.push({ what: `settings that can be used: ${error.message}`, cure: "mend this, or see accelerate-ts launch --help" });
   }
-  const nccl = findNccl(env);
+  const { gpus, provider, libraries, adapters, adapterTrouble, ...machine } = await readGpuMachine(env, { vulkan: true, libraries: true });
+  const nccl = libraries.find(({ name }) => name === "NCCL");
+  // What is missing for GPUs that are not there is no problem.
+  if (gpus.length > 0 || machine.trouble) problems.push(...machine.missing);
+  if (gpus.length > 1 && nccl?.path === undefined && machine.missing.length === 0)
+    problems.push({ what: "training on several GPUs needs NCCL (libnccl.so.2)", cure: libraryCure(libraries, cudaMajor(provider?.needs ?? []), env) });
   const report = {
     accelerateTs: packageVersion(),
     node: process.version,
@@ -151,8 +169,19 @@ export async function readEnvironment(env: Readonly<Record<string, string | unde
     onednn: readOnednn(),
     cpu: { model: cpus()[0]?.model.trim() ?? "unknown", instructions: instructions(), cores: { machine: cpus().length, usable: usableCores() }, threads },
     memory: { machine: totalmem(), usable: usableMemory(), free: freemem(), ...(shm !== undefined && { shm }) },
-    gpus: await readGpus(env),
-    nccl: { ...(nccl && { library: nccl }) },
+    gpus,
+    cuda: {
+      usable: gpus.length > 0 && machine.missing.length === 0,
+      ...(env.CUDA_VISIBLE_DEVICES !== undefined && { visibleDevices: env.CUDA_VISIBLE_DEVICES }),
+      ...((machine.driver ?? machine.cuda) !== undefined && {
+        driver: { ...(machine.driver !== undefined && { version: machine.driver }), ...(machine.cuda !== undefined && { cuda: machine.cuda }) },
+      }),
+      ...(provider?.file !== undefined && { provider: { file: provider.file, ...(provider.version !== undefined && { version: provider.version }) } }),
+      libraries,
+      missing: machine.missing,
+    },
+    nccl: { ...(nccl?.path !== undefined && { library: nccl.path }), ...(nccl?.version !== undefined && { version: nccl.version }) },
+    webgpu: { adapters, ...adapterTrouble },
     ...(settings && { config: configReport(settings) }),
     problems,
   };

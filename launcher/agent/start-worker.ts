@@ -2,6 +2,7 @@
 import { AgentSideLink, type Assignment, type CoordinatorClient } from "../../src/control/index.js";
 import type { Terminal } from "../command.js";
 import type { Share } from "../launch/cores.js";
+import { deviceEnvironment } from "../launch/device.js";
 import type { LaunchPlan } from "../launch/plan.js";
 import { LocalWorker } from "./local-worker.js";
 import { LogFile } from "./log-file.js";
@@ -53,7 +54,7 @@ export async function startWorker(options: AgentOptions, job: LocalJob, localRan
   const worker = await WorkerProcess.start({
     script: plan.script,
     args: plan.args,
-    env: workerEnvironment(env, { place, share: shares[localRank]!, program, watchdog, timeout, columns }),
+    env: workerEnvironment(env, { place, share: shares[localRank]!, program, device: deviceEnvironment(plan.device, localRank), watchdog, timeout, columns }),
     stdin: rank === 0,
     inherit,
   });

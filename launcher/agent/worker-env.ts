@@ -18,6 +18,8 @@ export interface WorkerVariables {
   readonly place: WorkerPlace;
   readonly share: Share;
   readonly program: ProgramDefaults;
+  /** Those that say which device is the worker's. */
+  readonly device: Readonly<Record<string, string>>;
   /** Seconds. */
   readonly watchdog: number | undefined;
   readonly timeout: number | undefined;
@@ -44,7 +46,7 @@ const programEnvironment = (program: ProgramDefaults): Record<string, string> =>
   );
 
 /** The launcher's own variables with the worker's; what the user has set for OpenMP stays. */
-export function workerEnvironment(outer: Environment, { place, share, program, watchdog, timeout, columns }: WorkerVariables): Record<string, string> {
+export function workerEnvironment(outer: Environment, { place, share, program, device, watchdog, timeout, columns }: WorkerVariables): Record<string, string> {
   const kept = Object.fromEntries(Object.entries(outer).filter((entry): entry is [string, string] => entry[1] !== undefined && !foreign.test(entry[0])));
   const threads = String(share.threads);
   return {
@@ -63,6 +65,7 @@ export function workerEnvironment(outer: Environment, { place, share, program, w
     ACCELERATE_TS_AGENT_PID: String(process.pid),
     ...(share.cores && { ACCELERATE_TS_CORES: share.cores.join(",") }),
     ...programEnvironment(program),
+    ...device,
     ...(watchdog !== undefined && { ACCELERATE_TS_WATCHDOG: String(watchdog) }),
     ...(timeout !== undefined && { ACCELERATE_TS_TIMEOUT: String(timeout) }),
     ...(columns !== undefined && { ACCELERATE_TS_TERMINAL: String(columns) }),

@@ -49,12 +49,14 @@ export async function askSettings(known: SettingValues, { input, output, termina
   const answers: { [K in SettingName]?: unknown } = {};
   try {
     for (const name of settingNames) {
-      const { question, group, kind, fallback } = settingOf(name);
+      const { question, group, kind, fallback, otherwise, mayStayOpen } = settingOf(name);
       const machines = Number(answers.numMachines ?? known.numMachines ?? 1);
       if (question === undefined || (group === "machines" && name !== "numMachines" && machines < 2)) continue;
       const standard = known[name] ?? fallback;
       for (;;) {
-        const answer = (await ask(`${question}${standard === undefined ? "" : ` [${shown(standard)}]`} `)).trim();
+        const open = standard === undefined && mayStayOpen;
+        const answer = (await ask(`${question}${standard === undefined ? (open ? ` [${otherwise}]` : "") : ` [${shown(standard)}]`} `)).trim();
+        if (answer === "" && open) break;
         if (answer === "" && standard !== undefined) answers[name] = standard;
         else answers[name] = kind.read(answer);
         if (answers[name] !== undefined) break;

@@ -36,13 +36,22 @@ export function dryRunText({ plan, settings, shares, usableCores, operands, vers
   const worldSize = processes ?? localProcesses;
   const here = processes === undefined ? "besides those that the others start" : `${localProcesses} of them here`;
   const meeting = `machine ${host} of ${hosts}, ${here}; ${host === 0 ? "the others come to" : "it goes to"} ${address}:${port}`;
+  const { device } = plan;
+  const shareText = (cores: readonly number[] | undefined) => (cores ? `core${cores.length === 1 ? "" : "s"} ${cores.join(", ")}` : undefined);
+  const gpuText = (worker: number) => {
+    const gpu = device.type === "cuda" ? device.gpus[worker] : undefined;
+    return gpu && `cuda:${gpu.index} ${gpu.name}${gpu.uuid ? ` ${gpu.uuid}` : ""}`;
+  };
   return `${[
+    ...(device.note ? [device.note] : []),
     headerText({ version, worldSize, hostNames: [], shares, usableCores, plan }),
     `script: ${plan.script}`,
     ...(hosts > 1 ? [meeting] : []),
-    ...shares.flatMap(({ cores }, i) =>
-      cores ? [`worker ${hosts > 1 ? `${i} of this machine` : i}: core${cores.length === 1 ? "" : "s"} ${cores.join(", ")}`] : [],
-    ),
+    ...shares.flatMap(({ cores }, i) => {
+      const given = [gpuText(i), shareText(cores)].filter((text) => text !== undefined);
+      return given.length > 0 ? [`worker ${hosts > 1 ? `${i} of this machine` : i}: ${given.join("; ")}`] : [];
+    }),
+    ...(device.visible === undefined ? [] : [`CUDA_VISIBLE_DEVICES of the workers: ${device.visible}`]),
     ...columns(givenRows({ settings })),
     "nothing was started; the same in one command:",
     equivalentCommand(settings, operands),

@@ -3,6 +3,7 @@ import { type ProgramDefaults, programVariables } from "../../src/settings.js";
 import type { ResolvedSettings } from "../options/resolve.js";
 import { type SettingName, settings as table } from "../options/settings.js";
 import { UsageError } from "../usage.js";
+import { checkGpus, type DevicePlan } from "./device.js";
 import { findScript } from "./script.js";
 
 export interface LaunchPlan {
@@ -15,6 +16,8 @@ export interface LaunchPlan {
   /** Workers on all hosts; undefined: the sum of what the hosts start. */
   readonly processes: number | undefined;
   readonly localProcesses: number;
+  /** Of this host's workers. */
+  readonly device: DevicePlan;
   /** Where the coordinator listens (host 0) or is found; port 0: a free one. */
   readonly address: string;
   readonly port: number;
@@ -54,10 +57,11 @@ function programDefaults(settings: ResolvedSettings): ProgramDefaults {
 /**
  * @throws UsageError that says what contradicts what, or what is missing.
  */
-export function planLaunch(settings: ResolvedSettings, operands: readonly string[], devices: number): LaunchPlan {
+export function planLaunch(settings: ResolvedSettings, operands: readonly string[], device: DevicePlan): LaunchPlan {
   const [script, ...args] = operands;
   if (script === undefined) throw new UsageError("no script given: accelerate-ts launch train.ts");
   const { values } = settings;
+  const devices = device.type === "cuda" ? device.gpus.length : 1;
   const named = (name: SettingName) => settings.named(name);
   const { numProcesses: processes, numLocalProcesses: local, numMachines: hosts = 1, machineRank: host = 0, mainProcessPort: port = 0 } = values;
   const { watchdog, timeout, tlsCert: certificate, tlsKey: key, tlsCa: authority } = values;
@@ -86,18 +90,22 @@ export function planLaunch(settings: ResolvedSettings, operands: readonly string
     );
   if (processes !== undefined && local === undefined && processes % hosts !== 0)
     throw new UsageError(`${named("numProcesses")} cannot be divided among ${hosts} machines: say with --num-local-processes how many each of them starts`);
-  return {
+  const localProcesses = local ?? (processes === undefined ? devices : processes / hosts);
+  const { cpu, ...others } = programDefaults(settings);
+  const plan = {
     script: findScript(script),
     args,
     hosts,
     host,
     processes: processes ?? (hosts === 1 ? (local ?? devices) : undefined),
-    localProcesses: local ?? (processes === undefined ? devices : processes / hosts),
+    localProcesses,
+    device,
     address: values.mainProcessIp ?? "127.0.0.1",
     port,
     tokenFile: values.tokenFile,
     tls: certificate === undefined && authority === undefined ? undefined : { certificate, key, authority },
-    program: programDefaults(settings),
+    // What was said more strongly about the device counts for it, too.
+    program: { ...others, ...(cpu !== undefined && device.type === "cpu" && { cpu }) },
     logDir: values.logDir,
     threads: values.numThreadsPerProcess,
     watchdog,
@@ -105,4 +113,6 @@ export function planLaunch(settings: ResolvedSettings, operands: readonly string
     stopGrace: values.stopGrace ?? table.stopGrace.fallback!,
     quiet: values.quiet ?? false,
   };
+  checkGpus(device, localProcesses);
+  return plan;
 }

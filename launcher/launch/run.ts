@@ -8,14 +8,12 @@ import type { Terminal } from "../command.js";
 import { loadSettings } from "../options/load-settings.js";
 import type { RawOptions } from "../options/resolve.js";
 import { packageVersion } from "../version.js";
+import { chooseDevice } from "./device.js";
 import { type Cores, divideCores, readCores, type Share } from "./cores.js";
 import { headerText } from "./header.js";
 import { type LaunchPlan, planLaunch } from "./plan.js";
 import { freePort, meet, type Rendezvous } from "./rendezvous.js";
 import { listenToSignals } from "./signals.js";
-
-/** GPUs of this host; none are used yet. */
-const DEVICES = 1;
 
 /** A signal before the workers are there. */
 class Interrupted extends Error {
@@ -87,6 +85,7 @@ class Launch {
   #header(worldSize: number, hostNames: readonly string[]): void {
     const { usable } = this.#cores;
     if (this.#plan.quiet) return;
+    if (this.#plan.device.note) this.#say(this.#plan.device.note);
     this.#say(headerText({ version: packageVersion(), worldSize, hostNames, shares: this.#shares, usableCores: usable, plan: this.#plan }));
   }
 
@@ -164,7 +163,7 @@ export async function runLaunch(
   variables: Readonly<Record<string, string>> = {},
 ): Promise<number> {
   const { settings } = await loadSettings({ flags: options, env: process.env, cwd: process.cwd() });
-  const plan = planLaunch(settings, operands, DEVICES);
+  const plan = planLaunch(settings, operands, await chooseDevice(settings, process.env));
   if (!options.dryRun) return new Launch(plan, terminal, configuredThreads(), { ...process.env, ...variables }).run();
   const { dryRunText } = await import("./dry-run.js");
   const cores = readCores();

@@ -24,7 +24,7 @@ const tpu: ForeignKey = { harmless: (value) => isEmpty(value) || value === "no",
 const distributedTypes: ReadonlyMap<string, Partial<Record<SettingName, unknown>>> = new Map([
   ["NO", { numProcesses: 1 }],
   ["MULTI_CPU", { cpu: true }],
-  ["MULTI_GPU", {}],
+  ["MULTI_GPU", { device: "cuda" }],
 ]);
 
 const keys: Readonly<Record<string, ForeignKey>> = {
@@ -34,7 +34,6 @@ const keys: Readonly<Record<string, ForeignKey>> = {
     reason: `workers are data-parallel, on ${[...distributedTypes.keys()].join(", ")}`,
     implies: (value) => distributedTypes.get(String(value).toUpperCase()) ?? {},
   },
-  gpu_ids: { harmless: among("ALL"), reason: "GPUs are not used yet" },
   rdzv_backend: { harmless: among("STATIC"), reason: "machine 0 is the meeting point: main_process_ip and main_process_port" },
   rdzv_conf: { harmless: isEmpty, reason: "machine 0 is the meeting point: main_process_ip and main_process_port" },
   same_network: { harmless: anything, reason: "" },
@@ -62,8 +61,7 @@ const keys: Readonly<Record<string, ForeignKey>> = {
 export const foreignKeys: ReadonlyMap<string, ForeignKey> = new Map(Object.entries(keys));
 
 const flags: Readonly<Record<string, string>> = {
-  multiGpu: "GPUs are not used yet; --num-processes says how many workers there are",
-  gpuIds: "GPUs are not used yet",
+  multiGpu: "there is one worker per GPU anyway: leave it out, or --device cuda to insist on GPUs",
   sameNetwork: "machines need to reach machine 0 and each other, that is all: leave it out",
   rdzvBackend: "machine 0 is the meeting point: --main-process-ip and --main-process-port",
   rdzvConf: "machine 0 is the meeting point: --main-process-ip and --main-process-port",

@@ -39,6 +39,38 @@ export const oneOf = <const C extends string>(placeholder: string, choices: read
   read: (raw) => readChoice(raw, choices),
 });
 
+const devices = ["cpu", "cuda", "webgpu"] as const;
+
+/** A variable may also name one GPU, as a worker's own does: cuda:1. */
+export const deviceName: Kind<string> = {
+  placeholder: "DEVICE",
+  wanted: `one of ${devices.join(", ")}`,
+  choices: devices,
+  read: (raw) =>
+    readChoice(raw, devices) ??
+    (typeof raw === "string"
+      ? raw
+          .trim()
+          .toLowerCase()
+          .match(/^(?:cuda:\d{1,4}|webgpu:0)$/)?.[0]
+      : undefined),
+};
+
+const gpuName = /^(?:\d{1,4}|(?:GPU|MIG)-[\w/-]+)$/i;
+
+/** "0,2", "GPU-8f6ab1c2" or "all"; in files also a number or a list. */
+export const gpuNames: Kind<string> = {
+  placeholder: "IDS",
+  wanted: "numbers or UUIDs of GPUs with commas between them, or all",
+  read: (raw) => {
+    const names = (Array.isArray(raw) ? raw.map(String) : typeof raw === "number" ? [String(raw)] : typeof raw === "string" ? raw.split(",") : []).map((name) =>
+      name.trim(),
+    );
+    if (names.length === 1 && names[0]!.toLowerCase() === "all") return "all";
+    return names.length > 0 && names.every((name) => gpuName.test(name)) ? names.join(",") : undefined;
+  },
+};
+
 const readText = (raw: unknown): string | undefined => (typeof raw === "number" ? String(raw) : typeof raw === "string" && raw.trim() !== "" ? raw : undefined);
 
 export const text = (placeholder: string, wanted: string): Kind<string> => ({ placeholder, wanted, read: readText });

@@ -1,6 +1,6 @@
 // The one table of settings. Flags, help, completion, keys of config files, names of variables, the questions of `config` and docs/command-line.md are made from it.
 import { MAX_ACCUMULATION, type Precision, precisions, programVariables, TIMEOUT_SECONDS, WATCHDOG_SECONDS } from "../../src/settings.js";
-import { type Kind, onOff, oneOf, path, seconds, text, whole } from "./kinds.js";
+import { deviceName, gpuNames, type Kind, onOff, oneOf, path, seconds, text, whole } from "./kinds.js";
 
 /** In help and docs, settings of a group stand together. */
 export const groups = { workers: "Workers", machines: "Several machines", program: "Training", watch: "Output and failures" } as const;
@@ -22,6 +22,8 @@ export interface Setting<T> {
   readonly basic?: true;
   /** Asked by `config`; those of several machines only where there are several. */
   readonly question?: string;
+  /** Enter leaves the question open: what then holds is decided when workers start. */
+  readonly mayStayOpen?: true;
   /** Says which file to read, so cannot stand in one. */
   readonly notInFiles?: true;
 }
@@ -41,9 +43,9 @@ export const settings = {
   configFile: setting("workers", path("F", "file"), "read this file of settings (.yaml, .json, .ts, .js) instead of the usual ones", { notInFiles: true }),
   numProcesses: setting("workers", whole("N", 1, MAX_WORKERS), "workers in all, on all machines", {
     short: "n",
-    fallback: 1,
-    basic: true,
+    otherwise: "one per GPU, else 1",
     question: "How many workers in all?",
+    mayStayOpen: true,
   }),
   numLocalProcesses: setting("workers", whole("L", 1, MAX_WORKERS), "workers on this machine, where machines differ"),
   numThreadsPerProcess: setting("workers", whole("T", 1, MAX_THREADS), "threads of each worker", {
@@ -51,6 +53,11 @@ export const settings = {
     variables: ["ACCELERATE_TS_NUM_THREADS", "ACCELERATE_NUM_THREADS"],
     alsoKeys: ["numCpuThreadsPerProcess"],
   }),
+  device: setting("workers", deviceName, "where workers compute; webgpu: through Vulkan or Metal, on any maker's GPU", {
+    otherwise: "cuda where there are GPUs and ONNX Runtime's CUDA provider, else cpu",
+    variables: ["ACCELERATE_TS_DEVICE", "ACCELERATE_TORCH_DEVICE"],
+  }),
+  gpuIds: setting("workers", gpuNames, "GPUs for the workers, by commas: numbers among those that CUDA_VISIBLE_DEVICES leaves, or UUIDs", { otherwise: "all" }),
   cpu: setting("workers", onOff, "no GPUs, even where there are some", { fallback: false, variables: programVariables.cpu, alsoKeys: ["useCpu"], basic: true }),
   numMachines: setting("machines", whole("M", 1, MAX_WORKERS), "machines that take part", {
     fallback: 1,
@@ -72,7 +79,7 @@ export const settings = {
   mixedPrecision: setting<Precision>(
     "program",
     oneOf("P", precisions),
-    "type that matrix products are computed in; bf16 needs oneDNN, and there is no fp16 on CPUs",
+    "type that matrix products are computed in; on CPUs bf16 needs oneDNN, and fp16 is slow",
     {
       fallback: "no",
       variables: programVariables.mixedPrecision,

@@ -17,7 +17,8 @@ suite("accelerate-ts config", () => {
     const { file, call, folder } = await placeOf(t);
     assert.deepEqual(call("config default"), { status: 0, stdout: "wrote cache/accelerate-ts/default_config.yaml\n", stderr: "" });
     const written = readFileSync(file, "utf8");
-    assert.match(written, /^num_processes: 1 # workers in all, on all machines$/m);
+    assert.match(written, /^num_machines: 1 # machines that take part$/m);
+    assert.doesNotMatch(written, /num_processes/); // as many as there are GPUs
     assert.match(written, /^mixed_precision: 'no' /m); // Python reads a bare no as false
     assert.deepEqual(readdirSync(join(folder, "cache", "accelerate-ts")), ["default_config.yaml"]);
     writeFileSync(file, "watchdog: 9\n");
@@ -28,8 +29,9 @@ suite("accelerate-ts config", () => {
     assert.equal(call("config default --force").status, 0);
     assert.equal(readFileSync(file, "utf8"), written);
     assert.equal(call("config default --force --num_processes 4 --log-dir logs").status, 0);
-    const lines = written.replace("num_processes: 1", "num_processes: 4");
-    assert.equal(readFileSync(file, "utf8"), `${lines}log_dir: logs # what worker r writes also goes to D/rank-r.log\n`);
+    const lines = readFileSync(file, "utf8");
+    assert.match(lines, /^num_processes: 4 # workers in all, on all machines$/m);
+    assert.ok(lines.endsWith("log_dir: logs # what worker r writes also goes to D/rank-r.log\n"));
   });
 
   test("with flags changes these keys alone, in place, and keeps comments, spelling, mode and links", async (t) => {
@@ -126,6 +128,9 @@ suite("accelerate-ts config", () => {
       },
     );
     assert.match(two.said, /this is needed: give a whole number/);
+    const open = await ask("\n\n\n\n");
+    assert.deepEqual({ ...open.values }, { numMachines: 1, gradientAccumulationSteps: 1, debug: false });
+    assert.match(open.said, /How many workers in all\? \[one per GPU, else 1\]/);
     await assert.rejects(ask("8\n"), Unanswered);
   });
 
@@ -137,7 +142,7 @@ suite("accelerate-ts config", () => {
       timeout: 120_000,
       env: { ...process.env, HOME: folder, ACCELERATE_TS_HOME: join(folder, "cache", "accelerate-ts") },
     });
-    assert.match(stdout, /How many workers in all\? \[1\]/);
+    assert.match(stdout, /How many workers in all\? \[one per GPU, else 1\]/);
     assert.match(stdout, /wrote /);
     assert.match(readFileSync(file, "utf8"), /num_processes: 3[\s\S]*gradient_accumulation_steps: 4/);
   });

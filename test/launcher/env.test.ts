@@ -6,34 +6,50 @@ import { join } from "node:path";
 import { suite, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { EnvironmentReport } from "../../launcher/environment.js";
-import { findNccl, gpusOf, readGpus } from "../../launcher/gpus.js";
+import { findLibrary } from "../../launcher/gpu/find-library.js";
+import { gpusOfSmi, readGpus, visibleAmong } from "../../launcher/gpu/gpus.js";
 import { folderOf } from "../data/files.js";
 
 const cli = fileURLToPath(new URL("../../launcher/cli.js", import.meta.url));
-const two = "0, NVIDIA A100-SXM4-80GB, 81920, 535.104.05\n1, NVIDIA H100 80GB HBM3, 81559, 535.104.05\n";
+const ids = ["GPU-8932f937-d72c-4106-c12f-20bd9faed9f6", "GPU-11111111-d72c-4106-c12f-20bd9faed9f6"];
+const two = `0, ${ids[0]}, NVIDIA A100-SXM4-80GB, 81920, 535.104.05, 8.0\n1, ${ids[1]}, NVIDIA H100 80GB HBM3, 81559, 535.104.05, 9.0\n`;
 
 suite("accelerate-ts env", () => {
-  test("reads GPUs from nvidia-smi, and takes one that fails, hangs or says nonsense for none", async (t) => {
-    assert.deepEqual(gpusOf(two), [
-      { index: 0, name: "NVIDIA A100-SXM4-80GB", memory: 81920 * 2 ** 20, driver: "535.104.05" },
-      { index: 1, name: "NVIDIA H100 80GB HBM3", memory: 81559 * 2 ** 20, driver: "535.104.05" },
-    ]);
-    assert.deepEqual(gpusOf("No devices were found\n"), []);
+  test("reads GPUs from nvidia-smi where the driver's library cannot be asked, and takes one that fails or says nonsense for none", async (t) => {
+    const gpus = [
+      { index: 0, name: "NVIDIA A100-SXM4-80GB", memory: 81920 * 2 ** 20, uuid: ids[0]!, compute: "8.0" },
+      { index: 1, name: "NVIDIA H100 80GB HBM3", memory: 81559 * 2 ** 20, uuid: ids[1]!, compute: "9.0" },
+    ];
+    assert.deepEqual(gpusOfSmi(two), { gpus, driver: "535.104.05" });
+    assert.deepEqual(gpusOfSmi("No devices were found\n"), { gpus: [] });
     const folder = await folderOf(t, {});
     const smi = join(folder, "nvidia-smi");
     const answers = async (script: string) => {
       writeFileSync(smi, `#!/bin/sh\n${script}\n`);
       chmodSync(smi, 0o755);
-      return (await readGpus({ PATH: `${folder}:/usr/bin:/bin` })).length;
+      return readGpus({ PATH: `${folder}:/usr/bin:/bin`, CUDA_VISIBLE_DEVICES: "1" }, undefined, "no library");
     };
-    assert.equal(await answers(`printf '${two}'`), 2);
-    assert.equal(await answers("echo driver mismatch; exit 18"), 0);
-    assert.deepEqual(await readGpus({ PATH: "/nowhere" }), []);
+    const found = await answers(`printf '${two}'`);
+    assert.deepEqual([found.driver, found.gpus.map(({ index, name }) => [index, name])], ["535.104.05", [[0, "NVIDIA H100 80GB HBM3"]]]);
+    assert.match(found.trouble?.what ?? "", /^the NVIDIA driver could not be asked \(no library\)$/);
+    assert.deepEqual((await answers("echo driver mismatch; exit 18")).gpus, []);
+    assert.deepEqual((await readGpus({ PATH: "/nowhere" }, undefined)).gpus, []);
   });
 
-  test("finds NCCL where the loader would", async (t) => {
+  test("numbers GPUs as CUDA_VISIBLE_DEVICES names them: by number, by UUID, none", () => {
+    const { gpus } = gpusOfSmi(two);
+    const names = (CUDA_VISIBLE_DEVICES?: string) => visibleAmong(gpus, { CUDA_VISIBLE_DEVICES }).map(({ index, uuid }) => `${index} ${ids.indexOf(uuid!)}`);
+    assert.deepEqual(names(), ["0 0", "1 1"]);
+    assert.deepEqual(names("1,0"), ["0 1", "1 0"]);
+    assert.deepEqual(names("GPU-1111"), ["0 1"]);
+    assert.deepEqual(names("1,7,0"), ["0 1"]); // as CUDA: what follows a GPU that is not there does not count
+    assert.deepEqual(names(""), []);
+  });
+
+  test("finds libraries where the loader would", async (t) => {
     const folder = await folderOf(t, { "libnccl.so.2": "" });
-    assert.equal(findNccl({ LD_LIBRARY_PATH: `/nowhere:${folder}` }), join(folder, "libnccl.so.2"));
+    assert.equal(findLibrary("libnccl.so.2", { LD_LIBRARY_PATH: `/nowhere:${folder}` }), join(folder, "libnccl.so.2"));
+    assert.equal(findLibrary("libnothing-at-all.so.1", {}), undefined);
   });
 
   test("tells files of settings and origins, and names settings that cannot be used among the problems", async (t) => {
@@ -53,7 +69,10 @@ suite("accelerate-ts env", () => {
     assert.deepEqual(report.problems, []);
     const { status, stdout } = call(folder);
     assert.equal(status, 0);
-    assert.match(stdout, /^nccl .*\n[\s\S]*^gpu.*\n[\s\S]*^settings +num-processes +2 +numProcesses \(accelerate\.config\.mjs\)\n/m);
+    assert.match(
+      stdout,
+      /^gpus .*\ncuda provider .*\ncuda libraries .*\nwebgpu .*\n[\s\S]*^settings +num-processes +2 +numProcesses \(accelerate\.config\.mjs\)\n/m,
+    );
     const bad = JSON.parse(call(join(folder, "bad"), "--json").stdout) as EnvironmentReport;
     assert.match(bad.problems[0]?.what ?? "", /unknown key numProceses \(did you mean numProcesses\?\)/);
     assert.equal(bad.config, undefined);

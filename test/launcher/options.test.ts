@@ -127,12 +127,24 @@ use_cpu: false
 `;
     assert.deepEqual(
       { ...valuesOf(python) },
-      { debug: false, machineRank: 1, mainProcessIp: "10.0.0.1", mainProcessPort: 9999, mixedPrecision: "no", numMachines: 2, numProcesses: 8, cpu: false },
+      {
+        debug: false,
+        machineRank: 1,
+        mainProcessIp: "10.0.0.1",
+        mainProcessPort: 9999,
+        mixedPrecision: "no",
+        numMachines: 2,
+        numProcesses: 8,
+        cpu: false,
+        gpuIds: "all",
+      },
     );
     // `accelerate config default` writes JSON into a .yaml file.
     assert.deepEqual({ ...valuesOf('{ "distributed_type": "NO", "num_processes": 1, "use_cpu": true, "gpu_ids": null }') }, { numProcesses: 1, cpu: true });
     assert.deepEqual({ ...valuesOf("distributed_type: NO") }, { numProcesses: 1 });
     assert.deepEqual({ ...valuesOf("distributed_type: MULTI_CPU\nnum_processes: -1") }, { cpu: true });
+    assert.deepEqual({ ...valuesOf("distributed_type: MULTI_GPU\ngpu_ids: 0,2") }, { device: "cuda", gpuIds: "0,2" });
+    assert.deepEqual({ ...valuesOf("gpu_ids: 1") }, { gpuIds: "1" });
     assert.deepEqual({ ...valuesOf("# nothing yet\n") }, {});
   });
 
@@ -142,7 +154,7 @@ use_cpu: false
       ["deepspeed_config:\n  zero_stage: 3", /^file\.yaml:1: deepspeed_config \{"zero_stage":3\}: DeepSpeed belongs to PyTorch/],
       ["fsdp_config: { fsdp_version: 2 }", /^file\.yaml:1: fsdp_config .*: FSDP belongs to PyTorch/],
       ["debug: true\ntpu_name: pod", /^file\.yaml:2: tpu_name pod: there is nothing for TPUs here$/],
-      ["gpu_ids: 0,1", /^file\.yaml:1: gpu_ids 0,1: GPUs are not used yet$/],
+      ["gpu_ids: first", /^file\.yaml:1: gpu_ids first: not numbers or UUIDs of GPUs with commas between them, or all$/],
       ["rdzv_backend: c10d", /rdzv_backend c10d: machine 0 is the meeting point/],
       ["compute_environment: AMAZON_SAGEMAKER", /workers run on machines of your own/],
       ["distributed_type: NO\nnum_processes: 4", /^file\.yaml:2: num_processes 4, but distributed_type NO means one worker/],

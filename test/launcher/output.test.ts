@@ -9,6 +9,7 @@ import { failureText, readableStack, verdictText } from "../../launcher/agent/re
 import { Screen, type Speaker } from "../../launcher/agent/screen.js";
 import { stallText } from "../../launcher/agent/stalls.js";
 import { withoutTrace } from "../../launcher/agent/trace.js";
+import { onCpu } from "../../launcher/launch/device.js";
 import { headerText } from "../../launcher/launch/header.js";
 import type { Failure } from "../../src/control/index.js";
 
@@ -240,11 +241,24 @@ test("the first line says what runs", () => {
     hostNames: [],
     shares: [1, 1].map((threads) => ({ threads, cores: undefined })),
     usableCores: 2,
-    plan: { watchdog: undefined, timeout: undefined },
+    plan: { watchdog: undefined, timeout: undefined, device: onCpu },
   };
   assert.equal(headerText(facts), "accelerate-ts 0.1.0   2 workers on cpu, 1 thread each");
   assert.equal(
-    headerText({ ...facts, worldSize: 4, hostNames: ["a", "b"], usableCores: 1, plan: { watchdog: 5, timeout: 60 } }),
+    headerText({ ...facts, worldSize: 4, hostNames: ["a", "b"], usableCores: 1, plan: { watchdog: 5, timeout: 60, device: onCpu } }),
     "accelerate-ts 0.1.0   4 workers on cpu on 2 hosts (a, b), 1 thread each, on 1 core: they take turns, watchdog 5 s, timeout 60 s",
   );
+  const gpu = (index: number, name: string) => ({ index, name, memory: 2 ** 34 });
+  const on = (...names: string[]) =>
+    headerText({
+      ...facts,
+      worldSize: names.length,
+      shares: names.map(() => ({ threads: 1, cores: undefined })),
+      plan: { ...facts.plan, device: { type: "cuda", gpus: names.map((name, i) => gpu(i, name)) } },
+    });
+  assert.equal(on("Tesla T4"), "accelerate-ts 0.1.0   1 worker on cuda:0 (Tesla T4), 1 thread");
+  assert.match(on("Tesla T4", "Tesla T4"), / {3}2 workers on cuda:0 and cuda:1 \(Tesla T4\), 1 thread each/);
+  assert.match(on("T4", "T4", "T4"), / {3}3 workers on cuda:0 to cuda:2 \(T4\), /);
+  assert.match(on("Tesla T4", "NVIDIA A100"), / {3}2 workers on cuda:0 \(Tesla T4\), cuda:1 \(NVIDIA A100\), /);
+  assert.match(headerText({ ...facts, plan: { ...facts.plan, device: { type: "webgpu", gpus: [] } } }), / {3}2 workers on webgpu, /);
 });

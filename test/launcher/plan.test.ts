@@ -5,13 +5,18 @@ import { join } from "node:path";
 import { suite, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { coreNumbers, divideCores } from "../../launcher/launch/cores.js";
+import { type DevicePlan, onCpu } from "../../launcher/launch/device.js";
 import { planLaunch } from "../../launcher/launch/plan.js";
 import { findScript } from "../../launcher/launch/script.js";
 import { type RawOptions, resolveSettings } from "../../launcher/options/resolve.js";
 import { folderOf } from "../data/files.js";
 
 const self = fileURLToPath(import.meta.url);
-const plan = (options: RawOptions, devices = 1) => planLaunch(resolveSettings({ flags: options }), [self], devices);
+const gpus = (count: number): DevicePlan => ({
+  type: "cuda",
+  gpus: Array.from({ length: count }, (_, index) => ({ index, name: "NVIDIA A100 80GB", memory: 80 * 2 ** 30 })),
+});
+const plan = (options: RawOptions, devices = 1) => planLaunch(resolveSettings({ flags: options }), [self], devices === 1 ? onCpu : gpus(devices));
 const several = { numMachines: "2", machineRank: "1", mainProcessIp: "10.0.0.1", mainProcessPort: "29500", tokenFile: "token" };
 
 suite("the plan of a launch", () => {
