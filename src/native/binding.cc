@@ -64,6 +64,7 @@ class Run : public Job {
       : binding_(std::move(binding)), sums_(std::move(sums)), rows_(std::move(rows)), shrinks_(shrinks) {}
 
   void execute(const Parallel& parallel) override {
+    if (binding_->session->device) return executeOn(*binding_->session->device);
     const OrtFunctions& api = ort()->api;
     Binding& binding = *binding_;
     OrtStatus* status = nullptr;
@@ -100,6 +101,43 @@ class Run : public Job {
   }
 
  private:
+  void executeOn(Device& device) {
+    const OrtFunctions& api = ort()->api;
+    Binding& binding = *binding_;
+    const Session& session = *binding.session;
+    const std::unique_lock<std::mutex> turn = device.turn();
+    device.releaseBuried();
+    std::string error = device.beforeRun(binding.options.get());
+    for (size_t i = 0; i < binding.deviceInputs.size() && error.empty(); i++) {
+      DeviceSlot& slot = binding.deviceInputs[i];
+      if (slot.array && slot.array->buffer->memory == nullptr) return fail("ERR_RUN", "the array of input " + session.inputs[i].name + " was freed before the run");
+      const bool crosses = (slot.array == nullptr) != session.inputs[i].onHost;
+      if (crosses) count(device, slot, slot.array == nullptr);
+      if (!slot.changed && !crosses && slot.array) continue;
+      error = takeStatus(api.BindInput(binding.binding.get(), session.inputs[i].name.c_str(), slot.array ? slot.array->value.get() : slot.host.get()));
+      slot.changed = false;
+    }
+    for (size_t i = 0; i < binding.deviceOutputs.size() && error.empty(); i++) {
+      DeviceSlot& slot = binding.deviceOutputs[i];
+      if (slot.array && slot.array->buffer->memory == nullptr) return fail("ERR_RUN", "the array of output " + session.outputs[i].name + " was freed before the run");
+      if (binding.dynamic[i]) error = takeStatus(api.BindOutputToDevice(binding.binding.get(), session.outputs[i].name.c_str(), ort()->cpu));
+      else if (slot.changed) error = takeStatus(api.BindOutput(binding.binding.get(), session.outputs[i].name.c_str(), slot.array ? slot.array->value.get() : slot.host.get()));
+      if (binding.dynamic[i] || slot.host) count(device, slot, false);
+      slot.changed = false;
+    }
+    if (error.empty()) error = takeStatus(api.RunWithBinding(session.session.get(), binding.options.get(), binding.binding.get()));
+    if (error.empty()) error = device.afterRun();
+    if (interrupted()) return fail("ERR_ABORTED", "the run was aborted");
+    if (!error.empty()) fail("ERR_RUN", error);
+  }
+
+  static void count(Device& device, const DeviceSlot& slot, bool up) {
+    DeviceCounters& counters = device.counters;
+    const size_t bytes = slot.array ? slot.array->bytes : slot.bytes;
+    (up ? counters.uploads : counters.downloads)++;
+    (up ? counters.uploadedBytes : counters.downloadedBytes) += bytes;
+  }
+
   void putRows(const Parallel& parallel) {
     std::vector<OrtPtr<OrtValue>> values;
     std::string error = takeStatus(boundValues(*binding_, values));
@@ -142,6 +180,10 @@ Napi::Value createBinding(const Napi::CallbackInfo& info) {
   binding->session = fromHandle<Session>(info[0]);
   binding->dynamic.assign(binding->session->outputs.size(), false);
   binding->place.assign(binding->session->outputs.size(), -1);
+  if (binding->session->device) {
+    binding->deviceInputs.resize(binding->session->inputs.size());
+    binding->deviceOutputs.resize(binding->session->outputs.size());
+  }
   OrtIoBinding* io = nullptr;
   OrtRunOptions* options = nullptr;
   OrtStatus* status = api.CreateIoBinding(binding->session->session.get(), &io);
@@ -153,7 +195,7 @@ Napi::Value createBinding(const Napi::CallbackInfo& info) {
 }
 
 // The arguments (binding, index, view, shape: Float64Array, rank): shape is one array that JS fills anew for each call, a plain array would cost 100 ns per number.
-OrtPtr<OrtValue> valueOf(const Napi::CallbackInfo& info, int type, std::string& error) {
+OrtPtr<OrtValue> valueOf(const Napi::CallbackInfo& info, int type, size_t& length, std::string& error) {
   const Napi::Env env = info.Env();
   Bytes bytes = bytesOf(env, info[2]);
   const double* dims = static_cast<const double*>(bytesOf(env, info[3]).data);
@@ -163,6 +205,7 @@ OrtPtr<OrtValue> valueOf(const Napi::CallbackInfo& info, int type, std::string& 
   for (uint32_t i = 0; i < rank && i < 16; i++) shape[i] = static_cast<int64_t>(dims[i]);
   // An empty tensor has no memory, yet ONNX Runtime refuses a null pointer.
   static char nothing[8];
+  length = bytes.length;
   OrtValue* value = nullptr;
   error = takeStatus(ort()->api.CreateTensorWithDataAsOrtValue(ort()->cpu, bytes.data == nullptr ? nothing : bytes.data, bytes.length, shape, rank, type, &value));
   return OrtPtr<OrtValue>(value);
@@ -174,11 +217,26 @@ uint32_t indexOf(const Napi::CallbackInfo& info) {
   return index;
 }
 
+// An array of the device instead of a view: what arguments 3 and 4 say is what it knows itself.
+void fill(const Napi::CallbackInfo& info, int type, DeviceSlot& slot, std::string& error) {
+  slot = DeviceSlot();
+  slot.changed = true;
+  if (info[2].IsExternal()) slot.array = fromHandle<DeviceArray>(info[2]);
+  else slot.host = valueOf(info, type, slot.bytes, error);
+}
+
 Napi::Value bindInput(const Napi::CallbackInfo& info) {
   Binding& binding = *fromHandle<Binding>(info[0]);
-  const Slot& slot = binding.session->inputs[indexOf(info)];
+  const uint32_t index = indexOf(info);
+  const Slot& slot = binding.session->inputs[index];
   std::string error;
-  const OrtPtr<OrtValue> value = valueOf(info, slot.type, error);
+  if (binding.session->device) {
+    fill(info, slot.type, binding.deviceInputs[index], error);
+    throwIf(info.Env(), error);
+    return info.Env().Undefined();
+  }
+  size_t length;
+  const OrtPtr<OrtValue> value = valueOf(info, slot.type, length, error);
   if (error.empty()) error = takeStatus(ort()->api.BindInput(binding.binding.get(), slot.name.c_str(), value.get()));
   throwIf(info.Env(), error);
   return info.Env().Undefined();
@@ -194,7 +252,13 @@ Napi::Value bindOutput(const Napi::CallbackInfo& info) {
   const uint32_t index = indexOf(info);
   const Slot& slot = binding.session->outputs[index];
   std::string error;
-  const OrtPtr<OrtValue> value = valueOf(info, slot.type, error);
+  if (binding.session->device) {
+    fill(info, slot.type, binding.deviceOutputs[index], error);
+    if (!throwIf(info.Env(), error)) place(binding, index, false);
+    return info.Env().Undefined();
+  }
+  size_t length;
+  const OrtPtr<OrtValue> value = valueOf(info, slot.type, length, error);
   if (error.empty()) error = takeStatus(ort()->api.BindOutput(binding.binding.get(), slot.name.c_str(), value.get()));
   if (!throwIf(info.Env(), error)) place(binding, index, false);
   return info.Env().Undefined();
@@ -204,6 +268,11 @@ Napi::Value bindOutput(const Napi::CallbackInfo& info) {
 Napi::Value bindOutputDynamic(const Napi::CallbackInfo& info) {
   Binding& binding = *fromHandle<Binding>(info[0]);
   const uint32_t index = indexOf(info);
+  if (binding.session->device) {
+    binding.deviceOutputs[index] = DeviceSlot();
+    place(binding, index, true);
+    return info.Env().Undefined();
+  }
   if (!throwIf(info.Env(), takeStatus(ort()->api.BindOutputToDevice(binding.binding.get(), binding.session->outputs[index].name.c_str(), ort()->cpu)))) {
     place(binding, index, true);
   }
@@ -283,8 +352,9 @@ Napi::Value interrupt(const Napi::CallbackInfo& info) {
 // closeBinding(binding): no run is in flight.
 Napi::Value closeBinding(const Napi::CallbackInfo& info) {
   Binding& binding = *fromHandle<Binding>(info[0]);
-  binding.binding.reset();
-  binding.options.reset();
+  binding.close();
+  binding.deviceInputs.clear();
+  binding.deviceOutputs.clear();
   binding.session.reset();
   return info.Env().Undefined();
 }

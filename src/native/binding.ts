@@ -20,6 +20,14 @@ export interface NativeSlot {
   readonly shape?: readonly (number | string)[];
 }
 
+/** A node of a session on a device; domain is "" for ONNX's own ops. */
+export interface NativePlacedNode {
+  readonly op: string;
+  readonly domain: string;
+  readonly name: string;
+  readonly provider: string;
+}
+
 /**
  * Functions that the addon exports. They check nothing but what would crash: callers do.
  * Each part of src/native that exports more adds its functions by declaration merging:
@@ -33,15 +41,16 @@ export interface NativeBinding {
     name: string,
     optimization: number,
     profile: string,
-  ): Promise<{ handle: NativeHandle<"session">; inputs: NativeSlot[]; outputs: NativeSlot[] }>;
+    device?: NativeHandle<"device">,
+  ): Promise<{ handle: NativeHandle<"session">; inputs: NativeSlot[]; outputs: NativeSlot[]; placement?: NativePlacedNode[] }>;
   /** Of the arena that all sessions share, bytes; undefined where the library does not say. */
   arenaMemory(session: NativeHandle<"session">): { held: number; inUse: number; peak: number; extensions: number; shrinkages: number } | undefined;
   closeSession(session: NativeHandle<"session">): Promise<void>;
   createBinding(session: NativeHandle<"session">): NativeHandle<"binding">;
   closeBinding(binding: NativeHandle<"binding">): void;
   /** shape: one array that is filled anew for every call; its first `rank` numbers count. */
-  bindInput(binding: NativeHandle<"binding">, index: number, data: ArrayBufferView, shape: Float64Array, rank: number): void;
-  bindOutput(binding: NativeHandle<"binding">, index: number, data: ArrayBufferView, shape: Float64Array, rank: number): void;
+  bindInput(binding: NativeHandle<"binding">, index: number, data: ArrayBufferView | NativeHandle<"device-array">, shape: Float64Array, rank: number): void;
+  bindOutput(binding: NativeHandle<"binding">, index: number, data: ArrayBufferView | NativeHandle<"device-array">, shape: Float64Array, rank: number): void;
   bindOutputDynamic(binding: NativeHandle<"binding">, index: number): void;
   takeOutput(binding: NativeHandle<"binding">, index: number, itemBytes: number): { shape: number[]; buffer: ArrayBuffer };
   /** keep: an object that holds all bound memory; sums: into, from, into, from, ...; receipt.job is set while the run can be interrupted; rows: of each table its outputs (rows, values), memory, bits, elements per row, whether it is added to. */

@@ -121,15 +121,20 @@ JobQueue::~JobQueue() {
 }
 
 void JobQueue::halt() {
-  running_.halt();
-  making_.halt();
   std::vector<std::shared_ptr<Lane>> lanes;
   {
     std::lock_guard<std::mutex> lock(opening_);
     halted_ = true;
     lanes = opened_;
   }
+  running_.halt();
+  making_.halt();
   for (const std::shared_ptr<Lane>& lane : lanes) lane->halt();
+}
+
+bool JobQueue::halted() {
+  std::lock_guard<std::mutex> lock(opening_);
+  return halted_;
 }
 
 std::shared_ptr<Lane> JobQueue::openLane() {

@@ -61,6 +61,8 @@ class JobQueue {
   std::shared_ptr<Lane> openLane();
 
   void halt();
+  // Any thread.
+  bool halted();
   static void haltAll();
   // Has haltAll run before the destructors of all statics that exist by now.
   static void haltAtExit();

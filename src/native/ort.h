@@ -55,6 +55,9 @@ ACCELERATE_TS_ORT_RELEASE(OrtIoBinding, ReleaseIoBinding)
 ACCELERATE_TS_ORT_RELEASE(OrtValue, ReleaseValue)
 ACCELERATE_TS_ORT_RELEASE(OrtTypeInfo, ReleaseTypeInfo)
 ACCELERATE_TS_ORT_RELEASE(OrtTensorTypeAndShapeInfo, ReleaseTensorTypeAndShapeInfo)
+ACCELERATE_TS_ORT_RELEASE(OrtMemoryInfo, ReleaseMemoryInfo)
+ACCELERATE_TS_ORT_RELEASE(OrtAllocator, ReleaseAllocator)
+ACCELERATE_TS_ORT_RELEASE(OrtCUDAProviderOptionsV2, ReleaseCUDAProviderOptions)
 #undef ACCELERATE_TS_ORT_RELEASE
 template <typename T>
 using OrtPtr = std::unique_ptr<T, OrtRelease<T>>;

@@ -26,6 +26,7 @@
   SLOT(39, CreateRunOptions, OrtStatus*, (OrtRunOptions**)) \
   SLOT(46, RunOptionsSetTerminate, OrtStatus*, (OrtRunOptions*)) \
   SLOT(47, RunOptionsUnsetTerminate, OrtStatus*, (OrtRunOptions*)) \
+  SLOT(48, CreateTensorAsOrtValue, OrtStatus*, (OrtAllocator*, const int64_t*, size_t, ONNXTensorElementDataType, OrtValue**)) \
   SLOT(49, CreateTensorWithDataAsOrtValue, OrtStatus*, (const OrtMemoryInfo*, void*, size_t, const int64_t*, size_t, ONNXTensorElementDataType, OrtValue**)) \
   SLOT(50, IsTensor, OrtStatus*, (const OrtValue*, int*)) \
   SLOT(51, GetTensorMutableData, OrtStatus*, (OrtValue*, void**)) \
@@ -35,7 +36,10 @@
   SLOT(62, GetDimensions, OrtStatus*, (const OrtTensorTypeAndShapeInfo*, int64_t*, size_t)) \
   SLOT(63, GetSymbolicDimensions, OrtStatus*, (const OrtTensorTypeAndShapeInfo*, const char**, size_t)) \
   SLOT(65, GetTensorTypeAndShape, OrtStatus*, (const OrtValue*, OrtTensorTypeAndShapeInfo**)) \
+  SLOT(68, CreateMemoryInfo, OrtStatus*, (const char*, OrtAllocatorType, int, OrtMemType, OrtMemoryInfo**)) \
   SLOT(69, CreateCpuMemoryInfo, OrtStatus*, (OrtAllocatorType, OrtMemType, OrtMemoryInfo**)) \
+  SLOT(71, MemoryInfoGetName, OrtStatus*, (const OrtMemoryInfo*, const char**)) \
+  SLOT(75, AllocatorAlloc, OrtStatus*, (OrtAllocator*, size_t, void**)) \
   SLOT(76, AllocatorFree, OrtStatus*, (OrtAllocator*, void*)) \
   SLOT(78, GetAllocatorWithDefaultOptions, OrtStatus*, (OrtAllocator**)) \
   SLOT(85, KernelInfoGetAttribute_float, OrtStatus*, (const OrtKernelInfo*, const char*, float*)) \
@@ -44,6 +48,7 @@
   SLOT(90, KernelContext_GetInput, OrtStatus*, (const OrtKernelContext*, size_t, const OrtValue**)) \
   SLOT(91, KernelContext_GetOutput, OrtStatus*, (OrtKernelContext*, size_t, const int64_t*, size_t, OrtValue**)) \
   SLOT(93, ReleaseStatus, void, (OrtStatus*)) \
+  SLOT(94, ReleaseMemoryInfo, void, (OrtMemoryInfo*)) \
   SLOT(95, ReleaseSession, void, (OrtSession*)) \
   SLOT(96, ReleaseValue, void, (OrtValue*)) \
   SLOT(97, ReleaseRunOptions, void, (OrtRunOptions*)) \
@@ -70,10 +75,24 @@
   SLOT(149, SetGlobalSpinControl, OrtStatus*, (OrtThreadingOptions*, int)) \
   SLOT(155, SetGlobalDenormalAsZero, OrtStatus*, (OrtThreadingOptions*)) \
   SLOT(165, AddRunConfigEntry, OrtStatus*, (OrtRunOptions*, const char*, const char*)) \
+  SLOT(204, SessionOptionsAppendExecutionProvider_CUDA_V2, OrtStatus*, (OrtSessionOptions*, const OrtCUDAProviderOptionsV2*)) \
+  SLOT(205, CreateCUDAProviderOptions, OrtStatus*, (OrtCUDAProviderOptionsV2**)) \
+  SLOT(206, UpdateCUDAProviderOptions, OrtStatus*, (OrtCUDAProviderOptionsV2*, const char* const*, const char* const*, size_t)) \
+  SLOT(208, ReleaseCUDAProviderOptions, void, (OrtCUDAProviderOptionsV2*)) \
+  SLOT(216, SessionOptionsAppendExecutionProvider, OrtStatus*, (OrtSessionOptions*, const char*, const char* const*, const char* const*, size_t)) \
+  SLOT(263, UpdateCUDAProviderOptionsWithValue, OrtStatus*, (OrtCUDAProviderOptionsV2*, const char*, void*)) \
   SLOT(274, KernelContext_ParallelFor, OrtStatus*, (const OrtKernelContext*, void (*)(void*, size_t), size_t, size_t, void*)) \
   SLOT(293, SessionOptionsSetLoadCancellationFlag, OrtStatus*, (OrtSessionOptions*, bool)) \
   SLOT(297, GetKeyValue, const char*, (const OrtKeyValuePairs*, const char*)) \
   SLOT(300, ReleaseKeyValuePairs, void, (OrtKeyValuePairs*)) \
   SLOT(319, AllocatorGetStats, OrtStatus*, (const OrtAllocator*, OrtKeyValuePairs**)) \
-  SLOT(390, TensorTypeAndShape_HasShape, bool, (const OrtTensorTypeAndShapeInfo*))
+  SLOT(380, SessionGetMemoryInfoForInputs, OrtStatus*, (const OrtSession*, const OrtMemoryInfo**, size_t)) \
+  SLOT(386, CopyTensors, OrtStatus*, (const OrtEnv*, const OrtValue* const*, OrtValue* const*, OrtSyncStream*, size_t)) \
+  SLOT(390, TensorTypeAndShape_HasShape, bool, (const OrtTensorTypeAndShapeInfo*)) \
+  SLOT(407, Session_GetEpGraphAssignmentInfo, OrtStatus*, (const OrtSession*, const OrtEpAssignedSubgraph* const**, size_t*)) \
+  SLOT(408, EpAssignedSubgraph_GetEpName, OrtStatus*, (const OrtEpAssignedSubgraph*, const char**)) \
+  SLOT(409, EpAssignedSubgraph_GetNodes, OrtStatus*, (const OrtEpAssignedSubgraph*, const OrtEpAssignedNode* const**, size_t*)) \
+  SLOT(410, EpAssignedNode_GetName, OrtStatus*, (const OrtEpAssignedNode*, const char**)) \
+  SLOT(411, EpAssignedNode_GetDomain, OrtStatus*, (const OrtEpAssignedNode*, const char**)) \
+  SLOT(412, EpAssignedNode_GetOperatorType, OrtStatus*, (const OrtEpAssignedNode*, const char**))
 // clang-format on

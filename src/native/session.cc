@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <cstring>
 #include <mutex>
 
 #include "job_queue.h"
@@ -15,6 +16,7 @@ struct SessionRequest {
   std::string name;
   std::string profile;
   int optimization = 99;
+  std::shared_ptr<Device> device;
 };
 
 class MakeSession : public Job {
@@ -23,6 +25,7 @@ class MakeSession : public Job {
 
   void execute(const Parallel&) override {
     const OrtFunctions& api = ort()->api;
+    const std::shared_ptr<Device>& device = session_->device = request_.device;
     OrtSessionOptions* raw = nullptr;
     OrtStatus* status = api.CreateSessionOptions(&raw);
     {
@@ -40,11 +43,18 @@ class MakeSession : public Job {
     if (status == nullptr) status = api.AddCustomOpDomain(raw, ort()->domain);
     if (status == nullptr && !request_.name.empty()) status = api.SetSessionLogId(raw, request_.name.c_str());
     if (status == nullptr && !request_.profile.empty()) status = api.EnableProfiling(raw, request_.profile.c_str());
+    if (status == nullptr && device) status = device->join(raw);
+    if (status == nullptr && device) status = api.AddSessionConfigEntry(raw, "session.record_ep_graph_assignment_info", "1");
     OrtSession* session = nullptr;
-    if (status == nullptr) status = createSession(raw, &session);
+    if (status == nullptr) {
+      const std::unique_lock<std::mutex> turn = device ? device->turn() : std::unique_lock<std::mutex>();
+      status = createSession(raw, &session);
+    }
     session_->session.reset(session);
     if (status == nullptr) status = describe(true, session_->inputs);
     if (status == nullptr) status = describe(false, session_->outputs);
+    if (status == nullptr && device) status = locateInputs();
+    if (status == nullptr && device) status = readPlacement();
     const std::string error = takeStatus(status);
     if (!error.empty()) fail("ERR_SESSION_CREATE", error);
     // ONNX Runtime makes statics in its first session.
@@ -75,6 +85,19 @@ class MakeSession : public Job {
     Napi::Object result = Napi::Object::New(env);
     result.Set("inputs", slots(env, session_->inputs));
     result.Set("outputs", slots(env, session_->outputs));
+    if (session_->device) {
+      Napi::Array placement = Napi::Array::New(env, session_->placement.size());
+      for (size_t i = 0; i < session_->placement.size(); i++) {
+        const PlacedNode& node = session_->placement[i];
+        Napi::Object object = Napi::Object::New(env);
+        object.Set("op", node.op);
+        object.Set("domain", node.domain);
+        object.Set("name", node.name);
+        object.Set("provider", node.provider);
+        placement.Set(i, object);
+      }
+      result.Set("placement", placement);
+    }
     result.Set("handle", handleOf(env, session_));
     return result;
   }
@@ -97,6 +120,43 @@ class MakeSession : public Job {
       const OrtPtr<OrtTypeInfo> info(raw);
       if (status == nullptr) status = describeTensor(info.get(), slot);
       slots.push_back(std::move(slot));
+    }
+    return status;
+  }
+
+  OrtStatus* locateInputs() {
+    const OrtFunctions& api = ort()->api;
+    std::vector<const OrtMemoryInfo*> memories(session_->inputs.size());
+    if (memories.empty()) return nullptr;
+    OrtStatus* status = api.SessionGetMemoryInfoForInputs(session_->session.get(), memories.data(), memories.size());
+    const char* device = nullptr;
+    if (status == nullptr) status = api.MemoryInfoGetName(session_->device->memory(), &device);
+    for (size_t i = 0; status == nullptr && i < memories.size(); i++) {
+      const char* name = nullptr;
+      if (memories[i] != nullptr) status = api.MemoryInfoGetName(memories[i], &name);
+      session_->inputs[i].onHost = name == nullptr || std::strcmp(name, device) != 0;
+    }
+    return status;
+  }
+
+  OrtStatus* readPlacement() {
+    const OrtFunctions& api = ort()->api;
+    const OrtEpAssignedSubgraph* const* subgraphs = nullptr;
+    size_t count = 0;
+    OrtStatus* status = api.Session_GetEpGraphAssignmentInfo(session_->session.get(), &subgraphs, &count);
+    for (size_t i = 0; status == nullptr && i < count; i++) {
+      const char* provider = nullptr;
+      const OrtEpAssignedNode* const* nodes = nullptr;
+      size_t length = 0;
+      status = api.EpAssignedSubgraph_GetEpName(subgraphs[i], &provider);
+      if (status == nullptr) status = api.EpAssignedSubgraph_GetNodes(subgraphs[i], &nodes, &length);
+      for (size_t k = 0; status == nullptr && k < length; k++) {
+        const char *op = nullptr, *domain = nullptr, *name = nullptr;
+        status = api.EpAssignedNode_GetOperatorType(nodes[k], &op);
+        if (status == nullptr) status = api.EpAssignedNode_GetDomain(nodes[k], &domain);
+        if (status == nullptr) status = api.EpAssignedNode_GetName(nodes[k], &name);
+        if (status == nullptr) session_->placement.push_back({op, domain, name, provider});
+      }
     }
     return status;
   }
@@ -150,19 +210,20 @@ class MakeSession : public Job {
 class ReleaseSession : public Job {
  public:
   explicit ReleaseSession(std::shared_ptr<Session> session) : session_(std::move(session)) {}
-  void execute(const Parallel&) override { session_->session.reset(); }
+  void execute(const Parallel&) override { session_->close(); }
 
  private:
   const std::shared_ptr<Session> session_;
 };
 
-// createSession(model: Uint8Array, name: string, optimization: number, profile: string): Promise<{ handle, inputs, outputs }>
+// createSession(model: Uint8Array, name: string, optimization: number, profile: string, device?): Promise<{ handle, inputs, outputs, placement? }>
 Napi::Value createSession(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   SessionRequest request;
   request.name = info[1].As<Napi::String>();
   request.optimization = info[2].As<Napi::Number>().Int32Value();
   request.profile = info[3].As<Napi::String>();
+  if (info[4].IsExternal()) request.device = fromHandle<Device>(info[4]);
   auto job = std::make_unique<MakeSession>(bytesOf(env, info[0]), std::move(request));
   job->keep(info[0].As<Napi::Object>());
   return env.GetInstanceData<AddonData>()->jobs.submit(env, std::move(job), LaneName::make);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "device.h"
 #include "ort.h"
 
 namespace accelerate_ts {
@@ -16,15 +17,48 @@ struct Slot {
   bool shaped = false;
   std::vector<int64_t> dims;          // -1 where symbolic or unknown
   std::vector<std::string> symbols;   // empty where fixed or unnamed
+  bool onHost = true;                 // an input that only nodes on the host read
+};
+
+// A node of a session on a device, and who executes it.
+struct PlacedNode {
+  std::string op, domain, name, provider;
 };
 
 struct Session {
+  ~Session() { close(); }
+  void close() {
+    if (!session) return;
+    const std::unique_lock<std::mutex> turn = device ? device->turn() : std::unique_lock<std::mutex>();
+    session.reset();
+  }
+
+  // Empty: the host.
+  std::shared_ptr<Device> device;
   OrtPtr<OrtSession> session;
   std::vector<Slot> inputs;
   std::vector<Slot> outputs;
+  std::vector<PlacedNode> placement;
+};
+
+// What a session on a device reads or writes there. ONNX Runtime takes what it is bound to when it is bound, from one memory into another: so that happens before each run, on its thread.
+struct DeviceSlot {
+  std::shared_ptr<DeviceArray> array;  // empty: memory of the host
+  OrtPtr<OrtValue> host;
+  size_t bytes = 0;
+  bool changed = false;
 };
 
 struct Binding {
+  ~Binding() { close(); }
+  void close() {
+    if (!session) return;
+    // What ONNX Runtime copied to a device when it was bound goes back there.
+    const std::unique_lock<std::mutex> turn = session->device ? session->device->turn() : std::unique_lock<std::mutex>();
+    binding.reset();
+    options.reset();
+  }
+
   std::shared_ptr<Session> session;
   // In this order: the binding goes before the session it belongs to.
   OrtPtr<OrtRunOptions> options;
@@ -34,6 +68,9 @@ struct Binding {
   // Place of each output among the bound ones, in the order of their first binding; -1 when not bound.
   std::vector<int> place;
   int bound = 0;
+  // Of a session on a device.
+  std::vector<DeviceSlot> deviceInputs;
+  std::vector<DeviceSlot> deviceOutputs;
 };
 
 // A JS handle (External) that owns a shared_ptr.

@@ -1,7 +1,9 @@
 // A binding: the memory that one kind of run reads and writes, kept between runs, and the run itself.
 import { dtypes, sizeOf, type TypedArray } from "../graph/dtype.js";
 import type { NativeBinding, NativeHandle } from "../native/binding.js";
+import type { DeviceArray } from "./device-context.js";
 import { EngineError, type EngineErrorCode, engineError } from "./engine-error.js";
+import { NativeArray } from "./native-device.js";
 import type { Session, SlotInfo } from "./session.js";
 
 export interface RunOptions {
@@ -43,7 +45,7 @@ export interface BindingParts {
 }
 
 interface Bound {
-  readonly data: ArrayBufferView;
+  readonly data: ArrayBufferView | DeviceArray;
   readonly shape: readonly number[];
   readonly bytes: number;
 }
@@ -77,26 +79,27 @@ export class Binding implements Disposable {
   }
 
   /**
-   * Binds an input to memory with the session's dtype: row-major, byte length = product(shape) * bytes per element.
+   * Binds an input to memory with the session's dtype: row-major, byte length = product(shape) * bytes per element. A session on a device reads its arrays; memory of the host is
+   * copied there by each run.
    * @throws EngineError ERR_BINDING_SIZE, ERR_BINDING_SHAPE, ERR_BINDING_INDEX, ERR_BINDING for memory that is no view or does not begin at a multiple of the
    * dtype's bytes, ERR_BINDING_BUSY while a run is in flight, ERR_BINDING_CLOSED.
    */
-  bindInput(index: number, data: ArrayBufferView, shape: readonly number[]): void {
+  bindInput(index: number, data: ArrayBufferView | DeviceArray, shape: readonly number[]): void {
     const slot = this.#slot(this.#parts.session.inputs, index, "input");
     const bound = this.#inputs[index];
     if (bound !== undefined && same(bound, data, shape)) return;
     const bytes = this.#check(slot, data, shape, "input");
-    this.#parts.native.bindInput(this.#parts.handle, index, data, this.#shape, shape.length);
+    this.#parts.native.bindInput(this.#parts.handle, index, memoryOf(data), this.#shape, shape.length);
     this.#inputs[index] = { data, shape: [...shape], bytes };
   }
 
   /** Binds an output to memory that the run writes in place; its shape must be what the run will give. Errors as for `bindInput`. */
-  bindOutput(index: number, data: ArrayBufferView, shape: readonly number[]): void {
+  bindOutput(index: number, data: ArrayBufferView | DeviceArray, shape: readonly number[]): void {
     const slot = this.#slot(this.#parts.session.outputs, index, "output");
     const bound = this.#outputs[index];
     if (bound !== undefined && bound !== "dynamic" && same(bound, data, shape)) return;
     const bytes = this.#check(slot, data, shape, "output");
-    this.#parts.native.bindOutput(this.#parts.handle, index, data, this.#shape, shape.length);
+    this.#parts.native.bindOutput(this.#parts.handle, index, memoryOf(data), this.#shape, shape.length);
     this.#forget(index);
     this.#outputs[index] = { data, shape: [...shape], bytes };
   }
@@ -174,6 +177,8 @@ export class Binding implements Disposable {
 
   async #start({ signal, accumulate, rows, shrinks = false }: RunOptions): Promise<void> {
     const { native, handle, session } = this.#parts;
+    if (session.device && (accumulate?.length || rows?.length))
+      throw this.#error("ERR_BINDING", "accumulate and rows add on the host", "on a device, adding is a graph of its own");
     const receipt: { job?: NativeHandle<"job"> } | undefined = signal && {};
     const sums = accumulate && this.#sums(accumulate);
     const tables = rows && this.#tables(rows);
@@ -245,7 +250,7 @@ export class Binding implements Disposable {
   }
 
   /** Validates and fills #shape; returns the byte length. */
-  #check(slot: SlotInfo, data: ArrayBufferView, shape: readonly number[], kind: string): number {
+  #check(slot: SlotInfo, data: ArrayBufferView | DeviceArray, shape: readonly number[], kind: string): number {
     if (shape.length > maxRank || (slot.ranked && shape.length !== slot.shape.length)) {
       const rank =
         slot.ranked && slot.shape.length <= maxRank
@@ -254,8 +259,9 @@ export class Binding implements Disposable {
       throw this.#error("ERR_BINDING_SHAPE", `${kind} ${slot.name} got shape [${shape.join(", ")}]`, `the graph has ${rank}`, slot.name);
     }
     const item = dtypes[slot.dtype].bytes;
+    if (data instanceof NativeArray) this.#checkArray(slot, data, shape, kind);
     // Compiled loops take for granted that a number lies at a multiple of its size.
-    if (!ArrayBuffer.isView(data) || data.byteOffset % item !== 0) {
+    else if (!ArrayBuffer.isView(data) || data.byteOffset % item !== 0) {
       const why = ArrayBuffer.isView(data) ? `begins at byte ${data.byteOffset} of its buffer` : "is no typed array";
       throw this.#error("ERR_BINDING", `the memory for ${kind} ${slot.name} ${why}`, `give a typed array of ${slot.dtype}`, slot.name);
     }
@@ -270,15 +276,31 @@ export class Binding implements Disposable {
       this.#shape[i] = dim;
       bytes *= dim;
     }
-    if (data.byteLength !== bytes) {
+    const given = lengthOf(data);
+    if (given !== bytes) {
       throw this.#error(
         "ERR_BINDING_SIZE",
-        `${kind} ${slot.name} got ${data.byteLength} bytes for ${slot.dtype} [${shape.join(", ")}]`,
-        `${bytes} bytes are needed${data.byteLength === 0 && bytes > 0 ? " (was the buffer transferred to another thread?)" : ""}`,
+        `${kind} ${slot.name} got ${given} bytes for ${slot.dtype} [${shape.join(", ")}]`,
+        `${bytes} bytes are needed${given === 0 && bytes > 0 ? " (was the buffer transferred to another thread?)" : ""}`,
         slot.name,
       );
     }
     return bytes;
+  }
+
+  /** An array is a tensor already: of the session's device and dtype, in the shape that it is bound in. */
+  #checkArray(slot: SlotInfo, array: NativeArray, shape: readonly number[], kind: string): void {
+    const { session } = this.#parts;
+    const fail = (why: string, hint: string) => this.#error("ERR_BINDING", `the array for ${kind} ${slot.name} ${why}`, hint, slot.name);
+    if (array.context !== session.device)
+      throw fail(
+        `lies on ${array.context.device}`,
+        session.device ? `the session runs on another opening of ${session.device.device}` : "the session runs on the host",
+      );
+    if (array.gone) throw fail("was freed", "bind one that was not");
+    if (array.dtype !== slot.dtype) throw fail(`is ${array.dtype}`, `the graph has ${slot.dtype}`);
+    if (array.shape.length !== shape.length || shape.some((dim, i) => dim !== array.shape[i]))
+      throw fail(`has shape [${array.shape.join(", ")}], not [${shape.join(", ")}]`, "bind a view of it: device.view(array, 0, shape)");
   }
 
   /** Every input is bound, at least one output is, and all memory is still there. */
@@ -288,14 +310,14 @@ export class Binding implements Disposable {
       const bound = this.#inputs[i];
       if (bound === undefined)
         throw this.#error("ERR_BINDING_UNBOUND", `input ${inputs[i]!.name} is not bound`, `call bindInput(${i}, data, shape)`, inputs[i]!.name);
-      if (bound.data.byteLength !== bound.bytes) throw this.#detached(`input ${inputs[i]!.name}`, inputs[i]!.name);
+      if (lengthOf(bound.data) !== bound.bytes) throw this.#detached(`input ${inputs[i]!.name}`, inputs[i]!.name);
     }
     let any = false;
     for (let i = 0; i < outputs.length; i++) {
       const bound = this.#outputs[i];
       if (bound === undefined) continue;
       any = true;
-      if (bound !== "dynamic" && bound.data.byteLength !== bound.bytes) throw this.#detached(`output ${outputs[i]!.name}`, outputs[i]!.name);
+      if (bound !== "dynamic" && lengthOf(bound.data) !== bound.bytes) throw this.#detached(`output ${outputs[i]!.name}`, outputs[i]!.name);
     }
     if (!any && outputs.length > 0)
       throw this.#error("ERR_BINDING_UNBOUND", `no output is bound`, `call bindOutput(0, data, shape) for ${outputs[0]!.name}`, outputs[0]!.name);
@@ -305,7 +327,7 @@ export class Binding implements Disposable {
     return this.#error(
       "ERR_BINDING_DETACHED",
       `the memory of ${what} has gone or changed its length since it was bound`,
-      "bind it again; do not transfer bound buffers to other threads",
+      "bind it again; do not free bound arrays, nor transfer bound buffers to other threads",
       tensor,
     );
   }
@@ -316,8 +338,13 @@ export class Binding implements Disposable {
   }
 }
 
-function same(bound: Bound, data: ArrayBufferView, shape: readonly number[]): boolean {
-  if (bound.data !== data || data.byteLength !== bound.bytes || bound.shape.length !== shape.length) return false;
+const memoryOf = (data: ArrayBufferView | DeviceArray): ArrayBufferView | DeviceArray["handle"] => (ArrayBuffer.isView(data) ? data : data.handle);
+
+/** Bytes that are there: none of what was transferred or freed. */
+const lengthOf = (data: ArrayBufferView | DeviceArray): number => (ArrayBuffer.isView(data) ? data.byteLength : (data as NativeArray).gone ? -1 : data.bytes);
+
+function same(bound: Bound, data: ArrayBufferView | DeviceArray, shape: readonly number[]): boolean {
+  if (bound.data !== data || lengthOf(data) !== bound.bytes || bound.shape.length !== shape.length) return false;
   for (let i = 0; i < shape.length; i++) if (bound.shape[i] !== shape[i]) return false;
   return true;
 }

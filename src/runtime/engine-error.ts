@@ -19,6 +19,12 @@ export type EngineErrorCode =
   | "ERR_BINDING_BUSY"
   | "ERR_BINDING_CLOSED"
   | "ERR_BINDING_OUTPUT"
+  | "ERR_DEVICE"
+  | "ERR_DEVICE_ARRAY"
+  | "ERR_DEVICE_CLOSED"
+  | "ERR_DEVICE_MEMORY"
+  | "ERR_DEVICE_NODES"
+  | "ERR_DEVICE_OPEN"
   | "ERR_NATIVE";
 
 /** Which part of a graph an error speaks of. */

@@ -2,10 +2,14 @@
 import { configuredThreads } from "../config.js";
 import { ArgumentError } from "../errors.js";
 import { loadNative, type NativeBinding } from "../native/binding.js";
+import type { Device } from "./device.js";
+import type { DeviceContext } from "./device-context.js";
 import { EngineError, engineError } from "./engine-error.js";
 import { usableCores } from "./host.js";
 import { knownVersions, libraryPath } from "./library.js";
 import { nodeTensors } from "./model-nodes.js";
+import { type DeviceOptions, NativeDevice } from "./native-device.js";
+import { refuseHostNodes } from "./placement.js";
 import { type EngineMemory, Session, type SessionOptions } from "./session.js";
 
 export interface EngineOptions {
@@ -40,6 +44,7 @@ export class Engine implements AsyncDisposable {
   /** The addon's functions, for native kernels outside of graphs (optimizers). */
   readonly native: NativeBinding;
   readonly #sessions = new Set<Session>();
+  readonly #devices = new Set<NativeDevice>();
   #closed = false;
 
   private constructor(native: NativeBinding, opened: { readonly version: string; readonly threads: number; readonly spin: boolean }) {
@@ -95,14 +100,16 @@ export class Engine implements AsyncDisposable {
    */
   async createSession(model: Uint8Array, options: SessionOptions = {}): Promise<Session> {
     if (this.#closed) throw new EngineError("ERR_ENGINE_CLOSED", "the engine was closed", { hint: "make sessions before close()" });
-    const { name = "", optimization = "all", profile = "" } = options;
+    const { name = "", optimization = "all", profile = "", hostNodes = "refuse" } = options;
+    const device = options.device && NativeDevice.of(options.device, this);
     const level = levels[optimization];
     if (!(model instanceof Uint8Array)) throw new ArgumentError("model is no Uint8Array", { hint: "give the bytes of an ONNX file" });
     if (level === undefined) throw new ArgumentError(`optimization is ${optimization}`, { hint: `known: ${Object.keys(levels).join(", ")}` });
     if (typeof name !== "string" || typeof profile !== "string") throw new ArgumentError("a session's name and profile are strings");
     try {
-      const made = await this.native.createSession(model, name, level, profile);
-      const session = new Session({ native: this.native, name, model, ...made, onClose: () => this.#sessions.delete(session) });
+      const made = await this.native.createSession(model, name, level, profile, device?.handle);
+      const session: Session = new Session({ native: this.native, name, model, device, ...made, onClose: () => this.#sessions.delete(session) });
+      if (device && hostNodes === "refuse") await refuseHostNodes(session, device);
       this.#sessions.add(session);
       return session;
     } catch (cause) {
@@ -122,6 +129,19 @@ export class Engine implements AsyncDisposable {
     }
   }
 
+  /**
+   * Opens a device: its memory, and sessions on it (`createSession(model, { device })`).
+   * @throws EngineError ERR_DEVICE_OPEN when this machine or this installation lacks something, which the message names; ArgumentError ERR_DEVICE for the host, which needs no opening.
+   * @example
+   * await using device = await engine.openDevice(parseDevice("webgpu"));
+   */
+  async openDevice(device: Device, options: DeviceOptions = {}): Promise<DeviceContext> {
+    if (this.#closed) throw new EngineError("ERR_ENGINE_CLOSED", "the engine was closed", { hint: "open devices before close()" });
+    const opened = await NativeDevice.open(this, device, options, () => this.#devices.delete(opened));
+    this.#devices.add(opened);
+    return opened;
+  }
+
   /** Page-aligned, zeroed memory on huge pages where the system has some; freed when the buffer is collected. Bytes > 0. */
   allocate(bytes: number): ArrayBuffer {
     if (!Number.isSafeInteger(bytes) || bytes < 1) throw new ArgumentError(`bytes is ${bytes}`, { hint: "give a whole number of at least 1" });
@@ -138,10 +158,11 @@ export class Engine implements AsyncDisposable {
     return undefined;
   }
 
-  /** Closes all sessions, each behind its runs. The process keeps ONNX Runtime and its threads. */
+  /** Closes all sessions, each behind its runs, and all devices. The process keeps ONNX Runtime and its threads. */
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.all([...this.#sessions].map((session) => session.close()));
+    await Promise.all([...this.#devices].map((device) => device.close()));
   }
 
   [Symbol.asyncDispose](): Promise<void> {

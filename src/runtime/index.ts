@@ -5,8 +5,10 @@ export { type CompressKernels, compressKernelsOf, halfFormats } from "./compress
 export { Binding, type RunOptions, type TakenOutput } from "./binding.js";
 export { cpu, type Device, type DeviceType, parseDevice } from "./device.js";
 export type { DeviceArray, DeviceContext, DeviceCounters, DeviceMemoryUse } from "./device-context.js";
+export type { DeviceOptions } from "./native-device.js";
+export { DeviceNodesError } from "./placement.js";
 export { Engine, type EngineOptions } from "./engine.js";
 export { EngineError, type EngineErrorCode } from "./engine-error.js";
 export { usableCores, usableMemory } from "./host.js";
 export { type CallKey, dropoutKey, dropoutMask, philox4x32 } from "./philox.js";
-export { type EngineMemory, Session, type SessionOptions, type SlotInfo } from "./session.js";
+export { type EngineMemory, Session, type PlacedNode, type SessionOptions, type SlotInfo } from "./session.js";

@@ -2,6 +2,7 @@
 import { type DType, dtypeFromOnnx } from "../graph/dtype.js";
 import type { NativeBinding, NativeHandle, NativeSlot } from "../native/binding.js";
 import { Binding } from "./binding.js";
+import type { DeviceContext } from "./device-context.js";
 import { EngineError, type NodeTensors } from "./engine-error.js";
 import { nodeTensors } from "./model-nodes.js";
 
@@ -12,6 +13,19 @@ export interface SessionOptions {
   readonly optimization?: "disabled" | "basic" | "extended" | "all";
   /** A prefix: the time of every node goes to `<profile>_<date>.json` (chrome://tracing), written when the session is closed. */
   readonly profile?: string;
+  /** Where it runs, opened by the same engine; default the host. Its inputs and outputs are DeviceArrays there, or memory of the host that each run copies. */
+  readonly device?: DeviceContext;
+  /** Nodes for which the device has no kernel: "refuse" (default) names them all in an error, "allow" lets the host execute them, with copies there and back in each run. */
+  readonly hostNodes?: "refuse" | "allow";
+}
+
+/** A node, and the execution provider that has it ("CPUExecutionProvider" is the host). As after the first simplifications of the graph: later ones may fuse nodes of a provider. */
+export interface PlacedNode {
+  readonly op: string;
+  /** "" for ONNX's own ops. */
+  readonly domain: string;
+  readonly name: string;
+  readonly provider: string;
 }
 
 /** An input or output of a session. */
@@ -45,6 +59,8 @@ export interface SessionParts {
   readonly handle: NativeHandle<"session">;
   readonly inputs: readonly NativeSlot[];
   readonly outputs: readonly NativeSlot[];
+  readonly placement?: readonly PlacedNode[];
+  readonly device: DeviceContext | undefined;
   readonly onClose: () => void;
 }
 
@@ -56,6 +72,10 @@ export class Session implements AsyncDisposable {
   readonly name: string;
   readonly inputs: readonly SlotInfo[];
   readonly outputs: readonly SlotInfo[];
+  /** Where it runs; undefined for the host. */
+  readonly device: DeviceContext | undefined;
+  /** Who executes each node; empty for a session on the host. */
+  readonly placement: readonly PlacedNode[];
   readonly #parts: SessionParts;
   readonly #model: Uint8Array | undefined;
   readonly #bindings = new Set<Binding>();
@@ -65,6 +85,8 @@ export class Session implements AsyncDisposable {
     this.name = parts.name;
     this.inputs = parts.inputs.map((slot) => slotInfo(slot, "input"));
     this.outputs = parts.outputs.map((slot) => slotInfo(slot, "output"));
+    this.device = parts.device;
+    this.placement = parts.placement ?? [];
     this.#model = parts.model.byteLength <= keptModelBytes ? parts.model : undefined;
     this.#parts = { ...parts, model: new Uint8Array() };
   }

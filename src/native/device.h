@@ -1,0 +1,121 @@
+// An opened device with memory of its own as a C++ object, and arrays in that memory.
+#pragma once
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "job.h"
+#include "ort.h"
+
+namespace accelerate_ts {
+
+struct DeviceArray;
+
+// Bytes between an array and the host, or between two arrays; the other side is as long.
+struct HostCopy {
+  const DeviceArray* array;
+  void* host;
+};
+struct DeviceCopy {
+  const DeviceArray* from;
+  const DeviceArray* into;
+};
+
+struct DeviceCounters {
+  std::atomic<uint64_t> uploads{0}, uploadedBytes{0}, downloads{0}, downloadedBytes{0}, copies{0}, allocations{0};
+  std::atomic<uint64_t> arrays{0}, peak{0};  // bytes
+};
+
+// What differs between kinds of devices. Errors are texts, empty when all went well. All but the constructor may be called from any thread, within a turn.
+class Device {
+ public:
+  virtual ~Device() = default;
+  Device(const Device&) = delete;
+  Device& operator=(const Device&) = delete;
+
+  // Everything that is asked of the device or of sessions on it happens within a turn; where the device's software takes threads as they come it is no lock at all.
+  virtual std::unique_lock<std::mutex> turn() { return {}; }
+  // Has sessions that are made with the options run here.
+  virtual OrtStatus* join(OrtSessionOptions* options) = 0;
+  // Before and after each run of a session.
+  virtual std::string beforeRun(OrtRunOptions*) { return {}; }
+  virtual std::string afterRun() { return {}; }
+
+  // Zeroed, at least a byte.
+  virtual std::string allocate(size_t bytes, void*& memory) = 0;
+  virtual void release(void* memory) noexcept = 0;
+  virtual std::string upload(const std::vector<HostCopy>& copies) = 0;
+  // Returns when the bytes are there.
+  virtual std::string download(const std::vector<HostCopy>& copies) = 0;
+  virtual std::string copy(const std::vector<DeviceCopy>& copies) = 0;
+  // Returns when the device has done all that it was asked for.
+  virtual std::string synchronize() = 0;
+  // Of the whole device; false where it does not say.
+  virtual bool memoryOf(uint64_t& free, uint64_t& total) { return false; }
+
+  // What tensors in the device's memory are declared as.
+  virtual const OrtMemoryInfo* memory() const noexcept = 0;
+
+  // Any thread, outside of a turn as well: released in one of the next turns.
+  void bury(void* memory);
+  // Within a turn.
+  void releaseBuried() noexcept;
+
+  std::string name;
+  DeviceCounters counters;
+
+ protected:
+  Device() = default;
+
+ private:
+  std::mutex burying_;
+  std::vector<void*> buried_;
+};
+
+// A piece of a device's memory. The last one who holds it gives it back; `free` does so earlier.
+struct DeviceBuffer {
+  DeviceBuffer(std::shared_ptr<Device> device, void* memory, size_t bytes) : device(std::move(device)), memory(memory), bytes(bytes) {}
+  ~DeviceBuffer() {
+    if (memory != nullptr) forget(), device->bury(memory);
+  }
+  DeviceBuffer(const DeviceBuffer&) = delete;
+  DeviceBuffer& operator=(const DeviceBuffer&) = delete;
+
+  // Within a turn.
+  void free() noexcept {
+    if (memory == nullptr) return;
+    forget();
+    device->release(memory);
+    memory = nullptr;
+  }
+
+  const std::shared_ptr<Device> device;
+  void* memory;
+  const size_t bytes;
+
+ private:
+  void forget() noexcept { device->counters.arrays -= bytes; }
+};
+
+// Elements of a buffer as a tensor. ONNX Runtime's value owns nothing, so dropping it asks nothing of the device.
+struct DeviceArray {
+  std::shared_ptr<DeviceBuffer> buffer;
+  OrtPtr<OrtValue> value;
+  void* data = nullptr;
+  size_t bytes = 0;
+  int type = 0;
+  std::vector<int64_t> shape;
+};
+
+// Empty: `failure` says why.
+std::shared_ptr<Device> openWebGpu(Failure& failure);
+
+// Before the exit handlers of the process run: waits for what devices are doing.
+void settleDevicesAtExit();
+// While it is open, the device is waited for at the exit of the process.
+void enterDevice(Device* device);
+void leaveDevice(Device* device);
+
+}  // namespace accelerate_ts
