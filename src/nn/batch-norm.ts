@@ -1,4 +1,5 @@
 // Batch normalization: by the statistics of the batch in training, by running ones in evaluation.
+import { checkNames, type OptionNames } from "../option-names.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { apply, Parameter, tensor, updateBuffer, zeros as zerosOf } from "../tensor/index.js";
 import type { Tensor } from "../tensor/index.js";
@@ -18,6 +19,7 @@ export interface BatchNormOptions {
   /** Keeps running statistics, and normalizes by them in evaluation; default true. */
   readonly trackRunningStats?: boolean;
 }
+const optionNames: OptionNames<BatchNormOptions> = { epsilon: true, momentum: true, affine: true, trackRunningStats: true };
 
 /** x [N, C, ..] normalized by the mean and the biased variance [C] of the batch, scaled and shifted by vectors [C]. */
 export function batchStatisticsNorm(
@@ -57,6 +59,7 @@ abstract class BatchNormBase extends Module {
 
   constructor(who: string, numFeatures: number, options: BatchNormOptions) {
     super();
+    checkNames(who, options, optionNames);
     checkSize(who, "numFeatures", numFeatures);
     const { momentum = 0.1 } = options;
     if (momentum !== null && !(momentum >= 0 && momentum <= 1)) throw new ArgumentError(`${who}: momentum is a number from 0 to 1 or null, not ${momentum}`);

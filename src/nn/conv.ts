@@ -1,4 +1,5 @@
 // Convolutions over one and two spatial dims, and the transposed one.
+import { checkNames, type OptionNames } from "../option-names.js";
 import { ArgumentError } from "../errors.js";
 import { apply, Parameter } from "../tensor/index.js";
 import type { Tensor } from "../tensor/index.js";
@@ -22,6 +23,8 @@ export interface ConvOptions {
   readonly weightInit?: Initializer;
   readonly biasInit?: Initializer;
 }
+
+const convOptions: OptionNames<ConvOptions> = { stride: true, padding: true, dilation: true, groups: true, bias: true, weightInit: true, biasInit: true };
 
 /** Pads before and after each dim. */
 function padsOf(who: string, options: ConvOptions, kernel: readonly number[], strides: readonly number[], dilations: readonly number[]): readonly number[] {
@@ -48,6 +51,7 @@ abstract class ConvBase extends Module {
 
   constructor(who: string, dims: number, transposed: boolean, inChannels: number, outChannels: number, kernelSize: PerDim, options: ConvOptions) {
     super();
+    checkNames(who, options, transposed ? { ...convOptions, outputPadding: true } : convOptions);
     checkSize(who, "inChannels", inChannels);
     checkSize(who, "outChannels", outChannels);
     const groups = options.groups ?? 1;

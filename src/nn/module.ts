@@ -72,7 +72,7 @@ function describeTensor(x: Tensor, fields: Tensor[]): string {
   if (known >= 0) return `=${known},`;
   fields.push(x);
   const s = x.state;
-  const hasValues = s.kind === "concrete" || (s.kind === "lazy" && s.data !== undefined);
+  const hasValues = s.kind === "concrete" || (s.kind === "lazy" && (s.data !== undefined || s.resident !== undefined));
   return hasValues ? `${x.dtype}${s.shape.join()};` : "?,";
 }
 

@@ -1,4 +1,5 @@
 // Normalizations that need no statistics of the batch: over groups of channels, over each channel of each image, by the root mean square.
+import { checkNames, type OptionNames } from "../option-names.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { apply, Parameter } from "../tensor/index.js";
 import type { Tensor } from "../tensor/index.js";
@@ -13,6 +14,7 @@ export interface ChannelNormOptions {
   /** Scale and shift per channel; default true for groups, false for instances, as in torch. */
   readonly affine?: boolean;
 }
+const channelNormOptions: OptionNames<ChannelNormOptions> = { epsilon: true, affine: true };
 const vector = (x: Tensor): Parameter<1> => new Parameter(x as Tensor<1, "float32">);
 
 /**
@@ -31,6 +33,7 @@ export class GroupNorm extends Module {
 
   constructor(numGroups: number, numChannels: number, options: ChannelNormOptions = {}) {
     super();
+    checkNames("GroupNorm", options, channelNormOptions);
     checkSize("GroupNorm", "numGroups", numGroups);
     checkSize("GroupNorm", "numChannels", numChannels);
     if (numChannels % numGroups !== 0) throw new ArgumentError(`GroupNorm: ${numChannels} channels do not divide into ${numGroups} groups`);
@@ -66,6 +69,7 @@ export class InstanceNorm2d extends Module {
 
   constructor(numFeatures: number, options: ChannelNormOptions = {}) {
     super();
+    checkNames("InstanceNorm2d", options, channelNormOptions);
     checkSize("InstanceNorm2d", "numFeatures", numFeatures);
     this.numFeatures = numFeatures;
     this.epsilon = options.epsilon ?? 1e-5;
@@ -89,6 +93,8 @@ export interface RMSNormOptions {
   readonly epsilon?: number;
 }
 
+const rmsNormOptions: OptionNames<RMSNormOptions> = { epsilon: true };
+
 /**
  * x / sqrt(mean(x^2) + epsilon) * weight over the last dim: https://arxiv.org/abs/1910.07467.
  *
@@ -102,6 +108,7 @@ export class RMSNorm extends Module {
 
   constructor(size: number, options: RMSNormOptions = {}) {
     super();
+    checkNames("RMSNorm", options, rmsNormOptions);
     checkSize("RMSNorm", "size", size);
     this.epsilon = options.epsilon;
     this.weight = vector(ones([size]));

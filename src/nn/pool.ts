@@ -1,4 +1,5 @@
 // Pools over images.
+import { checkNames, type OptionNames } from "../option-names.js";
 import { apply } from "../tensor/index.js";
 import type { Tensor } from "../tensor/index.js";
 import { ArgumentError } from "../errors.js";
@@ -21,6 +22,10 @@ export interface AvgPoolOptions extends PoolOptions {
   /** Pads count as zeros (default), or are left out of the averages. */
   readonly countIncludePad?: boolean;
 }
+
+const poolOptions: OptionNames<PoolOptions> = { stride: true, padding: true, ceilMode: true };
+const maxPoolOptions: OptionNames<MaxPoolOptions> = { ...poolOptions, dilation: true };
+const avgPoolOptions: OptionNames<AvgPoolOptions> = { ...poolOptions, countIncludePad: true };
 
 abstract class PoolBase extends Module {
   readonly kernelSize: readonly number[];
@@ -52,6 +57,7 @@ export class MaxPool2d extends PoolBase {
   readonly dilation: readonly number[];
 
   constructor(kernelSize: PerDim, options: MaxPoolOptions = {}) {
+    checkNames("MaxPool2d", options, maxPoolOptions);
     super("MaxPool2d", kernelSize, options);
     this.dilation = perDim("MaxPool2d", "dilation", options.dilation ?? 1, 2, 1);
   }
@@ -74,6 +80,7 @@ export class AvgPool2d extends PoolBase {
   readonly countIncludePad: boolean;
 
   constructor(kernelSize: PerDim, options: AvgPoolOptions = {}) {
+    checkNames("AvgPool2d", options, avgPoolOptions);
     super("AvgPool2d", kernelSize, options);
     this.countIncludePad = options.countIncludePad ?? true;
   }

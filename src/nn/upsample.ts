@@ -1,4 +1,5 @@
 // Images of other sizes: interpolation, and pixels out of channels.
+import { checkNames, type OptionNames } from "../option-names.js";
 import { ArgumentError } from "../errors.js";
 import { apply } from "../tensor/index.js";
 import type { Tensor } from "../tensor/index.js";
@@ -16,7 +17,16 @@ export interface InterpolateOptions {
   /** The corners of the image stay where they are; default false. */
   readonly alignCorners?: boolean;
 }
+const optionNames: OptionNames<InterpolateOptions> = { size: true, scaleFactor: true, mode: true, alignCorners: true };
 const modes = { nearest: "nearest", linear: "linear", bilinear: "linear", bicubic: "cubic" } as const;
+
+function checkOptions(who: string, options: InterpolateOptions): void {
+  checkNames(who, options, optionNames);
+  const { size, scaleFactor, mode = "nearest" } = options;
+  if ((size === undefined) === (scaleFactor === undefined)) throw new ArgumentError(`${who}: either size or scaleFactor is needed`);
+  if (!Object.hasOwn(modes, mode))
+    throw new ArgumentError(`${who}: there is no mode ${JSON.stringify(mode)}`, { hint: `modes are ${Object.keys(modes).join(", ")}` });
+}
 
 /**
  * Images [N, C, spatial..] in other sizes, as torch.nn.functional.interpolate.
@@ -25,10 +35,8 @@ const modes = { nearest: "nearest", linear: "linear", bilinear: "linear", bicubi
  * const y = interpolate(zeros([1, 8, 16, 16]), { scaleFactor: 2, mode: "bilinear" }); // [1, 8, 32, 32]
  */
 export function interpolate(x: Tensor, options: InterpolateOptions): Tensor {
+  checkOptions("interpolate", options);
   const { size, scaleFactor, mode = "nearest" } = options;
-  if ((size === undefined) === (scaleFactor === undefined)) throw new ArgumentError("interpolate: either size or scaleFactor is needed");
-  if (!Object.hasOwn(modes, mode))
-    throw new ArgumentError(`interpolate: there is no mode ${JSON.stringify(mode)}`, { hint: `modes are ${Object.keys(modes).join(", ")}` });
   const coordinates = mode === "nearest" ? "asymmetric" : options.alignCorners ? "align_corners" : "half_pixel";
   const dims = x.rank - 2;
   const given = { mode: modes[mode], coordinates };
@@ -50,6 +58,7 @@ export class Upsample extends Module {
 
   constructor(options: InterpolateOptions) {
     super();
+    checkOptions("Upsample", options);
     this.options = options;
   }
   override extraRepr(): string {

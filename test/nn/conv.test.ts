@@ -162,6 +162,18 @@ describe("convolutional networks", () => {
     assert.throws(() => nn.interpolate(zeros([1, 1, 2, 2]), {}), /either size or scaleFactor/);
   });
 
+  it("an option that a layer does not have is named, with what was meant", () => {
+    const wrong = (options: object) => options as never;
+    assert.throws(() => new nn.Conv2d(3, 4, 3, wrong({ strides: 2 })), /Conv2d has no option strides/);
+    assert.throws(() => new nn.ConvTranspose2d(3, 4, 3, wrong({ output_padding: 1, stride: 2 })), /write outputPadding/);
+    assert.throws(() => new nn.MaxPool2d(2, wrong({ ceil_mode: true })), /write ceilMode/);
+    assert.throws(() => new nn.BatchNorm2d(4, wrong({ eps: 1e-3 })), /BatchNorm2d has no option eps/);
+    assert.throws(() => new nn.GroupNorm(2, 4, wrong({ eps: 1e-3 })), /GroupNorm has no option eps/);
+    assert.throws(() => new nn.Upsample({}), /Upsample: either size or scaleFactor/);
+    assert.throws(() => new nn.Upsample({ size: 4, scaleFactor: 2 }), /Upsample: either size or scaleFactor/);
+    assert.throws(() => new nn.Upsample(wrong({ scale_factor: 2 })), /write scaleFactor/);
+  });
+
   it("pools that round up leave out windows that begin behind the input, and train", async () => {
     const layer = new nn.AvgPool2d([2, 1], { padding: [1, 0], ceilMode: true });
     const weight = new nn.Parameter(tensor([[[[1], [2], [3]]]]));
