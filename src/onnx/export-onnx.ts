@@ -1,7 +1,7 @@
 // Models as ONNX files, for onnxruntime in any language, onnxruntime-web, and transformers.js.
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { ArgumentError } from "../errors.js";
+import { AccelerateError, ArgumentError } from "../errors.js";
 import { inferenceGraph } from "./inference-graph.js";
 import type { ModuleBase } from "../nn/index.js";
 import { type StagedFile, stageFile } from "../safetensors/stage.js";
@@ -10,6 +10,7 @@ import type { PreTrainedTokenizer } from "../text/index.js";
 import { type PretrainedConfig, saveConfig } from "../models/loading/config.js";
 import { PreTrainedModelBase } from "../models/shared/pretrained-model.js";
 import { OnnxModel } from "./onnx-model.js";
+import { writeAdvice } from "../write-advice.js";
 import { writeBack } from "./write-back.js";
 
 export interface ExportOnnxOptions {
@@ -86,12 +87,42 @@ async function writeModel(model: ModuleBase, file: string, options: ExportOnnxOp
  * A module of one's own is given an `example` of its arguments. Its inputs are named by the keys that lead to the tensors (`x` for a lone tensor), so are its outputs (`output`); sizes
  * that the module does not fix may differ from the example's.
  *
- * @throws ArgumentError ERR_EXPORT_EXAMPLE, ERR_EXPORT_TARGET or ERR_EXPORT_OUTPUT; ERR_PAD_TOKEN for a GPT-2 classifier without one; AccelerateError ERR_EXPORT_OP, ERR_EXPORT_RANDOM
+ * @throws ArgumentError ERR_EXPORT_EXAMPLE, ERR_EXPORT_TARGET or ERR_EXPORT_OUTPUT; ERR_PAD_TOKEN for a GPT-2 classifier without one; AccelerateError ERR_EXPORT_OP, ERR_EXPORT_RANDOM,
+ * ERR_EXPORT_WRITE where the system does not let the files be written
  * @example
  * await exportOnnx(model, "spam-js", { tokenizer }); // browser: pipeline("text-classification", "spam-js")
  * await exportOnnx(model, "spam.onnx"); // onnxruntime: InferenceSession.create("spam.onnx")
  */
 export async function exportOnnx(model: ModuleBase, target: string, options: ExportOnnxOptions = {}): Promise<void> {
+  await checkTarget(target);
+  try {
+    await exportTo(model, target, options);
+  } catch (cause) {
+    if (cause instanceof AccelerateError || (cause as { syscall?: unknown }).syscall === undefined) throw cause;
+    throw new AccelerateError("ERR_EXPORT_WRITE", `${target} could not be written: ${(cause as Error).message}`, {
+      cause,
+      hint: writeAdvice(cause) ?? "give another place",
+    });
+  }
+}
+
+/** Before anything is written: a file is no folder, and the other way round. */
+async function checkTarget(target: string): Promise<void> {
+  if (typeof target !== "string" || target === "")
+    throw new ArgumentError(`exportOnnx was given ${JSON.stringify(target)} for a path`, {
+      code: "ERR_EXPORT_TARGET",
+      hint: "give the name of a file or folder",
+    });
+  const there = await stat(target).catch(() => undefined);
+  const file = target.endsWith(".onnx");
+  if (there === undefined || there.isDirectory() !== file) return;
+  throw new ArgumentError(`${target} is ${file ? "a folder" : "a file"}`, {
+    code: "ERR_EXPORT_TARGET",
+    hint: file ? "give the name of a file in it" : "give the name of a folder, or of a file that ends in .onnx",
+  });
+}
+
+async function exportTo(model: ModuleBase, target: string, options: ExportOnnxOptions): Promise<void> {
   if (model instanceof OnnxModel) {
     const given = Object.entries(options).filter(([, value]) => value !== undefined);
     if (given.length > 0)

@@ -1,7 +1,7 @@
 // Trained weights in the file that they came from: all other bytes stay, and others' engines compute what we compute.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -138,4 +138,17 @@ test("a module that holds an imported one is exported like any other, fused ops 
     const [run] = await runWith("onnxruntime-node", [{ file, feeds: feedsOf(name) }]);
     near(run!.scores!, (await model.eval()(inputs).scores.data()) as Float32Array, 2e-5, name);
   }
+});
+
+test("a place that cannot take the file is named before anything is written", async () => {
+  const model = (await importOnnx(modelFile("mlp"))) as Any;
+  const taken = mkdtempSync(join(folder, "taken-"));
+  const target = join(taken, "model.onnx");
+  mkdirSync(target);
+  await assert.rejects(exportOnnx(model, target), { code: "ERR_EXPORT_TARGET", message: /is a folder/ });
+  assert.deepEqual(readdirSync(taken), ["model.onnx"]);
+  const file = join(taken, "file");
+  copyFileSync(modelFile("mlp"), file);
+  await assert.rejects(exportOnnx(model, join(file, "model.onnx")), { code: "ERR_EXPORT_WRITE", message: /could not be written/ });
+  await assert.rejects(exportOnnx(model, undefined as never), { code: "ERR_EXPORT_TARGET" });
 });
