@@ -170,6 +170,7 @@ export const faultCodes = {
   ERR_PEER_LOST: 3,
   ERR_COLLECTIVE_ABORTED: 4,
   ERR_GROUP_CLOSED: 5,
+  ERR_NCCL: 6,
 } as const;
 /** enum WorkerState. */
 export const workerStates = { unknown: 1, starting: 2, "user code": 3, "native call": 4, collective: 5, stopped: 6, ended: 7 } as const;

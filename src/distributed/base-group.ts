@@ -105,6 +105,12 @@ export abstract class BaseGroup implements ProcessGroup {
     return this.call(barrierCall, options);
   }
 
+  /** The checks, waits and faults of a collective whose numbers travel on another way. */
+  async meet({ op, dtype, reduce, root, count }: CheckedCall, options: CollectiveOptions = {}): Promise<void> {
+    const [type, by, from] = [dtype && { dtype }, reduce && { reduce }, root !== undefined && { root }];
+    return this.call({ op, count, ...type, ...by, ...from, elsewhere: true }, options);
+  }
+
   async allGatherObject<T>(value: T, options: CollectiveOptions = {}): Promise<T[]> {
     const bytes = this.#bytes(options, options.site ?? callSite());
     return (await this.#order.whole(() => gatherObjects(bytes, value))) as T[];

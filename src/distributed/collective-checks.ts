@@ -14,6 +14,8 @@ export interface CheckedCall {
   readonly count: number;
   readonly input?: TypedArray;
   readonly output?: TypedArray;
+  /** The numbers travel on another way: the ranks only meet and compare their calls. */
+  readonly elsewhere?: true;
 }
 
 const reductions: readonly ReduceOp[] = ["sum", "mean", "max"];

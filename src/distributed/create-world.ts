@@ -1,28 +1,99 @@
 // The groups of a run, chosen by where its ranks are: shared memory within a host, gloo between hosts.
 import { ArgumentError } from "../errors.js";
-import type { NativeBinding } from "../native/binding.js";
+import type { NativeBinding, NativeHandle } from "../native/binding.js";
 import type { Assignment } from "./assignment.js";
 import { endAll } from "./hierarchical/end-all.js";
 import { FaultLink } from "./fault-link.js";
 import { createGlooGroup } from "./gloo/create-gloo-group.js";
 import { loadGloo } from "./gloo/native-gloo.js";
 import { createHierarchicalGroup } from "./hierarchical/create-hierarchical-group.js";
-import type { ProcessGroup, World } from "./process-group.js";
+import { createNcclGroup } from "./nccl/create-nccl-group.js";
+import { type NcclLibraryOptions, openNccl } from "./nccl/native-nccl.js";
+import type { DeviceGroup, ProcessGroup, World } from "./process-group.js";
 import { createShmGroup } from "./shm/create-shm-group.js";
 import { SingleGroup } from "./single-group.js";
 import { singleWorld } from "./single-world.js";
 import type { GroupOptions } from "./group-options.js";
 
+/** The GPU of a rank. */
+export interface WorldDevice extends NcclLibraryOptions {
+  /** Its number in this process. */
+  readonly index: number;
+  /** Where its arrays are; without it only numbers of the host travel. */
+  readonly context?: NativeHandle<"device">;
+}
+
 export interface WorldOptions extends GroupOptions {
   readonly assignment: Assignment;
   readonly native?: NativeBinding;
+  /** Of every rank or of none. */
+  readonly device?: WorldDevice | undefined;
 }
 
 /**
  * Joins the groups of a run; a collective of all its ranks.
- * @throws AccelerateError ERR_GLOO_MISSING where ranks are on several hosts and gloo is not installed on this one, and what the groups throw.
+ * @throws AccelerateError ERR_GLOO_MISSING where ranks are on several hosts and gloo is not installed on this one, ERR_NCCL_MISSING the same for GPUs, and what the groups throw.
  */
 export async function createWorld(options: WorldOptions): Promise<World> {
+  const { device, ...rest } = options;
+  if (device === undefined || rest.assignment.worldSize === 1) return createHostWorld(rest);
+  const made = await createHostWorld(rest);
+  try {
+    return withDevice(made, await createDeviceGroup({ ...rest, device }));
+  } catch (error) {
+    await endAll([...new Set([made.group, made.local])], error);
+    throw error;
+  }
+}
+
+function withDevice(made: World, device: DeviceGroup): World {
+  const close = async (): Promise<void> => {
+    await device.close();
+    await made.close();
+  };
+  return {
+    ...made,
+    device,
+    abort: (fault) => {
+      device.abort(fault);
+      made.abort(fault);
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** All ranks, over NCCL; they meet in a group of the host that nobody else uses. */
+async function createDeviceGroup({ device, ...options }: WorldOptions & { readonly device: WorldDevice }): Promise<DeviceGroup> {
+  const { assignment, store, name, native, ...rest } = options;
+  const { rank, worldSize, hosts, hostOfRank, address } = assignment;
+  const common = { ...rest, store, rank, size: worldSize, name: `${name}/device`, ...(native && { native }) };
+  const jobRanks = hostOfRank.map((_, index) => index);
+  const library = openNccl({ ...device, ...(native && { binding: native }) });
+  const { native: _native, ...between } = common;
+  const control =
+    hosts === 1
+      ? await createShmGroup(common)
+      : hosts === worldSize
+        ? await createGlooGroup({ ...between, address })
+        : await createHierarchicalGroup({ ...common, hostOfRank, address });
+  const { onStall, onFault, timeoutMs, reportAfterMs } = rest;
+  const times = { ...(timeoutMs !== undefined && { timeoutMs }), ...(reportAfterMs !== undefined && { reportAfterMs }) };
+  return createNcclGroup({
+    ...times,
+    ...(onStall && { onStall }),
+    ...(onFault && { onFault }),
+    library,
+    device: device.index,
+    context: device.context,
+    control,
+    jobRanks,
+    store,
+    name: common.name,
+  });
+}
+
+async function createHostWorld(options: WorldOptions): Promise<World> {
   const { assignment, store, name, native, ...rest } = options;
   const { rank, worldSize, host, hosts, hostOfRank, address } = assignment;
   checkAssignment(assignment);

@@ -8,7 +8,9 @@ export type CollectiveErrorCode =
   | "ERR_PEER_LOST"
   /** Somebody ended the group on purpose. */
   | "ERR_COLLECTIVE_ABORTED"
-  | "ERR_GROUP_CLOSED";
+  | "ERR_GROUP_CLOSED"
+  /** NCCL or the device has failed. */
+  | "ERR_NCCL";
 
 /** Why a group ended; plain data, so that it can travel between ranks. */
 export interface CollectiveFault {

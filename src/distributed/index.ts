@@ -1,6 +1,6 @@
 // Collectives between the processes of a run: groups of ranks, and the world that an assignment makes.
 export type { Assignment } from "./assignment.js";
-export { createWorld, type WorldOptions } from "./create-world.js";
+export { createWorld, type WorldDevice, type WorldOptions } from "./create-world.js";
 export { type CollectiveErrorCode, CollectiveError, type CollectiveFault } from "./errors.js";
 export { createGlooGroup, type GlooGroupOptions } from "./gloo/create-gloo-group.js";
 export type {
@@ -8,6 +8,9 @@ export type {
   CollectiveArray,
   CollectiveName,
   CollectiveOptions,
+  DeviceCall,
+  DeviceGroup,
+  DeviceReduce,
   ProcessGroup,
   RankStatus,
   ReduceOp,

@@ -1,5 +1,6 @@
 // What every backend of collectives offers: the same calls, in the same order, on every rank of a group.
 import type { DType, TypedArray } from "../graph/dtype.js";
+import type { DeviceArray } from "../runtime/device-context.js";
 import type { CollectiveFault } from "./errors.js";
 
 /** mean is the sum divided by the number of ranks; of floats only. */
@@ -49,7 +50,7 @@ export interface RankStatus {
  * differ fail with ERR_COLLECTIVE_MISMATCH, a rank that does not come within the deadline with ERR_COLLECTIVE_TIMEOUT, a rank that died with ERR_PEER_LOST.
  */
 export interface ProcessGroup extends AsyncDisposable {
-  readonly backend: "single" | "shm" | "gloo" | "shm+gloo";
+  readonly backend: "single" | "shm" | "gloo" | "shm+gloo" | "nccl";
   readonly rank: number;
   readonly size: number;
 
@@ -86,6 +87,26 @@ export interface SharedMemory {
   allocate(bytes: number, options?: AllocateOptions): Promise<ArrayBuffer>;
 }
 
+/** A collective whose numbers lie in the device's memory; reduce-scatter and all-gather may have the smaller array in its place in the larger one. */
+export type DeviceCall =
+  | { readonly op: "all-reduce"; readonly input: DeviceArray; readonly output: DeviceArray; readonly reduce: DeviceReduce }
+  | { readonly op: "reduce-scatter"; readonly input: DeviceArray; readonly output: DeviceArray; readonly reduce: DeviceReduce }
+  | { readonly op: "all-gather"; readonly input: DeviceArray; readonly output: DeviceArray }
+  | { readonly op: "broadcast"; readonly data: DeviceArray; readonly root: number }
+  | { readonly op: "send"; readonly data: DeviceArray; readonly peer: number }
+  | { readonly op: "receive"; readonly data: DeviceArray; readonly peer: number };
+/** factor: what every rank's numbers are multiplied by before they are added up; each rank may have its own. */
+export type DeviceReduce = ReduceOp | { readonly factor: number };
+
+/** A group whose ranks have a device each; numbers of the host travel through it, too. */
+export interface DeviceGroup extends ProcessGroup {
+  /**
+   * Several collectives as one, the same on all ranks (what is sent and received may differ). Behind all that the device was given before; what it is given once the promise is settled comes
+   * behind them. They may still be under way then: a failure of theirs is the error of the next call.
+   */
+  onDevice(calls: readonly DeviceCall[], options?: CollectiveOptions): Promise<void>;
+}
+
 /** The groups of a run: everybody, and those of this host. */
 export interface World extends AsyncDisposable {
   /** All ranks. */
@@ -96,6 +117,8 @@ export interface World extends AsyncDisposable {
   readonly cross: ProcessGroup | undefined;
   /** Number of hosts. */
   readonly hosts: number;
+  /** All ranks, where each has a device that other devices reach. */
+  readonly device?: DeviceGroup;
   /** Ends all groups. */
   abort(fault: CollectiveFault): void;
   close(): Promise<void>;

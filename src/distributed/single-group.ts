@@ -71,6 +71,11 @@ export class SingleGroup implements ProcessGroup, SharedMemory {
     this.#enter(barrierCall, options);
   }
 
+  /** As the other groups' meet: there is nobody to wait for. */
+  async meet(call: CheckedCall, options: CollectiveOptions = {}): Promise<void> {
+    this.#enter(call, options);
+  }
+
   async allGatherObject<T>(value: T, options: CollectiveOptions = {}): Promise<T[]> {
     this.#enter(barrierCall, options);
     return [this.#carried(value)];

@@ -58,7 +58,8 @@ export class GlooGroup extends BaseGroup {
   }
 
   protected carryOut(call: CheckedCall & { readonly divisor?: number }, { timeoutMs, site, purpose }: CallContext): Promise<void> {
-    const { op, dtype, reduce, root = -1, count, input, output } = call;
+    const { op, dtype, reduce, root = -1, count } = call;
+    const [input, output] = call.elsewhere ? [null, null] : [call.input, call.output];
     const divisor = call.divisor ?? (reduce === "mean" ? this.size : 0);
     return this.#native.collective(
       this.#handle,

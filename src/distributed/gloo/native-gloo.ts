@@ -44,7 +44,7 @@ export interface NativeGloo {
   ): { readonly handle: GlooHandle; readonly addresses: readonly Uint8Array[] };
   /** key: the same secret on all ranks, so that no stranger takes a rank's place. */
   connect(group: GlooHandle, addresses: readonly Uint8Array[], key: string): Promise<void>;
-  /** divisor: of a sum, 0 for none. */
+  /** divisor: of a sum, 0 for none. null for the arrays: the ranks only meet. */
   collective(
     group: GlooHandle,
     collective: number,
@@ -53,8 +53,8 @@ export interface NativeGloo {
     root: number,
     divisor: number,
     count: number,
-    input: ArrayBufferView | undefined,
-    output: ArrayBufferView | undefined,
+    input: ArrayBufferView | undefined | null,
+    output: ArrayBufferView | undefined | null,
     timeoutMs: number,
     site: string,
     purpose: string,

@@ -29,6 +29,7 @@ export interface NativeShm {
   attach(file: string, rank: number, names: readonly number[]): ShmHandle;
   /** From now on nobody can attach. */
   closeFile(group: ShmHandle): void;
+  /** null for the arrays: the ranks only meet. */
   call(
     group: ShmHandle,
     op: number,
@@ -40,8 +41,8 @@ export interface NativeShm {
     timeoutMs: number,
     site: string | undefined,
     purpose: string | undefined,
-    input: ArrayBufferView | undefined,
-    output: ArrayBufferView | undefined,
+    input: ArrayBufferView | undefined | null,
+    output: ArrayBufferView | undefined | null,
   ): Promise<void>;
   allocate(
     group: ShmHandle,
@@ -53,6 +54,8 @@ export interface NativeShm {
     reserve: boolean,
   ): Promise<ArrayBuffer>;
   raise(group: ShmHandle, code: string, message: string, ranks: readonly number[]): void;
+  /** Looks for ranks whose processes have ended. */
+  attend(group: ShmHandle): void;
   fault(group: ShmHandle): CollectiveFault | undefined;
   look(group: ShmHandle): NativeGlimpse[];
   depart(group: ShmHandle, failed: boolean, reason: string): void;

@@ -20,6 +20,7 @@ export class ShmGroup extends BaseGroup implements SharedMemory {
   readonly #native: NativeShm;
   readonly #handle: ShmHandle;
   #sequence = 0;
+  #attends = false;
   /** After close(). */
   #last: readonly RankStatus[] | undefined;
 
@@ -36,7 +37,13 @@ export class ShmGroup extends BaseGroup implements SharedMemory {
     return allocation.memory!;
   }
 
+  /** While this is on, faultNow() notices also between collectives that the process of a rank has ended. */
+  attend(on: boolean): void {
+    this.#attends = on;
+  }
+
   faultNow(): CollectiveFault | undefined {
+    if (this.#attends && !this.#last && !this.fault) this.#native.attend(this.#handle);
     return this.fault ?? (this.#last ? undefined : this.#native.fault(this.#handle));
   }
 
@@ -53,7 +60,8 @@ export class ShmGroup extends BaseGroup implements SharedMemory {
   }
 
   #submit(call: CheckedCall, { timeoutMs, site, purpose }: CallContext): Promise<void> {
-    const { op, dtype = "uint8", reduce, root = noNumber, count, input, output } = call;
+    const { op, dtype = "uint8", reduce, root = noNumber, count } = call;
+    const [input, output] = call.elsewhere ? [null, null] : [call.input, call.output];
     const by = reduce === undefined ? noNumber : reduceNumbers[reduce];
     const [number, type] = [collectiveNames.indexOf(op), dtypeNumber(dtype)];
     return this.#native.call(this.#handle, number, type, by, root, count, ++this.#sequence, timeoutMs, site, purpose, input, output);

@@ -162,7 +162,7 @@ void release(const Napi::CallbackInfo& info) {
 // closeFile(group)
 void closeFile(const Napi::CallbackInfo& info) { groupOf(info[0])->closeFile(); }
 
-// call(group, op, dtype, reduce, root, count, sequence, timeoutMs, site, purpose, input, output): Promise<void>
+// call(group, op, dtype, reduce, root, count, sequence, timeoutMs, site, purpose, input, output): Promise<void>; null for the arrays: they are elsewhere
 Napi::Value call(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   auto job = std::make_unique<TransferJob>(groupOf(info[0]));
@@ -192,7 +192,8 @@ Napi::Value call(const Napi::CallbackInfo& info) {
     return value.As<Napi::TypedArray>().ByteLength() >= bytes;
   };
   char* in = nullptr;
-  const bool fits = memory(info[10], needed, in) && memory(info[11], output, job->buffers.out);
+  job->buffers.elsewhere = info[10].IsNull();
+  const bool fits = job->buffers.elsewhere || (memory(info[10], needed, in) && memory(info[11], output, job->buffers.out));
   job->buffers.in = in;
   const bool known = call.op >= Op::allReduce && call.op <= Op::join && call.op != Op::allocate && (!reduces || reduceOf(call.dtype, call.reduce) != nullptr) &&
                      (call.op != Op::broadcast || (call.root >= 0 && static_cast<size_t>(call.root) < ranks)) && (needed == 0 || bytesOf(call.dtype) != 0);
@@ -217,6 +218,9 @@ Napi::Value allocateMemory(const Napi::CallbackInfo& info) {
 void raise(const Napi::CallbackInfo& info) {
   groupOf(info[0])->raise({info[1].As<Napi::String>(), info[2].As<Napi::String>(), numbersOf(info[3])});
 }
+
+// attend(group): looks for ranks whose processes have ended, also while no call waits for them
+void attend(const Napi::CallbackInfo& info) { groupOf(info[0])->attend(); }
 
 // fault(group): { code, message, ranks } | undefined
 Napi::Value fault(const Napi::CallbackInfo& info) {
@@ -270,6 +274,7 @@ void init(Napi::Env env, Napi::Object exports) {
   shm.Set("call", Napi::Function::New(env, call));
   shm.Set("allocate", Napi::Function::New(env, allocateMemory));
   shm.Set("raise", Napi::Function::New(env, raise));
+  shm.Set("attend", Napi::Function::New(env, attend));
   shm.Set("fault", Napi::Function::New(env, fault));
   shm.Set("look", Napi::Function::New(env, look));
   shm.Set("release", Napi::Function::New(env, release));

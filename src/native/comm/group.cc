@@ -151,6 +151,17 @@ Fault Group::trouble(uint32_t stage) {
   return {};
 }
 
+void Group::attend() {
+  for (int r = 0; r < size_ && !faulted() && !departed(); r++) {
+    if (r == rank_) continue;
+    const auto stateOf = [&] { return static_cast<RankState>(slot(r).state.load(std::memory_order_acquire)); };
+    const std::string name = "rank " + std::to_string(nameOf(r));
+    if (stateOf() == RankState::failed) raise({"ERR_PEER_LOST", name + " was lost (" + boundedText(slot(r).reason, kReasonChars) + ")", {nameOf(r)}});
+    else if (stateOf() == RankState::here && dead(r) && stateOf() == RankState::here)
+      raise({"ERR_PEER_LOST", name + " was lost (its process " + std::to_string(slot(r).pid.load(std::memory_order_relaxed)) + " has ended)", {nameOf(r)}});
+  }
+}
+
 bool Group::agreed() {
   const Fault fault = mismatch();
   if (fault.code.empty()) return true;

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -66,6 +67,8 @@ class Group {
 
   // Any thread.
 
+  /// Raises the fault of a rank that is gone without a good-bye, between calls too.
+  void attend();
   /// The first fault of any rank counts; wakes all who wait.
   void raise(const Fault& fault);
   /// Empty code: none.
@@ -116,6 +119,7 @@ class Group {
   const std::atomic<bool>* interrupted_ = nullptr;
   int64_t spin_ = 0;
   std::vector<Descriptor> processes_;  // pidfds
+  std::mutex looking_;  // guards them
   bool alive_ = false;  // holds its slot's `life`
   std::atomic<bool> departed_{true};  // until introduce(): nothing may be written before the memory is known to be this group's
 };

@@ -164,6 +164,7 @@ bool Group::dead(int rank) {
   if (life == 0 || life == EOWNERDEAD) pthread_mutex_unlock(&slot(rank).life);
   if (life == EOWNERDEAD || life == ENOTRECOVERABLE) return true;
   if (pid == getpid()) return false;
+  const std::lock_guard<std::mutex> lock(looking_);
   Descriptor& process = processes_[static_cast<size_t>(rank)];
   const uint64_t start = slot(rank).startTime.load(std::memory_order_relaxed);
   if (!process) {

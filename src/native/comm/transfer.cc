@@ -178,7 +178,7 @@ bool transfer(Group& group, const Call& call, Buffers buffers, int64_t timeoutNs
   if (!group.enter(call, timeoutNs, interrupted)) return false;
   const Work work = {group,  call, static_cast<size_t>(group.size()), static_cast<size_t>(group.rank()), std::max<size_t>(1, bytesOf(call.dtype)), call.count,
                      buffers, reduceOf(call.dtype, call.reduce)};
-  const bool done = (work.*steps[static_cast<size_t>(call.op)])();
+  const bool done = buffers.elsewhere ? work.barrier() : (work.*steps[static_cast<size_t>(call.op)])();
   if (done) group.leave();
   return done;
 }

@@ -11,6 +11,8 @@ namespace accelerate_ts::comm {
 struct Buffers {
   const char* in = nullptr;
   char* out = nullptr;
+  /// The ranks meet and compare their calls; the numbers travel elsewhere.
+  bool elsewhere = false;
 };
 
 /// Carries out a call on the comm thread. False: the group has ended, is closed, or this process ends.

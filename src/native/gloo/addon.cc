@@ -99,7 +99,7 @@ char* bytesOf(const Napi::Value& value) {
   return static_cast<char*>(array.ArrayBuffer().Data()) + array.ByteOffset();
 }
 
-// collective(handle, number, reduce, dtype, root, divisor, count, input, output, timeoutMs, site, purpose): Promise<void>
+// collective(handle, number, reduce, dtype, root, divisor, count, input, output, timeoutMs, site, purpose): Promise<void>; null for the arrays: the ranks meet, their numbers are elsewhere
 Napi::Value collective(const Napi::CallbackInfo& info) {
   Call call;
   call.header.collective = static_cast<Collective>(info[1].As<Napi::Number>().Uint32Value());
@@ -108,7 +108,7 @@ Napi::Value collective(const Napi::CallbackInfo& info) {
   call.header.root = info[4].As<Napi::Number>().Int32Value();
   call.header.divisor = info[5].As<Napi::Number>().DoubleValue();
   call.header.count = static_cast<uint64_t>(info[6].As<Napi::Number>().Int64Value());
-  call.type = arithmeticOf(call.header.dtype);
+  call.type = info[7].IsNull() ? nullptr : arithmeticOf(call.header.dtype);
   call.input = bytesOf(info[7]);
   call.output = bytesOf(info[8]);
   call.timeout = std::chrono::milliseconds(info[9].As<Napi::Number>().Int64Value());

@@ -1,0 +1,303 @@
+// A group of ranks with a GPU each: numbers travel by NCCL, calls are compared and ranks watched over the host's own group.
+import { setTimeout as sleep } from "node:timers/promises";
+import { type DType, dtypes } from "../../graph/dtype.js";
+import type { NativeHandle } from "../../native/binding.js";
+import type { DeviceArray } from "../../runtime/device-context.js";
+import { ArgumentError, ShapeError } from "../../errors.js";
+import { BaseGroup, type CallContext, type GroupSettings } from "../base-group.js";
+import { callSite } from "../call-site.js";
+import { type CheckedCall, checkRoot } from "../collective-checks.js";
+import { CollectiveError, type CollectiveErrorCode, type CollectiveFault } from "../errors.js";
+import type { LinkedGroup } from "../fault-link.js";
+import type { CollectiveName, CollectiveOptions, DeviceCall, DeviceGroup, DeviceReduce, ProcessGroup, RankStatus } from "../process-group.js";
+import type { SeenStall } from "../stall-watch.js";
+import { kindNumber, type NativeNccl, type NativeOperation, type NcclHandle, reduceNumbers } from "./native-nccl.js";
+
+/** What the ranks meet over; nobody else uses it. */
+export type ControlGroup = ProcessGroup & LinkedGroup & { meet(call: CheckedCall, options?: CollectiveOptions): Promise<void> };
+
+export interface NcclParts {
+  readonly native: NativeNccl;
+  readonly handle: NcclHandle;
+  readonly control: ControlGroup;
+  /** The device's context, where there is one: without it only numbers of the host travel. */
+  readonly context?: NativeHandle<"device"> | undefined;
+}
+
+/** While the device is at work the other ranks are looked at that often. */
+const lookMs = 20;
+/** From a failure of NCCL to the verdict: time for a better account, of the host's group. */
+const graceMs = 300;
+/** A rank that does not answer for so long, once a deadline is over, is the one that is waited for. */
+const answerMs = 1000;
+const closeMs = 10_000;
+
+interface DeviceBatch extends CheckedCall {
+  readonly operations: readonly NativeOperation[];
+}
+
+/** Made by createNcclGroup. */
+export class NcclGroup extends BaseGroup implements DeviceGroup {
+  readonly backend = "nccl";
+  readonly #native: NativeNccl;
+  readonly #handle: NcclHandle;
+  readonly #control: ControlGroup;
+  readonly #context: NativeHandle<"device"> | undefined;
+  #issued: Promise<unknown> = Promise.resolve();
+  /** What the device has been given and was not seen to have done. */
+  readonly #under = new Map<object, { readonly text: string; readonly since: number; readonly sequence: number }>();
+  #looking: NodeJS.Timeout | undefined;
+  #settled: Promise<unknown> = Promise.resolve();
+  #verdict: Promise<CollectiveFault> | undefined;
+  #stopped = false;
+
+  constructor({ native, handle, control, context }: NcclParts, settings: GroupSettings) {
+    super(settings);
+    this.#native = native;
+    this.#handle = handle;
+    this.#control = control;
+    this.#context = context;
+  }
+
+  // Objects and barriers are the host's.
+  override async allGatherObject<T>(value: T, options: CollectiveOptions = {}): Promise<T[]> {
+    return this.#onHost(() => this.#control.allGatherObject(value, { ...options, site: options.site ?? callSite() }));
+  }
+  override async broadcastObject<T>(value: T | undefined, root: number, options: CollectiveOptions = {}): Promise<T> {
+    return this.#onHost(() => this.#control.broadcastObject(value, root, { ...options, site: options.site ?? callSite() }));
+  }
+
+  async onDevice(calls: readonly DeviceCall[], options: CollectiveOptions = {}): Promise<void> {
+    return this.call(batchOf(calls, this.size), options);
+  }
+  /** Resolves when the device has done all collectives that it was given. */
+  async settled(): Promise<void> {
+    await this.#settled;
+    if (this.fault) throw new CollectiveError(this.fault);
+  }
+
+  faultNow(): CollectiveFault | undefined {
+    return this.fault ?? this.#control.faultNow();
+  }
+  attend(on: boolean): void {
+    this.#control.attend?.(on);
+  }
+  status(): readonly RankStatus[] {
+    return this.#control.status();
+  }
+
+  protected async carryOut(call: CheckedCall & Partial<DeviceBatch>, context: CallContext): Promise<void> {
+    const began = performance.now();
+    const { timeoutMs, site, purpose } = context;
+    const { operations, ...checked } = call;
+    const options = { timeoutMs, ...(site !== undefined && { site }), ...(purpose !== undefined && { purpose }) };
+    const before = this.#issued;
+    const met = this.#control.meet(checked, options);
+    const issue = (async () => {
+      await Promise.allSettled([before, met]);
+      await met;
+      if (call.op === "barrier" && !operations) return;
+      const left = Math.max(1, Math.ceil(timeoutMs - (performance.now() - began)));
+      return operations ? this.#enqueue(call, operations, context, left) : { done: this.#watched(call, context, this.#collective(call, left)) };
+    })();
+    this.#issued = issue.catch(() => {});
+    try {
+      await (await issue)?.done;
+    } catch (cause) {
+      throw await this.#explained(cause as Error & Partial<CollectiveFault>, call);
+    }
+  }
+  #collective({ op, dtype, reduce, root = 0, count, input, output }: CheckedCall, timeoutMs: number): Promise<void> {
+    const number = reduceNumbers[reduce ?? "sum"];
+    return this.#native.collective(
+      this.#handle,
+      kindNumber(op as DeviceCall["op"]),
+      dtypes[dtype!].onnx,
+      number,
+      1,
+      root,
+      op === "reduce-scatter" || op === "all-gather" || op === "all-reduce" || op === "broadcast" ? count : 0,
+      timeoutMs,
+      input,
+      output,
+    );
+  }
+  /** Its end is waited for by nobody: what goes wrong is the error of the next call. */
+  async #enqueue(call: CheckedCall, operations: readonly NativeOperation[], context: CallContext, timeoutMs: number): Promise<{ readonly done: undefined }> {
+    if (operations.length === 0) return { done: undefined };
+    const ticket = await this.#native.enqueue(this.#handle, this.#context!, operations, true);
+    const end = this.#watched(call, context, this.#native.await(this.#handle, ticket, timeoutMs)).catch(async (cause: Error) => {
+      const { code, message, ranks } = (await this.#explained(cause, call)) as Error & CollectiveFault;
+      if (ranks) this.end({ code, message, ranks });
+    });
+    this.#settled = Promise.all([this.#settled, end]);
+    return { done: undefined };
+  }
+
+  /** The work of the device, while which the other ranks are watched. */
+  async #watched<T>(call: CheckedCall, { purpose }: CallContext, work: Promise<T>): Promise<T> {
+    const own = {};
+    const { sequence } = this.#control.status()[this.rank]!;
+    this.#under.set(own, { text: textOf(call, sequence, purpose), since: performance.now(), sequence });
+    if (this.#looking === undefined) {
+      this.#control.attend?.(true);
+      this.#looking = setInterval(() => this.#lookAround(), lookMs).unref();
+    }
+    try {
+      return await work;
+    } finally {
+      this.#under.delete(own);
+      if (this.#under.size === 0) this.#lookAway();
+    }
+  }
+  #lookAround(): void {
+    const fault = this.#control.faultNow();
+    if (fault) this.#stop(fault);
+  }
+  #lookAway(): void {
+    clearInterval(this.#looking);
+    if (this.#looking !== undefined) this.#control.attend?.(false);
+    this.#looking = undefined;
+  }
+  /** Ends the work of the device. */
+  #stop({ code, message }: CollectiveFault): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#native.stop(this.#handle, code, message);
+    this.#native.abort(this.#handle).catch(() => {}); // its failures are those of what is ended anyway
+  }
+
+  /** Why a call has failed, for all ranks alike: what the host's group knows counts more than what NCCL says. */
+  async #explained(cause: Error & Partial<CollectiveFault>, call: CheckedCall): Promise<Error> {
+    if (cause.code === undefined || (cause.code as string) === "ERR_ABORTED" || (cause.code as string) === "ERR_ARGUMENT") return cause;
+    this.#verdict ??= this.#judge(cause, call);
+    const { code, message, ranks } = await this.#verdict;
+    return Object.assign(new Error(message, { cause }), { code, ranks });
+  }
+  async #judge(cause: Error & Partial<CollectiveFault>, call: CheckedCall): Promise<CollectiveFault> {
+    const known = this.#control.faultNow() ?? this.fault ?? (cause.ranks ? (cause as CollectiveFault) : undefined);
+    const fault = known ?? ((cause.code as string) === "ERR_COLLECTIVE_TIMEOUT" ? await this.#late(call, cause) : await this.#broken(call, cause));
+    this.#control.abort(fault);
+    // Another rank may have been faster.
+    const first = this.#control.faultNow() ?? fault;
+    this.#stop(first);
+    return first;
+  }
+  /** NCCL has failed: a rank that is gone may be the reason. */
+  async #broken(call: CheckedCall, cause: Error & Partial<CollectiveFault>): Promise<CollectiveFault> {
+    this.#control.attend?.(true);
+    for (const end = performance.now() + graceMs; performance.now() < end; await sleep(lookMs)) {
+      const fault = this.#control.faultNow();
+      if (fault) return fault;
+    }
+    const { sequence } = this.#control.status()[this.rank]!;
+    const code = (cause.code ?? "ERR_NCCL") as CollectiveErrorCode;
+    const message = `rank ${this.name}: ${textOf(call, sequence, undefined)} failed: ${cause.message}; NCCL_DEBUG=INFO shows what NCCL has tried`;
+    return { code, message, ranks: code === "ERR_PEER_LOST" ? [] : [this.name] };
+  }
+  /** The time is over, though all ranks have come: those that do not answer are the reason, else the devices or what connects them. */
+  async #late(call: CheckedCall, cause: Error): Promise<CollectiveFault> {
+    const { sequence } = this.#control.status()[this.rank]!;
+    const text = `${textOf(call, sequence, undefined)} was given up: ${cause.message}`;
+    try {
+      await this.#control.meet({ op: "barrier", count: 0 }, { timeoutMs: answerMs, purpose: `NCCL has not ended number ${sequence}` });
+    } catch (error) {
+      const { code, message, ranks } = error as Partial<CollectiveFault>;
+      // The others are in another call: only this rank's device is late.
+      if (code === "ERR_COLLECTIVE_MISMATCH")
+        return { code: "ERR_COLLECTIVE_TIMEOUT", message: `rank ${this.name}: ${text}; the others have ended it`, ranks: [this.name] };
+      if (code !== undefined && message !== undefined && ranks !== undefined) return { code, message, ranks };
+      throw error;
+    }
+    return { code: "ERR_COLLECTIVE_TIMEOUT", message: `${text}, on any rank: do the GPUs reach each other (NCCL_DEBUG=INFO)?`, ranks: [] };
+  }
+
+  protected raise(fault: CollectiveFault): void {
+    this.#control.abort(fault);
+    const first = this.#control.faultNow() ?? fault;
+    this.#stop(first);
+    this.end(first);
+  }
+
+  /** While ranks wait for each other the host's group reports; afterwards all wait for the devices. */
+  protected look(): SeenStall | undefined {
+    const [first] = this.#under.values();
+    if (!first) return undefined;
+    const { text: collective, since, sequence } = first;
+    return { sequence, event: { kind: "stalled", waitedMs: performance.now() - since, collective, waiting: [...this.settings.jobRanks], missing: [] } };
+  }
+
+  protected async leave(busy: boolean): Promise<void> {
+    if (busy)
+      this.raise({
+        code: "ERR_PEER_LOST",
+        message: `rank ${this.name} has left the group (it closed the group while a call was under way)`,
+        ranks: [this.name],
+      });
+    else await this.#settled;
+    await this.#native.close(this.#handle, closeMs).catch(() => {}); // there is nobody whom it would concern
+    await this.#control.close();
+  }
+  protected override release(): void {
+    this.#lookAway();
+    this.#native.release(this.#handle);
+  }
+  /** The host's group does so itself. */
+  protected depart(): void {}
+
+  async #onHost<T>(run: () => Promise<T>): Promise<T> {
+    if (this.fault) throw new CollectiveError(this.fault);
+    return run();
+  }
+}
+
+const textOf = ({ op, dtype, count }: CheckedCall, sequence: number, purpose: string | undefined): string =>
+  `${op} ${sequence} (${[...(purpose ? [purpose] : []), ...(dtype ? [`${dtype} [${count}]`] : [])].join(", ")})`;
+
+const reduceOf = (reduce: DeviceReduce): readonly [number: number, factor: number] =>
+  typeof reduce === "string" ? [reduceNumbers[reduce], 1] : [reduceNumbers.premultiplied, reduce.factor];
+
+function fit(part: DeviceArray, whole: DeviceArray, size: number, op: string): void {
+  if (part.dtype !== whole.dtype) throw new ArgumentError(`${op} of ${part.dtype} and ${whole.dtype}`, { hint: "both arrays must have one dtype" });
+  if (part.length * size !== whole.length)
+    throw new ShapeError(`${op}: arrays of ${part.length} and ${whole.length} elements`, { hint: `one must be ${size} times as long as the other` });
+}
+
+/** Several calls as one, which the ranks compare by what they have in common. */
+function batchOf(calls: readonly DeviceCall[], size: number): DeviceBatch {
+  const operations = calls.map((call): NativeOperation => {
+    const kind = kindNumber(call.op);
+    const row = (dtype: DType, [reduce, factor]: readonly [number, number], peer: number, input: DeviceArray, output: DeviceArray): NativeOperation => [
+      kind,
+      dtypes[dtype].onnx,
+      reduce,
+      factor,
+      peer,
+      input.length,
+      input.handle,
+      output.handle,
+    ];
+    if ("data" in call) {
+      const peer = call.op === "broadcast" ? call.root : call.peer;
+      checkRoot(peer, size);
+      return row(call.data.dtype, [0, 1], peer, call.data, call.data);
+    }
+    const { input, output } = call;
+    if (call.op === "all-gather") fit(input, output, size, call.op);
+    else if (call.op === "reduce-scatter") fit(output, input, size, call.op);
+    else fit(input, output, 1, call.op);
+    return row(input.dtype, call.op === "all-gather" ? [0, 1] : reduceOf(call.reduce), 0, input, output);
+  });
+  const lengthOf = (call: DeviceCall): number => ("data" in call ? call.data : call.input).length;
+  const [first] = calls;
+  // Who sends to whom is each rank's own affair.
+  if (!first || calls.some(({ op }) => op === "send" || op === "receive")) return { op: "barrier", count: 0, operations };
+  return {
+    op: first.op as CollectiveName,
+    dtype: ("data" in first ? first.data : first.input).dtype,
+    count: calls.reduce((sum, call) => sum + lengthOf(call), 0),
+    ...(first.op === "broadcast" && { root: first.root }),
+    ...((first.op === "all-reduce" || first.op === "reduce-scatter") && { reduce: first.reduce === "max" ? "max" : "sum" }),
+    operations,
+  };
+}

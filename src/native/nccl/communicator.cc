@@ -1,0 +1,373 @@
+// Calls are made without blocking: every wait looks at the clock, at NCCL's own errors and at whether somebody has ended the group.
+#include "communicator.h"
+
+#if defined(__linux__)
+#include <algorithm>
+#include <cstring>
+
+namespace accelerate_ts::nccl {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+// Larger ones are given back after the call.
+constexpr size_t kKeptBytes = size_t{64} << 20;
+// Below it a wait costs a core less than what waking up would take.
+constexpr microseconds kSpin{50};
+constexpr microseconds kShortNap{50}, kLongNap{500};
+constexpr milliseconds kLongAfter{5};
+// NCCL is asked for errors that often while the device works.
+constexpr microseconds kBetweenChecks{1000};
+// Calls do not block; one that does all the same is not waited for when the communicator is aborted.
+constexpr milliseconds kCallEnds{1000};
+
+constexpr size_t kLine = 256;
+size_t lined(size_t bytes) { return (bytes + kLine - 1) / kLine * kLine; }
+
+bool ok(ncclResult_t result) { return result == ncclSuccess || result == ncclInProgress; }
+
+// The factor in the number type of the operation, as NCCL reads it.
+struct Scalar {
+  alignas(8) char bytes[8] = {};
+  Scalar(double factor, ncclDataType_t dtype) {
+    const float single = static_cast<float>(factor);
+    if (dtype == ncclFloat64) std::memcpy(bytes, &factor, sizeof factor);
+    else if (dtype == ncclFloat32) std::memcpy(bytes, &single, sizeof single);
+    else {
+      const uint16_t half = dtype == ncclBfloat16 ? bfloat(single) : halved(single);
+      std::memcpy(bytes, &half, sizeof half);
+    }
+  }
+  static uint32_t bitsOf(float value) {
+    uint32_t bits;
+    std::memcpy(&bits, &value, sizeof bits);
+    return bits;
+  }
+  // To nearest, ties to even; factors are finite.
+  static uint16_t bfloat(float value) {
+    const uint32_t bits = bitsOf(value);
+    return static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+  }
+  static uint16_t halved(float value) {
+    const uint32_t bits = bitsOf(value), sign = bits >> 16 & 0x8000;
+    const int exponent = static_cast<int>(bits >> 23 & 0xff) - 127 + 15;
+    const uint32_t mantissa = bits & 0x7fffff;
+    if (exponent >= 31) return static_cast<uint16_t>(sign | 0x7c00);
+    if (exponent < -10) return static_cast<uint16_t>(sign);
+    const uint32_t full = exponent > 0 ? (static_cast<uint32_t>(exponent) << 23 | mantissa) : (mantissa | 0x800000);
+    const int shift = exponent > 0 ? 13 : 14 - exponent;
+    const uint32_t kept = full >> shift, rest = full & ((1u << shift) - 1), middle = 1u << (shift - 1);
+    return static_cast<uint16_t>(sign | (kept + (rest > middle || (rest == middle && (kept & 1)))));
+  }
+};
+
+}  // namespace
+
+size_t bytesOf(ncclDataType_t dtype) {
+  switch (dtype) {
+    case ncclInt8:
+    case ncclUint8:
+      return 1;
+    case ncclFloat16:
+    case ncclBfloat16:
+      return 2;
+    case ncclInt32:
+    case ncclUint32:
+    case ncclFloat32:
+      return 4;
+    default:
+      return 8;
+  }
+}
+
+void Communicator::stop(Failure failure) {
+  {
+    const std::lock_guard<std::mutex> lock(state_);
+    if (failure_.code.empty()) failure_ = std::move(failure);
+    stopped_.store(true, std::memory_order_release);
+  }
+  wake_.notify_all();
+}
+
+Failure Communicator::failure() const {
+  const std::lock_guard<std::mutex> lock(state_);
+  return failure_;
+}
+
+void Communicator::nap(microseconds time) {
+  std::unique_lock<std::mutex> lock(state_);
+  if (!stopped()) wake_.wait_for(lock, time);
+}
+
+bool Communicator::check(ncclResult_t result, const char* what) {
+  if (ok(result)) return true;
+  std::string message = std::string(what) + ": " + api_.ncclGetErrorString(result) + " (" + std::to_string(result) + ")";
+  const char* last = comm_ == nullptr ? nullptr : api_.ncclGetLastError(comm_);
+  if (last != nullptr && last[0] != 0) message += std::string(": ") + last;
+  stop({result == ncclRemoteError ? "ERR_PEER_LOST" : "ERR_NCCL", std::move(message)});
+  return false;
+}
+
+bool Communicator::check(cudaError_t result, const char* what) {
+  if (result == cudaSuccess) return true;
+  // Else the next call of somebody else on this thread would report it once more.
+  api_.cudaGetLastError();
+  stop({"ERR_NCCL", std::string(what) + ": " + api_.cudaGetErrorString(result) + " (CUDA error " + std::to_string(result) + ")"});
+  return false;
+}
+
+ncclResult_t Communicator::asyncError() {
+  const std::lock_guard<std::timed_mutex> lock(calling_);
+  ncclResult_t error = ncclSuccess;
+  if (comm_ == nullptr) return error;
+  const ncclResult_t asked = api_.ncclCommGetAsyncError(comm_, &error);
+  return ok(asked) ? error : asked;
+}
+
+bool Communicator::settle(const char* what, Clock::time_point deadline, const std::atomic<bool>& interrupted) {
+  for (;;) {
+    if (stopped() || interrupted.load(std::memory_order_relaxed)) return false;
+    const ncclResult_t state = asyncError();
+    if (state == ncclSuccess) return true;
+    if (!check(state, what)) return false;
+    if (Clock::now() >= deadline) {
+      stop({"ERR_COLLECTIVE_TIMEOUT", std::string(what) + " has not ended in time"});
+      return false;
+    }
+    nap(kLongNap);
+  }
+}
+
+bool Communicator::open(const ncclUniqueId& id, milliseconds timeout, const std::atomic<bool>& interrupted) {
+  if (stopped() || !select() || !check(api_.cudaStreamCreateWithFlags(&stream_, kStreamNonBlocking), "cudaStreamCreateWithFlags")) return false;
+  ncclConfig_t config = kNonBlocking;
+  ncclResult_t made;
+  {
+    const std::lock_guard<std::timed_mutex> lock(calling_);
+    made = api_.ncclCommInitRankConfig(&comm_, size_, id, rank_, &config);
+  }
+  if (!check(made, "ncclCommInitRankConfig") || !settle("ncclCommInitRankConfig", Clock::now() + timeout, interrupted)) return false;
+  opened_ = true;
+  return true;
+}
+
+bool Communicator::issue(const std::vector<Operation>& operations) {
+  static const std::atomic<bool> never{false};
+  // The communicator takes part in waits without end only on its stream: what is asked here is answered soon.
+  const Clock::time_point soon = Clock::now() + milliseconds(600000);
+  std::vector<ncclRedOp_t> made;
+  bool good = true;
+  {
+    const std::lock_guard<std::timed_mutex> lock(calling_);
+    std::vector<ncclRedOp_t> reductions;
+    for (const Operation& op : operations) {
+      ncclRedOp_t reduce = op.reduce;
+      if (op.premultiplied) {
+        Scalar scalar(op.factor, op.dtype);
+        good = good && check(api_.ncclRedOpCreatePreMulSum(&reduce, scalar.bytes, op.dtype, ncclScalarHostImmediate, comm_), "ncclRedOpCreatePreMulSum");
+        if (good) made.push_back(reduce);
+      }
+      reductions.push_back(reduce);
+    }
+    if (good) good = check(api_.ncclGroupStart(), "ncclGroupStart");
+    if (good) {
+      for (size_t i = 0; good && i < operations.size(); i++) {
+        const Operation& op = operations[i];
+        const size_t size = static_cast<size_t>(size_);
+        switch (op.kind) {
+          case Kind::allReduce:
+            good = check(api_.ncclAllReduce(op.input, op.output, op.count, op.dtype, reductions[i], comm_, stream_), "ncclAllReduce");
+            break;
+          case Kind::reduceScatter:
+            good = check(api_.ncclReduceScatter(op.input, op.output, op.count / size, op.dtype, reductions[i], comm_, stream_), "ncclReduceScatter");
+            break;
+          case Kind::allGather:
+            good = check(api_.ncclAllGather(op.input, op.output, op.count, op.dtype, comm_, stream_), "ncclAllGather");
+            break;
+          case Kind::broadcast:
+            good = check(api_.ncclBroadcast(op.input, op.output, op.count, op.dtype, op.peer, comm_, stream_), "ncclBroadcast");
+            break;
+          case Kind::send:
+            good = check(api_.ncclSend(op.input, op.count, op.dtype, op.peer, comm_, stream_), "ncclSend");
+            break;
+          case Kind::receive:
+            good = check(api_.ncclRecv(op.output, op.count, op.dtype, op.peer, comm_, stream_), "ncclRecv");
+            break;
+        }
+      }
+      // Also after a failure: the thread's group must not stay open.
+      const ncclResult_t ended = api_.ncclGroupEnd();
+      good = good && check(ended, "ncclGroupEnd");
+    }
+  }
+  good = good && settle("ncclGroupEnd", soon, never);
+  const std::lock_guard<std::timed_mutex> lock(calling_);
+  for (const ncclRedOp_t reduce : made)
+    if (comm_ != nullptr) api_.ncclRedOpDestroy(reduce, comm_);
+  return good;
+}
+
+cudaEvent_t Communicator::takeEvent() {
+  {
+    const std::lock_guard<std::mutex> lock(state_);
+    if (!events_.empty()) {
+      const cudaEvent_t event = events_.back();
+      events_.pop_back();
+      return event;
+    }
+  }
+  cudaEvent_t event = nullptr;
+  return check(api_.cudaEventCreateWithFlags(&event, kEventDisableTiming), "cudaEventCreateWithFlags") ? event : nullptr;
+}
+
+void Communicator::giveEvent(cudaEvent_t event) {
+  const std::lock_guard<std::mutex> lock(state_);
+  events_.push_back(event);
+}
+
+bool Communicator::enqueue(const std::vector<Operation>& operations, cudaStream_t compute, bool joins, uint64_t& ticket) {
+  if (stopped() || !select()) return false;
+  const cudaEvent_t ready = takeEvent();
+  if (ready == nullptr) return false;
+  const bool behind = check(api_.cudaEventRecord(ready, compute), "cudaEventRecord") && check(api_.cudaStreamWaitEvent(stream_, ready, 0), "cudaStreamWaitEvent");
+  // A stream that waits for an event keeps what it needs of it: it can be recorded anew at once.
+  giveEvent(ready);
+  if (!behind || !issue(operations)) return false;
+  const cudaEvent_t done = takeEvent();
+  if (done == nullptr || !check(api_.cudaEventRecord(done, stream_), "cudaEventRecord")) return false;
+  if (joins && !check(api_.cudaStreamWaitEvent(compute, done, 0), "cudaStreamWaitEvent")) return false;
+  const std::lock_guard<std::mutex> lock(state_);
+  ticket = ++tickets_;
+  pending_.push_back({ticket, done});
+  return true;
+}
+
+bool Communicator::await(uint64_t ticket, milliseconds timeout, const std::atomic<bool>& interrupted) {
+  if (!select()) return false;
+  const Clock::time_point began = Clock::now(), deadline = began + timeout;
+  Clock::time_point checked = began;
+  for (;;) {
+    if (stopped() || interrupted.load(std::memory_order_relaxed)) return false;
+    cudaEvent_t event = nullptr;
+    {
+      const std::lock_guard<std::mutex> lock(state_);
+      if (!pending_.empty() && pending_.front().ticket <= ticket) event = pending_.front().event;
+    }
+    if (event == nullptr) return true;
+    const cudaError_t state = api_.cudaEventQuery(event);
+    if (state == cudaSuccess) {
+      const std::lock_guard<std::mutex> lock(state_);
+      if (!pending_.empty() && pending_.front().event == event) {
+        pending_.pop_front();
+        events_.push_back(event);
+      }
+      continue;
+    }
+    if (state != cudaErrorNotReady && !check(state, "cudaEventQuery")) return false;
+    const Clock::time_point now = Clock::now();
+    if (now - checked >= kBetweenChecks) {
+      checked = now;
+      if (!check(asyncError(), "NCCL")) return false;
+    }
+    if (now >= deadline) {
+      stop({"ERR_COLLECTIVE_TIMEOUT", "the device has not ended it in time"});
+      return false;
+    }
+    if (now - began > kSpin) nap(now - began > kLongAfter ? kLongNap : kShortNap);
+  }
+}
+
+bool Communicator::room(size_t bytes) {
+  if (bytes <= staged_) return true;
+  freeRoom();
+  void* device = nullptr;
+  void* host = nullptr;
+  if (!check(api_.cudaMalloc(&device, bytes), "cudaMalloc")) return false;
+  staging_ = static_cast<char*>(device);
+  if (!check(api_.cudaHostAlloc(&host, bytes, kPortable), "cudaHostAlloc")) return false;
+  pinned_ = static_cast<char*>(host);
+  staged_ = bytes;
+  return true;
+}
+
+void Communicator::freeRoom() {
+  if (staging_ != nullptr) api_.cudaFree(staging_);
+  if (pinned_ != nullptr) api_.cudaFreeHost(pinned_);
+  staging_ = pinned_ = nullptr;
+  staged_ = 0;
+}
+
+bool Communicator::carryOut(Operation op, milliseconds timeout, const std::atomic<bool>& interrupted) {
+  if (stopped() || !select()) return false;
+  if (op.count == 0) return true;
+  const size_t in = op.count * bytesOf(op.dtype), size = static_cast<size_t>(size_);
+  const size_t out = op.kind == Kind::reduceScatter ? in / size : op.kind == Kind::allGather ? in * size : in;
+  const bool inPlace = op.kind == Kind::allReduce || op.kind == Kind::broadcast;
+  const size_t place = inPlace ? 0 : lined(in);
+  if (!room(place + out)) return false;
+  const bool sends = op.kind != Kind::receive && !(op.kind == Kind::broadcast && op.peer != rank_), receives = op.kind != Kind::send;
+  if (sends) std::memcpy(pinned_, op.input, in);
+  if (sends && !check(api_.cudaMemcpyAsync(staging_, pinned_, in, cudaMemcpyHostToDevice, stream_), "cudaMemcpyAsync")) return false;
+  void* const result = op.output;
+  op.input = staging_;
+  op.output = staging_ + place;
+  if (!issue({op})) return false;
+  if (receives && !check(api_.cudaMemcpyAsync(pinned_ + place, staging_ + place, out, cudaMemcpyDeviceToHost, stream_), "cudaMemcpyAsync")) return false;
+  const cudaEvent_t done = takeEvent();
+  if (done == nullptr || !check(api_.cudaEventRecord(done, stream_), "cudaEventRecord")) return false;
+  uint64_t ticket;
+  {
+    const std::lock_guard<std::mutex> lock(state_);
+    ticket = ++tickets_;
+    pending_.push_back({ticket, done});
+  }
+  if (!await(ticket, timeout, interrupted)) return false;
+  if (receives) std::memcpy(result, pinned_ + place, out);
+  if (staged_ > kKeptBytes) freeRoom();
+  return true;
+}
+
+void Communicator::abort() {
+  if (!calling_.try_lock_for(kCallEnds)) return;
+  if (comm_ != nullptr) {
+    api_.cudaSetDevice(device_);
+    api_.ncclCommAbort(comm_);
+  }
+  comm_ = nullptr;
+  calling_.unlock();
+}
+
+void Communicator::close(milliseconds timeout, const std::atomic<bool>& interrupted) {
+  api_.cudaSetDevice(device_);
+  if (opened_ && !stopped()) {
+    ncclResult_t finalized;
+    {
+      const std::lock_guard<std::timed_mutex> lock(calling_);
+      finalized = comm_ == nullptr ? ncclSuccess : api_.ncclCommFinalize(comm_);
+    }
+    if (check(finalized, "ncclCommFinalize")) settle("ncclCommFinalize", Clock::now() + timeout, interrupted);
+  }
+  if (interrupted.load(std::memory_order_relaxed)) return;
+  if (opened_ && !stopped() && calling_.try_lock_for(kCallEnds)) {
+    if (comm_ != nullptr) api_.ncclCommDestroy(comm_);
+    comm_ = nullptr;
+    calling_.unlock();
+  }
+  // Also one that has never come about.
+  abort();
+  stop({"ERR_GROUP_CLOSED", "the group is closed"});
+  freeRoom();
+  {
+    const std::lock_guard<std::mutex> lock(state_);
+    for (const Pending& each : pending_) events_.push_back(each.event);
+    pending_.clear();
+    for (const cudaEvent_t event : events_) api_.cudaEventDestroy(event);
+    events_.clear();
+  }
+  if (stream_ != nullptr) api_.cudaStreamDestroy(stream_);
+  stream_ = nullptr;
+}
+
+}  // namespace accelerate_ts::nccl
+#endif
