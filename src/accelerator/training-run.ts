@@ -61,7 +61,7 @@ export class TrainingRun {
         const step = onStep(made);
         await this.buffers.takeFirst(world.group, { purpose: "buffers after optimizer.step" });
         await profiler?.stepped();
-        const arenaBytes = () => placement.arenas.reduce((sum, { arena }) => sum + arena.values.byteLength + arena.grads.byteLength, 0);
+        const arenaBytes = () => placement.arenas.reduce((sum, { arena }) => sum + 2 * arena.length * Float32Array.BYTES_PER_ELEMENT, 0);
         await performance?.stepped({ step, group: world.group, arenaBytes });
       },
       onWarning,

@@ -71,6 +71,7 @@ function matricesOf(shape: readonly number[]): readonly [matrices: number, rows:
  * @throws ArgumentError for lr together with relativeStep, for options that make no sense, empty lists, and parameters given twice.
  */
 export class Adafactor extends Optimizer<AdafactorHyperparameters> {
+  protected override readonly updateRule = "adafactor";
   protected override readonly stateNames: readonly string[];
 
   constructor(params: Params<AdafactorGroupOptions>, options: AdafactorOptions = {}) {

@@ -35,6 +35,7 @@ const optionNames: OptionNames<AdagradOptions> = { lr: true, lrDecay: true, weig
  * @throws ArgumentError for negative or non-finite options, empty lists, and parameters given twice.
  */
 export class Adagrad extends Optimizer<AdagradHyperparameters> {
+  protected override readonly updateRule = "adagrad";
   protected override readonly stateNames: readonly string[] = ["sum"];
 
   constructor(params: Params<AdagradOptions>, options: AdagradOptions = {}) {

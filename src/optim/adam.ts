@@ -16,6 +16,7 @@ export interface AdamHyperparameters extends Hyperparameters {
 
 /** Base of the optimizers that run the Adam kernel. */
 export abstract class AdamFamily<H extends AdamHyperparameters> extends Optimizer<H> {
+  protected override readonly updateRule = "adam";
   protected override readonly stateNames: readonly string[] = ["exp_avg", "exp_avg_sq"];
 
   protected override check(group: H): void {

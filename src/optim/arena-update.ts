@@ -26,5 +26,5 @@ export const ownGradients: CollectedGradients = {
   has: (segment) => segment.hasGrad,
   contributors: () => 1,
   scale: () => 1,
-  share: (arena) => ({ gradients: arena.ownGradients(), parts: [{ begin: 0, end: arena.grads.length }] }),
+  share: (arena) => ({ gradients: arena.ownGradients(), parts: [{ begin: 0, end: arena.length }] }),
 };

@@ -1,10 +1,10 @@
 // Clipping of gradients, by their global norm or by value.
 import { AccelerateError, ArgumentError } from "../errors.js";
-import { Engine } from "../runtime/engine.js";
 import type { ArenaSegment, GradientNorm, Parameter, ParameterArena } from "../tensor/index.js";
 import { refuseInBackward } from "./checks.js";
-import { kernelsOf, normKinds } from "./kernels.js";
-import { byArena, mergedRanges } from "./ranges.js";
+import { clampGradients, type GradientParts, gradientNorm, scaleGradients } from "./gradient-kernels.js";
+import { normKinds } from "./kernels.js";
+import { byArena, mergedRanges, type RowedSegment } from "./ranges.js";
 
 /** Keeps the quotient finite for a zero norm, as in torch. */
 const tiny = 1e-6;
@@ -23,10 +23,15 @@ function listOf(parameters: Iterable<Parameter>): Parameter[] {
 const exchangeOf = (parameters: readonly Parameter[]) => parameters.find((p) => p.segment()?.arena.exchange)?.segment()?.arena.exchange;
 
 /** One range per parameter: a norm adds up in chunks that begin at each parameter, so it does not depend on what lies next to it. */
-const separate = (segments: readonly { segment: ArenaSegment }[]): Float64Array =>
-  Float64Array.from(segments.flatMap(({ segment }) => [segment.offset, segment.length, 0, 1]));
-const merged = (segments: readonly { segment: ArenaSegment }[]): Float64Array =>
-  mergedRanges(segments.map(({ segment }) => ({ segment, row: 0, crossesGaps: true, contributors: 1 })));
+const separate = (segments: readonly { segment: ArenaSegment }[]): GradientParts => ({
+  ranges: Float64Array.from(segments.flatMap(({ segment }) => [segment.offset, segment.length, 0, 1])),
+  segments: segments.map(rowed),
+});
+const merged = (segments: readonly { segment: ArenaSegment }[]): GradientParts => {
+  const own = segments.map(rowed);
+  return { ranges: mergedRanges(own), segments: own };
+};
+const rowed = ({ segment }: { readonly segment: ArenaSegment }): RowedSegment => ({ segment, row: 0, crossesGaps: true, contributors: 1 });
 
 export interface ClipGradNormOptions {
   /** The p of the norm: 2 by default, Infinity for the largest absolute value. */
@@ -73,12 +78,12 @@ export async function clipGradNorm(parameters: Iterable<Parameter>, maxNorm: num
 }
 
 function ownNorms(parameters: readonly Parameter[], kind: number, exponent: number): Promise<GradientNorm[]> {
-  return Promise.all([...gradients(parameters)].map(([arena, own]) => kernelsOf(Engine.default()).norm(arena.ownGradients(), separate(own), kind, exponent)));
+  return Promise.all([...gradients(parameters)].map(([arena, own]) => gradientNorm(arena.ownGradients(), separate(own), kind, exponent)));
 }
 async function scaleOwn(parameters: readonly Parameter[], factor: number): Promise<void> {
   // What is no number makes none of zeros either.
   if (!Number.isFinite(factor)) for (const own of gradients(parameters).values()) for (const { segment } of own) segment.rows?.fill();
-  await Promise.all([...gradients(parameters)].map(([arena, own]) => kernelsOf(Engine.default()).scale(arena.ownGradients(), merged(own), factor)));
+  await Promise.all([...gradients(parameters)].map(([arena, own]) => scaleGradients(arena.ownGradients(), merged(own), factor)));
 }
 
 /**
@@ -95,5 +100,5 @@ export async function clipGradValue(parameters: Iterable<Parameter>, clipValue: 
   const exchange = exchangeOf(own);
   if (exchange && !exchange.clips) return;
   if (exchange) return exchange.clamp(own, clipValue);
-  await Promise.all([...gradients(own)].map(([arena, segments]) => kernelsOf(Engine.default()).clamp(arena.ownGradients(), merged(segments), clipValue)));
+  await Promise.all([...gradients(own)].map(([arena, segments]) => clampGradients(arena.ownGradients(), merged(segments), clipValue)));
 }

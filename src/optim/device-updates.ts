@@ -46,6 +46,4 @@ export interface DeviceUpdates {
   scale(gradients: DeviceSegments, parts: DeviceParts, factor: number): Promise<void>;
   /** x = min(max(x, -limit), limit); NaN stays where the device keeps it. */
   clamp(gradients: DeviceSegments, parts: DeviceParts, limit: number): Promise<void>;
-  /** into += from. */
-  add(into: DeviceSegments, from: DeviceSegments, parts: DeviceParts): Promise<void>;
 }

@@ -11,6 +11,8 @@ export type { GroupState, Hyperparameters, ParamGroup, Params } from "./groups.j
 export type { FollowingScheduler } from "./followers.js";
 export { Optimizer } from "./optimizer.js";
 export type { StepDecision, StepHook } from "./step-hook.js";
+export { clampGradients, type GradientParts, gradientNorm } from "./gradient-kernels.js";
+export { updatesOf } from "./updates-of.js";
 export { kernelsOf, maxSources, normKinds, type OptimizerKernels } from "./kernels.js";
 export { decayedNames, type NamedModules, type ParameterGroupOptions, parameterGroups } from "./parameter-groups.js";
 export { Lion, type LionOptions } from "./lion.js";

@@ -29,6 +29,7 @@ const optionNames: OptionNames<LionOptions> = { lr: true, betas: true, weightDec
  * @throws ArgumentError for negative or non-finite options, empty lists, and parameters given twice.
  */
 export class Lion extends Optimizer<LionHyperparameters> {
+  protected override readonly updateRule = "lion";
   protected override readonly stateNames: readonly string[] = ["exp_avg"];
 
   constructor(params: Params<LionOptions>, options: LionOptions = {}) {

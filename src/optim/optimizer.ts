@@ -1,18 +1,20 @@
 // The base of all optimizers: which parameters are updated, where their state lies, how it is saved, and who may skip a step.
 import { ArgumentError } from "../errors.js";
 import { Engine } from "../runtime/engine.js";
-import { type CollectedGradients, type GradientExchange, type Parameter, ParameterArena } from "../tensor/index.js";
+import { type CollectedGradients, DeviceSegments, type GradientExchange, type Parameter, ParameterArena } from "../tensor/index.js";
 import { type ArenaUpdate, ownGradients } from "./arena-update.js";
-import { refuseInBackward } from "./checks.js";
+import { refuseInBackward, refuseOption } from "./checks.js";
+import type { UpdateRule } from "./device-updates.js";
 import { Followers, type FollowingScheduler } from "./followers.js";
 import { type GroupState, Groups, type Hyperparameters, type Params } from "./groups.js";
-import { kernelsOf } from "./kernels.js";
+import { kernelsOf, type OptimizerKernels } from "./kernels.js";
 import { ownPace, type Pace } from "./pace.js";
 import { byArena, mergedRanges, type RowedSegment } from "./ranges.js";
 import { StatePlaces } from "./state-places.js";
 import { StateRows, type SteppingSegment } from "./state-rows.js";
 import { askHooks, type StepHook } from "./step-hook.js";
 import { UpdateRows } from "./update-rows.js";
+import { updatesOf } from "./updates-of.js";
 import {
   applyGroup,
   checkSaved,
@@ -24,6 +26,14 @@ import {
   type StepSettings,
   type WholeState,
 } from "./state.js";
+
+/** Of an arena on a device. */
+interface OwnUpdate {
+  readonly grads: DeviceSegments;
+  readonly ranges: Float64Array;
+  readonly own: readonly RowedSegment[];
+  readonly rows: Float64Array;
+}
 
 /**
  * Updates parameters from their gradients. A parameter without a gradient is left alone: no decay, no step, no state.
@@ -75,6 +85,8 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
     return true;
   }
   protected abstract update(update: ArenaUpdate): Promise<void>;
+  /** What a device knows the update by; undefined: it is made on the host alone. */
+  protected readonly updateRule: UpdateRule | undefined;
 
   /** The groups, with hyperparameters that may be changed between steps. */
   get paramGroups(): readonly GroupState<H>[] {
@@ -166,15 +178,20 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
     this.places.dropUnused();
     this.#stateRows.refresh(this.places.written);
     const jobs: Promise<void>[] = [];
-    const kernels = segments.length > 0 ? kernelsOf(Engine.default()) : undefined;
+    let kernels: OptimizerKernels | undefined;
     for (const [arena, own] of byArena(segments)) {
       const { gradients: grads, ...share } = gradients.share(arena);
       const ranges = mergedRanges(own, share.parts);
+      if (grads instanceof DeviceSegments) {
+        jobs.push(this.#updateOnDevice(arena, { grads, ranges, own, rows: rows.numbers }));
+        continue;
+      }
+      kernels ??= kernelsOf(Engine.default());
       // Of every arena, so that an optimizer without a place is refused on all workers.
       const stateArenas = this.places.in(arena);
       const states = stateArenas.map((state) => state.data);
       const known = this.#stateRows.with(arena, grads, own);
-      const place = { kernels: kernels!, values: arena.values, grads: known, states, stateArenas, share };
+      const place = { kernels, values: arena.values, grads: known, states, stateArenas, share };
       if (ranges.length > 0) jobs.push(this.update({ ...place, ranges, segments: own, rows: rows.numbers }));
       for (const { segment } of own) segment.parameter.changed();
     }
@@ -185,6 +202,18 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
       .finally(() => {
         this.#inFlight--;
       });
+  }
+
+  #updateOnDevice(arena: ParameterArena, { grads, ranges, own, rows }: OwnUpdate): Promise<void> {
+    const rule = this.updateRule;
+    const updates = updatesOf(grads.context);
+    if (rule === undefined || !updates.rules.has(rule))
+      refuseOption(`${this.constructor.name} cannot update parameters on ${grads.context.device}`, "train with another optimizer, or on the CPU");
+    const { values } = arena.device!;
+    const states = Object.fromEntries(this.places.on(arena).map((state, i) => [this.stateNames[i]!, state]));
+    const updating = updates.step({ rule: rule!, values, gradients: grads, states, ranges, segments: own, rows });
+    for (const { segment } of own) segment.parameter.updated();
+    return updating;
   }
 
   /**
@@ -251,18 +280,21 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
   wholeStateDict(whole: WholeState | undefined): OptimizerState {
     return this.#saved((view, parameter, name) => whole?.get(parameter)?.get(name) ?? view.slice());
   }
-  /** @internal As `stateDict`, with the state's own memory instead of copies, or what was brought together of it. */
-  liveState({ whole }: { readonly whole?: WholeState | undefined } = {}): OptimizerState {
-    return this.#saved((view, parameter, name) => whole?.get(parameter)?.get(name) ?? view);
+  /** @internal As `stateDict`, with the state's own memory instead of copies, or what was brought together of it (`whole`). `writes`: it is written to, as a whole. */
+  liveState({ whole, ...options }: { readonly whole?: WholeState | undefined; readonly writes?: boolean } = {}): OptimizerState {
+    return this.#saved((view, parameter, name) => whole?.get(parameter)?.get(name) ?? view, options);
   }
-  #saved(take: (view: Float32Array, parameter: Parameter, name: string) => Float32Array): OptimizerState {
+  #saved(
+    take: (view: Float32Array, parameter: Parameter, name: string) => Float32Array,
+    { writes = false }: { readonly writes?: boolean } = {},
+  ): OptimizerState {
     this.#quiet("stateDict");
     this.#groups.refresh({ always: true });
     const state: Record<string, ParameterState> = {};
     for (const [name, parameter] of this.#groups.named()) {
       const step = this.places.stepOf(parameter);
       if (step === undefined) continue;
-      const arrays = this.places.arraysOf(parameter).map(([key, view]) => [key, take(view, parameter, key)] as const);
+      const arrays = this.places.arraysOf(parameter, { writes }).map(([key, view]) => [key, take(view, parameter, key)] as const);
       state[name] = { step, ...Object.fromEntries(arrays) };
     }
     return { state, ...this.progress() };
@@ -276,7 +308,8 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
     const named = this.checkState(saved);
     this.#restore(saved, named);
     for (const [name, own] of Object.entries(saved.state))
-      for (const [key, view] of this.places.arraysOf(named.get(name)!)) this.places.write(named.get(name)!, view, own[key] as ArrayLike<number>);
+      for (const [key, view] of this.places.arraysOf(named.get(name)!, { writes: true }))
+        this.places.write(named.get(name)!, view, own[key] as ArrayLike<number>);
     this.#clearOthers(saved, named);
   }
   /** @internal Throws what `loadStateDict` would; of the arrays only their lengths are looked at. Gives the parameters by name. */
@@ -305,6 +338,7 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
   /** Parameters that have no state in the save start from zero, also where they had some. */
   #clearOthers(saved: OptimizerState, named: ReadonlyMap<string, Parameter>): void {
     for (const [name, parameter] of named)
-      if (!(name in saved.state)) for (const [, view] of this.places.arraysOf(parameter)) this.places.write(parameter, view, new Float32Array(view.length));
+      if (!(name in saved.state))
+        for (const [, view] of this.places.arraysOf(parameter, { writes: true })) this.places.write(parameter, view, new Float32Array(view.length));
   }
 }

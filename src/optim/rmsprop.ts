@@ -38,6 +38,7 @@ const optionNames: OptionNames<RMSpropOptions> = { lr: true, alpha: true, eps: t
  * @throws ArgumentError for negative or non-finite options, empty lists, and parameters given twice.
  */
 export class RMSprop extends Optimizer<RMSpropHyperparameters> {
+  protected override readonly updateRule = "rmsprop";
   protected override readonly stateNames: readonly string[];
 
   constructor(params: Params<RMSpropOptions>, options: RMSpropOptions = {}) {

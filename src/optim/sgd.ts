@@ -37,6 +37,7 @@ const optionNames: OptionNames<SGDOptions> = { lr: true, momentum: true, dampeni
  * @throws ArgumentError for negative or non-finite options, Nesterov without momentum, empty lists, and parameters given twice.
  */
 export class SGD extends Optimizer<SGDHyperparameters> {
+  protected override readonly updateRule = "sgd";
   protected override readonly stateNames: readonly string[];
 
   constructor(params: Params<SGDGroupOptions>, options: SGDOptions) {

@@ -1,6 +1,7 @@
 // Where an optimizer's state lies: beside the arenas of its parameters, with a step counter for each parameter.
+import { AccelerateError } from "../errors.js";
 import { Arena, type SegmentRequest } from "../runtime/arena.js";
-import type { ArenaSegment, Parameter, ParameterArena } from "../tensor/index.js";
+import { type ArenaSegment, DeviceSegments, type Parameter, type ParameterArena } from "../tensor/index.js";
 
 /** What state there is. */
 export interface StateKinds {
@@ -17,6 +18,7 @@ export class StatePlaces {
   readonly #kinds: () => StateKinds;
   readonly #steps = new Map<Parameter, number>();
   readonly #states = new Map<ParameterArena, readonly Arena[]>();
+  readonly #onDevice = new Map<ParameterArena, readonly DeviceSegments[]>();
   readonly #homes = new Map<Parameter, ArenaSegment>();
   #moved = false;
   /** Goes up whenever state was written by other ways than steps. */
@@ -46,6 +48,14 @@ export class StatePlaces {
   }
   /** State of an arena's parameters, live: one arena per name with a segment per parameter (empty where it has none), in their order; of this process, or shared by those who share the arena. */
   in(arena: ParameterArena): readonly Arena[] {
+    if (arena.device)
+      throw new AccelerateError(
+        "ERR_DEVICE_STATE",
+        `the state of ${this.#owner.constructor.name} lies on ${arena.device.context.device}, where workers do not share it`,
+        {
+          hint: "train on the CPU, or without what needs the state in memory that workers share (localSgd)",
+        },
+      );
     let states = this.#states.get(arena);
     if (!states) {
       const shared = arena.exchange?.state(arena, this.#owner);
@@ -54,14 +64,41 @@ export class StatePlaces {
     }
     return states;
   }
+  /** The same for an arena on a device. */
+  on(arena: ParameterArena): readonly DeviceSegments[] {
+    let states = this.#onDevice.get(arena);
+    if (!states) {
+      const { context } = arena.device!;
+      states = this.#kinds().names.map(
+        (name) =>
+          new DeviceSegments(
+            context,
+            arena.segments.map(({ parameter }) => ({ name: parameter.name, shape: this.#kinds().shape(name, parameter) })),
+          ),
+      );
+      this.#onDevice.set(arena, states);
+    }
+    return states;
+  }
   #layout(name: string, { segments }: ParameterArena): SegmentRequest[] {
     return segments.map(({ parameter }) => ({ name: parameter.name, length: lengthOf(this.#kinds().shape(name, parameter)) }));
   }
-  /** The state of one parameter, live, by name; nothing where it has none. */
-  arraysOf(parameter: Parameter): (readonly [name: string, data: Float32Array])[] {
+  /** The state of one parameter, live, by name; nothing where it has none. Of state on a device it is a copy; with `writes` the copy is what counts, once all of it is written. */
+  arraysOf(parameter: Parameter, { writes = false }: { readonly writes?: boolean } = {}): (readonly [name: string, data: Float32Array])[] {
     const segment = this.#homes.get(parameter);
     if (!segment) return [];
-    const arenas = this.in(segment.arena);
+    const { arena, index } = segment;
+    if (arena.device) {
+      const states = this.on(arena);
+      return this.#kinds().names.flatMap((name, i) => {
+        const state = states[i]!;
+        if (!state.has(index)) return [];
+        if (!writes) return [[name, state.host(index)] as const];
+        state.hostWritten(index);
+        return [[name, state.hostTarget(index)] as const];
+      });
+    }
+    const arenas = this.in(arena);
     return this.#kinds().names.flatMap((name, i) => (this.#kinds().shape(name, parameter) ? [[name, arenas[i]!.view(segment.index)] as const] : []));
   }
   /** Whether parts of the state are with other hosts. */
@@ -95,6 +132,11 @@ export class StatePlaces {
     this.#moved = false;
     const used = new Set([...this.#homes.values()].map((s) => s.arena));
     for (const left of this.#states.keys()) if (!used.has(left)) this.#states.delete(left);
+    for (const [left, states] of this.#onDevice)
+      if (!used.has(left)) {
+        for (const state of states) state.free();
+        this.#onDevice.delete(left);
+      }
   }
 
   /** How many steps the parameters of an arena have made here, in their order; 0: none, and no state. */
@@ -134,7 +176,7 @@ export class StatePlaces {
     this.#homes.set(segment.parameter, segment);
     if (before.length === 0) return;
     this.written++;
-    for (const [i, [, array]] of this.arraysOf(segment.parameter).entries()) this.write(segment.parameter, array, before[i]![1]);
+    for (const [i, [, array]] of this.arraysOf(segment.parameter, { writes: true }).entries()) this.write(segment.parameter, array, before[i]![1]);
     this.#moved = true;
   }
 }

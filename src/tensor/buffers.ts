@@ -1,7 +1,9 @@
 // Buffers that calls write into: once per recorded call, when its run has ended.
 import { AccelerateError, ArgumentError } from "../errors.js";
 import type { TypedArray } from "../graph/dtype.js";
+import type { DeviceArray } from "../runtime/device-context.js";
 import type { Plan } from "./plan.js";
+import { detached, type DeviceFeeds } from "./resident.js";
 import { Tensor } from "./tensor.js";
 import { activeTracer } from "./trace.js";
 
@@ -9,6 +11,7 @@ import { activeTracer } from "./trace.js";
 function numbersOf(buffer: Tensor): TypedArray {
   const s = buffer.state;
   if ((s.kind === "concrete" || s.kind === "lazy") && s.data) return s.data;
+  if (s.kind === "lazy" && s.resident) return s.resident.loadNow();
   throw new ArgumentError("a buffer is made of a tensor whose values are known", { hint: "make it in the constructor, with zeros(...) or tensor(...)" });
 }
 const copyOf = (buffer: Tensor): Tensor => Tensor.make(buffer.dtype, { kind: "concrete", shape: buffer.shape, data: numbersOf(buffer).slice() as TypedArray });
@@ -43,6 +46,25 @@ export function updateBuffer(buffer: Tensor, value: Tensor): void {
       hint: "register it in the constructor: registerBuffer(name, tensor, { updated: true })",
     });
   tracer.update(buffer, value);
+}
+
+/** `commitBuffers` for what a run has left on a device: nothing is copied, the numbers before it stay where they are for as long as somebody may need them. */
+export function commitDeviceBuffers(plan: Plan, written: readonly DeviceArray[], feeds: DeviceFeeds): void {
+  if (plan.updated.length === 0) return;
+  const buffers = new Set(plan.updated);
+  const before = (buffer: Tensor): Tensor => {
+    const resident = feeds.residentOf(buffer);
+    return resident ? Tensor.make(buffer.dtype, detached(buffer.shape, resident)) : copyOf(buffer);
+  };
+  let next = 0;
+  for (const node of plan.nodes) {
+    if (node.kind !== "call") continue;
+    const { captured } = node;
+    node.captured = captured.map((x) => (buffers.has(x) ? before(x) : x));
+    if (!node.pending) continue;
+    node.pending = false;
+    for (const update of node.trace.updates) feeds.replace(captured[update.captured]!, written[next++]!);
+  }
 }
 
 /** Writes what a run made for buffers. Calls of the plan keep copies of what they read, for when they are computed again. */

@@ -20,7 +20,8 @@ export async function compute(tensor: Tensor, options: WaitOptions = {}): Promis
     s.data = await s.load();
     return s.data;
   }
-  await defaultExecutor().bringOut(tensor, options);
+  if (s.kind === "lazy" && !s.resident) await defaultExecutor().bringOut(tensor, options);
+  if (s.kind === "lazy" && s.resident) s.data ??= await s.resident.load();
   if (!s.data) throw new AccelerateError("ERR_NOT_COMPUTED", "a run ended without the value that it was made for");
   return s.data;
 }

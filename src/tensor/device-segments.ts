@@ -5,7 +5,8 @@ import type { DeviceArray, DeviceContext } from "../runtime/device-context.js";
 /** One segment. */
 export interface DeviceSegmentRequest {
   readonly name: string;
-  readonly shape: readonly number[];
+  /** Undefined: there is nothing in its place. */
+  readonly shape: readonly number[] | undefined;
 }
 
 /** What memory is given back when it is gone: arrays, not the segments themselves. */
@@ -37,26 +38,37 @@ export class DeviceSegments {
   /** Elements of flat memory. */
   readonly length: number;
   readonly #shapes: readonly (readonly number[])[];
+  readonly #present: readonly boolean[];
   readonly #memory: ArenaMemory | undefined;
   readonly #requests: readonly { readonly name: string; readonly length: number }[];
   readonly #held: Held;
   readonly #newer: Newer[];
   readonly #arrays: (DeviceArray | undefined)[] = [];
   readonly #spares: (DeviceArray | undefined)[] = [];
+  readonly #ranges = new Map<string, DeviceArray>();
   #flat: DeviceArray | undefined;
   #host: Arena | undefined;
 
   /** `memory`: where the host's copy comes from; default: the engine. */
   constructor(context: DeviceContext, requests: readonly DeviceSegmentRequest[], memory?: ArenaMemory) {
     this.context = context;
-    this.#shapes = requests.map(({ shape }) => shape);
-    this.#requests = requests.map(({ name, shape }) => ({ name, length: lengthOf(shape) }));
+    this.#shapes = requests.map(({ shape }) => shape ?? [0]);
+    this.#present = requests.map(({ shape }) => shape !== undefined);
+    this.#requests = requests.map(({ name, shape }) => ({ name, length: shape ? lengthOf(shape) : 0 }));
     this.segments = Arena.lay(this.#requests);
     this.length = Arena.bytes(this.#requests) / Float32Array.BYTES_PER_ELEMENT;
     this.#memory = memory;
     this.#newer = requests.map(() => "none");
     this.#held = { context, arrays: new Set() };
     abandoned.register(this, this.#held, this);
+  }
+
+  shapeOf(index: number): readonly number[] {
+    return this.#shapes[index]!;
+  }
+  /** Whether a segment is there: states may lack some. */
+  has(index: number): boolean {
+    return this.#present[index]!;
   }
 
   /** All segments in one array, up to date; only where the device has flat memory. */
@@ -67,6 +79,15 @@ export class DeviceSegments {
   #flatMemory(): DeviceArray {
     this.#flat ??= this.#hold(this.context.allocate("float32", [this.length]));
     return this.#flat;
+  }
+  /** A part of flat memory, up to date. */
+  range(offset: number, length: number): DeviceArray {
+    const key = `${offset} ${length}`;
+    const known = this.#ranges.get(key);
+    const flat = this.flat;
+    const range = known ?? this.context.view(flat, offset, [length]);
+    if (!known) this.#ranges.set(key, range);
+    return range;
   }
   #hold(array: DeviceArray): DeviceArray {
     this.#held.arrays.add(array);
@@ -152,6 +173,7 @@ export class DeviceSegments {
     release(this.#held);
     this.#flat = undefined;
     this.#arrays.length = 0;
+    this.#ranges.clear();
     this.#spares.length = 0;
   }
 }

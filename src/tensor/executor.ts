@@ -2,6 +2,8 @@
 import { dtypes, sizeOf, type TypedArray } from "../graph/dtype.js";
 import type { RowGradient } from "../runtime/binding.js";
 import { ArenaBound } from "../runtime/arena-bound.js";
+import { cpu, type Device } from "../runtime/device.js";
+import type { DeviceContext } from "../runtime/device-context.js";
 import { Engine } from "../runtime/engine.js";
 import { scopedPrecision } from "./autocast.js";
 import { type CompilerOptions, compilerKey } from "./compiler-options.js";
@@ -11,7 +13,11 @@ import { parameterChanges } from "./parameter-changes.js";
 import { type ArenaSegment, ParameterArena } from "./parameter-arena.js";
 import { type Plan, plan as makePlan } from "./plan.js";
 import { commitBuffers } from "./buffers.js";
-import { compileProgram, fits, type Program } from "./program.js";
+import { DeviceRuns } from "./device-runs.js";
+import { AccelerateError } from "../errors.js";
+import { useDevice } from "./resident.js";
+import { isComputed } from "./state.js";
+import { compileProgram, fits, type Program, sizesFor } from "./program.js";
 import { settle } from "./recording.js";
 import type { Tensor } from "./tensor.js";
 import type { WaitOptions } from "./types.js";
@@ -23,11 +29,13 @@ const maxPrograms = 128;
 const lookEvery = 16;
 
 /** The numbers behind a tensor that is fed or bound. */
-function memoryOf(slot: InputSlot, plan: Plan): { data: TypedArray; shape: readonly number[] } {
+function memoryOf(slot: InputSlot, plan: Plan, program: Program): { data: TypedArray; shape: readonly number[] } {
   if (slot.kind === "parameter") {
     const p = plan.parameters[slot.parameter]!;
     return { data: p.values(), shape: p.shape };
   }
+  if (slot.kind === "sizes") return sizesFor(slot, program, plan);
+  if (slot.kind === "mask" || slot.kind === "sizes") throw new Error("a program of the processor draws its own masks, and knows its sizes");
   const x = plan.feeds[slot.feed]!;
   const s = x.state;
   if (s.kind === "symbolic" || s.kind === "parameter" || !s.data) throw new Error(`feed ${slot.feed} has no values`);
@@ -63,6 +71,9 @@ export class Executor {
   compiler: CompilerOptions = {};
   /** Told of what is compiled and run. */
   watch: RunWatch | undefined;
+  #device: Device = cpu;
+  #onDevice: Promise<DeviceRuns> | undefined;
+  #context: DeviceContext | undefined;
   /** How many programs were compiled so far. */
   compiled = 0;
   /** How many of them are kept. */
@@ -72,6 +83,44 @@ export class Executor {
 
   constructor(engine: () => Engine) {
     this.#engine = engine;
+  }
+
+  /**
+   * Where programs run, from the next one on; default: the host. Parameters, their gradients and what optimizers keep of them move there with their first run or `prepare`, and stay.
+   * @throws AccelerateError ERR_DEVICE_CHANGED where another device has been opened: numbers lie on it.
+   */
+  get device(): Device {
+    return this.#device;
+  }
+  set device(device: Device) {
+    if (`${device}` === `${this.#device}`) return;
+    if (this.#onDevice)
+      throw new AccelerateError("ERR_DEVICE_CHANGED", `the programs of this process run on ${this.#device}, they cannot go on on ${device}`, {
+        hint: "a process has one device: make all Accelerators with the same, before anything else is computed",
+      });
+    this.#device = device;
+  }
+  /** The device once it is opened; undefined before, and on the host. */
+  get context(): DeviceContext | undefined {
+    return this.#context;
+  }
+  /** Opens the device, if there is one. @throws EngineError where it cannot be. */
+  async open(): Promise<DeviceContext | undefined> {
+    return (await this.#runsOn())?.context;
+  }
+  #runsOn(): Promise<DeviceRuns> | undefined {
+    if (this.#device.hostMemory) return undefined;
+    this.#onDevice ??= this.#openDevice().catch((error) => {
+      this.#onDevice = undefined;
+      throw error;
+    });
+    return this.#onDevice;
+  }
+  async #openDevice(): Promise<DeviceRuns> {
+    const context = await this.#engine().openDevice(this.#device);
+    this.#context = context;
+    useDevice(context);
+    return new DeviceRuns(context);
   }
 
   /** Whether a backward was begun and has not ended: gradients are not there yet. */
@@ -97,7 +146,7 @@ export class Executor {
   async #program(plan: Plan): Promise<Program> {
     const prefix = this.watch?.profile();
     const precision = scopedPrecision();
-    const compiler = precision === undefined ? this.compiler : { ...this.compiler, precision };
+    const compiler = this.#compilerOf(precision);
     const key = `${prefix === undefined ? "" : profiled}${compilerKey(compiler)} ${plan.key}`;
     const variants = this.#programs.get(key) ?? [];
     this.#programs.delete(key);
@@ -105,7 +154,11 @@ export class Executor {
     let program = variants.find((p) => fits(p, plan));
     if (!program) {
       const profile = prefix === undefined ? undefined : `${prefix}-${this.compiled}`;
-      program = await compileProgram(plan, this.#engine(), { ...compiler, ...(profile !== undefined && { profile }) });
+      program = await compileProgram(plan, this.#engine(), {
+        ...compiler,
+        ...(profile !== undefined && { profile }),
+        ...(this.#context && { device: this.#context }),
+      });
       if (profile !== undefined) this.watch?.compiled(program, profile);
       this.compiled++;
       this.held++;
@@ -122,11 +175,19 @@ export class Executor {
     return program;
   }
 
+  #compilerOf(precision: CompilerOptions["precision"]): CompilerOptions {
+    const compiler = precision === undefined ? this.compiler : { ...this.compiler, precision };
+    if (!this.#context) return compiler;
+    const { device, kernels } = this.#context;
+    return { ...compiler, target: { type: device.type, kernels, half: device.type === "cuda" } };
+  }
+
   /** Gives the memory of all compiled programs back; what is run again is compiled again. */
   clear(): Promise<void> {
     return this.exclusive(async () => {
       for (const key of [...this.#programs.keys()]) await this.#forget(key);
       this.#shrinks = true;
+      (await this.#onDevice)?.clear();
     });
   }
   /** Closes the programs that were compiled for a profile: only then are their files whole. */
@@ -139,15 +200,20 @@ export class Executor {
     const programs = this.#programs.get(key) ?? [];
     this.#programs.delete(key);
     this.held -= programs.length;
-    for (const { session } of programs) await session.close();
+    for (const { session, masks } of programs) {
+      await session.close();
+      await masks?.close();
+    }
   }
 
   /** Computes a tensor and every sink that hangs on it. */
   async bringOut(tensor: Tensor, options: WaitOptions = {}): Promise<void> {
     await this.exclusive(async () => {
-      if (tensor.state.kind === "lazy" && tensor.state.data) return;
+      if (tensor.state.kind === "lazy" && isComputed(tensor.state)) return;
+      const opening = this.#runsOn();
+      const runs = opening && (await opening);
       const plan = makePlan(tensor, { backward: false });
-      await this.#run(plan, await this.#program(plan), options);
+      await this.#run(plan, await this.#program(plan), options, runs);
     });
   }
 
@@ -159,6 +225,8 @@ export class Executor {
     this.#backwards++;
     try {
       await this.exclusive(async () => {
+        const opening = this.#runsOn();
+        const runs = opening && (await opening);
         const plan = makePlan(loss, { backward: true, ...(options.seed && { seed: options.seed }) });
         const before = this.compiled;
         const program = await this.#program(plan);
@@ -167,21 +235,22 @@ export class Executor {
             plan,
             program.gradients.map((i) => plan.parameters[i]!),
           );
-        await this.#run(plan, program, options);
+        await this.#run(plan, program, options, runs);
       });
     } finally {
       this.#backwards--;
     }
   }
 
-  async #run(plan: Plan, program: Program, { signal }: WaitOptions): Promise<void> {
+  async #run(plan: Plan, program: Program, { signal }: WaitOptions, onDevice: DeviceRuns | undefined): Promise<void> {
+    if (onDevice) return this.#runOnDevice(plan, program, { signal }, onDevice);
     const { binding } = program;
     const moved = program.places !== parameterChanges("places");
     if (moved) ParameterArena.adopt(program.gradients.map((i) => plan.parameters[i]!));
     const segments = program.gradients.map((i) => plan.parameters[i]!.segment()!);
     for (const [i, slot] of program.inputs.entries()) {
       if (slot.kind === "parameter" && !moved) continue;
-      const { data, shape } = memoryOf(slot, plan);
+      const { data, shape } = memoryOf(slot, plan, program);
       binding.bindInput(i, data, shape);
     }
     const results = plan.outputs.map((t) => new dtypes[t.dtype].array(sizeOf(t.shape)));
@@ -222,6 +291,14 @@ export class Executor {
       segment.hasGrad = true;
       segment.writes++;
     }
+    settle(plan.outputs, plan.reached);
+  }
+
+  async #runOnDevice(plan: Plan, program: Program, { signal }: { readonly signal: AbortSignal | undefined }, device: DeviceRuns): Promise<void> {
+    this.runs++;
+    const began = performance.now();
+    await device.run(plan, program, { signal, masks: await program.masks?.of(plan) });
+    this.watch?.ran(program, { backward: plan.loss !== undefined, began, ended: performance.now() });
     settle(plan.outputs, plan.reached);
   }
 

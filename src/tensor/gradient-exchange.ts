@@ -1,4 +1,5 @@
 // What brings the gradients of several workers together, as the optimizer, clipping and a parameter's `grad` see it.
+import type { DeviceSegments } from "./device-segments.js";
 import type { SourceRows } from "./gradient-rows.js";
 import type { Parameter } from "./parameter.js";
 import type { ArenaSegment, ParameterArena } from "./parameter-arena.js";
@@ -13,6 +14,9 @@ export interface GradientSources {
   readonly rows?: SourceRows;
 }
 
+/** Gradients where they lie: one array, those of several workers, or on a device. */
+export type GradientMemory = Float32Array | GradientSources | DeviceSegments;
+
 /** From `begin` to before `end`, in elements of an arena. */
 export interface ArenaPart {
   readonly begin: number;
@@ -22,7 +26,7 @@ export interface ArenaPart {
 /** This worker's part of an arena. */
 export interface ArenaShare {
   /** The gradients of the job, or those of the workers that are still to be added up. */
-  readonly gradients: Float32Array | GradientSources;
+  readonly gradients: GradientMemory;
   /** What this worker updates, in the order of memory; parts do not overlap. */
   readonly parts: readonly ArenaPart[];
 }

@@ -3,6 +3,7 @@ import { inspect } from "node:util";
 import { ArgumentError, ShapeError } from "../errors.js";
 import type { ArenaSegment } from "./parameter-arena.js";
 import { noteParameterChange } from "./parameter-changes.js";
+import type { ConcreteState } from "./state.js";
 import { Tensor } from "./tensor.js";
 
 let nextId = 1;
@@ -29,7 +30,7 @@ export class Parameter<R extends number = number> extends Tensor<R, "float32"> {
 
   constructor(value: Tensor<R>, options: { requiresGrad?: boolean } = {}) {
     const s = value.state;
-    const data = s.kind === "concrete" || s.kind === "lazy" ? s.data : undefined;
+    const data = s.kind === "concrete" ? s.data : s.kind === "lazy" ? (s.data ?? s.resident?.loadNow()) : undefined;
     if (!data || s.kind === "symbolic")
       throw new ArgumentError("a Parameter is made of a tensor whose values are known", {
         code: "ERR_PARAMETER_VALUE",
@@ -83,23 +84,45 @@ export class Parameter<R extends number = number> extends Tensor<R, "float32"> {
       });
     }
     if (s?.hasGrad) s.rows?.expose();
-    return s?.hasGrad ? Tensor.make("float32", { kind: "concrete", shape: this.shape, data: s.grad }) : undefined;
+    if (!s?.hasGrad) return undefined;
+    const { shape } = this;
+    if (!s.arena.device) return Tensor.make("float32", { kind: "concrete", shape, data: s.grad });
+    // It comes down when somebody looks at it.
+    const onDevice: ConcreteState = {
+      kind: "concrete",
+      shape,
+      get data() {
+        return s.grad;
+      },
+    };
+    return Tensor.make("float32", onDevice);
   }
 
-  /** The live numbers. After writing to them, call `changed()`. */
+  /** The live numbers. After writing to them, call `changed()`. Of a parameter on a device they are a copy: ask for it again after each step. */
   values(): Float32Array {
     return this.#segment ? this.#segment.value : this.#own!;
   }
   /** Says that the numbers were written to, so that what was recorded with the old ones is known to be stale. */
   changed(): void {
+    const device = this.#segment?.arena.device;
+    // Whoever has not asked for the numbers since the device has changed them has not written any.
+    if (device && !device.values.behind(this.#segment!.index)) device.values.hostWritten(this.#segment!.index);
+    this.updated();
+  }
+  /** @internal The same, of numbers that were written where they lie: on a device, or on the host behind all copies. */
+  updated(): void {
     this.#version++;
     noteParameterChange("values");
   }
   /** Copies numbers in. */
   set(values: Float32Array): void {
-    if (values.length !== this.values().length)
+    const segment = this.#segment;
+    const length = segment?.length ?? this.#own!.length;
+    if (values.length !== length)
       throw new ShapeError(`parameter ${this.#name || "(unnamed)"} of shape [${this.shape.join(", ")}] cannot take ${values.length} numbers`);
-    this.values().set(values);
+    const device = segment?.arena.device;
+    (device ? device.values.hostTarget(segment!.index) : this.values()).set(values);
+    if (device) device.values.hostWritten(segment!.index);
     this.changed();
   }
   /** Goes up whenever its numbers may have changed. */

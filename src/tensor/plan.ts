@@ -2,7 +2,7 @@
 import { AccelerateError } from "../errors.js";
 import type { Parameter } from "./parameter.js";
 import { anyStale, differentiable, frozenParameters, isStale } from "./recording.js";
-import type { Recorded, RecordedCall } from "./state.js";
+import { isComputed, type Recorded, type RecordedCall } from "./state.js";
 import type { Tensor } from "./tensor.js";
 import type { Trace } from "./trace.js";
 
@@ -72,7 +72,7 @@ class Planner {
     const s = x.state;
     if (s.kind !== "lazy") return undefined;
     if (through && s.expired) throw staleError("a tensor that was computed with older parameters is part of a loss");
-    if (s.source === undefined || this.#nodeOf.has(s.source) || !s.data) return s.source;
+    if (s.source === undefined || this.#nodeOf.has(s.source) || !isComputed(s)) return s.source;
     return through && differentiable(x) ? s.source : undefined;
   }
 
@@ -134,7 +134,7 @@ class Planner {
     for (const node of reached) {
       for (const out of node.outputs) {
         if (out?.state.kind !== "lazy") continue;
-        if (!out.state.used && !out.state.data && !anyStale(node)) found.push(out);
+        if (!out.state.used && !isComputed(out.state) && !anyStale(node)) found.push(out);
         for (const user of out.state.users) reached.add(user);
       }
     }
@@ -163,7 +163,7 @@ export function plan(root: Tensor, options: { readonly backward: boolean; readon
     planner.first(ordered, options.backward);
     rootReference = planner.reference(root, options.backward);
   }
-  const pending = (t: Tensor): boolean => t.state.kind === "lazy" && !t.state.data;
+  const pending = (t: Tensor): boolean => t.state.kind === "lazy" && !isComputed(t.state);
   const sinks = planner.sinks();
   const outputs = [...new Set([...(pending(root) ? [root] : []), ...sinks.found])];
   const outputReferences = outputs.map((t) => planner.reference(t, false));

@@ -2,7 +2,7 @@
 import { isFloat } from "../graph/dtype.js";
 import type { Parameter } from "./parameter.js";
 import { parameterChanges } from "./parameter-changes.js";
-import type { LazyState, Recorded } from "./state.js";
+import { isComputed, type LazyState, type Recorded } from "./state.js";
 import type { Tensor } from "./tensor.js";
 import type { Trace } from "./trace.js";
 
@@ -41,7 +41,7 @@ function somewhere(node: Recorded, hit: (node: Recorded) => boolean, follow: (x:
 }
 
 /** Whether computing a node would need a stale one; recipes that were dropped count as values. */
-export const anyStale = (node: Recorded): boolean => somewhere(node, isStale, (_, state) => state.data === undefined);
+export const anyStale = (node: Recorded): boolean => somewhere(node, isStale, (_, state) => !isComputed(state));
 
 const cuts = (node: Recorded): boolean => node.kind === "op" && node.op === "detach";
 const trained = (x: Tensor): boolean => x.state.kind === "parameter" && (x as Parameter).requiresGrad;
@@ -64,7 +64,7 @@ function dropRecipe(x: Tensor, state: LazyState, options: { readonly expired: bo
 function expire(x: Tensor, state: LazyState): void {
   // Computed tensors are looked through: they would have to be run again for a gradient.
   const past = (n: Recorded): boolean => isStale(n) || n.inputs.some((i) => i.state.kind === "lazy" && i.state.expired);
-  if (state.data && state.source && somewhere(state.source, past, () => true)) dropRecipe(x, state, { expired: true });
+  if (isComputed(state) && state.source && somewhere(state.source, past, () => true)) dropRecipe(x, state, { expired: true });
 }
 
 /** Notes that tensors are inputs of a newly recorded node. */

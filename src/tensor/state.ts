@@ -1,6 +1,7 @@
 // What stands behind a tensor in each of its three states, and the recording that lazy tensors form.
 import type { TypedArray } from "../graph/dtype.js";
 import type { Value } from "../graph/graph.js";
+import type { Resident } from "./resident.js";
 import type { OpAttributes } from "./ops.js";
 import type { Tensor } from "./tensor.js";
 import type { Trace, Tracer } from "./trace.js";
@@ -23,11 +24,16 @@ export interface LazyState {
   /** What was recorded on it since a run last looked for sinks. */
   users: Recorded[];
   data: TypedArray | undefined;
+  /** Where a run on a device has left its numbers. */
+  resident?: Resident;
   /** Its recipe was dropped because parameters have changed: readable, but no longer differentiable. */
   expired: boolean;
   /** What reads its numbers when it was not recorded: the gradient of a parameter whose ranks have to bring it together first. */
   readonly load?: () => Promise<TypedArray>;
 }
+/** Whether a run has made its numbers, wherever they lie. */
+export const isComputed = (state: LazyState): boolean => state.data !== undefined || state.resident !== undefined;
+
 export interface ConcreteState {
   readonly kind: "concrete";
   readonly shape: readonly number[];

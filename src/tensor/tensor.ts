@@ -9,8 +9,9 @@ import { axisOf, noAttributes, type OpAttributes } from "./ops.js";
 import { backward } from "./backward.js";
 import { compute } from "./compute.js";
 import { coerced, nest, numbersOf } from "./numbers.js";
+import { detached } from "./resident.js";
 import { publicDim } from "./size.js";
-import type { TensorState } from "./state.js";
+import { isComputed, type TensorState } from "./state.js";
 import type { Dec, Dim, Inc, Index, KeepDim, MatMulFlags, Nested, WaitOptions } from "./types.js";
 
 /**
@@ -190,6 +191,7 @@ export class Tensor<out R extends number = number, out D extends DType = DType> 
   detach(): Tensor<R, D> {
     const s = this.state;
     if (s.kind === "lazy" && s.data) return Tensor.make(this.dtype, { kind: "concrete", shape: s.shape, data: s.data });
+    if (s.kind === "lazy" && s.resident) return Tensor.make(this.dtype, detached(s.shape, s.resident));
     return s.kind === "concrete" ? this : this.#apply("detach");
   }
 
@@ -308,7 +310,7 @@ export class Tensor<out R extends number = number, out D extends DType = DType> 
     const what =
       s.kind === "symbolic" ? `Tensor ${this.dtype} ${s.tracer.graph.env.show(s.value.shape)} (symbolic)` : `Tensor ${this.dtype} [${s.shape.join(", ")}]`;
     const data = s.kind === "concrete" || s.kind === "lazy" ? s.data : undefined;
-    if (!data) return s.kind === "lazy" ? `${what} (not computed)` : what;
+    if (!data) return s.kind !== "lazy" ? what : isComputed(s) ? `${what} (on ${s.resident?.context.device})` : `${what} (not computed)`;
     return data.length <= 16 ? `${what} ${inspect(nest(numbersOf(this.dtype, data), this.shape), { breakLength: Number.POSITIVE_INFINITY })}` : what;
   }
 }

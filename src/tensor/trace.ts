@@ -3,6 +3,7 @@ import { AccelerateError, ShapeError } from "../errors.js";
 import { Builder } from "../graph/builder.js";
 import { Graph, type Value } from "../graph/graph.js";
 import type { Parameter } from "./parameter.js";
+import { isComputed } from "./state.js";
 import { Tensor } from "./tensor.js";
 
 /** What a traced forward returned, with values in the place of tensors. */
@@ -108,7 +109,7 @@ export class Tracer {
       });
     }
     if (s.kind === "parameter") return this.#parameter(x as Parameter);
-    if (s.kind === "lazy" && !s.data) {
+    if (s.kind === "lazy" && !isComputed(s)) {
       throw new AccelerateError("ERR_TRACE_CAPTURE", `forward of ${this.#name} uses a tensor that was recorded outside it`, { hint: "pass it as an argument" });
     }
     const known = this.#updates.get(x) ?? this.#captured.get(x)?.value;

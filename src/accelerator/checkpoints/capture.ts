@@ -121,7 +121,8 @@ const spare = (bytes: number): number => Math.ceil(bytes * 1.02) + (1 << 16);
 
 /** About how many bytes the files of models and optimizers will have. */
 export function largeFiles({ objects }: Pick<RunState, "objects">): number[] {
-  const sizeOf = (parameters: Iterable<Parameter>): number => [...parameters].reduce((sum, p) => sum + p.values().byteLength, 0);
+  const sizeOf = (parameters: Iterable<Parameter>): number =>
+    [...parameters].reduce((sum, p) => sum + Float32Array.BYTES_PER_ELEMENT * p.shape.reduce((a, b) => a * b, 1), 0);
   const models = objects.models.map((m) => sizeOf(m.parameters()));
   const stateOf = (o: Optimizer, p: Parameter): number =>
     [...o.places.shapesOf(p).values()].reduce((sum, shape) => sum + 4 * shape.reduce((a, b) => a * b, 1), 0);

@@ -163,6 +163,7 @@ async function addGradients(saved: SavedRun, run: RunState, rank: number): Promi
       const { grad } = segment;
       for (let i = 0; i < grad.length; i++) grad[i]! += more[i]!;
     } else await file.readFloat32(name, segment.grad);
+    segment.gradWritten();
     segment.hasGrad = true;
     segment.writes++;
   }

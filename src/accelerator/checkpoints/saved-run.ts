@@ -99,7 +99,7 @@ async function optimizerDifferences(saved: SavedRun, optimizer: Optimizer, i: nu
   const there = await optimizerState(saved, i);
   const name = `optimizer ${i} (${optimizer.constructor.name})`;
   if (there.type !== optimizer.constructor.name) return [`${name}: it is ${there.type} there`];
-  const made = optimizer.liveState().schedulers.length;
+  const made = optimizer.schedulers.length;
   if (made > there.schedulers.length) return [`${name}: ${there.schedulers.length} schedulers follow it there and ${made} here`];
   try {
     optimizer.checkState(there);
@@ -135,7 +135,7 @@ export async function checkFits(saved: SavedRun, state: SavedState, run: RunStat
 /** Places of optimizers' arrays in the file, and the memory they go to. */
 export function* optimizerArrays(optimizer: Optimizer): Generator<readonly [path: string, into: Float32Array, parameter: Parameter]> {
   const named = new Map(optimizer.paramGroups.flatMap(({ params }) => params.map((p) => [p.name, p] as const)));
-  for (const [name, { step: _, ...own }] of Object.entries(optimizer.liveState().state))
+  for (const [name, { step: _, ...own }] of Object.entries(optimizer.liveState({ writes: true }).state))
     for (const [key, view] of Object.entries(own)) yield [`${name}.${key}`, view as Float32Array, named.get(name)!];
 }
 

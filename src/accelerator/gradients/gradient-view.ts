@@ -1,13 +1,13 @@
 // The brought together gradients as kernels take them: where they lie, which part is this worker's, what they are still to be multiplied by.
 import type { CollectiveOptions } from "../../distributed/index.js";
 import { AccelerateError } from "../../errors.js";
-import { kernelsOf, mergedRanges } from "../../optim/index.js";
-import { Engine } from "../../runtime/index.js";
+import { clampGradients, gradientNorm, mergedRanges } from "../../optim/index.js";
 import {
   type ArenaPart,
   type ArenaSegment,
   type ArenaShare,
   type CollectedGradients,
+  type GradientMemory,
   type GradientNorm,
   type GradientSources,
   type Parameter,
@@ -79,20 +79,20 @@ export class GradientView implements CollectedGradients {
     return reduction && !reduction.raw ? clip : clip * (this.#parts.treatment.mean(s) ?? this.#collected.factor);
   }
   share(arena: ParameterArena): ArenaShare {
-    if (!this.#parts.reduction) return { gradients: arena.ownGradients(), parts: [{ begin: 0, end: arena.grads.length }] };
+    if (!this.#parts.reduction) return { gradients: arena.ownGradients(), parts: [{ begin: 0, end: arena.length }] };
     const gradients = this.#reduced.has(arena) ? this.#mean(arena) : this.#sources(this.#placed(arena));
     return { gradients, parts: this.#collected.shares.get(arena)!.updates };
   }
   /** What this worker looks at of sums that all have in common. */
   #looks(arena: ParameterArena): readonly ArenaPart[] {
-    return this.#collected.shares.get(arena)?.looks ?? [{ begin: 0, end: arena.grads.length }];
+    return this.#collected.shares.get(arena)?.looks ?? [{ begin: 0, end: arena.length }];
   }
   #sources({ arena, peers, rows }: PlacedArena): GradientSources {
     const tables = [...(this.#collected.tables.get(arena) ?? [])];
     return { arrays: peers, factor: this.#collected.factor, ...(tables.length > 0 && { rows: { tables: tablesOf(tables), bits: rows.peers } }) };
   }
   /** The gradients of all workers once they are reduced, as kernels take them: with what is known of rows. */
-  #mean(arena: ParameterArena): Float32Array | GradientSources {
+  #mean(arena: ParameterArena): GradientMemory {
     const { reduction } = this.#parts;
     if (!reduction) return arena.ownGradients();
     const placed = this.#placed(arena);
@@ -116,7 +116,7 @@ export class GradientView implements CollectedGradients {
         }),
       );
       if (ranges.length === 0) continue;
-      const part = await kernelsOf(Engine.default()).norm(this.#mean(arena), Float64Array.from(ranges), kind, exponent);
+      const part = await gradientNorm(this.#mean(arena), { ranges: Float64Array.from(ranges), segments: own.map(rowed) }, kind, exponent);
       norms.push(scaleNorm(part, kind, exponent, scale));
     }
     return combineNorms(norms, kind);
@@ -124,8 +124,9 @@ export class GradientView implements CollectedGradients {
   /** Limits every element of this worker's share. The gradients must have been reduced. */
   async clamp(limit: number): Promise<void> {
     for (const [scale, arena, own] of this.#scaled()) {
-      const ranges = mergedRanges(own.map(rowed), this.#looks(arena));
-      if (ranges.length > 0 && scale > 0) await kernelsOf(Engine.default()).clamp(this.#mean(arena), ranges, limit / scale);
+      const segments = own.map(rowed);
+      const ranges = mergedRanges(segments, this.#looks(arena));
+      if (ranges.length > 0 && scale > 0) await clampGradients(this.#mean(arena), { ranges, segments }, limit / scale);
     }
   }
   /** A copy of a gradient. */

@@ -186,7 +186,19 @@ export class Placement {
     const memory = Engine.default();
     const arena = ParameterArena.place(parameters, { values: memory, grads: memory, ...(this.#exchange && { exchange: this.#exchange }) });
     const rows = { peers: [arena.rowBits], reduced: arena.rowBits, told: arena.rowBits };
-    return { arena, peers: [arena.grads], reduced: arena.grads, rows, published: undefined, buckets: [] };
+    // One worker's gradients are looked at where they lie; those of an arena on a device come down only for who asks.
+    return {
+      arena,
+      get peers() {
+        return [arena.grads];
+      },
+      get reduced() {
+        return arena.grads;
+      },
+      rows,
+      published: undefined,
+      buckets: [],
+    };
   }
 
   async #shared(parameters: readonly Parameter[], options: CollectiveOptions): Promise<PlacedArena> {

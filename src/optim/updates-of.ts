@@ -1,0 +1,16 @@
+// Who updates parameters on a device: kernels of ours where they are there, else graphs.
+import type { DeviceContext } from "../runtime/device-context.js";
+import type { DeviceUpdates } from "./device-updates.js";
+import { GraphUpdates } from "./graphs/graph-updates.js";
+
+const known = new WeakMap<DeviceContext, DeviceUpdates>();
+
+/** The same for all optimizers of a device. */
+export function updatesOf(context: DeviceContext): DeviceUpdates {
+  let updates = known.get(context);
+  if (!updates) {
+    updates = new GraphUpdates(context);
+    known.set(context, updates);
+  }
+  return updates;
+}

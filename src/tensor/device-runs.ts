@@ -1,0 +1,104 @@
+// Runs of compiled programs on a device: feeds go up once, parameters and results stay there.
+import type { DeviceArray, DeviceContext } from "../runtime/device-context.js";
+import { commitDeviceBuffers } from "./buffers.js";
+import { addSegments, graphsOf } from "./device-graphs.js";
+import type { HostMask } from "./host-masks.js";
+import type { Parameter } from "./parameter.js";
+import { type DeviceArena, ParameterArena } from "./parameter-arena.js";
+import type { Plan } from "./plan.js";
+import { type Program, sizesFor } from "./program.js";
+import { DeviceFeeds, poolOf, Resident, type Upload } from "./resident.js";
+import type { Tensor } from "./tensor.js";
+
+/** A parameter's numbers on the device. */
+const placeOf = (p: Parameter): DeviceArray => {
+  const segment = p.segment()!;
+  return segment.arena.device!.values.at(segment.index);
+};
+
+/** The runs on one device. */
+export class DeviceRuns {
+  readonly context: DeviceContext;
+  readonly #feeds: DeviceFeeds;
+
+  constructor(context: DeviceContext) {
+    this.context = context;
+    this.#feeds = new DeviceFeeds(context);
+  }
+
+  /** `masks`: what is bound to the inputs of that kind. */
+  async run(
+    plan: Plan,
+    program: Program,
+    { signal, masks = [] }: { readonly signal?: AbortSignal | undefined; readonly masks?: readonly HostMask[] | undefined },
+  ): Promise<void> {
+    const { context } = this;
+    const { binding } = program;
+    await graphsOf(context).settled;
+    ParameterArena.adopt(plan.parameters);
+    const segments = program.gradients.map((i) => plan.parameters[i]!.segment()!);
+    const pool = poolOf(context);
+    this.#feeds.begin();
+    const uploads: Upload[] = [];
+    const lent: DeviceArray[] = [];
+    const own = new Set<Tensor>(plan.nodes.flatMap((node) => (node.kind === "call" ? node.captured : [])));
+    for (const [i, slot] of program.inputs.entries()) {
+      if (slot.kind === "sizes") {
+        const { data, shape } = sizesFor(slot, program, plan);
+        binding.bindInput(i, data, shape);
+        continue;
+      }
+      let array: DeviceArray;
+      if (slot.kind === "sizes") {
+        const { data, shape } = sizesFor(slot, program, plan);
+        binding.bindInput(i, data, shape);
+        continue;
+      }
+      if (slot.kind === "parameter") array = placeOf(plan.parameters[slot.parameter]!);
+      else if (slot.kind === "feed") {
+        const tensor = plan.feeds[slot.feed]!;
+        array = this.#feeds.of(tensor, { own: own.has(tensor), uploads });
+      } else {
+        const { dtype, shape, data } = masks[slot.mask]!;
+        array = pool.take(dtype, shape);
+        lent.push(array);
+        uploads.push({ from: data, into: array });
+      }
+      binding.bindInput(i, array, array.shape);
+    }
+    const made = [...plan.outputs, ...plan.updated].map((t) => pool.take(t.dtype, t.shape));
+    for (const [i, array] of made.entries()) binding.bindOutput(i, array, array.shape);
+    /** Of each arena the gradients that are added to what is there already. */
+    const sums = new Map<DeviceArena, number[]>();
+    for (const [k, { arena, index, hasGrad }] of segments.entries()) {
+      const device = arena.device!;
+      if (hasGrad) sums.set(device, [...(sums.get(device) ?? []), index]);
+      const target = hasGrad ? device.scratch.target(index) : device.grads.target(index);
+      binding.bindOutput(made.length + k, target, target.shape);
+    }
+    const uploading = uploads.length > 0 ? context.upload(uploads) : undefined;
+    const running = binding.run(signal ? { signal } : {});
+    try {
+      await Promise.all([uploading, running]);
+    } catch (error) {
+      await running.catch(() => {});
+      for (const array of made) pool.give(array);
+      throw error;
+    } finally {
+      for (const array of lent) pool.give(array);
+    }
+    for (const { arena, index, hasGrad } of segments) (hasGrad ? arena.device!.scratch : arena.device!.grads).written(index);
+    await Promise.all([...sums].map(([{ grads, scratch }, indices]) => addSegments(grads, scratch, indices)));
+    for (const [i, t] of plan.outputs.entries()) if (t.state.kind === "lazy") t.state.resident = new Resident(made[i]!, context);
+    commitDeviceBuffers(plan, made.slice(plan.outputs.length), this.#feeds);
+    for (const segment of segments) {
+      segment.hasGrad = true;
+      segment.writes++;
+    }
+  }
+
+  /** Memory that waits for another use goes back. */
+  clear(): void {
+    this.#feeds.clear();
+  }
+}
