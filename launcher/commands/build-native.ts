@@ -10,6 +10,7 @@ export const buildNative: CliCommand = {
   options: [
     { flags: "--force", description: "compile even when nothing has changed" },
     { flags: "--debug", description: "with debug symbols, little optimization" },
+    { flags: "--cuda [nvcc]", description: "the kernels for NVIDIA's GPUs, too: needs nvcc, found in PATH, CUDA_HOME or pip's packages unless it is named" },
     { flags: "--sanitize <kind>", description: "a second addon with a sanitizer, for ACCELERATE_TS_NATIVE", choices: ["address", "thread", "undefined"] },
   ],
   examples: [
@@ -18,6 +19,7 @@ export const buildNative: CliCommand = {
   ],
   run: (options) => {
     const flags = ["force", "debug"].filter((name) => options[name]).map((name) => `--${name}`);
+    if (options.cuda) flags.push(typeof options.cuda === "string" ? `--cuda=${options.cuda}` : "--cuda");
     if (options.sanitize) flags.push(`--sanitize=${options.sanitize}`);
     return new Promise((resolve, reject) => {
       const build = spawn(process.execPath, [join(packageRoot(), "src", "native", "build.mjs"), ...flags], { stdio: "inherit" });

@@ -1,12 +1,13 @@
 #!/usr/bin/env node
 // Compiles the addons with the system's C++17 compiler and no network; plain JavaScript, because it runs at install time, before TypeScript is compiled.
-// node src/native/build.mjs [--debug] [--sanitize=address|thread|undefined] [--force] [--quiet]
+// node src/native/build.mjs [--debug] [--sanitize=address|thread|undefined] [--force] [--quiet] [--cuda[=path of nvcc]]
 import { execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join, relative, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { buildCuda } from "./build-cuda.mjs";
 
 const sanitizers = ["address", "thread", "undefined"];
 const here = dirname(fileURLToPath(import.meta.url));
@@ -59,12 +60,13 @@ const fail = (message) => {
 };
 
 function parse(argv) {
-  const options = { debug: false, sanitize: undefined, force: false, quiet: false };
+  const options = { debug: false, sanitize: undefined, force: false, quiet: false, cuda: false, nvcc: undefined };
   for (const argument of argv) {
     const sanitize = argument.match(/^--sanitize=(.*)$/)?.[1];
     if (argument === "--debug" || argument === "--force" || argument === "--quiet") options[argument.slice(2)] = true;
     else if (sanitizers.includes(sanitize)) options.sanitize = sanitize;
-    else fail(`unknown option ${argument} (known: --debug, --force, --quiet, --sanitize=${sanitizers.join("|")})`);
+    else if (/^--cuda(=|$)/.test(argument)) Object.assign(options, { cuda: true, nvcc: argument.slice("--cuda=".length) || undefined });
+    else fail(`unknown option ${argument} (known: --debug, --force, --quiet, --cuda[=nvcc], --sanitize=${sanitizers.join("|")})`);
   }
   return options;
 }
@@ -109,7 +111,8 @@ function closure(file, found = new Map()) {
   if (found.has(file) || !existsSync(file)) return found;
   const text = readFileSync(file, "utf8");
   found.set(file, text);
-  for (const [, included] of text.matchAll(/^[ \t]*#[ \t]*(?:include|define[ \t]+ACCELERATE_LOOPS)[ \t]*"([^"]+)"/gm)) closure(join(dirname(file), included), found);
+  for (const [, included] of text.matchAll(/^[ \t]*#[ \t]*(?:include|define[ \t]+ACCELERATE_LOOPS)[ \t]*"([^"]+)"/gm))
+    closure(join(dirname(file), included), found);
   return found;
 }
 
@@ -241,6 +244,12 @@ export async function buildNative(options) {
       // Another release of the library may not fit; the rest works without it.
       console.error(`accelerate-ts: ${addon.name} is left out, the library that is installed does not fit: ${error.message}`);
     }
+  }
+  if (options.cuda) {
+    const report = (text) => options.quiet || console.log(text);
+    const object = await buildCuda({ here, outputFolder, closure, compile, report, force: options.force, nvcc: options.nvcc });
+    // Who asked for it learns that it is not there.
+    if (object === undefined) process.exitCode = 1;
   }
   return target;
 }

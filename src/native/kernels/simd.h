@@ -10,7 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#if (defined(__x86_64__) || defined(_M_X64)) && (defined(__GNUC__) || defined(__clang__))
+#if !defined(ACCELERATE_PORTABLE_ONLY) && (defined(__x86_64__) || defined(_M_X64)) && (defined(__GNUC__) || defined(__clang__))
 #define ACCELERATE_X86 1
 // GCC 12 warns about its own header's deliberately undefined lanes (its bug 105593).
 #pragma GCC diagnostic push

@@ -1,0 +1,6 @@
+// The optional object build/accelerate_ts_cuda.so: all kernels and their launches, behind one symbol.
+#include "launches.h"
+
+extern "C" __attribute__((visibility("default"))) const accelerate_ts::cuda::Kernels* accelerate_ts_cuda_kernels(uint32_t version) {
+  return version == accelerate_ts::cuda::kernels_version ? &accelerate_ts::cuda::kernels_table() : nullptr;
+}
