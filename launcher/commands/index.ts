@@ -6,9 +6,10 @@ import { config } from "./config.js";
 import { env } from "./env.js";
 import { estimateMemory } from "./estimate-memory.js";
 import { graph } from "./graph.js";
+import { install } from "./install.js";
 import { launch } from "./launch.js";
 import { mergeWeights } from "./merge-weights.js";
 import { profile } from "./profile.js";
 import { test } from "./test.js";
 
-export const commands: readonly CliCommand[] = [launch, profile, config, env, test, estimateMemory, graph, mergeWeights, completion, buildNative];
+export const commands: readonly CliCommand[] = [launch, profile, config, env, install, test, estimateMemory, graph, mergeWeights, completion, buildNative];

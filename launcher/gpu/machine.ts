@@ -29,9 +29,9 @@ export interface GpuMachine extends GpuFacts {
 
 const list = (names: readonly string[]): string => (names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`);
 
-function providerOf(): Provider | undefined {
+function providerOf(folder: string | undefined): Provider | undefined {
   try {
-    return findProvider();
+    return findProvider(folder);
   } catch (error) {
     if (!(error instanceof AccelerateError)) throw error;
     return undefined;
@@ -45,11 +45,13 @@ export interface ReadOptions {
   readonly vulkan?: boolean;
   /** Libraries are asked even where there is no GPU. */
   readonly libraries?: boolean;
+  /** Where the provider is looked for, if not beside ONNX Runtime's library. */
+  readonly folder?: string;
 }
 
 /** Takes no time where there is no driver and nothing else is asked. */
-export async function readGpuMachine(env: Environment, { vulkan = false, libraries: always = false }: ReadOptions = {}): Promise<GpuMachine> {
-  const provider = providerOf();
+export async function readGpuMachine(env: Environment, { vulkan = false, libraries: always = false, folder }: ReadOptions = {}): Promise<GpuMachine> {
+  const provider = providerOf(folder);
   const gpusPossible = mayHaveGpus(env);
   const asks = process.platform === "linux" && (gpusPossible || always);
   const wanted = asks ? wantedLibraries(provider?.needs ?? []) : [];
