@@ -121,9 +121,10 @@ export class Graph {
     return n === undefined ? name : this.#unique(`${name}_${n}`);
   }
 
-  input(name: string, dtype: DType, shape: Shape): Value {
+  /** `content`: see Value. */
+  input(name: string, dtype: DType, shape: Shape, content?: readonly Dim[]): Value {
     for (const d of shape) if (typeof d === "string") this.env.symbol(undefined, d);
-    const value = new Value(this.#unique(name), dtype, shape);
+    const value = new Value(this.#unique(name), dtype, shape, { content });
     this.inputs.push(value);
     return value;
   }

@@ -1,6 +1,7 @@
 // The forward graph of a plan: its calls and ops copied into one graph, whose inputs are feeds and parameters.
 import { Builder } from "../graph/builder.js";
 import { copyNodes } from "../graph/copy-nodes.js";
+import type { Dim } from "../graph/dims.js";
 import { Graph, type Value } from "../graph/graph.js";
 import { tensorOps } from "./ops.js";
 import type { Plan, Reference } from "./plan.js";
@@ -10,7 +11,10 @@ import type { Tensor } from "./tensor.js";
 export type InputSlot =
   | { readonly kind: "feed"; readonly feed: number }
   | { readonly kind: "parameter"; readonly parameter: number }
-  | { readonly kind: "mask"; readonly mask: number };
+  /** Dropout's, computed by the host (see host-masks.ts). */
+  | { readonly kind: "mask"; readonly mask: number }
+  /** Sizes of the run, bound in memory of the host (see sizesFor). */
+  | { readonly kind: "sizes"; readonly dims: readonly Dim[]; readonly scalar: boolean };
 
 /** A symbol of the program's graph, and where its size is read. */
 export interface SymbolSource {

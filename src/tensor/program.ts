@@ -9,10 +9,11 @@ import { toOnnx } from "../graph/onnx/write.js";
 import { type Assumption, Assumptions, type FedData } from "../graph/passes/assumptions.js";
 import { decomposeComposites } from "../graph/passes/decompose.js";
 import type { PassContext } from "../graph/passes/pass.js";
-import { lowerFor, type MaskInput } from "../graph/passes/lower/index.js";
+import { type HostInputs, lowerFor, type Target } from "../graph/passes/lower/index.js";
 import { runPasses } from "../graph/passes/pipeline.js";
 import { endsInOrder, recomputes } from "../graph/passes/recompute/ends.js";
 import type { Binding } from "../runtime/binding.js";
+import type { DeviceContext } from "../runtime/device-context.js";
 import type { Engine } from "../runtime/engine.js";
 import { gemmChoices } from "../runtime/gemm-choices.js";
 import { bfloat16Engine } from "../runtime/gemm-engine.js";
@@ -51,6 +52,8 @@ export interface Program {
   direct: boolean;
 }
 
+const host: Target = { type: "cpu", kernels: new Set(), half: true };
+
 /** The graph of a plan, and what passes assumed of the data of its feeds. */
 export interface BuiltGraph {
   readonly graph: Graph;
@@ -71,9 +74,10 @@ function fedData(plan: Plan, feed: number): FedData | undefined {
   return s.kind === "symbolic" || s.kind === "parameter" || !s.data ? undefined : { shape: s.shape, data: s.data };
 }
 
-/** Gives masks their slots, and names their keys by feed. */
-function takeMasks(made: readonly MaskInput[], slots: Map<Value, InputSlot>): Mask[] {
-  return made.map(({ value, key, ratio, site, shape }, mask) => {
+/** Gives masks and sizes their slots, and names the masks' keys by feed. */
+function takeHostInputs({ masks, sizes }: HostInputs, slots: Map<Value, InputSlot>): Mask[] {
+  for (const { value, dims } of sizes) slots.set(value, { kind: "sizes", dims, scalar: value.rank === 0 });
+  return masks.map(({ value, key, ratio, site, shape }, mask) => {
     slots.set(value, { kind: "mask", mask });
     return { key: (slots.get(key) as InputSlot & { kind: "feed" }).feed, ratio, site, shape };
   });
@@ -126,7 +130,9 @@ export function buildGraph(plan: Plan, compiler: CompilerOptions = {}): BuiltGra
   runPasses(graph, "backward", context, options);
   // Rows whose number only the run tells would be brought to the host to be counted.
   const asRows = leaveAsRows(graph, gradients.length, !target && (compiler.sparseGradients ?? true));
-  const masks = target ? takeMasks(lowerFor(graph, target), slots) : [];
+  // Narrow types have no kernels of the library's own on the processor.
+  const lowered = target ?? (compiler.precision === "fp16" ? host : undefined);
+  const masks = lowered ? takeHostInputs(lowerFor(graph, lowered), slots) : [];
   if (recomputes(graph)) endsInOrder(graph);
   const feedOf = (value: Value): number => (slots.get(value) as InputSlot & { kind: "feed" }).feed;
   const onFeeds = (a: Assumption, wanted: boolean): FeedAssumption => ({
@@ -155,8 +161,12 @@ function withoutKernel(error: unknown): never {
 }
 
 /** Compiles a plan: builds its graph, writes it as ONNX and creates the session. */
-export async function compileProgram(plan: Plan, engine: Engine, compiler: CompilerOptions & { readonly profile?: string } = {}): Promise<Program> {
-  const { profile } = compiler;
+export async function compileProgram(
+  plan: Plan,
+  engine: Engine,
+  compiler: CompilerOptions & { readonly profile?: string; readonly device?: DeviceContext } = {},
+): Promise<Program> {
+  const { profile, device } = compiler;
   const onHost = (compiler.target ?? { type: "cpu" }).type === "cpu";
   if (compiler.precision === "bf16" && onHost) bfloat16Engine();
   const { graph, slots, symbols, gradients, asRows, masks, assumptions } = buildGraph(plan, {
@@ -169,7 +179,9 @@ export async function compileProgram(plan: Plan, engine: Engine, compiler: Compi
     });
   }
   const name = plan.loss ? "backward" : "forward";
-  const session = await engine.createSession(toOnnx(graph), { name, ...(profile !== undefined && { profile }) }).catch(withoutKernel);
+  const session = await engine
+    .createSession(toOnnx(graph), { name, ...(profile !== undefined && { profile }), ...(device && { device, hostNodes: "allow" }) })
+    .catch(withoutKernel);
   const byName = new Map([...slots].map(([value, slot]) => [value.name, slot]));
   const inputs = session.inputs.map(({ name }) => {
     const slot = byName.get(name);
@@ -189,6 +201,17 @@ export async function compileProgram(plan: Plan, engine: Engine, compiler: Compi
     places: -1,
     direct: false,
   };
+}
+
+/** What is bound to a slot of the kind "sizes" in a run. */
+export function sizesFor(
+  slot: InputSlot & { readonly kind: "sizes" },
+  { env, symbols }: Program,
+  plan: Plan,
+): { readonly data: BigInt64Array; readonly shape: readonly number[] } {
+  const sizes = new Map(symbols.map((s) => [s.name, plan.feeds[s.feed]!.shape[s.dim]!]));
+  const data = BigInt64Array.from(slot.dims, (d) => BigInt(typeof d === "number" ? d : env.evaluate(d, sizes)));
+  return { data, shape: slot.scalar ? [] : [data.length] };
 }
 
 /** Whether a compiled program is valid for the sizes and the data of a plan. */

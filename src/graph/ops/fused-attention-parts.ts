@@ -103,8 +103,7 @@ export class AttentionParts {
   /** scale q k^T + bias, [B, heads, Sq, Sk]. */
   scores(): Value {
     const b = this.#b;
-    let scores = b.matmul(this.q, b.transpose(this.k, [0, 1, 3, 2]));
-    scores = b.mulScalar(scores, this.#scale);
+    let scores = b.matmul(this.q, this.k, { transposeB: true, alpha: this.#scale });
     const { keyBias, k, kPlaces } = this.#in;
     const rows = keyBias ?? (kPlaces && b.fill(b.op("Shape", [k], { start: 0, end: 1 }), 0, k.dtype));
     if (rows) scores = b.add(scores, b.unsqueeze(this.#dense(rows, "k", absent), [1, 2]));
@@ -122,15 +121,14 @@ export class AttentionParts {
   /** Gradients of the scores (before the scale), q, k and v. */
   gradients(dy: Value): { readonly scores: Value; readonly q: Value; readonly k: Value; readonly v: Value } {
     const b = this.#b;
-    const turn = (x: Value) => b.transpose(x, [0, 1, 3, 2]);
     const weights = b.op("Softmax", [this.scores()], { axis: -1 });
     const given = this.split(dy, "q");
-    const dv = b.matmul(turn(this.dropout(weights)), given);
-    const dWeights = this.dropout(b.matmul(given, turn(this.v)));
+    const dv = b.matmul(this.dropout(weights), given, { transposeA: true });
+    const dWeights = this.dropout(b.matmul(given, this.v, { transposeB: true }));
     const product = b.mul(weights, dWeights);
     const scores = b.sub(product, b.mul(weights, b.reduce("ReduceSum", product, [-1], true)));
-    const scaled = b.mulScalar(scores, this.#scale);
-    return { scores, q: b.matmul(scaled, this.k), k: b.matmul(turn(scaled), this.q), v: dv };
+    const alpha = this.#scale;
+    return { scores, q: b.matmul(scores, this.k, { alpha }), k: b.matmul(scores, this.q, { transposeA: true, alpha }), v: dv };
   }
 
   /** The gradient of the key bias from that of the scores. */

@@ -5,8 +5,8 @@ import type { GemmChooser } from "./gemm.js";
 import type { Target } from "./lower/target.js";
 import type { PassName } from "./pipeline.js";
 
-/** In what GEMM inputs are computed; everything else stays float32. */
-export type Precision = "no" | "bf16";
+/** In what matrix products are computed, and what follows from them as far as it is safe; everything else stays float32. */
+export type Precision = "no" | "bf16" | "fp16";
 
 export interface PassContext {
   /** Whether the data of this run fulfil a condition; if so, the compiled graph is used only for runs that do. */

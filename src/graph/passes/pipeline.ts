@@ -1,6 +1,7 @@
 // The passes in the order in which they run, and the switches that turn them off.
 import type { Graph } from "../graph.js";
 import { attentionPass } from "./attention.js";
+import { autocastPass, autocastBackwardPass } from "./autocast.js";
 import { shareSubexpressions } from "./common-subexpressions.js";
 import { removeDeadCode } from "./dead-code.js";
 import { foldPass } from "./fold.js";
@@ -29,6 +30,8 @@ export const passes: readonly GraphPass[] = [
   rowPushdown,
   unpad,
   fusePass,
+  autocastPass,
+  autocastBackwardPass,
   { name: "share", stage: "backward", says: "equal nodes of forward and backward become one", run: shareAndClean },
   recompute,
   gemmPass,

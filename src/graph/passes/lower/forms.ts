@@ -2,7 +2,7 @@
 import type { Builder } from "../../builder.js";
 import type { Dim } from "../../dims.js";
 import { type DType, dtypes } from "../../dtype.js";
-import { type AttributeValue, type Node, type Value } from "../../graph.js";
+import { type AttributeValue, float, type Node, type Value } from "../../graph.js";
 
 /** What stands in a node's place; undefined leaves it. `inputs` are the node's, as far as they were rewritten before it. */
 export type Form = (b: Builder, node: Node, inputs: readonly Value[]) => readonly Value[] | undefined;
@@ -74,8 +74,8 @@ export const and = byNumbers((b, x, y) => b.mul(x, y));
 export const xor = byNumbers((b, x, y) => b.unary("Abs", b.sub(x, y)));
 
 /** x is no number where it is not itself. */
-export const isNaN: Form = (b, _, [x]) => [b.unary("Not", b.op("Equal", [x!, x!]))];
-export const isInf: Form = (b, node, [x]) => {
+export const notANumber: Form = (b, _, [x]) => [b.unary("Not", b.op("Equal", [x!, x!]))];
+export const infinite: Form = (b, node, [x]) => {
   const [positive, negative] = [number(node.attributes.detect_positive, 1) !== 0, number(node.attributes.detect_negative, 1) !== 0];
   const of = positive && negative ? b.unary("Abs", x!) : negative ? b.neg(x!) : x!;
   return [b.op("Greater", [of, b.scalar(3.4028234663852886e38, x!.dtype)])];
@@ -125,3 +125,30 @@ export const numbers = (dims: readonly Dim[]): readonly number[] | undefined =>
 
 /** A cast of a cast is one, where the first widens. */
 export const castTo = (b: Builder, x: Value, to: DType): Value => (x.dtype === to ? x : b.op("Cast", [x], { to: dtypes[to].onnx }));
+
+export const mean: Form = (b, _, inputs) => [
+  b.mulScalar(
+    inputs.reduce((a, x) => b.add(a, x)),
+    1 / inputs.length,
+  ),
+];
+
+/** The product of all sizes. */
+export const size: Form = (b, _, [x]) => [x!.rank === 0 ? b.scalar(1, "int64") : b.op("ReduceProd", [b.shapeOf(x!)], { keepdims: 0 })];
+
+/** scale (x where x > 0, else alpha (exp(x) - 1)): Elu has the alpha. */
+export const selu: Form = (b, { attributes }, [x]) => [
+  b.mulScalar(b.op("Elu", [x!], { alpha: float(number(attributes.alpha, 1.6732632423543772)) }), number(attributes.gamma, 1.0507009873554805)),
+];
+/** max(0, x) + min(0, alpha (exp(x / alpha) - 1)) */
+export const celu: Form = (b, { attributes }, [x]) => {
+  const alpha = number(attributes.alpha, 1);
+  return [b.mulScalar(b.op("Elu", [b.divScalar(x!, alpha)]), alpha)];
+};
+/** x / (1 + |x|) */
+export const softsign: Form = (b, _, [x]) => [b.div(x!, b.addScalar(b.unary("Abs", x!), 1))];
+
+export const tan: Form = (b, _, [x]) => [b.div(b.unary("Sin", x!), b.unary("Cos", x!))];
+const halves = (b: Builder, x: Value): readonly [Value, Value] => [b.mulScalar(b.unary("Exp", x), 0.5), b.mulScalar(b.unary("Exp", b.neg(x)), 0.5)];
+export const sinh: Form = (b, _, [x]) => [b.sub(...halves(b, x!))];
+export const cosh: Form = (b, _, [x]) => [b.add(...halves(b, x!))];

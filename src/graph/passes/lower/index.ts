@@ -7,18 +7,40 @@ import { removeDeadCode } from "../dead-code.js";
 import { decompose } from "../decompose.js";
 import { fold } from "../fold.js";
 import { rewrite } from "../rewrite.js";
-import { cudaForms } from "./cuda.js";
+import { cudaBfloat16, cudaDetours, cudaForms, cudaNoFloat16 } from "./cuda.js";
+import { type Detour, takeDetours } from "./detours.js";
 import type { Forms } from "./forms.js";
 import { type MaskInput, masksFromHost } from "./masks.js";
+import { narrowOf, widen } from "./narrow.js";
 import { ownForms } from "./own-ops.js";
-import type { Target, TargetType } from "./target.js";
-import { webgpuForms } from "./webgpu.js";
+import { type SizesInput, sizesFromHost } from "./sizes.js";
+import { hasKernel, type Target, type TargetType } from "./target.js";
+import { webgpuDetours, webgpuForms } from "./webgpu.js";
 
 export type { MaskInput } from "./masks.js";
+export type { SizesInput } from "./sizes.js";
 export type { Target, TargetType } from "./target.js";
 
-/** By device: the forms of ops that it lacks. */
-const forms: { readonly [T in TargetType]: Forms } = { cpu: {}, cuda: cudaForms, webgpu: webgpuForms };
+/** What a device lacks. */
+interface Gaps {
+  /** Ops in ops that it has. */
+  readonly forms: Forms;
+  /** Ops that it has for other types of numbers. */
+  readonly detours: readonly Detour[];
+  /** Ops, by domain and op, that it has in float32, and not in a narrow type. */
+  lacks(op: string, narrow: "float16" | "bfloat16"): boolean;
+}
+const gaps: { readonly [T in TargetType]: Gaps } = {
+  cpu: { forms: {}, detours: [], lacks: () => false },
+  cuda: { forms: cudaForms, detours: cudaDetours, lacks: (op, narrow) => (narrow === "bfloat16" ? !cudaBfloat16.has(op) : cudaNoFloat16.has(op)) },
+  webgpu: { forms: webgpuForms, detours: webgpuDetours, lacks: () => false },
+};
+
+/** What the host feeds a lowered graph besides its data. */
+export interface HostInputs {
+  readonly masks: readonly MaskInput[];
+  readonly sizes: readonly SizesInput[];
+}
 
 /** Forms may be made of what has a form itself; more rounds than any of them needs. */
 const maxRounds = 8;
@@ -44,20 +66,30 @@ const clean = (graph: Graph): void => {
 };
 
 /**
- * Lowers a graph in place. Returns the masks that the host has to feed it.
+ * Lowers a graph in place. Returns what the host has to feed it.
  *
  * @example
- * const masks = lowerFor(graph, { type: "webgpu", kernels: new Set(), half: false });
+ * const { masks, sizes } = lowerFor(graph, { type: "webgpu", kernels: new Set(), half: false });
  */
-export function lowerFor(graph: Graph, target: Target): readonly MaskInput[] {
-  const lacks = (node: Node): boolean => node.domain === customDomain && !target.kernels.has(node.op);
-  rewriteBy(graph, (node) => (lacks(node) ? ownForms[node.op] : undefined));
+export function lowerFor(graph: Graph, target: Target): HostInputs {
+  const { forms, detours, lacks: lacksNarrow } = gaps[target.type];
+  const isOwn = (node: Node): boolean => node.domain === customDomain;
+  // A kernel for float32 is better than a decomposition in a narrow type.
+  widen(graph, (node, narrow) => isOwn(node) && !hasKernel(target, node.op, narrow) && hasKernel(target, node.op, "float32"));
+  if (target.type === "cpu") return { masks: [], sizes: [] };
+  const lacks = (node: Node): boolean => isOwn(node) && !hasKernel(target, node.op, narrowOf(node) ?? "float32");
+  const own = () => rewriteBy(graph, (node) => (lacks(node) ? ownForms[node.op] : undefined));
+  own();
   decompose(graph, lacks);
-  rewriteBy(graph, (node) => (lacks(node) ? ownForms[node.op] : undefined));
+  own();
   // What was computed again from what is now in plain sight is one value with what was computed before.
   clean(graph);
-  const masks = target.kernels.has("Dropout") ? [] : masksFromHost(graph);
-  rewriteBy(graph, (node) => forms[target.type][`${node.domain}:${node.op}`]);
+  const masks = hasKernel(target, "Dropout", "float32") ? [] : masksFromHost(graph);
+  rewriteBy(graph, (node) => forms[`${node.domain}:${node.op}`]);
+  widen(graph, (node, narrow) => !isOwn(node) && lacksNarrow(`${node.domain}:${node.op}`, narrow));
   clean(graph);
-  return masks;
+  const sizes = sizesFromHost(graph);
+  takeDetours(graph, detours);
+  clean(graph);
+  return { masks, sizes };
 }

@@ -1,6 +1,6 @@
 // The library's own ops on devices without their kernels, where the decomposition that serves everybody is not the best there.
 import type { Builder } from "../../builder.js";
-import type { Value } from "../../graph.js";
+import type { Node, Value } from "../../graph.js";
 import { type Form, type Forms, number, runtimeZero } from "./forms.js";
 
 /** An axis as the first one. */
@@ -36,5 +36,26 @@ const embeddingGrad: Form = (b, node, [indices, dy, shape]) => {
   return [b.transpose(table, back)];
 };
 
+/** Which rows are ignored, and the classes [.., 1] of all rows, 0 where ignored. */
+function labelled(b: Builder, labels: Value, node: Node): { ignored: Value; classes: Value } {
+  const ignored = b.op("Equal", [labels, b.scalar(number(node.attributes.ignore_index, -100), labels.dtype)]);
+  return { ignored, classes: b.unsqueeze(b.cast(b.where(ignored, b.scalar(0, labels.dtype), labels), "int64"), [-1]) };
+}
+
+/** The gradient from the logarithms that the loss was made of: Exp of what is there, rather than exp(x - lse). */
+const crossEntropyGrad: Form = (b, node, [dloss, logits, labels]) => {
+  const smoothing = number(node.attributes.smoothing, 0);
+  const { ignored, classes } = labelled(b, labels!, node);
+  let p = b.unary("Exp", b.op("LogSoftmax", [logits!], { axis: -1 }));
+  const columns = b.graph.env.resolve(logits!.shape.at(-1)!);
+  if (smoothing !== 0) {
+    if (typeof columns !== "number") return undefined;
+    p = b.addScalar(p, -smoothing / columns);
+  }
+  const target = b.expand(b.scalar(smoothing - 1, p.dtype), b.sizes(classes.shape, [classes]));
+  const difference = b.op("ScatterElements", [p, classes, target], { axis: -1, reduction: "add" });
+  return [b.mul(difference, b.unsqueeze(b.where(ignored, b.scalar(0, dloss!.dtype), dloss!), [-1]))];
+};
+
 /** By op of the domain accelerate_ts. */
-export const ownForms: Forms = { EmbeddingGrad: embeddingGrad };
+export const ownForms: Forms = { EmbeddingGrad: embeddingGrad, CrossEntropyGrad: crossEntropyGrad };
