@@ -4,12 +4,13 @@ import type { DataLoader } from "../data/index.js";
 import type { ModuleBase } from "../nn/index.js";
 import type { GradScaler, Optimizer, Pace, Scheduler } from "../optim/index.js";
 import { createProgress, type progress } from "../progress.js";
-import { cpu, type Device } from "../runtime/index.js";
+import type { Device } from "../runtime/index.js";
 import { configuredProfile } from "../config.js";
 import { Profiler } from "../profile/profiler.js";
 import { withPrecision } from "../tensor/autocast.js";
 import { defaultExecutor, defaultGenerator, setSeed, type Tensor } from "../tensor/index.js";
 import { Accumulation, accumulationOf } from "./gradients/accumulation.js";
+import { chooseDevice } from "./choose-device.js";
 import { withConfigured } from "./configured.js";
 import { HostSums } from "./comm-hooks/index.js";
 import { scalerOf } from "./gradients/loss-scaling.js";
@@ -43,7 +44,8 @@ import { type RunParts, savedHook } from "./checkpoints/run-state.js";
  * }
  */
 export class Accelerator extends TrainingData implements AsyncDisposable {
-  readonly device: Device = cpu;
+  /** Where the programs of this process run. It is opened by `prepare`, or by the first run. */
+  readonly device: Device;
   /** Like `progress`, drawn by the main process only. */
   readonly progress: typeof progress;
   protected readonly accumulation: Accumulation;
@@ -89,6 +91,8 @@ export class Accelerator extends TrainingData implements AsyncDisposable {
     generator.state = { ...generator.state, rank: this.processIndex };
     const executor = defaultExecutor();
     executor.coordinated = true;
+    this.device = chooseDevice({ device: own.device, cpu: options.cpu, cpuIsOwn: own.cpu === true, current: executor.device });
+    executor.device = this.device;
     executor.compiler = { ...executor.compiler, precision };
     if (options.compiler) executor.compiler = { ...executor.compiler, passes: options.compiler.passes };
     const profile = options.profile ?? configuredProfile();
@@ -251,6 +255,8 @@ export class Accelerator extends TrainingData implements AsyncDisposable {
   async #connect(): Promise<PrepareContext> {
     const dataloader = this.dataloaderConfig;
     const { shareParameters = true, ddp, zero } = this.#options;
+    // Before parameters are placed: they go there at once.
+    await defaultExecutor().open();
     const world = await this.state.world();
     const { performance } = this.tracking;
     this.run = new TrainingRun({

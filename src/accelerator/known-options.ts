@@ -48,6 +48,7 @@ const accelerator: OptionNames<AcceleratorOptions> = {
   mixedPrecision: true,
   compiler: true,
   profile: true,
+  device: true,
   cpu: true,
   debug: true,
   projectDir: true,

@@ -8,6 +8,7 @@ import type { SchedulerStepping } from "./gradients/scheduler-pace.js";
 import type { ProjectConfiguration } from "./checkpoints/project-config.js";
 import type { PassSwitches } from "../graph/passes/pipeline.js";
 import type { ProfileOptions } from "../profile/profiler.js";
+import type { Device } from "../runtime/index.js";
 import type { TrackingOptions } from "./tracking/tracking.js";
 
 /** How recorded programs are compiled. */
@@ -49,7 +50,12 @@ export interface AcceleratorOptions extends TrackingOptions {
    * Default: what the launcher says (`--mixed-precision`), else "no". "fp16" is an error on CPUs.
    */
   readonly mixedPrecision?: "no" | "fp16" | "bf16";
-  /** Train on the CPU also where there are GPUs; there is nothing else so far. */
+  /**
+   * Where the model is trained: "cpu", "cuda" (the GPU of this worker), "cuda:1", "webgpu". Default: what the launcher says (`--device`), else a GPU where ONNX Runtime's CUDA provider is installed
+   * and NVIDIA's driver is there, else the CPU. WebGPU has to be asked for.
+   */
+  readonly device?: string | Device;
+  /** Train on the CPU also where there are GPUs. Default: what the launcher says (`--cpu`), else false. */
   readonly cpu?: boolean;
   /** How recorded programs are compiled, from now on and in the whole process. */
   readonly compiler?: CompilerSettings;

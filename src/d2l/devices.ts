@@ -1,23 +1,30 @@
 // Devices and threads as the book asks for them.
+import { chooseDevice } from "../accelerator/choose-device.js";
 import { cpu, type Device } from "../runtime/device.js";
 
+/** The GPU of this process, where CUDA is installed; which one of several it is, is the launcher's business. */
+function own(): Device | undefined {
+  const device = chooseDevice({ cpuIsOwn: false, current: cpu });
+  return device.type === "cpu" ? undefined : device;
+}
+
 /**
- * The GPU of a number, else the processor: there is no GPU runtime yet, so always the processor.
+ * The GPU of this process, else the processor. A process has one GPU, whatever its number: `accelerate-ts launch` starts a worker for each.
  *
  * @example
- * console.log(`${tryGpu()}`); // cpu
+ * const accelerator = new Accelerator({ device: tryGpu() });
  */
-export function tryGpu(_index: number = 0): Device {
-  return cpu;
+export function tryGpu(index: number = 0): Device {
+  return (index === 0 ? own() : undefined) ?? cpu;
 }
 /**
- * All GPUs, or [cpu] without one. Which worker trains on which of them is the launcher's business.
+ * The GPU of this process as a list, or [cpu] without one.
  *
  * @example
  * await trainCh13(net, trainIter, testIter, loss, trainer, { numEpochs: 5, devices: tryAllGpus() });
  */
 export function tryAllGpus(): Device[] {
-  return [cpu];
+  return [tryGpu()];
 }
 
 /**

@@ -49,11 +49,6 @@ export class DeviceRuns {
         continue;
       }
       let array: DeviceArray;
-      if (slot.kind === "sizes") {
-        const { data, shape } = sizesFor(slot, program, plan);
-        binding.bindInput(i, data, shape);
-        continue;
-      }
       if (slot.kind === "parameter") array = placeOf(plan.parameters[slot.parameter]!);
       else if (slot.kind === "feed") {
         const tensor = plan.feeds[slot.feed]!;

@@ -35,7 +35,7 @@ function memoryOf(slot: InputSlot, plan: Plan, program: Program): { data: TypedA
     return { data: p.values(), shape: p.shape };
   }
   if (slot.kind === "sizes") return sizesFor(slot, program, plan);
-  if (slot.kind === "mask" || slot.kind === "sizes") throw new Error("a program of the processor draws its own masks, and knows its sizes");
+  if (slot.kind === "mask") throw new Error("a program of the processor draws its own masks");
   const x = plan.feeds[slot.feed]!;
   const s = x.state;
   if (s.kind === "symbolic" || s.kind === "parameter" || !s.data) throw new Error(`feed ${slot.feed} has no values`);
