@@ -13,12 +13,11 @@ import { Accumulation, accumulationOf } from "./gradients/accumulation.js";
 import { chooseDevice } from "./choose-device.js";
 import { withConfigured } from "./configured.js";
 import { HostSums } from "./comm-hooks/index.js";
-import { scalerOf } from "./gradients/loss-scaling.js";
 import { checkOptionNames } from "./known-options.js";
 import type { AcceleratorOptions } from "./options.js";
 import { type Preparable, type PrepareContext, type Prepared, prepareAll } from "./prepare.js";
 import { ScheduleWatch } from "./gradients/schedule-watch.js";
-import { type AutocastOptions, compilerPrecision } from "./precision.js";
+import { type AutocastOptions, compilerPrecision, scalerFor } from "./precision.js";
 import { paceOf } from "./gradients/scheduler-pace.js";
 import { shardingOf } from "./gradients/zero.js";
 import { Stopping } from "./stopping.js";
@@ -67,10 +66,9 @@ export class Accelerator extends TrainingData implements AsyncDisposable {
     const { options, overruled } = withConfigured(own);
     if (this.isMainProcess) for (const text of overruled) console.warn(text);
     const { mixedPrecision = "no", seed } = options;
-    const precision = compilerPrecision(mixedPrecision, (text) => this.isMainProcess && console.warn(text));
     this.#options = options;
     this.accumulation = new Accumulation(accumulationOf(own, options));
-    this.scaler = scalerOf(options.gradScaler);
+    this.scaler = scalerFor(options.gradScaler, mixedPrecision);
     this.#pace = paceOf(options, {
       accumulation: this.accumulation,
       numProcesses: this.numProcesses,
@@ -93,6 +91,7 @@ export class Accelerator extends TrainingData implements AsyncDisposable {
     executor.coordinated = true;
     this.device = chooseDevice({ device: own.device, cpu: options.cpu, cpuIsOwn: own.cpu === true, current: executor.device });
     executor.device = this.device;
+    const precision = compilerPrecision(mixedPrecision, (text) => this.isMainProcess && console.warn(text), this.device);
     executor.compiler = { ...executor.compiler, precision };
     if (options.compiler) executor.compiler = { ...executor.compiler, passes: options.compiler.passes };
     const profile = options.profile ?? configuredProfile();
@@ -114,7 +113,7 @@ export class Accelerator extends TrainingData implements AsyncDisposable {
    * const logits = await accelerator.autocast(() => model(batch).logits.toArray(), { enabled: false });
    */
   autocast<T>(body: () => T, { enabled = true }: AutocastOptions = {}): T {
-    return withPrecision(enabled && this.mixedPrecision === "bf16" ? "bf16" : "no", body);
+    return withPrecision(enabled ? this.mixedPrecision : "no", body);
   }
   /** Aborted when the run was asked to stop (Ctrl-C), on all workers after the same step. The next `backward` throws ERR_STOPPED. */
   get signal(): AbortSignal {

@@ -25,8 +25,8 @@ export interface AcceleratorOptions extends TrackingOptions {
   /** Accumulation in full; its numSteps instead of gradientAccumulationSteps. */
   readonly gradientAccumulationPlugin?: GradientAccumulationPlugin;
   /**
-   * Multiplies losses by a scale that keeps small gradients from vanishing, and skips steps whose gradients overflow. Options, or a GradScaler of the program's own. Default: none; mixed
-   * precision will bring one along.
+   * Multiplies losses by a scale that keeps small gradients from vanishing, and skips steps whose gradients overflow. Options, or a GradScaler of the program's own. Default: one with
+   * GradScaler's defaults where mixedPrecision is "fp16", else none; `{ enabled: false }` turns it off.
    */
   readonly gradScaler?: GradScaler | GradScalerOptions;
   /** Schedulers step when their optimizer does; default true. false: whenever they are called, also when a step was skipped and inside an accumulation window. */
@@ -46,8 +46,9 @@ export interface AcceleratorOptions extends TrackingOptions {
    */
   readonly zero?: ZeroOptions;
   /**
-   * "bf16": inputs of matrix products are rounded to bfloat16, everything else is float32. On processors with instructions for it (AVX-512 BF16, AMX) products take half the time; needs oneDNN.
-   * Default: what the launcher says (`--mixed-precision`), else "no". "fp16" is an error on CPUs.
+   * Matrix products, and on devices what only passes their results on, are computed in bfloat16 or float16; weights, sums, normalizations, softmax, losses, gradients of weights and optimizer states
+   * stay float32, as with torch.autocast. "fp16" scales losses (see `gradScaler`). "bf16" on the CPU needs oneDNN and takes half the time on processors with instructions for it (AVX-512 BF16, AMX);
+   * "fp16" on the CPU is right, and slower than "no". WebGPU has no bfloat16. Default: what the launcher says (`--mixed-precision`), else "no".
    */
   readonly mixedPrecision?: "no" | "fp16" | "bf16";
   /**

@@ -11,6 +11,7 @@ import { decomposeComposites } from "../graph/passes/decompose.js";
 import type { PassContext } from "../graph/passes/pass.js";
 import { type HostInputs, lowerFor, type Target } from "../graph/passes/lower/index.js";
 import { runPasses } from "../graph/passes/pipeline.js";
+import { Uses } from "../graph/passes/uses.js";
 import { endsInOrder, recomputes } from "../graph/passes/recompute/ends.js";
 import type { Binding } from "../runtime/binding.js";
 import type { DeviceContext } from "../runtime/device-context.js";
@@ -74,6 +75,13 @@ function fedData(plan: Plan, feed: number): FedData | undefined {
   return s.kind === "symbolic" || s.kind === "parameter" || !s.data ? undefined : { shape: s.shape, data: s.data };
 }
 
+/** What no node reads, as keys whose masks the host makes, is not brought to a device. */
+function dropUnread(graph: Graph): void {
+  const uses = new Uses(graph);
+  const read = graph.inputs.filter((value) => uses.of(value).length > 0 || graph.outputs.includes(value));
+  graph.inputs.splice(0, graph.inputs.length, ...read);
+}
+
 /** Gives masks and sizes their slots, and names the masks' keys by feed. */
 function takeHostInputs({ masks, sizes }: HostInputs, slots: Map<Value, InputSlot>): Mask[] {
   for (const { value, dims } of sizes) slots.set(value, { kind: "sizes", dims, scalar: value.rank === 0 });
@@ -133,6 +141,7 @@ export function buildGraph(plan: Plan, compiler: CompilerOptions = {}): BuiltGra
   // Narrow types have no kernels of the library's own on the processor.
   const lowered = target ?? (compiler.precision === "fp16" ? host : undefined);
   const masks = lowered ? takeHostInputs(lowerFor(graph, lowered), slots) : [];
+  if (target) dropUnread(graph);
   if (recomputes(graph)) endsInOrder(graph);
   const feedOf = (value: Value): number => (slots.get(value) as InputSlot & { kind: "feed" }).feed;
   const onFeeds = (a: Assumption, wanted: boolean): FeedAssumption => ({
@@ -169,6 +178,10 @@ export async function compileProgram(
   const { profile, device } = compiler;
   const onHost = (compiler.target ?? { type: "cpu" }).type === "cpu";
   if (compiler.precision === "bf16" && onHost) bfloat16Engine();
+  if (compiler.precision === "fp16" && compiler.target?.half === false)
+    throw new AccelerateError("ERR_DEVICE_PRECISION", `mixedPrecision fp16: ${device?.name ?? compiler.target.type} does not compute in float16`, {
+      hint: 'give "no"; a WebGPU adapter needs the feature shader-f16',
+    });
   const { graph, slots, symbols, gradients, asRows, masks, assumptions } = buildGraph(plan, {
     ...compiler,
     gemm: compiler.gemm ?? (onHost ? gemmChoices(engine) : undefined),

@@ -9,6 +9,8 @@ import { fileURLToPath } from "node:url";
 import { Accelerator, SGD, setSeed, tensor } from "../../src/index.js";
 import { Linear, Module } from "../../src/nn/index.js";
 import { nativePath } from "../../src/native/binding.js";
+import { compilerPrecision } from "../../src/accelerator/precision.js";
+import { parseDevice } from "../../src/runtime/index.js";
 import { gemmEngine, gemmEnginePath } from "../../src/runtime/gemm-engine.js";
 import { defaultExecutor, type Tensor } from "../../src/tensor/index.js";
 import { TrainingArguments } from "../../src/trainer/arguments/index.js";
@@ -135,8 +137,11 @@ try { new Accelerator({ mixedPrecision: process.argv[1] }); } catch (error) { co
     assert.match(told("bf16", copy), /^ERR_DNNL_MISSING .*its addon does not load \(.*(invalid ELF header|mach-o)/);
   });
 
-  test("fp16 says what to take instead", () => {
-    assert.throws(() => new Accelerator({ mixedPrecision: "fp16" }), { code: "ERR_ARGUMENT", message: /float16 no faster.*give "bf16"/ });
+  test("bf16 on WebGPU says what to take instead", () => {
+    assert.throws(() => compilerPrecision("bf16", () => {}, parseDevice("webgpu")), {
+      code: "ERR_DEVICE_PRECISION",
+      message: /WebGPU has no bfloat16.*give "fp16"/,
+    });
   });
 
   test("reaches a program through the launcher's flag", { skip }, (t) => {

@@ -79,7 +79,8 @@ describe("command lines", () => {
     wrong(["--seed", "1", "2"], /2 belongs to no option/);
     wrong(["--seed", "one"], /seed is "one"/, "ERR_TRAINING_ARGUMENTS");
     wrong(["--task", "cola"], /Script: task is "cola", not one of mrpc, sst2/, "ERR_TRAINING_ARGUMENTS");
-    wrong(["--fp16"], /no faster than of float32/, "ERR_TRAINING_ARGUMENT_REFUSED");
+    wrong(["--fp16-full-eval"], /products of evaluations in float16/, "ERR_TRAINING_ARGUMENT_REFUSED");
+    wrong(["--fp16", "--bf16"], /fp16 and bf16 were both given/, "ERR_TRAINING_ARGUMENTS");
     wrong(["--deepspeed", "ds.json"], /not sharded/, "ERR_TRAINING_ARGUMENT_REFUSED");
     const clash = defineArguments({ seed: argument.number() }, { title: "Own" });
     assert.throws(() => parseArgs([TrainingArguments, clash], { args: [] }), { message: /seed stands in two tables, Training and Own/ });
@@ -114,7 +115,7 @@ describe("help", () => {
     assert.match(help, /--task NAME +What to train on\. \(one of mrpc, sst2; default: mrpc\)/);
     assert.match(help, /--learning-rate X +The learning rate after warmup\. \(default: 5e-5\)/);
     assert.match(help, /--no-remove-unused-columns/);
-    for (const absent of ["--fsdp", "--fp16", "--logging-dir", "undefined"]) assert.ok(!help.includes(absent), absent);
+    for (const absent of ["--fsdp", "--fp16-full-eval", "--logging-dir", "undefined"]) assert.ok(!help.includes(absent), absent);
     for (const line of help.split("\n")) assert.ok(line.length <= 100, line);
   });
 

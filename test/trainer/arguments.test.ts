@@ -266,7 +266,6 @@ describe("what cannot be done here", () => {
     useLigerKernel: true,
     tf32: true,
     bf16FullEval: true,
-    fp16: "true",
     fp16FullEval: 1,
     gradientCheckpointingKwargs: { use_reentrant: false },
     activationCheckpointingKwargs: { use_reentrant: true },

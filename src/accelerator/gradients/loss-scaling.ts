@@ -1,5 +1,5 @@
 // The scale of the gradients that are being accumulated.
-import { GradScaler, type GradScalerOptions } from "../../optim/index.js";
+import type { GradScaler } from "../../optim/index.js";
 
 /** The scale is constant as long as gradients wait for their step: a scaler that has moved on meanwhile (another optimizer has stepped) counts from the first backward after it. */
 export class LossScaling {
@@ -33,7 +33,3 @@ export class LossScaling {
     this.#scaler?.update(options);
   }
 }
-
-/** What the option `gradScaler` stands for. */
-export const scalerOf = (given: GradScaler | GradScalerOptions | undefined): GradScaler | undefined =>
-  given === undefined || given instanceof GradScaler ? given : new GradScaler(given);

@@ -43,6 +43,10 @@ function checkSteps(values: Values): void {
       throw wrong(`${name} is ${steps}`, "give a whole number of steps, or a number below 1 for a share of all steps");
 }
 
+function checkPrecision({ bf16, fp16 }: Values): void {
+  if (bf16 && fp16) throw wrong("fp16 and bf16 were both given", "leave one of them out");
+}
+
 /** Shares are compared as Python does it, in millionths. */
 const MILLION = 1_000_000;
 
@@ -86,6 +90,7 @@ function checkRest({
 export function completed(given: Values): Values {
   const values = implied(given);
   checkSteps(values);
+  checkPrecision(values);
   checkBestModel(values);
   checkRest(values);
   return values;

@@ -24,7 +24,7 @@ const switched = (to: Readonly<Record<string, unknown>>, advice: string): OldNam
 });
 const gone = (advice: string, ...unset: readonly unknown[]): OldName => ({ unset: [null, false, ...unset], advice, refused: true });
 const hub = (name: string): OldName => gone(`nothing is pushed to the hub (${name} is its new name)`, "<PUSH_TO_HUB_TOKEN>");
-const precision = gone("there is one mixed precision here, bf16: write bf16", "auto", "O1");
+const precision = gone("one word says it here: write bf16 or fp16", "auto", "O1");
 
 /** warmupSteps counts steps from 1 on; a ratio of 1 is all of them. */
 function shareOfSteps(ratio: unknown): unknown {

@@ -28,7 +28,7 @@ export function acceleratorOf(args: TrainingArguments): Accelerator {
     watchSchedules: false,
     projectConfig: { projectDir: args.outputDir, loggingDir: tracking.loggingDir, saveOnEachNode: args.saveOnEachNode },
     logWith: tracking.logWith,
-    ...(args.bf16 ? { mixedPrecision: "bf16" as const } : {}),
+    ...(args.bf16 || args.fp16 ? { mixedPrecision: args.bf16 ? ("bf16" as const) : ("fp16" as const) } : {}),
     ...(args.useCpu ? { cpu: true } : {}),
   });
 }

@@ -27,7 +27,7 @@ export const schedulerTypes = [
 /** Names of `optim`. */
 export const optimizerNames = ["adamw_torch_fused", "adamw_torch", "adafactor", "sgd", "adagrad", "rmsprop", "lion_32bit", "lion"] as const;
 
-const noHalf = "CPUs multiply matrices of float16 no faster than of float32: write bf16";
+const noHalf = "weights stay float32 here: fp16 computes products of evaluations in float16, too";
 const noFullPrecision = "weights stay float32 here: bf16 computes products of evaluations in bfloat16, too";
 const noRecompute = "there are no options: the input of each layer is kept";
 const compiled = "models are always compiled here, into graphs for ONNX Runtime";
@@ -76,7 +76,7 @@ export const loopArguments = {
   neftuneNoiseAlpha: stability.keep(optional(number({ min: 0 })), undefined, "Noise added to embeddings while training (NEFTune), 5 to 15 as a rule."),
 
   bf16: memory.keep(onOff, false, "Compute matrix products in bfloat16, all else in float32; needs oneDNN."),
-  fp16: memory.refuse(false, "Train in float16 where that is enough.", noHalf),
+  fp16: memory.keep(onOff, false, "Compute matrix products in float16, all else in float32, with a scale of losses; no faster than float32 on CPUs."),
   bf16FullEval: memory.refuse(false, "Evaluate in bfloat16.", noFullPrecision),
   fp16FullEval: memory.refuse(false, "Evaluate in float16.", noHalf),
   tf32: memory.refuse(undefined, "Matrix products of NVIDIA GPUs with fewer bits.", "there is no such mode on CPUs"),
