@@ -138,20 +138,20 @@ export const autocastPass: GraphPass = {
 /** Whether a cast was made here or by differentiating one that was: a program's own rounding is meant. */
 const isOurs = (node: Node): boolean => node.attributes._autocast === 1 || node.name.startsWith("backward/");
 
-/** There and back again: x itself, where nothing was lost, or where only our own rounding was. */
-function unchained(node: Node, x: Value): Value | undefined {
+/** There and back again: x itself, where nothing was lost, or, if that is wished, where only our own rounding was. */
+function unchained(node: Node, x: Value, rounded: boolean): Value | undefined {
   const inner = x.producer;
   if (kindOf(node) !== ":Cast" || !inner || kindOf(inner) !== ":Cast") return undefined;
   const source = inner.inputs[0]!;
   const exact = narrowTypes.has(source.dtype) && x.dtype === "float32";
-  return source.dtype === node.outputs[0]!.dtype && (exact || (isOurs(inner) && narrowTypes.has(x.dtype))) ? source : undefined;
+  return source.dtype === node.outputs[0]!.dtype && (exact || (rounded && isOurs(inner) && narrowTypes.has(x.dtype))) ? source : undefined;
 }
 
-/** Takes casts there and back out of a graph; returns how many. */
-export function dropCastChains(graph: Graph): number {
+/** Takes casts there and back out of a graph; returns how many. `rounded`: also those to a narrow type and back that the pass has made. */
+export function dropCastChains(graph: Graph, rounded: boolean): number {
   let changes = 0;
   rewrite(graph, (node, inputs) => {
-    const source = inputs[0] && unchained(node, inputs[0]);
+    const source = inputs[0] && unchained(node, inputs[0], rounded);
     if (source) changes++;
     return source && [source];
   });
@@ -174,7 +174,7 @@ function backward(graph: Graph, context: PassContext): number {
     const sum = b.op(node.op, [from, ...inputs.slice(1)], node.attributes);
     return [b.op("Cast", [sum], { to: dtypes[to].onnx, _autocast: 1 })];
   });
-  return changes + dropCastChains(graph);
+  return changes + dropCastChains(graph, true);
 }
 
 export const autocastBackwardPass: GraphPass = {

@@ -15,7 +15,8 @@ import { narrowOf, widen } from "./narrow.js";
 import { ownForms } from "./own-ops.js";
 import { type SizesInput, sizesFromHost } from "./sizes.js";
 import { hasKernel, type Target, type TargetType } from "./target.js";
-import { webgpuDetours, webgpuForms } from "./webgpu.js";
+import { cpuMoves } from "./cpu.js";
+import { webgpuDetours, webgpuForms, webgpuOwnForms } from "./webgpu.js";
 
 export type { MaskInput } from "./masks.js";
 export type { SizesInput } from "./sizes.js";
@@ -25,15 +26,17 @@ export type { Target, TargetType } from "./target.js";
 interface Gaps {
   /** Ops in ops that it has. */
   readonly forms: Forms;
+  /** The library's own ops without a kernel, by name, where the decomposition that all share is not the best. */
+  readonly own: Forms;
   /** Ops that it has for other types of numbers. */
   readonly detours: readonly Detour[];
   /** Ops, by domain and op, that it has in float32, and not in a narrow type. */
   lacks(op: string, narrow: "float16" | "bfloat16"): boolean;
 }
 const gaps: { readonly [T in TargetType]: Gaps } = {
-  cpu: { forms: {}, detours: [], lacks: () => false },
-  cuda: { forms: cudaForms, detours: cudaDetours, lacks: (op, narrow) => (narrow === "bfloat16" ? !cudaBfloat16.has(op) : cudaNoFloat16.has(op)) },
-  webgpu: { forms: webgpuForms, detours: webgpuDetours, lacks: () => false },
+  cpu: { forms: {}, own: {}, detours: [], lacks: (op) => !cpuMoves.has(op) },
+  cuda: { forms: cudaForms, own: ownForms, detours: cudaDetours, lacks: (op, narrow) => (narrow === "bfloat16" ? !cudaBfloat16.has(op) : cudaNoFloat16.has(op)) },
+  webgpu: { forms: webgpuForms, own: webgpuOwnForms, detours: webgpuDetours, lacks: () => false },
 };
 
 /** What the host feeds a lowered graph besides its data. */
@@ -72,16 +75,20 @@ const clean = (graph: Graph): void => {
  * const { masks, sizes } = lowerFor(graph, { type: "webgpu", kernels: new Set(), half: false });
  */
 export function lowerFor(graph: Graph, target: Target): HostInputs {
-  const { forms, detours, lacks: lacksNarrow } = gaps[target.type];
+  const { forms, own, detours, lacks: lacksNarrow } = gaps[target.type];
   const isOwn = (node: Node): boolean => node.domain === customDomain;
   // A kernel for float32 is better than a decomposition in a narrow type.
   widen(graph, (node, narrow) => isOwn(node) && !hasKernel(target, node.op, narrow) && hasKernel(target, node.op, "float32"));
-  if (target.type === "cpu") return { masks: [], sizes: [] };
+  if (target.type === "cpu") {
+    widen(graph, (node, narrow) => lacksNarrow(`${node.domain}:${node.op}`, narrow));
+    clean(graph);
+    return { masks: [], sizes: [] };
+  }
   const lacks = (node: Node): boolean => isOwn(node) && !hasKernel(target, node.op, narrowOf(node) ?? "float32");
-  const own = () => rewriteBy(graph, (node) => (lacks(node) ? ownForms[node.op] : undefined));
-  own();
+  const replaceOwn = () => rewriteBy(graph, (node) => (lacks(node) ? own[node.op] : undefined));
+  replaceOwn();
   decompose(graph, lacks);
-  own();
+  replaceOwn();
   // What was computed again from what is now in plain sight is one value with what was computed before.
   clean(graph);
   const masks = hasKernel(target, "Dropout", "float32") ? [] : masksFromHost(graph);

@@ -30,6 +30,6 @@ export function widen(graph: Graph, chosen: (node: Node, narrow: "float16" | "bf
     const made = inner.ops(node.op, given, node.attributes, { domain: node.domain, outputs: node.outputs.length });
     return made.map((y, i) => (node.outputs[i]!.dtype === narrow && y.dtype === "float32" ? cast(y, narrow) : y));
   });
-  if (changes > 0) dropCastChains(graph);
+  if (changes > 0) dropCastChains(graph, false);
   return changes;
 }

@@ -2,6 +2,8 @@
 import type { Detour } from "./detours.js";
 import type { Forms } from "./forms.js";
 import * as forms from "./forms.js";
+import { maxPoolGrad } from "./max-pool.js";
+import { ownForms } from "./own-ops.js";
 
 export const webgpuForms: Forms = {
   "com.microsoft:FusedMatMul": forms.fusedMatMul,
@@ -22,6 +24,9 @@ export const webgpuForms: Forms = {
   ":Or": forms.or,
   ":Xor": forms.xor,
 };
+
+/** Of the library's own ops. */
+export const webgpuOwnForms: Forms = { ...ownForms, MaxPoolGrad: maxPoolGrad };
 
 const moves = ["Transpose", "Split", "Squeeze", "Flatten", "Pad", "Trilu", "GatherND", "ScatterElements", "ScatterND"];
 const reductions = ["ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2", "ReduceSumSquare"];
