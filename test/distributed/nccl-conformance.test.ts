@@ -1,5 +1,6 @@
 // Groups over NCCL do what every backend must do: on doubles of NCCL and of the CUDA runtime.
 import { conformance } from "./conformance.js";
+import { skipWithoutCuda } from "../doubles/build.js";
 import { ncclLibraries } from "./nccl-backend.js";
 
 conformance({
@@ -8,5 +9,5 @@ conformance({
   sizes: [1, 3],
   exact: false,
   largest: 4_000_000,
-  skip: ncclLibraries === undefined ? "there is no NCCL for tests (NCCL_TEST_LIBRARIES names the folder of libnccl.so.2 and libcudart.so.13)" : false,
+  skip: ncclLibraries === undefined ? skipWithoutCuda : false,
 });

@@ -26,7 +26,7 @@ using Guard = std::unique_lock<std::mutex>;
 // --- script, log (script.cc)
 
 struct Settings {
-  int devices = 1;
+  int devices = 8;
   size_t memory = size_t{2} << 30;
   /** Microseconds; one operation of `delayEvery` waits up to so long. */
   unsigned delay = 300;

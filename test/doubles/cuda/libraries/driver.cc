@@ -31,6 +31,14 @@ CUresult cuDeviceTotalMem(size_t* bytes, CUdevice) {
   *bytes = settings().memory;
   return CUDA_SUCCESS;
 }
+CUresult cuDeviceGetAttribute(int* value, CUdevice_attribute attribute, CUdevice device) {
+  return cudaDeviceGetAttribute(value, cudaDeviceAttr(attribute), device) == cudaSuccess ? CUDA_SUCCESS : CUDA_ERROR_INVALID_DEVICE;
+}
+CUresult cuDeviceGetPCIBusId(char* text, int bytes, CUdevice device) { return cudaDeviceGetPCIBusId(text, bytes, device) == cudaSuccess ? CUDA_SUCCESS : CUDA_ERROR_INVALID_DEVICE; }
+CUresult cuDeviceGetUuid(CUuuid* to, CUdevice device) {
+  memset(to->bytes, 0x11 * (physicalDevice(device) + 1), sizeof to->bytes);
+  return CUDA_SUCCESS;
+}
 CUresult cuGetErrorString(CUresult error, const char** text) {
   *text = error == CUDA_SUCCESS ? "no error" : "an error of the double";
   return CUDA_SUCCESS;
