@@ -12,7 +12,7 @@ import { defaultExecutor, defaultGenerator, setSeed, type Tensor } from "../tens
 import { Accumulation, accumulationOf } from "./gradients/accumulation.js";
 import { chooseDevice } from "./choose-device.js";
 import { withConfigured } from "./configured.js";
-import { HostSums } from "./comm-hooks/index.js";
+import { HostSums, overlaps } from "./comm-hooks/index.js";
 import { checkOptionNames } from "./known-options.js";
 import type { AcceleratorOptions } from "./options.js";
 import { type Preparable, type PrepareContext, type Prepared, prepareAll } from "./prepare.js";
@@ -258,8 +258,10 @@ export class Accelerator extends TrainingData implements AsyncDisposable {
     await defaultExecutor().open();
     const world = await this.state.world();
     const { performance } = this.tracking;
+    const lanes = overlaps(ddp) && world.hosts > 1 ? await this.state.lanes() : undefined;
     this.run = new TrainingRun({
       world,
+      lanes,
       localRanks: await this.state.localRanks(),
       shareParameters,
       accumulation: this.accumulation,

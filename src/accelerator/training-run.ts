@@ -6,6 +6,7 @@ import { type DdpOptions, HostSums } from "./comm-hooks/index.js";
 import { type ExchangeOptions, WorkerExchange } from "./gradients/gradient-exchange.js";
 import type { Joining } from "./modes/joining.js";
 import { LossScaling } from "./gradients/loss-scaling.js";
+import { EarlyExchange } from "./gradients/early-exchange.js";
 import { Placement } from "./gradients/placement.js";
 import { shardingOf, type ZeroOptions } from "./gradients/zero.js";
 import { type Gathering, wholeState } from "./gradients/sharded-state.js";
@@ -18,6 +19,8 @@ import type { PerformanceWatch } from "./tracking/tracking-performance.js";
 
 export interface TrainingRunOptions {
   readonly world: World;
+  /** For gradients that travel while the backward runs; undefined: none do. */
+  readonly lanes: World | undefined;
   /** Job ranks of this host, by local rank. */
   readonly localRanks: readonly number[];
   readonly shareParameters: boolean;
@@ -42,19 +45,21 @@ export class TrainingRun {
   readonly #options: TrainingRunOptions;
 
   constructor(options: TrainingRunOptions) {
-    const { world, localRanks, shareParameters, accumulation, scaler, ddp, zero, joining, stopping, performance, profiler, onStep, onWarning } = options;
+    const { world, lanes, localRanks, shareParameters, accumulation, scaler, ddp, zero, joining, stopping, performance, profiler, onStep, onWarning } = options;
     this.#options = options;
     this.world = world;
     const seen = performance?.timed(world) ?? world;
     const overHosts = new HostSums(seen.cross, ddp);
     const placement = new Placement({ world, localRanks, sharesParameters: shareParameters, sharding: shardingOf(zero), capBytes: overHosts.capBytes });
     this.placement = placement;
+    const early = lanes && new EarlyExchange({ lanes, placement, ddp });
     this.exchange = new WorkerExchange({
       world: seen,
       placement,
       accumulation,
       scaling: new LossScaling(scaler),
       overHosts,
+      early,
       joining,
       wishes: stopping,
       onStep: async ({ made }) => {

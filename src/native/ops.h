@@ -15,6 +15,7 @@ void geluOps(std::vector<const CustomOp*>& ops);
 void softmaxOps(std::vector<const CustomOp*>& ops);
 void crossEntropyOps(std::vector<const CustomOp*>& ops);
 void orderOps(std::vector<const CustomOp*>& ops);
+void tapOps(std::vector<const CustomOp*>& ops);
 
 constexpr OpList kOps[] = {
     attentionOps,
@@ -28,6 +29,7 @@ constexpr OpList kOps[] = {
     softmaxOps,
     crossEntropyOps,
     orderOps,
+    tapOps,
 };
 
 }  // namespace accelerate_ts

@@ -8,6 +8,7 @@ import { defaultGenerator } from "./generator.js";
 import type { Parameter } from "./parameter.js";
 import type { Plan } from "./plan.js";
 import type { Tensor } from "./tensor.js";
+import type { RunTaps } from "./taps.js";
 import type { WaitOptions } from "./types.js";
 
 const maxNames = 8;
@@ -40,6 +41,8 @@ function warnAlone(executor: Executor): void {
 export interface BackwardOptions extends WaitOptions {
   /** What the gradients are multiplied by: a weight, a loss scale. Fed to the compiled program. Default: they are as they are. */
   readonly seed?: number;
+  /** @internal Listens to gradients as they are made. */
+  readonly taps?: RunTaps | undefined;
 }
 
 /** Adds the gradients of a scalar, times `seed`, to every parameter that it depends on. With a seed of 0 nothing is added, also where the scalar is not finite: only the forward is run. */

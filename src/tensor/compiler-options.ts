@@ -3,9 +3,12 @@ import type { Graph } from "../graph/graph.js";
 import type { GemmChooser } from "../graph/passes/gemm.js";
 import type { Target } from "../graph/passes/lower/index.js";
 import type { Precision } from "../graph/passes/pass.js";
+import type { GradientBuckets } from "./taps.js";
 import type { PassReport, PassSwitches } from "../graph/passes/pipeline.js";
 
 export interface CompilerOptions {
+  /** Told of in the middle of runs (taps); default: nothing is. */
+  readonly buckets?: GradientBuckets | undefined;
   /** false turns a pass off: { unpad: false }. */
   readonly passes?: PassSwitches | undefined;
   /** "bf16": inputs of matrix products are rounded to bfloat16, sums are float32. Default "no". */
@@ -21,11 +24,11 @@ export interface CompilerOptions {
 }
 
 /** The same for options that compile alike. */
-export function compilerKey({ passes = {}, precision = "no", sparseGradients = true, target }: CompilerOptions): string {
+export function compilerKey({ passes = {}, precision = "no", sparseGradients = true, target, buckets }: CompilerOptions): string {
   const off = Object.entries(passes)
     .filter(([, on]) => on === false)
     .map(([name]) => name)
     .sort();
   const place = target && target.type !== "cpu" ? ` ${target.type}${target.half ? " half" : ""} ${[...target.kernels].sort().join()} ` : "";
-  return `${place}${precision}${sparseGradients ? "" : "-rows"}${off.map((name) => `-${name}`).join("")}`;
+  return `${place}${buckets ? `taps ${buckets.version} ` : ""}${precision}${sparseGradients ? "" : "-rows"}${off.map((name) => `-${name}`).join("")}`;
 }

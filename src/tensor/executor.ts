@@ -20,6 +20,7 @@ import { isComputed } from "./state.js";
 import { compileProgram, fits, type Program, sizesFor } from "./program.js";
 import { settle } from "./recording.js";
 import type { Tensor } from "./tensor.js";
+import { type GradientBuckets, type RunTaps, tappedRun } from "./taps.js";
 import type { WaitOptions } from "./types.js";
 
 /** Compiled programs that are kept; those of the structure unused for longest go first. */
@@ -53,6 +54,10 @@ export interface RunWatch {
 }
 
 const profiled = "profiled ";
+
+interface RunWishes extends WaitOptions {
+  readonly taps?: RunTaps | undefined;
+}
 
 /** The programs of a process and the order of their runs. One run at a time: each waits for the one before. */
 export class Executor {
@@ -143,10 +148,10 @@ export class Executor {
     }
   }
 
-  async #program(plan: Plan): Promise<Program> {
+  async #program(plan: Plan, buckets?: GradientBuckets): Promise<Program> {
     const prefix = this.watch?.profile();
     const precision = scopedPrecision();
-    const compiler = this.#compilerOf(precision);
+    const compiler = this.#compilerOf(precision, buckets);
     const key = `${prefix === undefined ? "" : profiled}${compilerKey(compiler)} ${plan.key}`;
     const variants = this.#programs.get(key) ?? [];
     this.#programs.delete(key);
@@ -175,8 +180,8 @@ export class Executor {
     return program;
   }
 
-  #compilerOf(precision: CompilerOptions["precision"]): CompilerOptions {
-    const compiler = precision === undefined ? this.compiler : { ...this.compiler, precision };
+  #compilerOf(precision: CompilerOptions["precision"], buckets: GradientBuckets | undefined): CompilerOptions {
+    const compiler = { ...this.compiler, ...(buckets && { buckets }), ...(precision !== undefined && { precision }) };
     if (!this.#context) return compiler;
     const { device, kernels } = this.#context;
     return { ...compiler, target: { type: device.type, kernels, half: device.type === "cuda" } };
@@ -220,7 +225,11 @@ export class Executor {
   /** Runs forward and backward of a loss; gradients, times the seed, land in the arenas. */
   async backward(
     loss: Tensor,
-    options: WaitOptions & { readonly seed?: Tensor; readonly onCompiled?: (plan: Plan, gradients: readonly Parameter[]) => void } = {},
+    options: WaitOptions & {
+      readonly seed?: Tensor;
+      readonly taps?: RunTaps | undefined;
+      readonly onCompiled?: (plan: Plan, gradients: readonly Parameter[]) => void;
+    } = {},
   ): Promise<void> {
     this.#backwards++;
     try {
@@ -229,20 +238,22 @@ export class Executor {
         const runs = opening && (await opening);
         const plan = makePlan(loss, { backward: true, ...(options.seed && { seed: options.seed }) });
         const before = this.compiled;
-        const program = await this.#program(plan);
+        const { taps, ...others } = options;
+        const program = await this.#program(plan, runs ? undefined : taps?.buckets);
         if (this.compiled > before)
           options.onCompiled?.(
             plan,
             program.gradients.map((i) => plan.parameters[i]!),
           );
-        await this.#run(plan, program, options, runs);
+        const listens = (await taps?.before()) && !runs;
+        await this.#run(plan, program, { ...others, ...(listens && { taps }) }, runs);
       });
     } finally {
       this.#backwards--;
     }
   }
 
-  async #run(plan: Plan, program: Program, { signal }: WaitOptions, onDevice: DeviceRuns | undefined): Promise<void> {
+  async #run(plan: Plan, program: Program, { signal, taps }: RunWishes, onDevice: DeviceRuns | undefined): Promise<void> {
     if (onDevice) return this.#runOnDevice(plan, program, { signal }, onDevice);
     const { binding } = program;
     const moved = program.places !== parameterChanges("places");
@@ -258,7 +269,7 @@ export class Executor {
     const written = plan.updated.map((t) => new dtypes[t.dtype].array(sizeOf(t.shape)));
     for (const [i, data] of written.entries()) binding.bindOutput(results.length + i, data, plan.updated[i]!.shape);
     // A parameter that has a gradient already gets the new one beside it, and they are added after the run.
-    const accumulate: { into: Float32Array; from: Float32Array }[] = [];
+    const accumulate: { into: Float32Array; from: Float32Array; bucket: number | undefined }[] = [];
     const rows = this.#rowGradients(plan, program, segments);
     const direct = segments.every((segment, k) => !segment.hasGrad || program.asRows[k]);
     if (moved || !direct || !program.direct) {
@@ -266,7 +277,7 @@ export class Executor {
       for (const [k, segment] of segments.entries()) {
         if (program.asRows[k]) continue;
         const target = segment.hasGrad ? segment.arena.scratch(segment) : segment.grad;
-        if (segment.hasGrad) accumulate.push({ into: segment.grad, from: target });
+        if (segment.hasGrad) accumulate.push({ into: segment.grad, from: target, bucket: program.taps.buckets[k] });
         binding.bindOutput(results.length + written.length + k, target, segment.parameter.shape);
       }
     }
@@ -275,12 +286,17 @@ export class Executor {
     program.places = parameterChanges("places");
     this.runs++;
     const began = performance.now();
-    await binding.run({
-      ...(signal ? { signal } : {}),
-      ...(accumulate.length > 0 ? { accumulate } : {}),
-      ...(rows.length > 0 ? { rows } : {}),
-      shrinks: this.#shrinks,
-    });
+    const run = (sums: typeof accumulate): Promise<void> =>
+      binding.run({
+        ...(signal ? { signal } : {}),
+        ...(sums.length > 0 ? { accumulate: sums } : {}),
+        ...(rows.length > 0 ? { rows } : {}),
+        shrinks: this.#shrinks,
+      });
+    if (taps && program.taps.told.length > 0) {
+      const expected = segments.map((segment, k) => ({ segment, asRows: program.asRows[k]! }));
+      await tappedRun(this.#engine(), { taps, expected, sums: accumulate, run });
+    } else await run(accumulate);
     const memory = this.runs % lookEvery === 0 ? program.session.memory() : undefined;
     this.#shrinks = memory !== undefined && this.#bound.exceeded(memory);
     this.watch?.ran(program, { backward: plan.loss !== undefined, began, ended: performance.now() });
@@ -291,6 +307,7 @@ export class Executor {
       segment.hasGrad = true;
       segment.writes++;
     }
+    if (program.taps.told.length > 0) taps?.end(true);
     settle(plan.outputs, plan.reached);
   }
 

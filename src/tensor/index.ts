@@ -10,6 +10,7 @@ export { type DeviceJob, runOnDevice, takeScratch } from "./device-graphs.js";
 export { type DeviceSegmentRequest, DeviceSegments } from "./device-segments.js";
 export { defaultExecutor, Executor } from "./executor.js";
 export type { ArenaPart, ArenaShare, CollectedGradients, GradientExchange, GradientMemory, GradientNorm, GradientSources } from "./gradient-exchange.js";
+export type { ExpectedGradient, GradientBuckets, RunTaps } from "./taps.js";
 export { fillRows, GradientRows, type SourceRows, type TablePlace, tablesOf } from "./gradient-rows.js";
 export { defaultGenerator, Generator, type GeneratorState, setSeed } from "./generator.js";
 export { Parameter } from "./parameter.js";

@@ -13,6 +13,7 @@ import { type HostInputs, lowerFor, type Target } from "../graph/passes/lower/in
 import { runPasses } from "../graph/passes/pipeline.js";
 import { Uses } from "../graph/passes/uses.js";
 import { endsInOrder, recomputes } from "../graph/passes/recompute/ends.js";
+import { insertTaps } from "../graph/passes/tap.js";
 import type { Binding } from "../runtime/binding.js";
 import type { DeviceContext } from "../runtime/device-context.js";
 import type { Engine } from "../runtime/engine.js";
@@ -32,6 +33,13 @@ interface FeedAssumption {
   holds(data: readonly FedData[]): boolean;
 }
 
+/** What a program tells of while it runs. */
+export interface ProgramTaps {
+  /** Of each gradient, the bucket in which it travels; undefined: it is not told of. */
+  readonly buckets: readonly (number | undefined)[];
+  readonly told: readonly number[];
+}
+
 /** Names feeds and parameters by their positions in the plan, so that it keeps no module alive. */
 export interface Program {
   readonly session: Session;
@@ -41,6 +49,7 @@ export interface Program {
   readonly gradients: readonly number[];
   /** Of each gradient, whether its output holds the rows that there are; their numbers are outputs behind all gradients. */
   readonly asRows: readonly boolean[];
+  readonly taps: ProgramTaps;
   readonly env: ShapeEnv;
   readonly symbols: readonly SymbolSource[];
   /** What the data of its feeds must fulfil; what was refused, it must go on not to fulfil. So data alone decide which of several programs computes a run. */
@@ -64,6 +73,7 @@ export interface BuiltGraph {
   readonly gradients: readonly number[];
   /** See Program. */
   readonly asRows: readonly boolean[];
+  readonly taps: ProgramTaps;
   readonly assumptions: readonly FeedAssumption[];
   /** Of dropout, where the device cannot draw them: what the host feeds (see host-masks.ts). */
   readonly masks: readonly Mask[];
@@ -143,6 +153,15 @@ export function buildGraph(plan: Plan, compiler: CompilerOptions = {}): BuiltGra
   const masks = lowered ? takeHostInputs(lowerFor(graph, lowered), slots) : [];
   if (target) dropUnread(graph);
   if (recomputes(graph)) endsInOrder(graph);
+  const buckets = gradients.map((i, k) => (asRows[k] ? undefined : compiler.buckets?.of(plan.parameters[i]!)));
+  const first = wanted.length - gradients.length;
+  const taps =
+    !target || target.kernels.has("Tap")
+      ? insertTaps(
+          graph,
+          buckets.map((bucket, k) => ({ value: graph.outputs[first + k]!, bucket })),
+        )
+      : [];
   const feedOf = (value: Value): number => (slots.get(value) as InputSlot & { kind: "feed" }).feed;
   const onFeeds = (a: Assumption, wanted: boolean): FeedAssumption => ({
     name: a.name,
@@ -155,6 +174,7 @@ export function buildGraph(plan: Plan, compiler: CompilerOptions = {}): BuiltGra
     symbols,
     gradients,
     asRows,
+    taps: { buckets, told: taps },
     masks,
     assumptions: [...assumptions.made.map((a) => onFeeds(a, true)), ...assumptions.refused.map((a) => onFeeds(a, false))],
   };
@@ -182,7 +202,7 @@ export async function compileProgram(
     throw new AccelerateError("ERR_DEVICE_PRECISION", `mixedPrecision fp16: ${device?.name ?? compiler.target.type} does not compute in float16`, {
       hint: 'give "no"; a WebGPU adapter needs the feature shader-f16',
     });
-  const { graph, slots, symbols, gradients, asRows, masks, assumptions } = buildGraph(plan, {
+  const { graph, slots, symbols, gradients, asRows, taps, masks, assumptions } = buildGraph(plan, {
     ...compiler,
     gemm: compiler.gemm ?? (onHost ? gemmChoices(engine) : undefined),
   });
@@ -207,6 +227,7 @@ export async function compileProgram(
     inputs,
     gradients,
     asRows,
+    taps,
     masks: masks.length > 0 ? await HostMasks.compile(engine, masks, graph.env, symbols) : undefined,
     env: graph.env,
     symbols,

@@ -16,7 +16,8 @@ export class WorkerState {
   #renewals = 0;
   #link: Promise<WorkerLink> | undefined;
   #world: Promise<World> | undefined;
-  #open: { readonly link?: WorkerLink; readonly world?: World } = {};
+  #lanes: Promise<World> | undefined;
+  #open: { readonly link?: WorkerLink; readonly world?: World; readonly lanes?: World } = {};
   #closed = false;
 
   // Waited for by nobody; a line that is gone needs no news.
@@ -71,21 +72,33 @@ export class WorkerState {
       this.#open = { ...this.#open, world };
       return world;
     }
-    const world = await this.#unlessSomebodyIsAway(link, settings, () =>
-      createWorld({
-        assignment: link.assignment,
-        store: link.store,
-        name: this.#renewals === 0 ? this.#base : `${this.#base}/${this.#renewals}`,
-        timeoutMs: settings.timeoutMs,
-        reportAfterMs: settings.watchdogMs,
-        onStall: (event) => link.send(event),
-        // A try without enough memory is no failure of the run: told of, it would be the cause of whatever ends this process later.
-        onFault: (fault) => Number.isInteger(tryIn(fault.message)) || link.send({ kind: "fault", fault }),
-      }),
-    );
+    const world = await this.#unlessSomebodyIsAway(link, settings, () => this.#join(link, settings));
     this.#open = { link, world };
     if (this.#closed) await world.close();
     return world;
+  }
+
+  /** The same groups once more, for calls that are made beside the program's own. The first call is a collective, behind `world`. */
+  lanes(): Promise<World> {
+    this.#lanes ??= this.world().then(async () => {
+      const lanes = await this.#join((await this.link())!, this.settings!, "/beside");
+      this.#open = { ...this.#open, lanes };
+      if (this.#closed) await lanes.close();
+      return lanes;
+    });
+    return this.#lanes;
+  }
+  #join(link: WorkerLink, settings: WorkerSettings, what: string = ""): Promise<World> {
+    return createWorld({
+      assignment: link.assignment,
+      store: link.store,
+      name: `${this.#renewals === 0 ? this.#base : `${this.#base}/${this.#renewals}`}${what}`,
+      timeoutMs: settings.timeoutMs,
+      reportAfterMs: settings.watchdogMs,
+      onStall: (event) => link.send(event),
+      // A try without enough memory is no failure of the run: told of, it would be the cause of whatever ends this process later.
+      onFault: (fault) => Number.isInteger(tryIn(fault.message)) || link.send({ kind: "fault", fault }),
+    });
   }
 
   /** Ranks that ended without any call to the others say so; else a rank that makes one would wait for them until the deadline. */
@@ -117,10 +130,13 @@ export class WorkerState {
   /** Ends what all workers wait in, with this fault. */
   abort(fault: CollectiveFault): void {
     this.#open.world?.abort(fault);
+    this.#open.lanes?.abort(fault);
   }
   /** Leaves groups that have ended, for new ones. A collective. */
   async renew(): Promise<void> {
     if (this.size === 1) return;
+    await (await this.#lanes?.catch(() => undefined))?.close();
+    this.#lanes = undefined;
     await (await this.#world?.catch(() => undefined))?.close();
     this.#renewals++;
     this.#world = this.#connect();
@@ -140,6 +156,7 @@ export class WorkerState {
   async close(): Promise<void> {
     this.#closed = true;
     process.off("beforeExit", this.#atEnd);
+    await this.#open.lanes?.close();
     await this.#open.world?.close();
     this.#atEnd();
   }

@@ -26,8 +26,13 @@ export interface DdpOptions {
   readonly commWrapper?: "no" | HalfFormat;
   /** Of the PowerSGD hooks. */
   readonly commStateOption?: PowerSgdOptions;
-  /** Gradients are given to hooks in pieces of about so many MB (of 1,000,000 bytes); default 25. */
+  /** Gradients travel between hosts, and are given to hooks, in pieces of about so many MB (of 1,000,000 bytes); the first one has 1 at most. Default 25. */
   readonly bucketCapMb?: number;
+  /**
+   * Gradients travel between hosts while the backward still runs, bucket by bucket; default true. The numbers are the same. Not with a hook, which takes means: what they are divided by is known when all
+   * workers have said what they weigh.
+   */
+  readonly overlapComm?: boolean;
 }
 
 const rounding = (name: HalfFormat): CommHook => ({ name, reduce: (bucket, link) => link.sum(bucket.data) });
@@ -56,6 +61,10 @@ function checked({ commHook = "no", commWrapper = "no", commStateOption, bucketC
   const format: HalfFormat | undefined = commHook === "fp16" || commHook === "bf16" ? commHook : commWrapper === "no" ? undefined : commWrapper;
   return { hook: hook ?? (format && rounding(format)), format, capBytes: bucketCapMb * 1e6 };
 }
+
+/** Whether gradients may travel before all workers have said what they weigh. */
+export const overlaps = ({ commHook = "no", commWrapper = "no", overlapComm = true }: DdpOptions = {}): boolean =>
+  overlapComm && commHook === "no" && commWrapper === "no";
 
 /** Gradients of an arena that are to be added up. */
 export interface HostPart {

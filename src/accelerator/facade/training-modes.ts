@@ -28,7 +28,7 @@ export abstract class TrainingModes extends ResumableWorkers {
   }
   /** Bytes of gradients that this worker has given to sums over the hosts: of the first worker of each host, when there are several hosts. */
   get bytesBetweenHosts(): number {
-    return this.exchange?.overHosts.bytes ?? 0;
+    return (this.exchange?.overHosts.bytes ?? 0) + (this.exchange?.early?.bytes ?? 0);
   }
 
   /**

@@ -1,6 +1,7 @@
 // Who has a gradient of which parameter: told to each other before gradients are used.
 import type { CollectiveOptions, World } from "../../distributed/index.js";
 import type { ArenaSegment, ParameterArena } from "../../tensor/index.js";
+import type { EarlyExchange } from "./early-exchange.js";
 import type { Placement } from "./placement.js";
 import { ranksOf, type Shares, sharesOf } from "./shares.js";
 import type { Treatment } from "./treatment.js";
@@ -34,11 +35,26 @@ export interface News {
   readonly scale: number;
 }
 
-/** Bits of a parameter: it has a gradient, which was written since the last time, and of which not all rows are there. */
-const [present, fresh, rowed] = [1, 2, 4];
+/** Bits of a parameter: it has a gradient, which was written since the last time, and of which not all rows are there; what was sent of it early is no longer what it is. */
+const [present, fresh, rowed, changed] = [1, 2, 4, 8];
 
 /** Weight and scale, behind the bytes. */
 const numbers = 2;
+
+interface Telling {
+  readonly treatment: Treatment;
+  readonly before: Presence | undefined;
+  /** Gradients that travelled before they were collected. */
+  readonly early: EarlyExchange | undefined;
+}
+export interface Told {
+  readonly presence: Presence;
+  /** By arena, not 0 for what some worker has written since the last time. */
+  readonly written: ReadonlyMap<ParameterArena, Uint8Array>;
+  /** By arena, not 0 for what some worker has changed since it was sent early. */
+  readonly changed: ReadonlyMap<ParameterArena, Uint8Array>;
+  readonly news: News;
+}
 
 /**
  * A collective: a byte per parameter and worker, two bytes of news and two float64. When it returns, no worker reads or writes gradients or parameters any more. `before`, what came out the last time, comes
@@ -47,9 +63,9 @@ const numbers = 2;
 export async function tellPresence(
   world: World,
   placement: Placement,
-  { wishes, grown, weight, scale, treatment, before }: News & { readonly treatment: Treatment; readonly before: Presence | undefined },
+  { wishes, grown, weight, scale, treatment, before, early }: News & Telling,
   options: CollectiveOptions,
-): Promise<{ readonly presence: Presence; readonly written: ReadonlyMap<ParameterArena, Uint8Array>; readonly news: News }> {
+): Promise<Told> {
   const { arenas } = placement;
   const count = arenas.reduce((sum, { arena }) => sum + arena.segments.length, 0);
   const length = count + 2 + 8 * numbers;
@@ -58,7 +74,11 @@ export async function tellPresence(
   for (const { arena } of arenas) {
     const seen = treatment.seen(arena);
     for (const s of arena.segments)
-      own[at++] = (s.hasGrad ? present : 0) | (s.writes !== (seen[s.index] ?? 0) ? fresh : 0) | (s.hasGrad && s.rows?.whole === false ? rowed : 0);
+      own[at++] =
+        (s.hasGrad ? present : 0) |
+        (s.writes !== (seen[s.index] ?? 0) ? fresh : 0) |
+        (s.hasGrad && s.rows?.whole === false ? rowed : 0) |
+        (early?.current(s) === false ? changed : 0);
   }
   own.set([wishes, Number(grown)], count);
   own.set(new Uint8Array(Float64Array.of(weight, scale).buffer), count + 2);
@@ -69,12 +89,17 @@ export async function tellPresence(
   for (let i = 0; i < all.length; i++) somewhere[i % length]! |= all[i]!;
   const told = all.filter((_, i) => i % length < count).map((byte) => byte & (present | rowed));
   const written = new Map<ParameterArena, Uint8Array>();
+  const changes = new Map<ParameterArena, Uint8Array>();
   at = 0;
   for (const { arena } of arenas) {
     const bits = somewhere.subarray(at, at + arena.segments.length);
     written.set(
       arena,
       bits.map((b) => b & fresh),
+    );
+    changes.set(
+      arena,
+      bits.map((b) => b & changed),
     );
     at += arena.segments.length;
   }
@@ -84,6 +109,7 @@ export async function tellPresence(
   return {
     presence,
     written,
+    changed: changes,
     news: {
       wishes: somewhere[count]!,
       grown: somewhere[count + 1] !== 0,

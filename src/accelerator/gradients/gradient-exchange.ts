@@ -15,6 +15,7 @@ import {
 } from "../../tensor/index.js";
 import type { Accumulation } from "./accumulation.js";
 import { alone, type News, type Presence, tellPresence } from "./collected.js";
+import type { EarlyExchange } from "./early-exchange.js";
 import { GradientView, scaledCopy, segmentsOf } from "./gradient-view.js";
 import { LossScaling } from "./loss-scaling.js";
 import { normOfAll } from "./norms.js";
@@ -37,6 +38,8 @@ export interface ExchangeOptions {
   readonly wishes?: { mine(): number; agreed(all: number): void };
   /** How the hosts' sums are added up; default: as they are. */
   readonly overHosts?: HostSums;
+  /** Gradients that travel before they are collected. */
+  readonly early?: EarlyExchange | undefined;
   /** Workers that end their loops at different times. */
   readonly joining?: Joining;
   /** A step was made, or skipped, on every worker. */
@@ -112,6 +115,10 @@ export class WorkerExchange implements GradientExchange {
   /** Whether there are parameters whose gradients it divides by weights and scale. */
   get divides(): boolean {
     return this.#options.placement.arenas.length > 0;
+  }
+  /** Gradients that travel while they are made. */
+  get early(): EarlyExchange | undefined {
+    return this.#options.early;
   }
   /** A backward was made with the scale. */
   told(): void {
@@ -277,11 +284,12 @@ export class WorkerExchange implements GradientExchange {
     return { ...presence, factor: weight > 0 ? 1 / (weight * (scale || 1)) : 0 };
   }
   async #tell(options: CollectiveOptions): Promise<Found> {
-    const { world, placement, accumulation, wishes, joining } = this.#options;
+    const { world, placement, accumulation, wishes, joining, early } = this.#options;
+    await early?.finish(options);
     const tell = () => {
       const counts = !joining?.done || this.pending;
       const news = { wishes: wishes?.mine() ?? 0, grown: placement.grown, weight: counts ? accumulation.weight : 0, scale: counts ? this.scaling.used : 0 };
-      return tellPresence(world, placement, { ...news, treatment: this.#treatment, before: this.#presence }, options);
+      return tellPresence(world, placement, { ...news, treatment: this.#treatment, before: this.#presence, early }, options);
     };
     let all = await tell();
     if (all.news.grown) {
@@ -291,6 +299,7 @@ export class WorkerExchange implements GradientExchange {
     wishes?.agreed(all.news.wishes);
     this.#presence = all.presence;
     for (const [arena, bits] of all.written) this.#treatment.settle(arena, bits);
+    if (early) this.#reduction!.take(await early.take((s) => all.changed.get(s.arena)?.[s.index] === 0));
     return { ...all.news, presence: all.presence };
   }
   /** One worker has nobody to ask. */

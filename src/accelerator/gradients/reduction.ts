@@ -6,6 +6,7 @@ import { type ArenaSegment, fillRows, type GradientSources, type ParameterArena,
 import type { Presence } from "./collected.js";
 import type { HostPart, HostSums } from "../comm-hooks/index.js";
 import type { Bucket } from "./buckets.js";
+import type { EarlySums } from "./early-exchange.js";
 import type { PlacedArena, Placement } from "./placement.js";
 import { gatherParts } from "./host-parts.js";
 import { rowed } from "./publish.js";
@@ -111,16 +112,25 @@ export class Reduction {
     await local.barrier(options);
   }
 
-  /** Buckets of which each host needs its part alone: nothing in them was added up before, and what nobody has a gradient of may become zero. */
-  #partedBuckets({ arena, buckets, reduced }: PlacedArena, own: readonly ArenaSegment[], tables: readonly ArenaSegment[], { any }: Presence): Bucket[] {
+  #partedBuckets(placed: PlacedArena, own: readonly ArenaSegment[], tables: readonly ArenaSegment[], { any }: Presence): Bucket[] {
     if (!this.#placement.shardedOverHosts || this.#overHosts.hook) return [];
     const wanted = new Set(own.filter((s) => !tables.includes(s)));
-    return buckets.filter((bucket) => {
-      const absent = bucket.segments.filter((s) => !wanted.has(s));
-      if (absent.length === bucket.segments.length || absent.some((s) => any.get(arena)![s.index])) return false;
-      if (this.#world.cross) for (const { offset, length } of absent) reduced.fill(0, offset, offset + length);
-      return true;
-    });
+    const buckets = partedBuckets(placed, wanted, any.get(placed.arena)!);
+    const { reduced } = placed;
+    if (this.#world.cross) for (const { segments } of buckets) for (const s of segments) if (!wanted.has(s)) reduced.fill(0, s.offset, s.offset + s.length);
+    return buckets;
+  }
+  /** Takes in what was added up before it was asked for. */
+  take({ segments, parted }: EarlySums): void {
+    for (const { arena, rows } of this.#placement.arenas)
+      for (const s of arena.segments) {
+        if (!segments.has(s)) continue;
+        this.#treatment.reduced.add(s);
+        this.#tables.delete(s);
+        if (s.rows) fillRows(rows.reduced, s.rows.place);
+        if (parted.has(s)) this.#parted.add(s);
+        else this.#parted.delete(s);
+      }
   }
 
   /** What is known of the rows of means of these gradients; undefined: nothing. */
@@ -146,6 +156,14 @@ export class Reduction {
   #rowed(segment: ArenaSegment, { contributors }: Presence): RowedSegment {
     return { ...rowed(segment), contributors: contributors.get(segment.arena)![segment.index]! };
   }
+}
+
+/** Buckets of which each host needs its part alone: nothing in them was added up before, and what nobody has a gradient of may become zero. */
+export function partedBuckets({ buckets }: PlacedArena, wanted: ReadonlySet<ArenaSegment>, any: readonly boolean[]): Bucket[] {
+  return buckets.filter(({ segments }) => {
+    const absent = segments.filter((s) => !wanted.has(s));
+    return absent.length < segments.length && !absent.some((s) => any[s.index]);
+  });
 }
 
 /** The sum of these gradients over the workers of the host; rows that nobody has any more are cleared. */

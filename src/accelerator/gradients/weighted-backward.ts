@@ -27,7 +27,9 @@ export async function weightedBackward(
   if (exchange?.divides) {
     const scale = exchange.scaling.latch({ pending });
     const plain = weight === undefined && !exchange.scaling.enabled;
-    await backward(loss, plain ? {} : { seed: (weight ?? 1) * scale });
+    const { early } = exchange;
+    const taps = early ? { taps: early.taps({ syncs: accumulation.syncs }) } : {};
+    await backward(loss, { ...(plain ? {} : { seed: (weight ?? 1) * scale }), ...taps });
   } else await backward(loss, weight === 0 ? { seed: 0 } : {});
   accumulation.count(weight);
   exchange?.told();

@@ -1,0 +1,105 @@
+// Listening to a run's taps: open before it and close behind it, as jobs of the run thread, which keep the order of their submission.
+#include <algorithm>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "accumulate.h"
+#include "job.h"
+#include "modules.h"
+#include "objects.h"
+#include "ops/tap.h"
+#include "session.h"
+
+namespace accelerate_ts {
+namespace {
+
+/// What is added to gradients that are there already, before their bucket is ready.
+struct Sum {
+  int64_t bucket;
+  float* into;
+  const float* from;
+  size_t length;
+  bool done;
+};
+
+class Listener : public TapSink {
+ public:
+  std::vector<Sum> sums;
+  Napi::ThreadSafeFunction tell;
+
+  void ready(int64_t bucket, const Parallel& parallel) override {
+    for (Sum& sum : sums)
+      if (sum.bucket == bucket) add(sum, parallel);
+    tell.NonBlockingCall([bucket](Napi::Env env, Napi::Function function) {
+      if (env != nullptr && !function.IsEmpty()) function.Call({Napi::Number::New(env, static_cast<double>(bucket))});
+    });
+  }
+  void addRest(const Parallel& parallel) {
+    for (Sum& sum : sums) add(sum, parallel);
+  }
+
+ private:
+  static void add(Sum& sum, const Parallel& parallel) {
+    if (!std::exchange(sum.done, true)) accumulate(sum.into, sum.from, sum.length, parallel);
+  }
+};
+
+class Open : public Job {
+ public:
+  explicit Open(std::shared_ptr<Listener> listener) : listener_(std::move(listener)) {}
+  void execute(const Parallel&) override { tap_sink() = listener_.get(); }
+
+ private:
+  const std::shared_ptr<Listener> listener_;
+};
+
+class Close : public Job {
+ public:
+  Close(std::shared_ptr<Listener> listener, bool done) : listener_(std::move(listener)), done_(done) {}
+  void execute(const Parallel& parallel) override {
+    tap_sink() = nullptr;
+    if (done_) listener_->addRest(parallel);
+  }
+  void finished(Napi::Env) override { listener_->tell.Release(); }
+
+ private:
+  const std::shared_ptr<Listener> listener_;
+  const bool done_;
+};
+
+// openTaps(sums: [bucket, into, from, ...], ready: (bucket) => void): handle. The next runs tell of their buckets; sums of a bucket are made before.
+Napi::Value openTaps(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  auto listener = std::make_shared<Listener>();
+  const auto list = info[0].As<Napi::Array>();
+  for (uint32_t i = 0; i + 2 < list.Length(); i += 3) {
+    Napi::Number bucket;
+    Napi::Value into, from;
+    if (!read(list, i, bucket) || !read(list, i + 1, into) || !read(list, i + 2, from)) return env.Undefined();
+    const Bytes sum = bytesOf(env, into), added = bytesOf(env, from);
+    const size_t length = std::min(sum.length, added.length) / sizeof(float);
+    listener->sums.push_back({bucket.Int64Value(), static_cast<float*>(sum.data), static_cast<const float*>(added.data), length, false});
+  }
+  listener->tell = Napi::ThreadSafeFunction::New(env, info[1].As<Napi::Function>(), "accelerate-ts taps", 0, 1);
+  auto job = std::make_unique<Open>(listener);
+  job->keep(info[0].As<Napi::Object>());
+  submit(env, std::move(job));
+  return handleOf(env, std::move(listener));
+}
+
+// closeTaps(handle, done, sums): Promise<void>; done: the run behind openTaps has ended well, and what is left of the sums is made.
+Napi::Value closeTaps(const Napi::CallbackInfo& info) {
+  auto job = std::make_unique<Close>(fromHandle<Listener>(info[0]), info[1].ToBoolean());
+  job->keep(info[2].As<Napi::Object>());
+  return submit(info.Env(), std::move(job));
+}
+
+void init(Napi::Env env, Napi::Object exports) {
+  exports.Set("openTaps", Napi::Function::New(env, openTaps));
+  exports.Set("closeTaps", Napi::Function::New(env, closeTaps));
+}
+const Module module(init);
+
+}  // namespace
+}  // namespace accelerate_ts
