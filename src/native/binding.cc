@@ -1,5 +1,6 @@
 // Bindings: inputs and outputs of one kind of run in memory that JS owns, and the runs themselves.
 // What is bound, how long it is and that no run is in flight is checked by the typed face in JS; here are only the calls.
+#include <atomic>
 #include <utility>
 
 #include "job_queue.h"
@@ -107,7 +108,8 @@ class Run : public Job {
     const Session& session = *binding.session;
     const std::unique_lock<std::mutex> turn = device.turn();
     device.releaseBuried();
-    std::string error = device.beforeRun(binding.options.get());
+    std::string error;
+    if (session.graph) error = chooseGraph(binding);
     for (size_t i = 0; i < binding.deviceInputs.size() && error.empty(); i++) {
       DeviceSlot& slot = binding.deviceInputs[i];
       if (slot.array && slot.array->buffer->memory == nullptr) return fail("ERR_RUN", "the array of input " + session.inputs[i].name + " was freed before the run");
@@ -129,6 +131,17 @@ class Run : public Job {
     if (error.empty()) error = device.afterRun();
     if (interrupted()) return fail("ERR_ABORTED", "the run was aborted");
     if (!error.empty()) fail("ERR_RUN", error);
+  }
+
+  // Recorded launches are of the memory that was bound: what changes is run as it is once, and recorded anew when it has come to rest.
+  static std::string chooseGraph(Binding& binding) {
+    static std::atomic<int> next{1};
+    bool changed = false;
+    for (const auto* slots : {&binding.deviceInputs, &binding.deviceOutputs})
+      for (const DeviceSlot& slot : *slots) changed = changed || slot.changed;
+    if (changed ? binding.graph == -1 : binding.graph != -1) return {};
+    binding.graph = changed ? -1 : next++;
+    return takeStatus(ort()->api.AddRunConfigEntry(binding.options.get(), "gpu_graph_id", std::to_string(binding.graph).c_str()));
   }
 
   static void count(Device& device, const DeviceSlot& slot, bool up) {
@@ -190,6 +203,9 @@ Napi::Value createBinding(const Napi::CallbackInfo& info) {
   binding->binding.reset(io);
   if (status == nullptr) status = api.CreateRunOptions(&options);
   binding->options.reset(options);
+  const std::shared_ptr<Session>& session = binding->session;
+  if (status == nullptr && session->device) status = session->device->prepare(options);
+  if (status == nullptr && session->graph) status = api.AddRunConfigEntry(options, "gpu_graph_id", "-1");
   if (throwIf(env, takeStatus(status))) return env.Undefined();
   return handleOf(env, std::move(binding));
 }

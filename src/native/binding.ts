@@ -42,6 +42,7 @@ export interface NativeBinding {
     optimization: number,
     profile: string,
     device?: NativeHandle<"device">,
+    graph?: boolean,
   ): Promise<{ handle: NativeHandle<"session">; inputs: NativeSlot[]; outputs: NativeSlot[]; placement?: NativePlacedNode[] }>;
   /** Of the arena that all sessions share, bytes; undefined where the library does not say. */
   arenaMemory(session: NativeHandle<"session">): { held: number; inUse: number; peak: number; extensions: number; shrinkages: number } | undefined;

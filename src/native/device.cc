@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "cuda/cuda_device.h"
 #include "job_queue.h"
 #include "modules.h"
 #include "objects.h"
@@ -27,12 +28,12 @@ OpenDevices& openDevices() {
 
 class MakeDevice : public Job {
  public:
-  explicit MakeDevice(std::string type) : type_(std::move(type)) {}
+  MakeDevice(std::string type, cuda::CudaOptions cuda) : type_(std::move(type)), cuda_(std::move(cuda)) {}
 
   void execute(const Parallel&) override {
     Failure failure;
     if (type_ == "webgpu") device_ = openWebGpu(failure);
-    else failure = Failure{"ERR_DEVICE_OPEN", "this build knows no devices of that kind", {}, {}, {}};
+    else device_ = cuda::openCuda(cuda_, failure);
     if (!device_) fail(std::move(failure));
     else settleDevicesAtExit();
   }
@@ -46,6 +47,7 @@ class MakeDevice : public Job {
 
  private:
   const std::string type_;
+  const cuda::CudaOptions cuda_;
   std::shared_ptr<Device> device_;
 };
 
@@ -187,10 +189,22 @@ void await(Napi::Env env, std::unique_ptr<DeviceWork> work) {
   if (!waiting->error.empty()) raise(env, "ERR_DEVICE", waiting->error);
 }
 
-// openDevice(type, index, options): Promise<{ name, handle }>
+// openDevice(type, index, memoryLimit, sameAsRequested, convolutions, tf32, libraries: string[]): Promise<{ name, handle }>
 Napi::Value openDevice(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  return env.GetInstanceData<AddonData>()->jobs.submit(env, std::make_unique<MakeDevice>(info[0].As<Napi::String>()), LaneName::make);
+  cuda::CudaOptions options;
+  options.index = info[1].As<Napi::Number>().Int32Value();
+  options.memoryLimit = static_cast<uint64_t>(info[2].As<Napi::Number>().Int64Value());
+  options.sameAsRequested = info[3].ToBoolean();
+  options.convolutions = info[4].As<Napi::String>();
+  options.tf32 = info[5].ToBoolean();
+  const Napi::Array folders = info[6].As<Napi::Array>();
+  for (uint32_t i = 0; i < folders.Length(); i++) {
+    Napi::String folder;
+    if (!read(folders, i, folder)) return env.Undefined();
+    options.libraries.push_back(folder);
+  }
+  return env.GetInstanceData<AddonData>()->jobs.submit(env, std::make_unique<MakeDevice>(info[0].As<Napi::String>(), std::move(options)), LaneName::make);
 }
 
 // Elements of a buffer: (…, type, byteOffset, bytes, shape: Float64Array) from argument `at` on.
@@ -283,17 +297,23 @@ Napi::Value deviceCounters(const Napi::CallbackInfo& info) {
   return result;
 }
 
-// deviceMemory(device): { free, total } of the whole device, or undefined
+// deviceMemory(device): { scratch?, free?, total? } as far as provider and device say
 Napi::Value deviceMemory(const Napi::CallbackInfo& info) {
+  const OrtFunctions& api = ort()->api;
   const std::shared_ptr<Device> device = fromHandle<Device>(info[0]);
-  uint64_t free = 0, total = 0;
-  {
-    const std::unique_lock<std::mutex> lock = device->turn();
-    if (!device->memoryOf(free, total)) return info.Env().Undefined();
-  }
   Napi::Object result = Napi::Object::New(info.Env());
-  result.Set("free", static_cast<double>(free));
-  result.Set("total", static_cast<double>(total));
+  const std::unique_lock<std::mutex> lock = device->turn();
+  uint64_t free = 0, total = 0;
+  if (device->memoryOf(free, total)) {
+    result.Set("free", static_cast<double>(free));
+    result.Set("total", static_cast<double>(total));
+  }
+  OrtKeyValuePairs* stats = nullptr;
+  if (device->scratch() != nullptr && takeStatus(api.AllocatorGetStats(device->scratch(), &stats)).empty() && stats != nullptr) {
+    const char* held = api.GetKeyValue(stats, "TotalAllocated");
+    if (held != nullptr) result.Set("scratch", std::strtod(held, nullptr));
+  }
+  if (stats != nullptr) api.ReleaseKeyValuePairs(stats);
   return result;
 }
 

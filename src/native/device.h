@@ -11,6 +11,9 @@
 
 namespace accelerate_ts {
 
+namespace cuda {
+struct Kernels;
+}
 struct DeviceArray;
 
 // Bytes between an array and the host, or between two arrays; the other side is as long.
@@ -28,6 +31,16 @@ struct DeviceCounters {
   std::atomic<uint64_t> arrays{0}, peak{0};  // bytes
 };
 
+// b = -a over float32 [n]: while a session of it lives a provider keeps what it has of the device, and that it can be made says that the provider works.
+constexpr unsigned char kAnchorModel[] = {0x08, 0x08, 0x3a, 0x34, 0x0a, 0x0b, 0x0a, 0x01, 0x61, 0x12, 0x01, 0x62, 0x22, 0x03, 0x4e, 0x65, 0x67, 0x12, 0x01, 0x67, 0x5a,
+                                          0x10, 0x0a, 0x01, 0x61, 0x12, 0x0b, 0x0a, 0x09, 0x08, 0x01, 0x12, 0x05, 0x0a, 0x03, 0x12, 0x01, 0x6e, 0x62, 0x10, 0x0a, 0x01,
+                                          0x62, 0x12, 0x0b, 0x0a, 0x09, 0x08, 0x01, 0x12, 0x05, 0x0a, 0x03, 0x12, 0x01, 0x6e, 0x42, 0x04, 0x0a, 0x00, 0x10, 0x11};
+
+struct DeviceSessionOptions {
+  // Each binding's launches are recorded and replayed, as long as it stays bound to the same memory.
+  bool graph = false;
+};
+
 // What differs between kinds of devices. Errors are texts, empty when all went well. All but the constructor may be called from any thread, within a turn.
 class Device {
  public:
@@ -38,9 +51,14 @@ class Device {
   // Everything that is asked of the device or of sessions on it happens within a turn; where the device's software takes threads as they come it is no lock at all.
   virtual std::unique_lock<std::mutex> turn() { return {}; }
   // Has sessions that are made with the options run here.
-  virtual OrtStatus* join(OrtSessionOptions* options) = 0;
-  // Before and after each run of a session.
-  virtual std::string beforeRun(OrtRunOptions*) { return {}; }
+  virtual OrtStatus* join(OrtSessionOptions* options, const DeviceSessionOptions& session) = 0;
+  // The options of runs of sessions here.
+  virtual OrtStatus* prepare(OrtRunOptions*) { return nullptr; }
+  // The ops of our domain that sessions here know.
+  virtual OrtCustomOpDomain* ops() { return ort()->domain; }
+  // What launches our own kernels: null where there are none.
+  virtual const cuda::Kernels* kernels() const noexcept { return nullptr; }
+  // After each run of a session.
   virtual std::string afterRun() { return {}; }
 
   // Zeroed, at least a byte.
@@ -57,6 +75,11 @@ class Device {
 
   // What tensors in the device's memory are declared as.
   virtual const OrtMemoryInfo* memory() const noexcept = 0;
+  // Where sessions have their scratch memory, if it says how much that is.
+  virtual const OrtAllocator* scratch() const noexcept { return nullptr; }
+  // CUDA: the cudaStream_t that everything runs on, and the device's number.
+  virtual void* stream() const noexcept { return nullptr; }
+  virtual int index() const noexcept { return 0; }
 
   // Any thread, outside of a turn as well: released in one of the next turns.
   void bury(void* memory);

@@ -55,6 +55,7 @@ constexpr OrtLoggingLevel kOrtLogFatal = 4;
 constexpr OrtAllocatorType kOrtDeviceAllocator = 0;
 constexpr OrtAllocatorType kOrtArenaAllocator = 1;
 constexpr OrtMemType kOrtMemTypeDefault = 0;
+constexpr OrtMemType kOrtMemTypeCpuInput = -2;
 
 // TensorProto.DataType, equal to ONNXTensorElementDataType.
 enum ElementType : int { kFloat32 = 1, kUint8 = 2, kInt8 = 3, kInt32 = 6, kInt64 = 7, kString = 8, kBool = 9, kFloat16 = 10, kFloat64 = 11, kBFloat16 = 16 };

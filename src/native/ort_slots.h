@@ -74,12 +74,18 @@
   SLOT(148, SetGlobalInterOpNumThreads, OrtStatus*, (OrtThreadingOptions*, int)) \
   SLOT(149, SetGlobalSpinControl, OrtStatus*, (OrtThreadingOptions*, int)) \
   SLOT(155, SetGlobalDenormalAsZero, OrtStatus*, (OrtThreadingOptions*)) \
+  SLOT(157, ReleaseArenaCfg, void, (OrtArenaCfg*)) \
+  SLOT(164, CreateArenaCfgV2, OrtStatus*, (const char* const*, const size_t*, size_t, OrtArenaCfg**)) \
   SLOT(165, AddRunConfigEntry, OrtStatus*, (OrtRunOptions*, const char*, const char*)) \
+  SLOT(193, KernelContext_GetGPUComputeStream, OrtStatus*, (const OrtKernelContext*, void**)) \
+  SLOT(194, GetTensorMemoryInfo, OrtStatus*, (const OrtValue*, const OrtMemoryInfo**)) \
   SLOT(204, SessionOptionsAppendExecutionProvider_CUDA_V2, OrtStatus*, (OrtSessionOptions*, const OrtCUDAProviderOptionsV2*)) \
   SLOT(205, CreateCUDAProviderOptions, OrtStatus*, (OrtCUDAProviderOptionsV2**)) \
   SLOT(206, UpdateCUDAProviderOptions, OrtStatus*, (OrtCUDAProviderOptionsV2*, const char* const*, const char* const*, size_t)) \
   SLOT(208, ReleaseCUDAProviderOptions, void, (OrtCUDAProviderOptionsV2*)) \
   SLOT(216, SessionOptionsAppendExecutionProvider, OrtStatus*, (OrtSessionOptions*, const char*, const char* const*, const char* const*, size_t)) \
+  SLOT(253, KernelContext_GetAllocator, OrtStatus*, (const OrtKernelContext*, const OrtMemoryInfo*, OrtAllocator**)) \
+  SLOT(259, CreateAndRegisterAllocatorV2, OrtStatus*, (OrtEnv*, const char*, const OrtMemoryInfo*, const OrtArenaCfg*, const char* const*, const char* const*, size_t)) \
   SLOT(263, UpdateCUDAProviderOptionsWithValue, OrtStatus*, (OrtCUDAProviderOptionsV2*, const char*, void*)) \
   SLOT(274, KernelContext_ParallelFor, OrtStatus*, (const OrtKernelContext*, void (*)(void*, size_t), size_t, size_t, void*)) \
   SLOT(293, SessionOptionsSetLoadCancellationFlag, OrtStatus*, (OrtSessionOptions*, bool)) \

@@ -17,6 +17,7 @@ struct SessionRequest {
   std::string profile;
   int optimization = 99;
   std::shared_ptr<Device> device;
+  DeviceSessionOptions deviceOptions;
 };
 
 class MakeSession : public Job {
@@ -26,6 +27,7 @@ class MakeSession : public Job {
   void execute(const Parallel&) override {
     const OrtFunctions& api = ort()->api;
     const std::shared_ptr<Device>& device = session_->device = request_.device;
+    session_->graph = request_.deviceOptions.graph;
     OrtSessionOptions* raw = nullptr;
     OrtStatus* status = api.CreateSessionOptions(&raw);
     {
@@ -40,10 +42,10 @@ class MakeSession : public Job {
     if (status == nullptr) status = api.AddSessionConfigEntry(raw, "session.set_denormal_as_zero", "1");
     // Threads spin within a run only, so that the pauses between steps do not burn cores.
     if (status == nullptr) status = api.AddSessionConfigEntry(raw, "session.force_spinning_stop", "1");
-    if (status == nullptr) status = api.AddCustomOpDomain(raw, ort()->domain);
+    if (status == nullptr) status = api.AddCustomOpDomain(raw, device ? device->ops() : ort()->domain);
     if (status == nullptr && !request_.name.empty()) status = api.SetSessionLogId(raw, request_.name.c_str());
     if (status == nullptr && !request_.profile.empty()) status = api.EnableProfiling(raw, request_.profile.c_str());
-    if (status == nullptr && device) status = device->join(raw);
+    if (status == nullptr && device) status = device->join(raw, request_.deviceOptions);
     if (status == nullptr && device) status = api.AddSessionConfigEntry(raw, "session.record_ep_graph_assignment_info", "1");
     OrtSession* session = nullptr;
     if (status == nullptr) {
@@ -216,7 +218,7 @@ class ReleaseSession : public Job {
   const std::shared_ptr<Session> session_;
 };
 
-// createSession(model: Uint8Array, name: string, optimization: number, profile: string, device?): Promise<{ handle, inputs, outputs, placement? }>
+// createSession(model: Uint8Array, name: string, optimization: number, profile: string, device?, graph?): Promise<{ handle, inputs, outputs, placement? }>
 Napi::Value createSession(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   SessionRequest request;
@@ -224,6 +226,7 @@ Napi::Value createSession(const Napi::CallbackInfo& info) {
   request.optimization = info[2].As<Napi::Number>().Int32Value();
   request.profile = info[3].As<Napi::String>();
   if (info[4].IsExternal()) request.device = fromHandle<Device>(info[4]);
+  request.deviceOptions.graph = info[5].ToBoolean();
   auto job = std::make_unique<MakeSession>(bytesOf(env, info[0]), std::move(request));
   job->keep(info[0].As<Napi::Object>());
   return env.GetInstanceData<AddonData>()->jobs.submit(env, std::move(job), LaneName::make);

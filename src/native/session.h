@@ -39,6 +39,7 @@ struct Session {
   std::vector<Slot> inputs;
   std::vector<Slot> outputs;
   std::vector<PlacedNode> placement;
+  bool graph = false;
 };
 
 // What a session on a device reads or writes there. ONNX Runtime takes what it is bound to when it is bound, from one memory into another: so that happens before each run, on its thread.
@@ -71,6 +72,8 @@ struct Binding {
   // Of a session on a device.
   std::vector<DeviceSlot> deviceInputs;
   std::vector<DeviceSlot> deviceOutputs;
+  // Of the recorded launches; -1: none, what is bound has just changed.
+  int graph = -1;
 };
 
 // A JS handle (External) that owns a shared_ptr.

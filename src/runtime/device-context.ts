@@ -31,6 +31,8 @@ export interface DeviceMemoryUse {
   readonly arrays: number;
   /** The most that these ever took. */
   readonly peak: number;
+  /** Taken by the engine for its sessions here, where it says so. */
+  readonly scratch?: number;
   /** Of the whole device, where it says so. */
   readonly free?: number;
   readonly total?: number;

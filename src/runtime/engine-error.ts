@@ -22,9 +22,12 @@ export type EngineErrorCode =
   | "ERR_DEVICE"
   | "ERR_DEVICE_ARRAY"
   | "ERR_DEVICE_CLOSED"
+  | "ERR_DEVICE_DRIVER"
   | "ERR_DEVICE_MEMORY"
   | "ERR_DEVICE_NODES"
+  | "ERR_DEVICE_NONE"
   | "ERR_DEVICE_OPEN"
+  | "ERR_DEVICE_PROVIDER"
   | "ERR_NATIVE";
 
 /** Which part of a graph an error speaks of. */

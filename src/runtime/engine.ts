@@ -107,7 +107,7 @@ export class Engine implements AsyncDisposable {
     if (level === undefined) throw new ArgumentError(`optimization is ${optimization}`, { hint: `known: ${Object.keys(levels).join(", ")}` });
     if (typeof name !== "string" || typeof profile !== "string") throw new ArgumentError("a session's name and profile are strings");
     try {
-      const made = await this.native.createSession(model, name, level, profile, device?.handle);
+      const made = await this.native.createSession(model, name, level, profile, device?.handle, options.cudaGraph === true && device?.device.type === "cuda");
       const session: Session = new Session({ native: this.native, name, model, device, ...made, onClose: () => this.#sessions.delete(session) });
       if (device && hostNodes === "refuse") await refuseHostNodes(session, device);
       this.#sessions.add(session);

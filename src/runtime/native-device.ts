@@ -8,7 +8,15 @@ import { EngineError, type EngineErrorCode } from "./engine-error.js";
 
 declare module "../native/binding.js" {
   interface NativeBinding {
-    openDevice(type: string, index: number, options: object): Promise<{ name: string; handle: NativeHandle<"device"> }>;
+    openDevice(
+      type: string,
+      index: number,
+      memoryLimit: number,
+      sameAsRequested: boolean,
+      convolutions: string,
+      tf32: boolean,
+      libraries: readonly string[],
+    ): Promise<{ name: string; handle: NativeHandle<"device"> }>;
     /** The 0 is the offset in bytes. */
     deviceAllocate(device: NativeHandle<"device">, type: number, offset: 0, bytes: number, shape: Float64Array): NativeHandle<"device-array">;
     deviceView(array: NativeHandle<"device-array">, type: number, offset: number, bytes: number, shape: Float64Array): NativeHandle<"device-array">;
@@ -17,14 +25,24 @@ declare module "../native/binding.js" {
     deviceTransfer(device: NativeHandle<"device">, kind: 0 | 1 | 2, pairs: readonly unknown[], waits: boolean): Promise<void> | undefined;
     deviceSynchronize(device: NativeHandle<"device">): Promise<void>;
     deviceCounters(device: NativeHandle<"device">): DeviceCounters & { arrays: number; peak: number };
-    deviceMemory(device: NativeHandle<"device">): { free: number; total: number } | undefined;
+    deviceMemory(device: NativeHandle<"device">): { scratch?: number; free?: number; total?: number };
     closeDevice(device: NativeHandle<"device">): Promise<void>;
   }
 }
 
-/** How a device is opened. */
-// biome-ignore lint/suspicious/noEmptyInterface: what a kind of device takes is declared beside it
-export interface DeviceOptions {}
+/** How a device is opened; what a kind of device does not have it ignores. The first opening of a GPU in a process decides about its memory. */
+export interface DeviceOptions {
+  /** CUDA: bytes that the engine may take for its sessions, beside the arrays of the caller; default all. */
+  readonly memoryLimit?: number;
+  /** CUDA: how that memory grows, to the next power of two (default; fewer allocations) or by what is asked for (less memory). */
+  readonly arenaStrategy?: "nextPowerOfTwo" | "sameAsRequested";
+  /** CUDA: how cuDNN's algorithm for a convolution is found: by rules (default), by trying them all (faster later, slow at each new shape), or the first one. */
+  readonly convolutions?: "heuristic" | "exhaustive" | "default";
+  /** CUDA: products of float32 in TF32, with 10 bits of mantissa; default false. */
+  readonly tf32?: boolean;
+  /** CUDA: folders in which CUDA's and cuDNN's libraries lie, where the system's loader does not find them (pip: site-packages/nvidia/cu13/lib and nvidia/cudnn/lib). */
+  readonly libraries?: readonly string[];
+}
 
 /** An array of a NativeDevice. */
 export class NativeArray implements DeviceArray {
@@ -85,10 +103,24 @@ export class NativeDevice implements DeviceContext {
 
   static async open({ native }: { readonly native: NativeBinding }, device: Device, options: DeviceOptions, onClose: () => void): Promise<NativeDevice> {
     if (device.hostMemory) throw new ArgumentError(`${device} is no device to open`, { code: "ERR_DEVICE", hint: "what runs on the host needs none" });
+    const { memoryLimit = 0, arenaStrategy = "nextPowerOfTwo", convolutions = "heuristic", tf32 = false, libraries = [] } = options;
+    if (!Number.isSafeInteger(memoryLimit) || memoryLimit < 0) throw new ArgumentError(`memoryLimit is ${memoryLimit}`, { hint: "give bytes" });
+    if (!arenaStrategies.includes(arenaStrategy))
+      throw new ArgumentError(`arenaStrategy is ${arenaStrategy}`, { hint: `known: ${arenaStrategies.join(", ")}` });
+    if (!searches.includes(convolutions)) throw new ArgumentError(`convolutions is ${convolutions}`, { hint: `known: ${searches.join(", ")}` });
     try {
-      return new NativeDevice(native, device, await native.openDevice(device.type, device.index, options), onClose);
+      const opened = await native.openDevice(
+        device.type,
+        device.index,
+        memoryLimit,
+        arenaStrategy === "sameAsRequested",
+        convolutions.toUpperCase(),
+        tf32,
+        libraries,
+      );
+      return new NativeDevice(native, device, opened, onClose);
     } catch (cause) {
-      throw failure(cause, `${device} cannot be opened`, openHints[device.type]);
+      throw failure(cause, `${device} cannot be opened`, openHints[device.type]?.[(cause as { code?: string }).code ?? ""]);
     }
   }
 
@@ -250,8 +282,19 @@ export class NativeDevice implements DeviceContext {
 
 const directions = ["a copy to", "a copy from", "a copy within"] as const;
 
-const openHints: { readonly [type: string]: string } = {
-  webgpu: "it needs a Vulkan driver and its loader (apt-get install libvulkan1 mesa-vulkan-drivers), Metal or Direct3D 12",
+const arenaStrategies: readonly string[] = ["nextPowerOfTwo", "sameAsRequested"];
+const searches: readonly string[] = ["heuristic", "exhaustive", "default"];
+
+const cudaMissing = "npx accelerate-ts env says what is missing, npx accelerate-ts install cuda puts ONNX Runtime's CUDA provider in place";
+/** By kind of device and code. */
+const openHints: { readonly [type: string]: { readonly [code: string]: string } } = {
+  webgpu: { ERR_DEVICE_OPEN: "it needs a Vulkan driver and its loader (apt-get install libvulkan1 mesa-vulkan-drivers), Metal or Direct3D 12" },
+  cuda: {
+    ERR_DEVICE_OPEN: cudaMissing,
+    ERR_DEVICE_PROVIDER: cudaMissing,
+    ERR_DEVICE_DRIVER: "install a newer NVIDIA driver",
+    ERR_DEVICE_NONE: "nvidia-smi lists the GPUs that the driver sees; CUDA_VISIBLE_DEVICES says which of them this process may use",
+  },
 };
 
 function failure(cause: unknown, subject: string, hint?: string): EngineError {

@@ -17,6 +17,11 @@ export interface SessionOptions {
   readonly device?: DeviceContext;
   /** Nodes for which the device has no kernel: "refuse" (default) names them all in an error, "allow" lets the host execute them, with copies there and back in each run. */
   readonly hostNodes?: "refuse" | "allow";
+  /**
+   * CUDA: the launches of a binding are recorded once what is bound has come to rest, and replayed until something else is bound. For graphs of fixed shapes that are wholly on the
+   * device; default false.
+   */
+  readonly cudaGraph?: boolean;
 }
 
 /** A node, and the execution provider that has it ("CPUExecutionProvider" is the host). As after the first simplifications of the graph: later ones may fuse nodes of a provider. */

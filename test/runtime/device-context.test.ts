@@ -32,7 +32,7 @@ test("the host is no device to open", async () => {
   await assert.rejects(engine.openDevice(cpu), { code: "ERR_DEVICE" });
 });
 
-for (const { device, skip } of await testDevices()) {
+for (const { device, skip, computes } of await testDevices()) {
   suite(`An opened device: ${device}`, { skip }, () => {
     let context: DeviceContext;
     before(async () => {
@@ -44,6 +44,10 @@ for (const { device, skip } of await testDevices()) {
       const array = context.allocate("float32", shape);
       context.uploadNow(new Float32Array(values), array);
       return array;
+    };
+    /** What a run wrote, where kernels compute. */
+    const computed = (actual: ArrayLike<number>, expected: readonly number[]) => {
+      if (computes) assert.deepEqual([...(actual as Iterable<number> & ArrayLike<number>)], expected);
     };
     const get = (array: DeviceArray) => {
       const values = new Float32Array(array.length);
@@ -142,13 +146,13 @@ for (const { device, skip } of await testDevices()) {
       const before = context.counters;
       for (let i = 0; i < 20; i++) await binding.run();
       assert.deepEqual(context.counters, before, "nothing crosses and nothing is allocated in runs");
-      assert.deepEqual(get(y), [5, 6, 7, 13, 14, 15]);
+      computed(get(y), [5, 6, 7, 13, 14, 15]);
       const changed = context.upload([{ from: new Float32Array(8).fill(1), into: x }]);
       const run = binding.run();
       const into = new Float32Array(6);
       const read = context.download([{ from: y, into }]);
       await Promise.all([changed, run, read]);
-      assert.deepEqual([...into], [2, 2, 2, 2, 2, 2]);
+      computed(into, [2, 2, 2, 2, 2, 2]);
       for (const array of [x, w, y]) context.free(array);
     });
 
@@ -171,7 +175,7 @@ for (const { device, skip } of await testDevices()) {
       second.bindInput(1, w, [4, 3]);
       second.bindOutput(0, y, [1, 3]);
       await Promise.all([first.run(), second.run()]);
-      assert.deepEqual(get(y), [20, 20, 20]);
+      computed(get(y), [20, 20, 20]);
       for (const array of [a, b, sum, w, y]) context.free(array);
     });
 
@@ -184,10 +188,10 @@ for (const { device, skip } of await testDevices()) {
       binding.bindOutput(0, y, [3]);
       const before = context.counters;
       await binding.run();
-      assert.deepEqual([...y], [11, 22, 33]);
+      computed(y, [11, 22, 33]);
       a[0] = 5;
       await binding.run();
-      assert.deepEqual([...y], [15, 22, 33]);
+      computed(y, [15, 22, 33]);
       const { uploads, uploadedBytes, downloads, downloadedBytes } = context.counters;
       assert.deepEqual(
         [uploads - before.uploads, uploadedBytes - before.uploadedBytes, downloads - before.downloads, downloadedBytes - before.downloadedBytes],
@@ -195,7 +199,7 @@ for (const { device, skip } of await testDevices()) {
       );
       binding.bindOutputDynamic(0);
       await binding.run();
-      assert.deepEqual([...(binding.takeOutput(0).data as Float32Array)], [15, 22, 33]);
+      computed(binding.takeOutput(0).data as Float32Array, [15, 22, 33]);
       context.free(b);
     });
 
@@ -210,7 +214,7 @@ for (const { device, skip } of await testDevices()) {
         binding.bindOutput(0, arrays[(step + 1) % 2]!, [2]);
         await binding.run();
       }
-      assert.deepEqual(get(arrays[0]!), [11, 21]);
+      computed(get(arrays[0]!), [11, 21]);
     });
 
     test("bindings refuse what does not fit", async () => {
@@ -236,32 +240,32 @@ for (const { device, skip } of await testDevices()) {
 
     test("all nodes without a kernel are named, or run on the host where that is allowed", async () => {
       const model = tinyModel({
-        inputs: [{ name: "x", dtype: "float32", shape: ["n"] }],
+        inputs: [{ name: "x", dtype: "float32", shape: ["n", "n"] }],
         outputs: [
-          { name: "y", dtype: "float32", shape: ["n"] },
-          { name: "z", dtype: "float32", shape: ["n"] },
+          { name: "y", dtype: "float32", shape: ["n", "n"] },
+          { name: "z", dtype: "float32", shape: [] },
         ],
         nodes: [
           { op: "Mul", inputs: ["x", "x"], outputs: ["square"], name: "zeroth" },
           { op: "Hardmax", inputs: ["square"], outputs: ["a"], name: "first" },
           { op: "Hardmax", inputs: ["x"], outputs: ["y"], name: "second" },
-          { op: "Shrink", inputs: ["a"], outputs: ["z"], name: "third" },
+          { op: "Det", inputs: ["a"], outputs: ["z"], name: "third" },
         ],
       });
       await assert.rejects(engine.createSession(model, { name: "host", device: context }), (error) => {
         assert.ok(error instanceof DeviceNodesError, String(error));
         assert.equal(error.code, "ERR_DEVICE_NODES");
-        for (const word of ["host", `${device}`, "first", "second", "third", "Hardmax", "Shrink"]) assert.ok(error.message.includes(word), error.message);
+        for (const word of ["host", `${device}`, "first", "second", "third", "Hardmax", "Det"]) assert.ok(error.message.includes(word), error.message);
         assert.equal(error.nodes.length, 3);
         return true;
       });
       await using session = await engine.createSession(model, { device: context, hostNodes: "allow" });
       using binding = session.createBinding();
-      const [x, y] = [new Float32Array([1, 3]), new Float32Array(2)];
-      binding.bindInput(0, x, [2]);
-      binding.bindOutput(0, y, [2]);
+      const [x, y] = [new Float32Array([1, 3, 2, 1]), new Float32Array(4)];
+      binding.bindInput(0, x, [2, 2]);
+      binding.bindOutput(0, y, [2, 2]);
       await binding.run();
-      assert.deepEqual([...y], [0, 1]);
+      computed(y, [0, 1, 1, 0]);
       assert.equal(session.placement.filter(({ provider }) => provider === "CPUExecutionProvider").length, 3);
     });
 
@@ -321,7 +325,7 @@ for (const { device, skip } of await testDevices()) {
             await binding.run();
             const read = new Float32Array(300);
             await context.download([{ from: y, into: read }]);
-            assert.ok(read.every((value) => value === 2 * (i + q)));
+            if (computes) assert.ok(read.every((value) => value === 2 * (i + q)));
           }
           await context.close();
         }),

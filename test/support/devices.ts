@@ -14,6 +14,8 @@ export interface TestDevice {
   readonly device: Device;
   /** Why there is none; false where there is. */
   readonly skip: string | false;
+  /** Kernels do what they say; false on a double of CUDA (TEST_CUDA_DOUBLE=1), whose memory and copies are real only. */
+  readonly computes: boolean;
 }
 
 /** Opens each device once to see whether it is there. */
@@ -23,12 +25,13 @@ export async function testDevices(types: readonly ("webgpu" | "cuda")[] = ["webg
   return Promise.all(
     types.map(async (type) => {
       const device = parseDevice(type);
+      const computes = type !== "cuda" || process.env.TEST_CUDA_DOUBLE !== "1";
       try {
         const context = await Engine.default().openDevice(device);
         await context.close();
-        return { device, skip: false as const };
+        return { device, computes, skip: false as const };
       } catch (error) {
-        return { device, skip: (error as EngineError).message };
+        return { device, computes, skip: (error as EngineError).message };
       }
     }),
   );

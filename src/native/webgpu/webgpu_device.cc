@@ -13,11 +13,6 @@ std::mutex& turns() {
   return *mutex;
 }
 
-// b = -a over float32 [n]. While a session of it lives the provider keeps its device; without any session device and buffers would go.
-constexpr unsigned char anchorModel[] = {0x08, 0x08, 0x3a, 0x34, 0x0a, 0x0b, 0x0a, 0x01, 0x61, 0x12, 0x01, 0x62, 0x22, 0x03, 0x4e, 0x65, 0x67, 0x12, 0x01, 0x67, 0x5a,
-                                         0x10, 0x0a, 0x01, 0x61, 0x12, 0x0b, 0x0a, 0x09, 0x08, 0x01, 0x12, 0x05, 0x0a, 0x03, 0x12, 0x01, 0x6e, 0x62, 0x10, 0x0a, 0x01,
-                                         0x62, 0x12, 0x0b, 0x0a, 0x09, 0x08, 0x01, 0x12, 0x05, 0x0a, 0x03, 0x12, 0x01, 0x6e, 0x42, 0x04, 0x0a, 0x00, 0x10, 0x11};
-
 // Runs only queue work; where nobody reads, the queue would grow by seconds of it.
 constexpr int kMaxBacklog = 8;
 
@@ -41,9 +36,9 @@ class WebGpuDevice : public Device {
     OrtStatus* status = api.CreateSessionOptions(&options);
     const OrtPtr<OrtSessionOptions> kept(options);
     if (status == nullptr) status = api.DisablePerSessionThreads(options);
-    if (status == nullptr) status = join(options);
+    if (status == nullptr) status = join(options, {});
     if (status == nullptr) status = api.AddSessionConfigEntry(options, "session.disable_cpu_ep_fallback", "1");
-    if (status == nullptr) status = api.CreateSessionFromArray(ort()->env, anchorModel, sizeof anchorModel, options, &session);
+    if (status == nullptr) status = api.CreateSessionFromArray(ort()->env, kAnchorModel, sizeof kAnchorModel, options, &session);
     anchor_.reset(session);
     if (status == nullptr) status = api.SessionGetMemoryInfoForInputs(session, &memory_, 1);
     if (status == nullptr) status = api.CreateAllocator(session, memory_, &allocator);
@@ -58,7 +53,7 @@ class WebGpuDevice : public Device {
 
   std::unique_lock<std::mutex> turn() override { return std::unique_lock<std::mutex>(turns()); }
 
-  OrtStatus* join(OrtSessionOptions* options) override {
+  OrtStatus* join(OrtSessionOptions* options, const DeviceSessionOptions&) override {
     // In its other layout, NHWC, the provider leaves out the record of which nodes it took.
     constexpr const char* keys[] = {"preferredLayout", "enableInt64"};
     constexpr const char* values[] = {"NCHW", "1"};

@@ -1,0 +1,307 @@
+// GPUs by CUDA: one stream per GPU of the process, memory of cudaMalloc, ONNX Runtime's CUDA provider on that stream with one arena for all sessions.
+#include "cuda_device.h"
+
+#include <dlfcn.h>
+
+#include <array>
+#include <map>
+#include <mutex>
+
+#include "../ort.h"
+#include "cuda_runtime.h"
+#include "staging.h"
+
+namespace accelerate_ts::cuda {
+namespace {
+
+// Runs and copies only queue work; a run waits for the end of the one so many before it.
+constexpr size_t kMaxBacklog = 8;
+
+// What all openings of a GPU share: with one stream, what the provider's arena gave back after one run is free for the next, whoever runs it.
+class Gpu {
+ public:
+  explicit Gpu(const CudaOptions& options) : options(options) {}
+  ~Gpu() {
+    runtime()->cudaSetDevice(options.index);
+    if (stream) runtime()->cudaStreamSynchronize(stream.get());
+  }
+  Gpu(const Gpu&) = delete;
+  Gpu& operator=(const Gpu&) = delete;
+
+  std::string open() {
+    std::string error = errorOf("cudaSetDevice", runtime()->cudaSetDevice(options.index));
+    cudaStream_t made = nullptr;
+    if (error.empty()) error = errorOf("cudaStreamCreateWithFlags", runtime()->cudaStreamCreateWithFlags(&made, cudaStreamNonBlocking));
+    stream.reset(made);
+    if (error.empty()) error = staging.open(made);
+    for (Event& event : ends_) if (error.empty()) error = makeEvent(event);
+    return error;
+  }
+
+  std::string noteRun() {
+    const std::lock_guard<std::mutex> lock(mutex);
+    const Event& end = ends_[runs_++ % kMaxBacklog];
+    if (runs_ > kMaxBacklog) {
+      const std::string error = errorOf("cudaEventSynchronize", runtime()->cudaEventSynchronize(end.get()));
+      if (!error.empty()) return error;
+    }
+    return errorOf("cudaEventRecord", runtime()->cudaEventRecord(end.get(), stream.get()));
+  }
+
+  std::string synchronize() { return errorOf("cudaStreamSynchronize", runtime()->cudaStreamSynchronize(stream.get())); }
+
+  const CudaOptions options;
+  Stream stream;
+  // Guards what follows: the threads of several Node environments may have opened the GPU.
+  std::mutex mutex;
+  Staging staging;
+
+ private:
+  std::array<Event, kMaxBacklog> ends_;
+  size_t runs_ = 0;
+};
+
+std::mutex gpusMutex;
+std::map<int, std::weak_ptr<Gpu>>& gpus() {
+  static auto* gpus = new std::map<int, std::weak_ptr<Gpu>>();  // outlives static destructors
+  return *gpus;
+}
+
+std::shared_ptr<Gpu> openGpu(const CudaOptions& options, std::string& error) {
+  const std::lock_guard<std::mutex> lock(gpusMutex);
+  std::weak_ptr<Gpu>& known = gpus()[options.index];
+  std::shared_ptr<Gpu> gpu = known.lock();
+  if (gpu) return gpu;
+  gpu = std::make_shared<Gpu>(options);
+  error = gpu->open();
+  if (!error.empty()) return nullptr;
+  known = gpu;
+  return gpu;
+}
+
+// The driver's name for a device that the runtime counts in the same order.
+std::string nameOf(int index) {
+  void* driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
+  const auto get = driver == nullptr ? nullptr : reinterpret_cast<int (*)(int*, int)>(dlsym(driver, "cuDeviceGet"));
+  const auto name = driver == nullptr ? nullptr : reinterpret_cast<int (*)(char*, int, int)>(dlsym(driver, "cuDeviceGetName"));
+  char text[256] = "";
+  int device = 0;
+  if (get == nullptr || name == nullptr || get(&device, index) != 0 || name(text, sizeof text - 1, device) != 0) return "CUDA device " + std::to_string(index);
+  return text;
+}
+
+// Why the provider's library cannot be opened, in the loader's words: ONNX Runtime keeps them for its log. Empty where it can.
+std::string loaderError() {
+  const std::string& library = ort()->library;
+  const size_t slash = library.rfind('/');
+  const std::string folder = slash == std::string::npos ? std::string() : library.substr(0, slash + 1);
+  for (const char* name : {"libonnxruntime_providers_shared.so", "libonnxruntime_providers_cuda.so"}) {
+    if (dlopen((folder + name).c_str(), RTLD_LAZY | RTLD_GLOBAL) != nullptr) continue;
+    const char* said = dlerror();
+    return said == nullptr ? folder + name : said;
+  }
+  return {};
+}
+
+class CudaDevice : public Device {
+ public:
+  explicit CudaDevice(std::shared_ptr<Gpu> gpu) : gpu_(std::move(gpu)) {}
+  ~CudaDevice() override {
+    leaveDevice(this);
+    const std::unique_lock<std::mutex> lock = turn();
+    releaseBuried();
+    gpu_->synchronize();
+  }
+
+  std::string open(const unsigned char* model, size_t bytes) {
+    const OrtFunctions& api = ort()->api;
+    name = nameOf(gpu_->options.index);
+    OrtMemoryInfo* memory = nullptr;
+    OrtSessionOptions* options = nullptr;
+    OrtSession* session = nullptr;
+    OrtAllocator* allocator = nullptr;
+    OrtStatus* status = api.CreateMemoryInfo("Cuda", kOrtDeviceAllocator, gpu_->options.index, kOrtMemTypeDefault, &memory);
+    memory_.reset(memory);
+    if (status == nullptr) status = shareArena();
+    if (status == nullptr) status = api.CreateSessionOptions(&options);
+    const OrtPtr<OrtSessionOptions> kept(options);
+    if (status == nullptr) status = api.DisablePerSessionThreads(options);
+    if (status == nullptr) status = api.AddSessionConfigEntry(options, "session.use_env_allocators", "1");
+    if (status == nullptr) status = join(options, {});
+    if (status == nullptr) status = api.CreateSessionFromArray(ort()->env, model, bytes, options, &session);
+    anchor_.reset(session);
+    if (status == nullptr) status = api.CreateAllocator(session, memory, &allocator);
+    arena_.reset(allocator);
+    const std::string error = takeStatus(status);
+    if (error.empty()) enterDevice(this);
+    return error;
+  }
+
+  // The device that a thread works on is the thread's.
+  std::unique_lock<std::mutex> turn() override {
+    runtime()->cudaSetDevice(gpu_->options.index);
+    return {};
+  }
+
+  OrtStatus* join(OrtSessionOptions* options, const DeviceSessionOptions& session) override {
+    const OrtFunctions& api = ort()->api;
+    OrtCUDAProviderOptionsV2* made = nullptr;
+    OrtStatus* status = providerOptions(&made, session.graph);
+    const OrtPtr<OrtCUDAProviderOptionsV2> provider(made);
+    if (status == nullptr) status = api.UpdateCUDAProviderOptionsWithValue(made, "user_compute_stream", gpu_->stream.get());
+    if (status == nullptr) status = api.SessionOptionsAppendExecutionProvider_CUDA_V2(options, made);
+    return status;
+  }
+
+  OrtStatus* prepare(OrtRunOptions* options) override { return ort()->api.AddRunConfigEntry(options, "disable_synchronize_execution_providers", "1"); }
+
+  std::string afterRun() override {
+    const std::string error = errorOf("a kernel of the run", runtime()->cudaGetLastError());
+    return error.empty() ? gpu_->noteRun() : error;
+  }
+
+  std::string allocate(size_t bytes, void*& memory) override {
+    std::string error = errorOf("cudaMalloc", runtime()->cudaMalloc(&memory, bytes));
+    if (!error.empty()) {
+      memory = nullptr;
+      size_t free = 0, total = 0;
+      if (runtime()->cudaMemGetInfo(&free, &total) == cudaSuccess) error += ", " + std::to_string(free) + " of the GPU's " + std::to_string(total) + " bytes are free";
+      return error;
+    }
+    error = errorOf("cudaMemsetAsync", runtime()->cudaMemsetAsync(memory, 0, bytes, gpu_->stream.get()));
+    if (!error.empty()) release(memory), memory = nullptr;
+    return error;
+  }
+
+  // cudaFree waits for the whole device, which says more than is needed; that our own work on the memory has ended is said here.
+  void release(void* memory) noexcept override {
+    runtime()->cudaStreamSynchronize(gpu_->stream.get());
+    runtime()->cudaFree(memory);
+  }
+
+  std::string upload(const std::vector<HostCopy>& copies) override {
+    const std::lock_guard<std::mutex> lock(gpu_->mutex);
+    std::string error;
+    for (const HostCopy& copy : copies) if (error.empty()) error = gpu_->staging.upload(copy.array->data, copy.host, copy.array->bytes);
+    return error;
+  }
+
+  std::string download(const std::vector<HostCopy>& copies) override {
+    const std::lock_guard<std::mutex> lock(gpu_->mutex);
+    std::string error;
+    for (const HostCopy& copy : copies) if (error.empty()) error = gpu_->staging.download(copy.host, copy.array->data, copy.array->bytes);
+    const std::string end = gpu_->staging.finish();
+    return error.empty() ? end : error;
+  }
+
+  std::string copy(const std::vector<DeviceCopy>& copies) override {
+    std::string error;
+    for (const DeviceCopy& copy : copies) {
+      if (!error.empty() || copy.from->bytes == 0) continue;
+      error = errorOf("cudaMemcpyAsync", runtime()->cudaMemcpyAsync(copy.into->data, copy.from->data, copy.from->bytes, cudaMemcpyDeviceToDevice, gpu_->stream.get()));
+    }
+    return error;
+  }
+
+  std::string synchronize() override { return gpu_->synchronize(); }
+
+  bool memoryOf(uint64_t& free, uint64_t& total) override {
+    size_t left = 0, all = 0;
+    if (!errorOf("cudaMemGetInfo", runtime()->cudaMemGetInfo(&left, &all)).empty()) return false;
+    free = left;
+    total = all;
+    return true;
+  }
+
+  const OrtMemoryInfo* memory() const noexcept override { return memory_.get(); }
+  const OrtAllocator* scratch() const noexcept override { return arena_.get(); }
+  void* stream() const noexcept override { return gpu_->stream.get(); }
+  int index() const noexcept override { return gpu_->options.index; }
+
+ private:
+  OrtStatus* providerOptions(OrtCUDAProviderOptionsV2** made, bool graph) const {
+    const OrtFunctions& api = ort()->api;
+    const CudaOptions& options = gpu_->options;
+    const std::string index = std::to_string(options.index);
+    const std::string limit = std::to_string(options.memoryLimit == 0 ? SIZE_MAX : options.memoryLimit);
+    const char* keys[] = {"device_id", "gpu_mem_limit", "arena_extend_strategy", "cudnn_conv_algo_search", "use_tf32", "enable_cuda_graph"};
+    const char* values[] = {index.c_str(), limit.c_str(), options.sameAsRequested ? "kSameAsRequested" : "kNextPowerOfTwo", options.convolutions.c_str(), options.tf32 ? "1" : "0", graph ? "1" : "0"};
+    OrtStatus* status = api.CreateCUDAProviderOptions(made);
+    if (status == nullptr) status = api.UpdateCUDAProviderOptions(*made, keys, values, sizeof keys / sizeof *keys);
+    return status;
+  }
+
+  // One arena for all sessions of a GPU, as on the host; it stays as long as the process.
+  OrtStatus* shareArena() {
+    static std::mutex mutex;
+    static auto* shared = new std::map<int, bool>();
+    const std::lock_guard<std::mutex> lock(mutex);
+    const CudaOptions& options = gpu_->options;
+    bool& done = (*shared)[options.index];
+    if (done) return nullptr;
+    const OrtFunctions& api = ort()->api;
+    const char* keys[] = {"max_mem", "arena_extend_strategy", "initial_chunk_size_bytes", "max_dead_bytes_per_chunk", "initial_growth_chunk_size_bytes"};
+    const size_t unset = static_cast<size_t>(-1);
+    const size_t values[] = {static_cast<size_t>(options.memoryLimit), options.sameAsRequested ? size_t{1} : size_t{0}, unset, unset, unset};
+    const std::string index = std::to_string(options.index);
+    const char* providerKeys[] = {"device_id"};
+    const char* providerValues[] = {index.c_str()};
+    OrtArenaCfg* config = nullptr;
+    OrtStatus* status = api.CreateArenaCfgV2(keys, values, sizeof keys / sizeof *keys, &config);
+    if (status == nullptr) status = api.CreateAndRegisterAllocatorV2(ort()->env, "CUDAExecutionProvider", memory_.get(), config, providerKeys, providerValues, 1);
+    if (config != nullptr) api.ReleaseArenaCfg(config);
+    done = status == nullptr;
+    return status;
+  }
+
+  const std::shared_ptr<Gpu> gpu_;
+  OrtPtr<OrtMemoryInfo> memory_;
+  OrtPtr<OrtSession> anchor_;
+  OrtPtr<OrtAllocator> arena_;
+};
+
+}  // namespace
+
+std::shared_ptr<Device> openCuda(CudaOptions options, Failure& failure) {
+  preloadLibraries(options.libraries);
+  // The provider's library is opened here: it says which of its libraries is missing.
+  OrtCUDAProviderOptionsV2* probe = nullptr;
+  OrtSessionOptions* nobody = nullptr;
+  OrtStatus* status = ort()->api.CreateSessionOptions(&nobody);
+  const OrtPtr<OrtSessionOptions> keptToo(nobody);
+  if (status == nullptr) status = ort()->api.CreateCUDAProviderOptions(&probe);
+  const OrtPtr<OrtCUDAProviderOptionsV2> kept(probe);
+  if (status == nullptr) status = ort()->api.SessionOptionsAppendExecutionProvider_CUDA_V2(nobody, probe);
+  std::string error = takeStatus(status);
+  if (!error.empty()) {
+    const std::string said = loaderError();
+    if (!said.empty()) error = said;
+    failure = Failure{"ERR_DEVICE_PROVIDER", error, {}, {}, {}};
+    return nullptr;
+  }
+  if (openRuntime(failure) == nullptr) return nullptr;
+  int devices = 0, driver = 0, version = 0;
+  const cudaError_t code = runtime()->cudaGetDeviceCount(&devices);
+  error = errorOf("cudaGetDeviceCount", code);
+  if (!error.empty()) {
+    runtime()->cudaDriverGetVersion(&driver);
+    runtime()->cudaRuntimeGetVersion(&version);
+    if (code == cudaErrorInsufficientDriver) error += "; the driver serves CUDA " + std::to_string(driver / 1000) + "." + std::to_string(driver % 1000 / 10) + ", the runtime is of " + std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
+    failure = Failure{code == cudaErrorInsufficientDriver ? "ERR_DEVICE_DRIVER" : "ERR_DEVICE_NONE", error, {}, {}, {}};
+    return nullptr;
+  }
+  if (options.index >= devices) {
+    failure = Failure{"ERR_DEVICE_NONE", "there are " + std::to_string(devices) + " CUDA devices, the first is 0", {}, {}, {}};
+    return nullptr;
+  }
+  const std::shared_ptr<Gpu> gpu = openGpu(options, error);
+  if (gpu) {
+    auto device = std::make_shared<CudaDevice>(gpu);
+    error = device->open(kAnchorModel, sizeof kAnchorModel);
+    if (error.empty()) return device;
+  }
+  failure = Failure{"ERR_DEVICE_OPEN", error, {}, {}, {}};
+  return nullptr;
+}
+
+}  // namespace accelerate_ts::cuda
