@@ -59,8 +59,8 @@ const ncclSources = readdirSync(join(sources, "nccl"))
 const libraries: readonly { readonly name: string; readonly from: readonly string[]; readonly version?: string }[] = [
   { name: "libcudart.so.13", from: runtime, version: "libcudart.so.13" },
   { name: "libcublas.so.13", from: ["cuda/libraries/blas.cc"], version: "libcublas.so.13" },
-  { name: "libcublasLt.so.13", from: [], version: "libcublasLt.so.13" },
-  { name: "libcurand.so.10", from: ["cuda/libraries/rand.cc"] },
+  { name: "libcublasLt.so.13", from: ["cuda/libraries/blas_lt.cc"], version: "libcublasLt.so.13" },
+  { name: "libcurand.so.10", from: ["cuda/libraries/rand.cc"], version: "libcurand.so.10" },
   { name: "libcudnn.so.9", from: ["cuda/libraries/dnn.cc"] },
   { name: "libcuda.so.1", from: ["cuda/libraries/driver.cc"] },
   { name: "libnccl.so.2", from: ncclSources },
@@ -73,16 +73,18 @@ async function compile(source: string, object: string, files: CudaFiles): Promis
   await exec(compiler, [...flags, "-c", source, "-o", object]);
 }
 
-/** Functions that the provider imports and no double has: each says its name and ends the process. */
-async function stubs(provider: string, objects: readonly string[]): Promise<string> {
-  const list = async (args: readonly string[]): Promise<string[]> => (await exec("nm", [...args], { maxBuffer: 64 << 20 })).stdout.split("\n");
-  const wanted = (await list(["-D", "--undefined-only", provider]))
-    .map((line) => line.trim().split(/\s+/).at(-1)!.replace(/@.*/, ""))
-    .filter((name) => /^(cu[A-Z]|cuda|__cuda|cublas|curand)/.test(name));
-  const defined = new Set((await list(["--defined-only", ...objects])).map((line) => line.trim().split(/\s+/).at(-1)));
-  const missing = [...new Set(wanted)].filter((name) => !defined.has(name)).sort();
-  const body = missing.map((name) => `int ${name}(void) { fprintf(stderr, "[double] ${name} is not doubled\\n"); abort(); }`);
-  return ["#include <stdio.h>", "#include <stdlib.h>", ...body, ""].join("\n");
+/** Functions that the provider imports from a library and no double has: each says its name and ends the process. */
+async function stubs(provider: string, objects: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const list = async (args: readonly string[]): Promise<string[]> =>
+    (await exec("nm", [...args], { maxBuffer: 64 << 20 })).stdout.split("\n").map((line) => line.trim().split(/\s+/).at(-1)!);
+  const defined = new Set(await list(["--defined-only", ...objects]));
+  const missing = new Map<string, Set<string>>();
+  for (const symbol of await list(["-D", "--undefined-only", provider])) {
+    const [name, library = "libcuda.so.1"] = symbol.split(/@+/) as [string, string?];
+    if (/^(cu[A-Z]|cuda|__cuda|cublas|curand)/.test(name) && !defined.has(name)) missing.set(library, (missing.get(library) ?? new Set()).add(name));
+  }
+  const body = (name: string): string => `int ${name}(void) { fprintf(stderr, "[double] ${name} is not doubled\\n"); abort(); }`;
+  return new Map([...missing].map(([library, names]) => [library, ["#include <stdio.h>", "#include <stdlib.h>", ...[...names].map(body), ""].join("\n")]));
 }
 
 async function build(files: CudaFiles, folder: string): Promise<void> {
@@ -94,20 +96,22 @@ async function build(files: CudaFiles, folder: string): Promise<void> {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) await compile(join(sources, next), objectOf(next), files);
   };
   await Promise.all([worker(), worker()]);
-  const rest = join(folder, "rest.c");
-  writeFileSync(
-    rest,
-    await stubs(
-      join(files.provider, "libonnxruntime_providers_cuda.so"),
-      libraries.flatMap(({ from }) => from.map(objectOf)),
-    ),
+  const rest = await stubs(
+    join(files.provider, "libonnxruntime_providers_cuda.so"),
+    libraries.flatMap(({ from }) => from.map(objectOf)),
   );
-  await exec(compiler, ["-w", "-fPIC", "-x", "c", "-c", rest, "-o", join(folder, "rest.o")]);
   const core = join(lib, "libcudart.so.13");
   for (const { name, from, version } of libraries) {
     const map = join(folder, `${name}.map`);
     writeFileSync(map, `${version} { global: *; };\n`);
-    const objects = [...from.map(objectOf), ...(name === "libcudart.so.13" ? [join(folder, "rest.o")] : [])];
+    const objects = from.map(objectOf);
+    const missing = rest.get(name);
+    if (missing !== undefined) {
+      const stub = join(folder, `${name}.rest`);
+      writeFileSync(`${stub}.c`, missing);
+      await exec(compiler, ["-w", "-fPIC", "-x", "c", "-c", `${stub}.c`, "-o", `${stub}.o`]);
+      objects.push(`${stub}.o`);
+    }
     const others = name === "libcudart.so.13" ? [] : [core];
     const args = [
       "-shared",
