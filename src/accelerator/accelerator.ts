@@ -231,7 +231,7 @@ export class Accelerator extends TrainingData implements AsyncDisposable {
     const { splitBatches, dispatchBatches, evenBatches, ignoreDuplicates } = this.dataloaderConfig;
     const { zero, shareParameters } = this.#options;
     const speaks = numProcesses === 1 || localProcessIndex === 0;
-    const writesStates = speaks || shardingOf(zero) === "none";
+    const writesStates = speaks || (placement?.sharding ?? shardingOf(zero)) === "none";
     return {
       settings: { gradientAccumulationSteps, splitBatches, dispatchBatches, evenBatches, ignoreDuplicates },
       steps: this.#steps,

@@ -160,6 +160,21 @@ export class DeviceSegments {
     return this.#newer[index] === "device";
   }
 
+  /** Brings the host's copies of some segments up to date, without holding up JS. */
+  async bringDown(indices: Iterable<number>): Promise<void> {
+    const late = [...indices].filter((i) => this.#newer[i] === "device");
+    for (const i of late) this.#newer[i] = "none";
+    const pairs = late.map((i) => ({ from: this.#memoryOf(i), into: this.#hostMemory().view(i) })).filter(({ into }) => into.length > 0);
+    if (pairs.length > 0) await this.context.download(pairs);
+  }
+  /** The other way: what was written on the host goes up. */
+  async bringUp(indices: Iterable<number>): Promise<void> {
+    const late = [...indices].filter((i) => this.#newer[i] === "host");
+    for (const i of late) this.#newer[i] = "none";
+    const pairs = late.map((i) => ({ from: this.#hostMemory().view(i), into: this.#memoryOf(i) })).filter(({ from }) => from.length > 0);
+    if (pairs.length > 0) await this.context.upload(pairs);
+  }
+
   #upload(index: number): void {
     if (this.#newer[index] !== "host") return;
     const view = this.#hostMemory().view(index);

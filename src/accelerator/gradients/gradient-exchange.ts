@@ -23,8 +23,8 @@ import type { Placement } from "./placement.js";
 import { HostSums } from "../comm-hooks/index.js";
 import type { Joining } from "../modes/joining.js";
 import { type ExchangeOperation, type Places, placesOf } from "./operations.js";
-import { publish } from "./publish.js";
-import { type Collected, Reduction } from "./reduction.js";
+import type { Collected, GradientSums } from "./reduction.js";
+import { StagedReduction } from "./staged-reduction.js";
 import { closedError } from "../stopping.js";
 import { Treatment } from "./treatment.js";
 
@@ -65,7 +65,7 @@ export class WorkerExchange implements GradientExchange {
   readonly overHosts: HostSums;
   readonly #options: ExchangeOptions;
   readonly #treatment: Treatment;
-  readonly #reduction: Reduction | undefined;
+  readonly #reduction: GradientSums | undefined;
   #closed = false;
   #presence: Presence | undefined;
   /** Writes of gradients up to the last backward that was told. */
@@ -78,7 +78,7 @@ export class WorkerExchange implements GradientExchange {
     this.overHosts = overHosts;
     this.distributed = world.group.size > 1;
     this.#treatment = new Treatment({ raw: world.hosts > 1 && !overHosts.hook });
-    this.#reduction = this.distributed ? new Reduction(world, placement, { treatment: this.#treatment, overHosts }) : undefined;
+    this.#reduction = this.distributed ? new StagedReduction(world, placement, { treatment: this.#treatment, overHosts }) : undefined;
   }
 
   get holds(): boolean {
@@ -129,7 +129,7 @@ export class WorkerExchange implements GradientExchange {
   }
 
   async step(parameters: readonly Parameter[], update: (gradients: CollectedGradients) => Promise<void>, settings: () => StepSettings): Promise<boolean> {
-    const { accumulation, world, placement, onStep } = this.#options;
+    const { accumulation, onStep } = this.#options;
     accumulation.refuseUnsynced("optimizer.step");
     const options = this.#call("optimizer.step");
     const operation = (): ExchangeOperation => ({ op: "step", parameters: this.#places(parameters), settings: settings() });
@@ -139,9 +139,9 @@ export class WorkerExchange implements GradientExchange {
       view.requirePlaced();
       const made = collected.factor > 0 && (await this.#finite(view, collected, options));
       if (made) {
-        await view.reduceIfNeeded(options);
+        await view.ready(options);
         await update(view);
-        if (this.distributed) await publish(world, placement, view, { ...options, purpose: "new parameters of optimizer.step" });
+        await this.#reduction?.publish(view, { ...options, purpose: "new parameters of optimizer.step" });
       } else if (collected.factor === 0) this.#options.onWarning?.("a step was skipped: the weights of all its micro-batches, on all workers, are 0");
       for (const s of segmentsOf(parameters)) this.#treatment.use(s);
       this.overHosts.stepped();
@@ -291,9 +291,11 @@ export class WorkerExchange implements GradientExchange {
       const news = { wishes: wishes?.mine() ?? 0, grown: placement.grown, weight: counts ? accumulation.weight : 0, scale: counts ? this.scaling.used : 0 };
       return tellPresence(world, placement, { ...news, treatment: this.#treatment, before: this.#presence, early }, options);
     };
+    await this.#reduction?.offer();
     let all = await tell();
     if (all.news.grown) {
       await placement.place({ late: true }, options);
+      await this.#reduction?.offer();
       all = await tell();
     }
     wishes?.agreed(all.news.wishes);

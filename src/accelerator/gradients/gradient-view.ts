@@ -17,7 +17,7 @@ import {
 import { combineNorms, scaleNorm } from "./norms.js";
 import type { PlacedArena, Placement } from "./placement.js";
 import { rowed } from "./publish.js";
-import type { Collected, Reduction } from "./reduction.js";
+import type { Collected, GradientSums } from "./reduction.js";
 import type { Treatment } from "./treatment.js";
 import { overlapOf } from "./zero.js";
 
@@ -25,7 +25,7 @@ export interface ViewParts {
   readonly placement: Placement;
   readonly treatment: Treatment;
   /** Undefined for one worker alone, whose gradients lie where its backward puts them. */
-  readonly reduction: Reduction | undefined;
+  readonly reduction: GradientSums | undefined;
 }
 
 export const segmentsOf = (parameters: readonly Parameter[]): ArenaSegment[] => parameters.map((p) => p.segment()).filter((s) => s !== undefined);
@@ -62,9 +62,11 @@ export class GradientView implements CollectedGradients {
   async complete(options: CollectiveOptions): Promise<void> {
     await this.#parts.reduction?.complete(this.segments, options);
   }
-  /** The same, where an update cannot add up on its way. */
-  async reduceIfNeeded(options: CollectiveOptions): Promise<void> {
-    if (this.#parts.reduction?.needed(this.segments, this.#collected)) await this.reduce(options);
+  /** For an update: adds up where it cannot do so on its way. */
+  async ready(options: CollectiveOptions): Promise<void> {
+    const { reduction } = this.#parts;
+    if (reduction?.needed(this.segments, this.#collected)) await this.reduce(options);
+    await reduction?.deliver(this.segments);
   }
   get #reduced(): ReadonlySet<ParameterArena> {
     this.#arenas ??= this.#parts.reduction?.arenasOf(this.segments) ?? new Set();
@@ -80,7 +82,8 @@ export class GradientView implements CollectedGradients {
   }
   share(arena: ParameterArena): ArenaShare {
     if (!this.#parts.reduction) return { gradients: arena.ownGradients(), parts: [{ begin: 0, end: arena.length }] };
-    const gradients = this.#reduced.has(arena) ? this.#mean(arena) : this.#sources(this.#placed(arena));
+    const placed = this.#placed(arena);
+    const gradients = this.#reduced.has(arena) ? this.#parts.reduction.delivered(placed, this.segments) : this.#sources(placed);
     return { gradients, parts: this.#collected.shares.get(arena)!.updates };
   }
   /** What this worker looks at of sums that all have in common. */
@@ -94,14 +97,7 @@ export class GradientView implements CollectedGradients {
   /** The gradients of all workers once they are reduced, as kernels take them: with what is known of rows. */
   #mean(arena: ParameterArena): GradientMemory {
     const { reduction } = this.#parts;
-    if (!reduction) return arena.ownGradients();
-    const placed = this.#placed(arena);
-    const rows = reduction.rowsOf(placed, this.segments);
-    return rows ? { arrays: [placed.reduced], factor: 1, rows } : placed.reduced;
-  }
-  /** Where they lie; one worker's lie there from the start. */
-  numbers(arena: ParameterArena): Float32Array {
-    return this.#parts.reduction ? this.#placed(arena).reduced : arena.grads;
+    return reduction ? reduction.means(this.#placed(arena), this.segments) : arena.ownGradients();
   }
 
   /** The norm's part of this worker's share. The gradients must have been reduced. */
@@ -132,7 +128,8 @@ export class GradientView implements CollectedGradients {
   /** A copy of a gradient. */
   copy(segment: ArenaSegment): Float32Array {
     if (!this.has(segment)) return new Float32Array(segment.length);
-    return scaledCopy(this.numbers(segment.arena).subarray(segment.offset, segment.offset + segment.length), this.scale(segment));
+    const { reduction } = this.#parts;
+    return scaledCopy(reduction ? reduction.numbers(this.#placed(segment.arena), segment) : segment.grad, this.scale(segment));
   }
 
   /** By what they are still to be multiplied by, and by arena. */

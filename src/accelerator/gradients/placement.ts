@@ -3,7 +3,16 @@ import type { CollectiveOptions, World } from "../../distributed/index.js";
 import { AccelerateError, ArgumentError } from "../../errors.js";
 import { maxSources, type Optimizer } from "../../optim/index.js";
 import { Engine } from "../../runtime/index.js";
-import { type ArenaPart, type ArenaSegment, type GradientExchange, type Parameter, ParameterArena, parameterChanges } from "../../tensor/index.js";
+import {
+  activeDevice,
+  type ArenaPart,
+  type ArenaSegment,
+  DeviceSegments,
+  type GradientExchange,
+  type Parameter,
+  ParameterArena,
+  parameterChanges,
+} from "../../tensor/index.js";
 import { compareParameters } from "../collectives/compare.js";
 import { type Bucket, bucketsOfArena } from "./buckets.js";
 import { takeParts } from "./sharded-state.js";
@@ -23,6 +32,8 @@ export interface PlacedArena {
   readonly published: Float32Array | undefined;
   /** In which its gradients travel. */
   readonly buckets: readonly Bucket[];
+  /** Of an arena on a device: the mean gradient there. */
+  readonly mean?: DeviceSegments;
 }
 
 /** Bits of the tables of an arena; see GradientRows. */
@@ -58,7 +69,7 @@ const line = 64;
 export class Placement {
   readonly arenas: PlacedArena[] = [];
   readonly localRanks: readonly number[];
-  readonly sharding: Sharding;
+  readonly #sharding: Sharding;
   readonly #world: World;
   readonly #shares: boolean;
   readonly #capBytes: number;
@@ -75,9 +86,13 @@ export class Placement {
   constructor({ world, localRanks, sharesParameters, sharding = "host", capBytes = 25e6 }: PlacementOptions) {
     this.#world = world;
     this.localRanks = localRanks;
-    this.sharding = sharding;
+    this.#sharding = sharding;
     this.#shares = sharesParameters && sharding !== "none";
     this.#capBytes = capBytes;
+  }
+  /** By whom the state of optimizers is shared out. Memory of a device is shared by nobody: there every worker has all. */
+  get sharding(): Sharding {
+    return this.#world.group.size > 1 && activeDevice() ? "none" : this.#sharding;
   }
   /** Must be called once, before anything is placed. */
   connect(exchange: GradientExchange): void {
@@ -219,6 +234,15 @@ export class Placement {
     const rowBits = rows.peers[local.rank]!;
     const placement = { rowBits, grads: { allocate: () => grads[local.rank]! }, ...(this.#exchange && { exchange: this.#exchange }) };
     const peers = grads.map(floats);
+    const device = activeDevice();
+    if (device) {
+      const arena = ParameterArena.place(parameters, { ...placement, values: Engine.default(), device });
+      await group.broadcast({ dtype: "float32", data: arena.values }, 0, options);
+      for (const p of parameters) p.changed();
+      const requests = parameters.map(({ name, shape }) => ({ name, shape }));
+      const mean = new DeviceSegments(device, requests, { allocate: () => reduced.buffer as ArrayBuffer });
+      return { arena, peers, reduced, rows, published: undefined, buckets: bucketsOf(arena), mean };
+    }
     if (!this.#shares) {
       const published = floats(await allocate());
       const arena = ParameterArena.place(parameters, { ...placement, values: Engine.default() });
@@ -239,7 +263,8 @@ export class Placement {
 
   async #sharedRows(parameters: readonly Parameter[], options: CollectiveOptions): Promise<PlacedRows> {
     const { local } = this.#world;
-    const bytes = ParameterArena.rowBytes(parameters);
+    // On a device tables are like any other parameters.
+    const bytes = activeDevice() ? 0 : ParameterArena.rowBytes(parameters);
     const words = bytes / Uint32Array.BYTES_PER_ELEMENT;
     const none = new Uint32Array(words);
     if (bytes === 0) return { peers: ranksOf(local.size).map(() => none), reduced: none, told: none };
@@ -255,6 +280,10 @@ export class Placement {
     const states = this.#states.get(arena) ?? new Map<object, readonly Float32Array[]>();
     this.#states.set(arena, states);
     for (const optimizer of optimizers) {
+      if (arena.device) {
+        await this.#takeStateOnDevice(arena, optimizer, options);
+        continue;
+      }
       const arrays: Float32Array[] = [];
       // What is never touched costs nothing: of what other hosts keep there are addresses only.
       const allocate = async (bytes: number): Promise<ArrayBuffer> =>
@@ -265,6 +294,18 @@ export class Placement {
     }
   }
 
+  /** The same where every worker keeps it, on its device. */
+  async #takeStateOnDevice(arena: ParameterArena, optimizer: Optimizer, options: CollectiveOptions): Promise<void> {
+    const { group } = this.#world;
+    const first = group.rank === 0;
+    const steps = await group.broadcastObject(first ? optimizer.places.stepsIn(arena) : undefined, 0, options);
+    optimizer.places.takeOver(arena, steps, { copies: first });
+    if (steps.every((n) => n === 0)) return;
+    for (const state of optimizer.places.on(arena)) {
+      await group.broadcast({ dtype: "float32", data: state.hostAll() }, 0, options);
+      for (const { index } of arena.segments) if (state.has(index)) state.hostWritten(index);
+    }
+  }
   /** An optimizer that has made steps before (or was loaded) brings its state along: rank 0's counts, as its parameters do. */
   async #takeState(arena: ParameterArena, optimizer: Optimizer, arrays: readonly Float32Array[], options: CollectiveOptions): Promise<void> {
     const { group, local, cross } = this.#world;

@@ -41,6 +41,6 @@ export async function publish(
   }
   for (const placed of arenas) {
     const { arena, published } = placed;
-    if (published) await copy(placed, arena.values, published, others(view.share(arena).parts, arena.values.length));
+    if (published) await copy(placed, arena.values, published, others(view.share(arena).parts, arena.length));
   }
 }

@@ -2,14 +2,24 @@
 import type { CollectiveOptions, World } from "../../distributed/index.js";
 import { kernelsOf, mergedRanges, type RowedSegment } from "../../optim/index.js";
 import { Engine } from "../../runtime/index.js";
-import { type ArenaSegment, fillRows, type GradientSources, type ParameterArena, type SourceRows, type TablePlace, tablesOf } from "../../tensor/index.js";
+import {
+  type ArenaSegment,
+  type CollectedGradients,
+  fillRows,
+  type GradientMemory,
+  type GradientSources,
+  type ParameterArena,
+  type SourceRows,
+  type TablePlace,
+  tablesOf,
+} from "../../tensor/index.js";
 import type { Presence } from "./collected.js";
 import type { HostPart, HostSums } from "../comm-hooks/index.js";
 import type { Bucket } from "./buckets.js";
 import type { EarlySums } from "./early-exchange.js";
 import type { PlacedArena, Placement } from "./placement.js";
 import { gatherParts } from "./host-parts.js";
-import { rowed } from "./publish.js";
+import { publish, rowed } from "./publish.js";
 import type { Treatment } from "./treatment.js";
 
 /** What the workers know of each other's gradients. */
@@ -18,9 +28,38 @@ export interface Collected extends Presence {
   readonly factor: number;
 }
 
-export class Reduction {
+/** What differs between ways to bring gradients together: where they lie, who adds them up, how new parameters come to everybody. */
+export interface GradientSums {
+  /** What is added up are sums, not yet multiplied by anything. */
+  readonly raw: boolean;
+  /** Arenas whose means hold some of these gradients. An update takes all gradients of an arena from one place. */
+  arenasOf(segments: readonly ArenaSegment[]): ReadonlySet<ParameterArena>;
+  /** Whether an update must not add these gradients up by itself: some are reduced, or are means of something else. */
+  needed(segments: readonly ArenaSegment[], collected: Collected): boolean;
+  /** Before others are told which gradients there are: they lie where the others read them. */
+  offer(): Promise<void>;
+  /** A collective. Adds up what is not yet of these gradients; each worker its part. */
+  reduce(segments: readonly ArenaSegment[], collected: Collected, options: CollectiveOptions): Promise<void>;
+  /** A collective: brings the parts that others have of these sums to all. */
+  complete(segments: readonly ArenaSegment[], options: CollectiveOptions): Promise<void>;
+  /** Before an update: the sums lie where it reads them. */
+  deliver(segments: readonly ArenaSegment[]): Promise<void>;
+  /** The sums as norms and limits take them. */
+  means(placed: PlacedArena, segments: readonly ArenaSegment[]): GradientMemory;
+  /** The same as updates take them. */
+  delivered(placed: PlacedArena, segments: readonly ArenaSegment[]): GradientMemory;
+  /** The sum of a gradient, complete. */
+  numbers(placed: PlacedArena, segment: ArenaSegment): Float32Array;
+  /** Takes in what was added up before it was asked for. */
+  take(sums: EarlySums): void;
+  /** A collective: everybody gets what its owner has updated. */
+  publish(view: CollectedGradients, options: CollectiveOptions): Promise<void>;
+}
+
+/** In memory that the workers of a host share, and over the hosts. */
+export class Reduction implements GradientSums {
   readonly #world: World;
-  readonly #placement: Placement;
+  protected readonly placement: Placement;
   readonly #treatment: Treatment;
   readonly #overHosts: HostSums;
   /** Tables whose mean holds rows only. */
@@ -30,7 +69,7 @@ export class Reduction {
 
   constructor(world: World, placement: Placement, { treatment, overHosts }: { readonly treatment: Treatment; readonly overHosts: HostSums }) {
     this.#world = world;
-    this.#placement = placement;
+    this.placement = placement;
     this.#treatment = treatment;
     this.#overHosts = overHosts;
   }
@@ -48,14 +87,14 @@ export class Reduction {
   /** Whether an update must not add these gradients up by itself: some are reduced, or are means of something else. */
   needed(segments: readonly ArenaSegment[], { factor }: Collected): boolean {
     return (
-      this.#world.hosts > 1 || this.#placement.sharding === "none" || segments.some((s) => this.#treatment.reduced.has(s) || this.#treatment.mean(s) !== factor)
+      this.#world.hosts > 1 || this.placement.sharding === "none" || segments.some((s) => this.#treatment.reduced.has(s) || this.#treatment.mean(s) !== factor)
     );
   }
 
   /** A collective over several hosts. Adds up what is not yet of these gradients: this worker's part into the reduced arenas, and over the hosts. */
   async reduce(segments: readonly ArenaSegment[], collected: Collected, options: CollectiveOptions): Promise<void> {
     const { local, hosts } = this.#world;
-    const { arenas } = this.#placement;
+    const { arenas } = this.placement;
     const missing = new Map<ParameterArena, RowedSegment[]>(arenas.map(({ arena }) => [arena, []]));
     for (const s of segments) if (!this.#treatment.reduced.has(s)) missing.get(s.arena)?.push(this.#rowed(s, collected));
     if ([...missing.values()].every((list) => list.length === 0)) return;
@@ -93,7 +132,7 @@ export class Reduction {
         for (const s of segments) this.#parted.delete(s);
         for (const bucket of parted) for (const s of bucket.segments) this.#parted.add(s);
       }
-    } else if (this.#placement.sharding === "none") await local.barrier(options);
+    } else if (this.placement.sharding === "none") await local.barrier(options);
     for (const list of missing.values()) for (const { segment } of list) this.#treatment.reduced.add(segment);
   }
 
@@ -103,7 +142,7 @@ export class Reduction {
     if (wanted.size === 0) return;
     const { local, cross } = this.#world;
     await local.barrier(options);
-    for (const { reduced, buckets } of this.#placement.arenas)
+    for (const { reduced, buckets } of this.placement.arenas)
       for (const bucket of buckets) {
         if (!bucket.segments.some((s) => wanted.has(s))) continue;
         if (cross) await gatherParts(cross, reduced, bucket, options);
@@ -113,7 +152,7 @@ export class Reduction {
   }
 
   #partedBuckets(placed: PlacedArena, own: readonly ArenaSegment[], tables: readonly ArenaSegment[], { any }: Presence): Bucket[] {
-    if (!this.#placement.shardedOverHosts || this.#overHosts.hook) return [];
+    if (!this.placement.shardedOverHosts || this.#overHosts.hook) return [];
     const wanted = new Set(own.filter((s) => !tables.includes(s)));
     const buckets = partedBuckets(placed, wanted, any.get(placed.arena)!);
     const { reduced } = placed;
@@ -122,7 +161,7 @@ export class Reduction {
   }
   /** Takes in what was added up before it was asked for. */
   take({ segments, parted }: EarlySums): void {
-    for (const { arena, rows } of this.#placement.arenas)
+    for (const { arena, rows } of this.placement.arenas)
       for (const s of arena.segments) {
         if (!segments.has(s)) continue;
         this.#treatment.reduced.add(s);
@@ -133,8 +172,24 @@ export class Reduction {
       }
   }
 
+  async offer(): Promise<void> {}
+  async deliver(_segments: readonly ArenaSegment[]): Promise<void> {}
+  means(placed: PlacedArena, segments: readonly ArenaSegment[]): GradientMemory {
+    const rows = this.#rowsOf(placed, segments);
+    return rows ? { arrays: [placed.reduced], factor: 1, rows } : placed.reduced;
+  }
+  delivered(placed: PlacedArena, segments: readonly ArenaSegment[]): GradientMemory {
+    return this.means(placed, segments);
+  }
+  numbers({ reduced }: PlacedArena, { offset, length }: ArenaSegment): Float32Array {
+    return reduced.subarray(offset, offset + length);
+  }
+  publish(view: CollectedGradients, options: CollectiveOptions): Promise<void> {
+    return publish(this.#world, this.placement, view, options);
+  }
+
   /** What is known of the rows of means of these gradients; undefined: nothing. */
-  rowsOf({ arena, rows }: PlacedArena, segments: readonly ArenaSegment[]): SourceRows | undefined {
+  #rowsOf({ arena, rows }: PlacedArena, segments: readonly ArenaSegment[]): SourceRows | undefined {
     const tables = segments.filter((s) => s.arena === arena && this.#tables.has(s));
     return tables.length > 0 ? { tables: tablesOf(tables), bits: [rows.reduced] } : undefined;
   }

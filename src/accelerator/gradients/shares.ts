@@ -8,20 +8,20 @@ export const ranksOf = (size: number): number[] => Array.from({ length: size }, 
 /** Elements of a cache line: shares begin on one, so that no two workers write to the same. */
 const line = 16;
 
-type Layout = Pick<ParameterArena, "values" | "segments">;
+type Layout = Pick<ParameterArena, "length" | "segments">;
 
 /**
  * Equal parts, counted over the segments that have a gradient: frozen ones cost nobody anything. From `begin` to `end` in elements of the arena.
  * The parts of all workers cover the arena, or what is shared out of it (`within`), without gaps. `whole`: they are cut between parameters only, as equal as that goes.
  */
 export function shareOf(
-  { segments, values }: Layout,
+  { segments, length: all }: Layout,
   has: readonly boolean[],
   {
     rank,
     size,
     whole = false,
-    within = { begin: 0, end: values.length },
+    within = { begin: 0, end: all },
   }: { readonly rank: number; readonly size: number; readonly whole?: boolean; readonly within?: ArenaPart },
 ): ArenaPart {
   const active: { readonly offset: number; readonly length: number }[] = [];
@@ -70,7 +70,7 @@ export interface SharePlace {
 
 /** Of one host the arena is cut in one piece per worker. Of several each bucket is, so that a bucket that has come is everybody's work. */
 export function sharesOf(arena: Layout, has: readonly boolean[], { rank, size, host, hosts, whole, sharding, buckets }: SharePlace): Shares {
-  const everything = [{ begin: 0, end: arena.values.length }];
+  const everything = [{ begin: 0, end: arena.length }];
   const of = (pieces: readonly ArenaPart[]): ArenaPart[] =>
     pieces
       .map((within) => shareOf(arena, has, { rank, size, within }))
