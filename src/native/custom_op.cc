@@ -27,14 +27,14 @@ CustomOp::CustomOp(const char* name, std::vector<OpSlot> inputs, std::vector<OpS
     : OrtCustomOp(), name(name), inputs(std::move(inputs)), outputs(std::move(outputs)) {
   version = kOrtApiVersion;
   GetName = [](const OrtCustomOp* op) { return self(op).name; };
-  GetExecutionProviderType = [](const OrtCustomOp*) -> const char* { return nullptr; };
+  GetExecutionProviderType = [](const OrtCustomOp* op) { return self(op).provider; };
   GetInputTypeCount = [](const OrtCustomOp* op) { return self(op).inputs.size(); };
   GetOutputTypeCount = [](const OrtCustomOp* op) { return self(op).outputs.size(); };
   GetInputType = [](const OrtCustomOp* op, size_t index) -> ONNXTensorElementDataType { return self(op).inputs[index].type; };
   GetOutputType = [](const OrtCustomOp* op, size_t index) -> ONNXTensorElementDataType { return self(op).outputs[index].type; };
   GetInputCharacteristic = [](const OrtCustomOp* op, size_t index) { return characteristic(self(op).inputs[index]); };
   GetOutputCharacteristic = [](const OrtCustomOp* op, size_t index) { return characteristic(self(op).outputs[index]); };
-  GetInputMemoryType = [](const OrtCustomOp*, size_t) { return kOrtMemTypeDefault; };
+  GetInputMemoryType = [](const OrtCustomOp* op, size_t index) { return self(op).inputs[index].onHost ? kOrtMemTypeCpuInput : kOrtMemTypeDefault; };
   GetVariadicInputMinArity = GetVariadicInputHomogeneity = GetVariadicOutputMinArity = GetVariadicOutputHomogeneity = [](const OrtCustomOp*) { return 1; };
   GetStartVersion = [](const OrtCustomOp*) { return 1; };
   GetEndVersion = [](const OrtCustomOp*) { return 0x7fffffff; };
@@ -121,10 +121,11 @@ CustomOp* inPlace(CustomOp* op) {
 
 OrtStatus* statusOf(const char* message) { return ort()->api.CreateStatus(kOrtInvalidArgument, message); }
 
-OrtStatus* registerCustomOps(const OrtFunctions& api, OrtCustomOpDomain** domain) {
+OrtStatus* registerCustomOps(const OrtFunctions& api, OrtCustomOpDomain** domain, OpList more) {
   OrtStatus* status = api.CreateCustomOpDomain("accelerate_ts", domain);
   std::vector<const CustomOp*> ops;
   for (const OpList list : kOps) list(ops);
+  if (more != nullptr) more(ops);
   for (const CustomOp* op : ops) {
     if (status == nullptr) status = api.CustomOpDomain_Add(*domain, op);
   }

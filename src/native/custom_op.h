@@ -12,11 +12,13 @@ namespace accelerate_ts {
 
 // An input or output of an op: its element type, and whether a node may leave it out.
 struct OpSlot {
-  OpSlot(ElementType type, bool optional = false) : type(type), optional(optional) {}
+  OpSlot(ElementType type, bool optional = false, bool onHost = false) : type(type), optional(optional), onHost(onHost) {}
   ElementType type;
   bool optional;
+  bool onHost;  // an input that a kernel of a device reads in the host's memory: sizes
 };
 inline OpSlot optional(ElementType type) { return OpSlot(type, true); }
+inline OpSlot onHost(ElementType type) { return OpSlot(type, false, true); }
 
 // One kernel for one set of element types; several with the same name form one op, ONNX Runtime chooses by the types.
 struct CustomOp : OrtCustomOp {
@@ -25,6 +27,8 @@ struct CustomOp : OrtCustomOp {
   const char* const name;
   const std::vector<OpSlot> inputs;
   const std::vector<OpSlot> outputs;
+  // Of ONNX Runtime's names, "CUDAExecutionProvider"; null: the processor's.
+  const char* provider = nullptr;
 };
 
 // The node that a kernel is made for: its attributes. Missing attributes give the default.
@@ -67,9 +71,11 @@ class KernelCall {
   void fail(const std::string& message);
   bool ok() const noexcept { return status_ == nullptr; }
   OrtStatus* status() const noexcept { return status_; }
+  OrtKernelContext* context() const noexcept { return context_; }
+  // Keeps a failed call's status; whether all is well.
+  bool check(OrtStatus* status);
 
  private:
-  bool check(OrtStatus* status);
   OrtKernelContext* const context_;
   OrtStatus* status_ = nullptr;
 };
@@ -86,8 +92,8 @@ OrtStatus* statusOf(const char* message);
 
 using OpList = void (*)(std::vector<const CustomOp*>& ops);
 
-// Each op's file has one such function; custom_ops.cc lists them.
-OrtStatus* registerCustomOps(const OrtFunctions& api, OrtCustomOpDomain** domain);
+// Makes the domain with the ops that ops.h lists, and `more`.
+OrtStatus* registerCustomOps(const OrtFunctions& api, OrtCustomOpDomain** domain, OpList more = nullptr);
 
 template <typename Kernel>
 CustomOp* customOp(const char* name, std::initializer_list<OpSlot> inputs, std::initializer_list<OpSlot> outputs) {
