@@ -19,6 +19,10 @@ export interface DeviceJob {
   /** What it reads, in the order of the graph's inputs; numbers of the host go up with it. */
   readonly inputs: readonly (DeviceArray | TypedArray)[];
   readonly outputs: readonly DeviceArray[];
+  /** Copies on the device behind it: of what could not be written where it belongs. */
+  readonly copies?: readonly { readonly from: DeviceArray; readonly into: DeviceArray }[];
+  /** Called once all of it is queued. */
+  queued?(): void;
 }
 
 interface Bound {
@@ -93,7 +97,9 @@ export class DeviceGraphs {
     for (const [i, array] of inputs.entries()) binding.bindInput(i, array, array.shape);
     for (const [i, array] of job.outputs.entries()) binding.bindOutput(i, array, array.shape);
     bound.running = binding.run();
-    const done = Promise.all([uploading, bound.running]).then(() => {});
+    const copying = job.copies?.length ? this.#context.copy(job.copies) : undefined;
+    job.queued?.();
+    const done = Promise.all([uploading, bound.running, copying]).then(() => {});
     for (const array of lent) pool.give(array);
     done.catch(() => {}); // told to whoever gave the job
     return { done };
@@ -152,23 +158,16 @@ export async function addSegments(into: DeviceSegments, from: DeviceSegments, in
   });
 }
 
-/** Neighbours are one range: what lies between them is zero. */
+/** The same in flat memory. */
 async function addRanges(into: DeviceSegments, from: DeviceSegments, indices: readonly number[]): Promise<void> {
-  const ranges: { begin: number; end: number; last: number }[] = [];
-  for (const index of [...indices].sort((a, b) => a - b)) {
-    const { offset, length } = into.segments[index]!;
-    const open = ranges.at(-1);
-    if (open?.last === index - 1) Object.assign(open, { end: offset + length, last: index });
-    else ranges.push({ begin: offset, end: offset + length, last: index });
-  }
-  const done = ranges.map(({ begin, end }) =>
+  const done = into.merged(indices).map(({ offset, length }) =>
     graphsOf(into.context).run(() => {
-      const array = into.range(begin, end - begin);
+      const array = into.range(offset, length);
       const build = (b: Builder, graph: Graph) => {
         const n = graph.env.symbol(1 << 20);
         return [b.add(graph.input("into", "float32", [n]), graph.input("from", "float32", [n]))];
       };
-      return { key: "sums", build, inputs: [array, from.range(begin, end - begin)], outputs: [array] };
+      return { key: "sums", build, inputs: [array, from.range(offset, length)], outputs: [array] };
     }),
   );
   await Promise.all(done);

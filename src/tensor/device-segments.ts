@@ -89,6 +89,19 @@ export class DeviceSegments {
     if (!known) this.#ranges.set(key, range);
     return range;
   }
+  /** Flat ranges of some segments, neighbours as one: what lies between them is zero. */
+  merged(indices: readonly number[]): { readonly offset: number; readonly length: number }[] {
+    const ranges: { offset: number; length: number }[] = [];
+    let last: number | undefined;
+    for (const index of [...indices].sort((a, b) => a - b)) {
+      const { offset, length } = this.segments[index]!;
+      const open = ranges.at(-1);
+      if (open && last === index - 1) open.length = offset + length - open.offset;
+      else ranges.push({ offset, length });
+      last = index;
+    }
+    return ranges;
+  }
   #hold(array: DeviceArray): DeviceArray {
     this.#held.arrays.add(array);
     return array;

@@ -1,8 +1,8 @@
 // Updates of parameters on a device by graphs that the engine runs there: for devices without kernels of ours.
 import type { Builder } from "../../graph/builder.js";
 import type { Graph, Value } from "../../graph/graph.js";
-import type { DeviceContext } from "../../runtime/device-context.js";
-import { type DeviceSegments, type GradientNorm, runOnDevice } from "../../tensor/index.js";
+import type { DeviceArray, DeviceContext } from "../../runtime/device-context.js";
+import { type DeviceJob, type DeviceSegments, type GradientNorm, runOnDevice, takeScratch } from "../../tensor/index.js";
 import { type DeviceParts, type DeviceUpdate, type DeviceUpdates, type UpdateRule, updateRules } from "../device-updates.js";
 import { deviceNorm } from "./norms.js";
 import { type RuleGraph, ruleGraphs } from "./rules.js";
@@ -84,12 +84,15 @@ export class GraphUpdates implements DeviceUpdates {
       };
       const job = () => {
         const at = (x: DeviceSegments) => x.range(offset, length);
-        const written = [at(values), ...stateNames.map((s) => at(states[s]!))];
+        const own = [at(values), ...stateNames.map((s) => at(states[s]!))];
         return {
           key: `${name} ${rows.keyOf(row)} ${stateNames.join()}`,
           build,
-          inputs: [rows.of(row), written[0]!, at(gradients), ...written.slice(1)],
-          outputs: written,
+          inputs: [rows.of(row), own[0]!, at(gradients), ...own.slice(1)],
+          ...this.#apart(
+            rule,
+            own.map((array, k) => ({ what: k === 0 ? "value" : stateNames[k - 1]!, array })),
+          ),
         };
       };
       jobs.push(runOnDevice(this.#context, job));
@@ -125,10 +128,34 @@ export class GraphUpdates implements DeviceUpdates {
     };
     return runOnDevice(this.#context, () => {
       const inputs = own.flatMap((o) => [values.at(o.index), gradients.at(o.index), ...o.states.map(([, x]) => x.at(o.index))]);
-      const outputs = own.flatMap((o) => [values.spare(o.index), ...o.states.map(([, x]) => x.spare(o.index))]);
+      const outputs = own.flatMap((o) => [
+        { what: "value", array: values.spare(o.index) },
+        ...o.states.map(([what, x]) => ({ what, array: x.spare(o.index) })),
+      ]);
       for (const o of own) for (const written of [values, ...o.states.map(([, x]) => x)]) written.swap(o.index);
-      return { key, build, inputs: [rows.numbers, ...inputs], outputs };
+      return { key, build, inputs: [rows.numbers, ...inputs], ...this.#apart(rule, outputs) };
     });
+  }
+
+  /** Outputs, where they may be written; the others take a way round. */
+  #apart(
+    { apart = [] }: RuleGraph,
+    outputs: readonly { readonly what: string; readonly array: DeviceArray }[],
+  ): Pick<DeviceJob, "outputs" | "copies" | "queued"> {
+    if (apart.length === 0 || !this.#context.device.writesInPlace) return { outputs: outputs.map(({ array }) => array) };
+    const copies: { from: DeviceArray; into: DeviceArray }[] = [];
+    const lent: { release(): void }[] = [];
+    const targets = outputs.map(({ what, array }) => {
+      if (!apart.includes(what)) return array;
+      const scratch = takeScratch(this.#context, array.shape);
+      lent.push(scratch);
+      copies.push({ from: scratch.array, into: array });
+      return scratch.array;
+    });
+    const queued = () => {
+      for (const { release } of lent) release();
+    };
+    return { outputs: targets, copies, queued };
   }
 
   norm(gradients: DeviceSegments, { segments }: DeviceParts, kind: number, exponent: number): Promise<GradientNorm> {

@@ -1,4 +1,4 @@
-// Norms of gradients on a device: a sum per parameter there, the sum of these on the host, in double precision.
+// Norms of gradients on a device: a sum per parameter, or per range of flat memory, there, the sum of these on the host, in double precision.
 import type { Builder } from "../../graph/builder.js";
 import type { Graph, Value } from "../../graph/graph.js";
 import { type DeviceSegments, type GradientNorm, runOnDevice, takeScratch } from "../../tensor/index.js";
@@ -6,7 +6,7 @@ import { normKinds } from "../kernels.js";
 
 const largest = 3.4028234663852886e38;
 
-/** What one parameter adds, without dims: its part of the norm, and of the maximum how many elements are finite. */
+/** What one of them adds, without dims: its part of the norm, and of the maximum how many elements are finite. */
 function emit(b: Builder, x: Value, kind: number, exponent: number): Value[] {
   const size = b.unary("Abs", x);
   if (kind === normKinds.squares) return [b.reduce("ReduceSum", b.mul(x, x), undefined)];
@@ -22,20 +22,23 @@ export async function deviceNorm(gradients: DeviceSegments, indices: readonly nu
   const own = indices.filter((index) => gradients.segments[index]!.length > 0);
   if (own.length === 0) return { value: 0, nonFinite: 0 };
   const looks = kind === normKinds.maximum;
-  const shapes = own.map((index) => gradients.shapeOf(index));
+  const flat = context.device.flatMemory;
+  const pieces = flat
+    ? gradients.merged(own).map(({ offset, length }) => ({ length, shape: undefined, array: () => gradients.range(offset, length) }))
+    : own.map((index) => ({ length: gradients.segments[index]!.length, shape: gradients.shapeOf(index), array: () => gradients.at(index) }));
   const build = (b: Builder, graph: Graph): Value[] => {
     const one = b.int64([1]);
-    const parts = own.map((index, i) => emit(b, graph.input(`x${index}`, "float32", shapes[i]!), kind, exponent));
+    const parts = pieces.map(({ shape }, i) => emit(b, graph.input(`x${i}`, "float32", shape ?? [graph.env.symbol(1 << 20)]), kind, exponent));
     const vector = (k: number) => {
       const all = parts.map((part) => b.op("Reshape", [part[k]!, one]));
       return all.length === 1 ? all[0]! : b.concat(all, 0);
     };
     return looks ? [vector(0), vector(1)] : [vector(0)];
   };
-  const key = `norm ${kind} ${exponent} ${own.map((index, i) => `${index}[${shapes[i]!.join()}]`).join(";")}`;
-  const outputs = (looks ? [0, 1] : [0]).map(() => takeScratch(context, [own.length]));
-  await runOnDevice(context, () => ({ key, build, inputs: own.map((index) => gradients.at(index)), outputs: outputs.map(({ array }) => array) }));
-  const numbers = outputs.map(() => new Float32Array(own.length));
+  const key = `norm ${kind} ${exponent} ${pieces.map(({ shape }) => `[${shape?.join() ?? ""}]`).join(";")}`;
+  const outputs = (looks ? [0, 1] : [0]).map(() => takeScratch(context, [pieces.length]));
+  await runOnDevice(context, () => ({ key, build, inputs: pieces.map(({ array }) => array()), outputs: outputs.map(({ array }) => array) }));
+  const numbers = outputs.map(() => new Float32Array(pieces.length));
   await context.download(outputs.map(({ array }, i) => ({ from: array, into: numbers[i]! })));
   for (const { release } of outputs) release();
   const [values, finite] = numbers as [Float32Array, Float32Array | undefined];
@@ -44,6 +47,6 @@ export async function deviceNorm(gradients: DeviceSegments, indices: readonly nu
     const nonFinite = values.reduce((count, x) => count + Number(!Number.isFinite(x)), 0);
     return { value: values.reduce((sum, x) => sum + x, 0), nonFinite };
   }
-  const nonFinite = finite.reduce((count, n, i) => count + gradients.segments[own[i]!]!.length - n, 0);
+  const nonFinite = finite.reduce((count, n, i) => count + pieces[i]!.length - n, 0);
   return { value: nonFinite > 0 ? Number.NaN : values.reduce((a, b) => Math.max(a, b), 0), nonFinite };
 }

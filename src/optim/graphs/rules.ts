@@ -21,6 +21,11 @@ export interface RuleGraph {
   readonly folds: readonly string[];
   /** Whether each element is updated by itself: flat ranges are as good as parameters. */
   readonly elementwise: boolean;
+  /**
+   * What must not be written where it was read ("value", names of states): a node that reads it may come behind the one that writes it. All else is read only by nodes that the writing one
+   * depends on.
+   */
+  readonly apart?: readonly string[];
   emit(t: Terms, before: Before): After;
 }
 
@@ -81,6 +86,7 @@ export const ruleGraphs: { readonly [R in UpdateRule]: RuleGraph } = {
   lion: {
     folds: ["decay"],
     elementwise: true,
+    apart: ["exp_avg"],
     emit(t, before) {
       const g = t.times("gradScale", before.gradient);
       const { exp_avg } = before.states;
@@ -92,6 +98,7 @@ export const ruleGraphs: { readonly [R in UpdateRule]: RuleGraph } = {
   adafactor: {
     folds: ["scales", "weightDecay"],
     elementwise: false,
+    apart: ["value"],
     emit(t, before) {
       const { value, states } = before;
       const { exp_avg, exp_avg_sq_row, exp_avg_sq_col, exp_avg_sq, RMS } = states;
