@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "cuda/cuda_device.h"
+#include "cuda/kernels/library.h"
 #include "job_queue.h"
 #include "modules.h"
 #include "objects.h"
@@ -41,6 +42,11 @@ class MakeDevice : public Job {
   Napi::Value result(Napi::Env env) override {
     Napi::Object result = Napi::Object::New(env);
     result.Set("name", device_->name);
+    const std::vector<std::string> names = device_->kernels() == nullptr ? std::vector<std::string>() : cudaOpNames();
+    Napi::Array kernels = Napi::Array::New(env, names.size());
+    for (uint32_t i = 0; i < names.size(); i++) kernels.Set(i, names[i]);
+    result.Set("kernels", kernels);
+    result.Set("without", device_->without);
     result.Set("handle", handleOf(env, device_));
     return result;
   }

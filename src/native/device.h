@@ -87,6 +87,8 @@ class Device {
   void releaseBuried() noexcept;
 
   std::string name;
+  // Why there are no kernels of ours though they were built.
+  std::string without;
   DeviceCounters counters;
 
  protected:

@@ -2,6 +2,7 @@
 import type { DeviceContext } from "../runtime/device-context.js";
 import type { DeviceUpdates } from "./device-updates.js";
 import { GraphUpdates } from "./graphs/graph-updates.js";
+import { KernelUpdates } from "./kernel-updates.js";
 
 const known = new WeakMap<DeviceContext, DeviceUpdates>();
 
@@ -9,7 +10,7 @@ const known = new WeakMap<DeviceContext, DeviceUpdates>();
 export function updatesOf(context: DeviceContext): DeviceUpdates {
   let updates = known.get(context);
   if (!updates) {
-    updates = new GraphUpdates(context);
+    updates = context.optimizerKernels ? new KernelUpdates(context) : new GraphUpdates(context);
     known.set(context, updates);
   }
   return updates;

@@ -16,7 +16,7 @@ declare module "../native/binding.js" {
       convolutions: string,
       tf32: boolean,
       libraries: readonly string[],
-    ): Promise<{ name: string; handle: NativeHandle<"device"> }>;
+    ): Promise<OpenedDevice>;
     /** The 0 is the offset in bytes. */
     deviceAllocate(device: NativeHandle<"device">, type: number, offset: 0, bytes: number, shape: Float64Array): NativeHandle<"device-array">;
     deviceView(array: NativeHandle<"device-array">, type: number, offset: number, bytes: number, shape: Float64Array): NativeHandle<"device-array">;
@@ -42,6 +42,14 @@ export interface DeviceOptions {
   readonly tf32?: boolean;
   /** CUDA: folders in which CUDA's and cuDNN's libraries lie, where the system's loader does not find them (pip: site-packages/nvidia/cu13/lib and nvidia/cudnn/lib). */
   readonly libraries?: readonly string[];
+}
+
+/** What the addon says of a device that it has opened. `kernels`: ops of ours that it computes; `without`: why it has none although they were built. */
+interface OpenedDevice {
+  readonly name: string;
+  readonly kernels: readonly string[];
+  readonly without: string;
+  readonly handle: NativeHandle<"device">;
 }
 
 /** An array of a NativeDevice. */
@@ -85,16 +93,21 @@ type Pairs = readonly { readonly from: unknown; readonly into: unknown }[];
 export class NativeDevice implements DeviceContext {
   readonly device: Device;
   readonly name: string;
-  readonly kernels: ReadonlySet<string> = new Set();
-  readonly optimizerKernels: boolean = false;
+  readonly kernels: ReadonlySet<string>;
+  readonly optimizerKernels: boolean;
+  /** Why kernels that were built are not used; empty where they are, or were not built. */
+  readonly withoutKernels: string;
   readonly handle: NativeHandle<"device">;
   readonly #native: NativeBinding;
   readonly #onClose: () => void;
   #closing: Promise<void> | undefined;
   #last: { readonly counters: DeviceCounters; readonly memory: DeviceMemoryUse } | undefined;
 
-  private constructor(native: NativeBinding, device: Device, opened: { readonly name: string; readonly handle: NativeHandle<"device"> }, onClose: () => void) {
+  private constructor(native: NativeBinding, device: Device, opened: OpenedDevice, onClose: () => void) {
     this.device = device;
+    this.kernels = new Set(opened.kernels);
+    this.optimizerKernels = opened.kernels.length > 0;
+    this.withoutKernels = opened.without;
     this.name = opened.name;
     this.handle = opened.handle;
     this.#native = native;

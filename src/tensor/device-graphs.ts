@@ -57,10 +57,17 @@ export class DeviceGraphs {
 
   /** Runs a job behind those that were given before. `job` is asked for when it is its turn: arrays may have changed places until then. */
   run(job: () => DeviceJob): Promise<void> {
+    return this.#behind(() => this.#submit(job()));
+  }
+  /** Queues something else behind the jobs that were given before; at once where they are queued. */
+  queue(job: () => Promise<void>): Promise<void> {
+    return this.#waiting === 0 ? job() : this.#behind(async () => ({ done: job() }));
+  }
+  #behind(submit: () => Promise<{ readonly done: Promise<void> }>): Promise<void> {
     this.#waiting++;
     const running = this.#last
       .catch(() => {}) // whoever gave it has the error
-      .then(() => this.#submit(job()))
+      .then(submit)
       .finally(() => {
         this.#waiting--;
       });

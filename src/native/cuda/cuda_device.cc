@@ -9,6 +9,7 @@
 
 #include "../ort.h"
 #include "cuda_runtime.h"
+#include "kernels/library.h"
 #include "staging.h"
 
 namespace accelerate_ts::cuda {
@@ -134,8 +135,13 @@ class CudaDevice : public Device {
     arena_.reset(allocator);
     const std::string error = takeStatus(status);
     if (error.empty()) enterDevice(this);
+    // They are an addition: what does not fit is told, and the work done without them.
+    if (error.empty()) kernels_ = openCudaKernels(without);
     return error;
   }
+
+  OrtCustomOpDomain* ops() override { return kernels_ == nullptr ? ort()->domain : cudaOps(); }
+  const Kernels* kernels() const noexcept override { return kernels_; }
 
   // The device that a thread works on is the thread's.
   std::unique_lock<std::mutex> turn() override {
@@ -255,6 +261,7 @@ class CudaDevice : public Device {
   }
 
   const std::shared_ptr<Gpu> gpu_;
+  const Kernels* kernels_ = nullptr;
   OrtPtr<OrtMemoryInfo> memory_;
   OrtPtr<OrtSession> anchor_;
   OrtPtr<OrtAllocator> arena_;

@@ -104,7 +104,7 @@ template <uint32_t size> struct AttentionTile {
       const PhiloxWords words = words_at(secret, place, key + i % (keys / 4) * 4);
       uint32_t bits = 0;
       ACCELERATE_UNROLL
-      for (int j = 0; j < 4; j++) bits |= (words.w[j] >= plan.threshold ? 1u : 0u) << j;
+      for (int j = 0; j < 4; j++) if (words.w[j] >= plan.threshold) bits |= 1u << j;
       keep[i] = static_cast<uint8_t>(bits);
     }
   }
