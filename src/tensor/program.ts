@@ -240,7 +240,7 @@ export async function compileProgram(
 /** What is bound to a slot of the kind "sizes" in a run. */
 export function sizesFor(
   slot: InputSlot & { readonly kind: "sizes" },
-  { env, symbols }: Program,
+  { env, symbols }: Pick<Program, "env" | "symbols">,
   plan: Plan,
 ): { readonly data: BigInt64Array; readonly shape: readonly number[] } {
   const sizes = new Map(symbols.map((s) => [s.name, plan.feeds[s.feed]!.shape[s.dim]!]));

@@ -2,6 +2,7 @@
 import { ShapeError } from "../../errors.js";
 import type { Builder } from "../builder.js";
 import type { Decomposition, InferContext, OpDef, OutputSpec } from "../op-def.js";
+import { type DType, dtypes } from "../dtype.js";
 import { float, type Value } from "../graph.js";
 import { define, meet, need, needKind, sameDtype, stringAttribute } from "./common.js";
 
@@ -60,16 +61,24 @@ function tanhGeluGrad(b: Builder, dy: Value, x: Value): Value {
   return b.mul(dy, b.add(s, b.mul(b.sub(s, b.mul(s, s)), slope)));
 }
 
-/** The gradient of Gelu composed of ONNX's ops. */
-export const geluGrad = (b: Builder, dy: Value, x: Value, approximate: unknown): Value => (approximate === "tanh" ? tanhGeluGrad : erfGeluGrad)(b, dy, x);
+const to = (b: Builder, x: Value, dtype: DType): Value => (x.dtype === dtype ? x : b.op("Cast", [x], { to: dtypes[dtype].onnx, _autocast: 1 }));
+const isNarrow = ({ dtype }: Value): boolean => dtype === "float16" || dtype === "bfloat16";
+
+/** The gradient of Gelu composed of ONNX's ops. A narrow type is rounded once, not after each of a dozen ops. */
+export function geluGrad(b: Builder, dy: Value, x: Value, approximate: unknown): Value {
+  const make = approximate === "tanh" ? tanhGeluGrad : erfGeluGrad;
+  return isNarrow(x) ? to(b, make(b, to(b, dy, "float32"), to(b, x, "float32")), x.dtype) : make(b, dy, x);
+}
 
 const decomposed: Decomposition = ({ b, node, inputs: [x, bias] }) => [
   b.op("Gelu", [bias ? b.add(x!, bias) : x!], { approximate: node.attributes.approximate ?? "none" }),
 ];
 
 const decomposedGrad: Decomposition = ({ b, node, inputs: [dy, x, bias] }) => {
-  const dx = geluGrad(b, dy!, bias ? b.add(x!, bias) : x!, node.attributes.approximate);
-  return bias ? [dx, b.reduceTo(dx, bias.shape, bias)] : [dx];
+  const type = isNarrow(x!) ? "float32" : x!.dtype;
+  const sum = to(b, bias ? b.add(x!, bias) : x!, type);
+  const dx = geluGrad(b, to(b, dy!, type), sum, node.attributes.approximate);
+  return (bias ? [dx, b.reduceTo(dx, bias.shape, bias)] : [dx]).map((value) => to(b, value, x!.dtype));
 };
 
 export const geluOps: readonly OpDef[] = [

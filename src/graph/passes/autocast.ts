@@ -37,8 +37,9 @@ const kindOf = (node: Node): string => `${node.domain}:${node.op}`;
 /** The greatest finite numbers: a mask of -3.4e38 stays a number. */
 const greatest: { readonly [N in Narrow]: number } = { float16: 65504, bfloat16: 3.3895313892515355e38 };
 
-/** A number of a module that is added to each row. */
-const isVector = (x: Value): boolean => x.producer === undefined && x.constant === undefined && x.rank <= 1;
+/** A bias: part of the product whose result it is added to, as in torch.nn.functional.linear. */
+const isBias = (kind: string, x: Value): boolean =>
+  (kind === ":Add" || kind === `${customDomain}:BiasGelu`) && x.producer === undefined && x.constant === undefined && x.rank === 1;
 const isNumber = (x: Value): boolean => x.constant?.data.length === 1;
 
 /** The rewriting of one graph. */
@@ -59,7 +60,7 @@ class Casting {
     if (floats.some((x) => x.dtype !== "float32" && x.dtype !== this.#to)) return undefined;
     const narrow = floats.some((x) => x.dtype === this.#to);
     if (!isProduct && (!narrow || kind === ":Cast")) return undefined;
-    const follows = (followers.has(kind) || ownFollowers.has(kind)) && floats.every((x) => x.dtype === this.#to || isNumber(x) || isVector(x));
+    const follows = (followers.has(kind) || ownFollowers.has(kind)) && floats.every((x) => x.dtype === this.#to || isNumber(x) || isBias(kind, x));
     const cast = isProduct || follows ? (x: Value) => this.#toNarrow(x, b) : (x: Value) => this.toWide(x, b);
     const given = inputs.map((x) => (x && dtypes[x.dtype].kind === "float" ? cast(x) : x));
     if (given.every((x, i) => x === inputs[i])) return undefined;
@@ -159,20 +160,18 @@ export function dropCastChains(graph: Graph, rounded: boolean): number {
   return changes;
 }
 
-/** Gradients: sums over rows are taken in float32, and no number is cast there and back. */
-function backward(graph: Graph, context: PassContext): number {
-  const to = narrowOf(context);
-  if (!to) return 0;
+/** Sums and means are taken in float32, and no number is cast there and back; returns how many places. */
+export function settleCasts(graph: Graph): number {
   let changes = 0;
   const wide = new Map<Value, Value>();
   rewrite(graph, (node, inputs, b) => {
     const x = inputs[0];
-    if (!x || !node.op.startsWith("Reduce") || node.domain !== "" || x.dtype !== to) return undefined;
+    if (!x || !node.op.startsWith("Reduce") || node.domain !== "" || !narrowTypes.has(x.dtype)) return undefined;
     changes++;
     const from = wide.get(x) ?? b.op("Cast", [x], { to: dtypes.float32.onnx, _autocast: 1 });
     wide.set(x, from);
     const sum = b.op(node.op, [from, ...inputs.slice(1)], node.attributes);
-    return [b.op("Cast", [sum], { to: dtypes[to].onnx, _autocast: 1 })];
+    return [b.op("Cast", [sum], { to: dtypes[x.dtype].onnx, _autocast: 1 })];
   });
   return changes + dropCastChains(graph, true);
 }
@@ -181,5 +180,5 @@ export const autocastBackwardPass: GraphPass = {
   name: "autocast",
   stage: "backward",
   says: "sums of gradients are float32; nothing is cast there and back",
-  run: backward,
+  run: (graph, context) => (narrowOf(context) ? settleCasts(graph) : 0),
 };

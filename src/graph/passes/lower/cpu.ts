@@ -5,5 +5,21 @@
  * overflow. So the casts are the graph's.
  */
 export const cpuMoves: ReadonlySet<string> = new Set(
-  ["Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Expand", "Identity", "Concat", "Split", "Slice", "Gather", "GatherElements", "Shape", "Size", "Cast"].map((op) => `:${op}`),
+  [
+    "Transpose",
+    "Reshape",
+    "Flatten",
+    "Squeeze",
+    "Unsqueeze",
+    "Expand",
+    "Identity",
+    "Concat",
+    "Split",
+    "Slice",
+    "Gather",
+    "GatherElements",
+    "Shape",
+    "Size",
+    "Cast",
+  ].map((op) => `:${op}`),
 );

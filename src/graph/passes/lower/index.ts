@@ -1,7 +1,7 @@
 // The last step of compiling for a device: what has no kernel there is put into ops that have one.
-import { Builder } from "../../builder.js";
 import type { Graph, Node, Value } from "../../graph.js";
 import { customDomain } from "../../ops/custom.js";
+import { dropCastChains, settleCasts } from "../autocast.js";
 import { shareSubexpressions } from "../common-subexpressions.js";
 import { removeDeadCode } from "../dead-code.js";
 import { decompose } from "../decompose.js";
@@ -35,7 +35,12 @@ interface Gaps {
 }
 const gaps: { readonly [T in TargetType]: Gaps } = {
   cpu: { forms: {}, own: {}, detours: [], lacks: (op) => !cpuMoves.has(op) },
-  cuda: { forms: cudaForms, own: ownForms, detours: cudaDetours, lacks: (op, narrow) => (narrow === "bfloat16" ? !cudaBfloat16.has(op) : cudaNoFloat16.has(op)) },
+  cuda: {
+    forms: cudaForms,
+    own: ownForms,
+    detours: cudaDetours,
+    lacks: (op, narrow) => (narrow === "bfloat16" ? !cudaBfloat16.has(op) : cudaNoFloat16.has(op)),
+  },
   webgpu: { forms: webgpuForms, own: webgpuOwnForms, detours: webgpuDetours, lacks: () => false },
 };
 
@@ -54,7 +59,7 @@ function rewriteBy(graph: Graph, formOf: (node: Node) => Forms[string] | undefin
   for (let round = 0, before = -1; round < maxRounds && before < changes; round++) {
     before = changes;
     rewrite(graph, (node, inputs, b) => {
-      const made = formOf(node)?.(new Builder(graph, { scope: b.scope }), node, inputs as readonly Value[]);
+      const made = formOf(node)?.(b, node, inputs as readonly Value[]);
       if (made) changes++;
       return made;
     });
@@ -89,11 +94,14 @@ export function lowerFor(graph: Graph, target: Target): HostInputs {
   replaceOwn();
   decompose(graph, lacks);
   replaceOwn();
+  if (graph.nodes.some(narrowOf)) settleCasts(graph);
   // What was computed again from what is now in plain sight is one value with what was computed before.
   clean(graph);
   const masks = hasKernel(target, "Dropout", "float32") ? [] : masksFromHost(graph);
   rewriteBy(graph, (node) => forms[`${node.domain}:${node.op}`]);
   widen(graph, (node, narrow) => !isOwn(node) && lacksNarrow(`${node.domain}:${node.op}`, narrow));
+  // Its rounding is of no use where an op has turned out to be float32.
+  dropCastChains(graph, true);
   clean(graph);
   const sizes = sizesFromHost(graph);
   takeDetours(graph, detours);

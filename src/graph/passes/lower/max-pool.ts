@@ -34,14 +34,29 @@ export const maxPoolGrad: Form = (b, _, [x, y, dy, windows]) => {
   const reached = kernel.map((k, i) => env.add(env.mul(env.add(y!.shape[i + 2]!, -1), strides[i]!), (k - 1) * dilations[i]! + 1));
   const image = before.map((pad, i) => env.add(x!.shape[i + 2]!, pad));
   const whole = reached.map((d, i) => env.max(d, image[i]!));
-  const input = padded(b, flat(x!), before, whole.map((d, i) => env.sub(d, image[i]!)), least);
+  const input = padded(
+    b,
+    flat(x!),
+    before,
+    whole.map((d, i) => env.sub(d, image[i]!)),
+    least,
+  );
   const kernels = places(b, kernel, x!);
   const attributes = { strides, dilations };
   const hit = b.cast(b.op("Equal", [b.op("Conv", [input, kernels], attributes), flat(y!)]), x!.dtype);
-  const first = b.op("Equal", [b.mul(hit, b.op("CumSum", [hit, b.constant({ dtype: "int64", shape: [], data: BigInt64Array.of(1n) })])), b.scalar(1, x!.dtype)]);
+  const first = b.op("Equal", [
+    b.mul(hit, b.op("CumSum", [hit, b.constant({ dtype: "int64", shape: [], data: BigInt64Array.of(1n) })])),
+    b.scalar(1, x!.dtype),
+  ]);
   const share = b.mul(b.cast(first, x!.dtype), flat(dy!));
   let back = b.op("ConvTranspose", [share, kernels], attributes);
-  back = padded(b, back, before.map(() => 0), whole.map((d, i) => env.sub(d, reached[i]!)), 0);
+  back = padded(
+    b,
+    back,
+    before.map(() => 0),
+    whole.map((d, i) => env.sub(d, reached[i]!)),
+    0,
+  );
   for (const [i, pad] of before.entries()) {
     if (pad === 0 && env.resolve(whole[i]!) === env.resolve(x!.shape[i + 2]!)) continue;
     back = b.op("Slice", [back, b.int64([pad]), b.sizes([image[i]!], [x!]), b.int64([i + 2])]);
