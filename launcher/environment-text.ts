@@ -14,9 +14,14 @@ function librariesText(libraries: EnvironmentReport["cuda"]["libraries"]): strin
   return [...(there ? [there] : []), ...(absent.length > 0 ? [`not found: ${absent.map(({ name }) => name).join(", ")}`] : [])].join("; ");
 }
 
+const ncclText = (variables: Readonly<Record<string, string>>): string =>
+  Object.entries(variables)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(" ");
+
 export function environmentText({ report, settings }: Environment, stdout: Terminal["stdout"], env: Readonly<Record<string, string | undefined>>): string {
   const { bold, dim, green, red } = picocolors.createColors(colorful(stdout, env));
-  const { cpu, memory, onnxruntime, native, gloo, onednn, gpus, cuda, webgpu } = report;
+  const { cpu, memory, onnxruntime, native, gloo, onednn, gpus, cuda, nccl, webgpu } = report;
   const missing = (text: string) => red(text);
   const rows: readonly (readonly [string, string])[] = [
     ["accelerate-ts", report.accelerateTs],
@@ -48,6 +53,7 @@ export function environmentText({ report, settings }: Environment, stdout: Termi
       cuda.provider ? `${cuda.provider.version ?? green("there")} ${dim(cuda.provider.file)}` : dim("not installed: accelerate-ts install cuda"),
     ],
     ["cuda libraries", librariesText(cuda.libraries) || dim("not looked for")],
+    ...(Object.keys(nccl.variables).length > 0 ? [["nccl", ncclText(nccl.variables)] as const] : []),
     [
       "webgpu",
       webgpu.adapters.map(({ name, kind }) => `${name} (${kind})`).join(", ") ||

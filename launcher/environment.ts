@@ -49,7 +49,11 @@ export interface EnvironmentReport {
     readonly missing: readonly { readonly what: string; readonly cure: string }[];
   };
   /** NVIDIA's collectives, for several GPUs. */
-  readonly nccl: { readonly library?: string; readonly version?: string };
+  readonly nccl: {
+    readonly library?: string;
+    readonly version?: string /** NCCL_... variables, which reach it as they are. */;
+    readonly variables: Readonly<Record<string, string>>;
+  };
   /** Adapters that the device webgpu could use (through Vulkan; on macOS Metal's are not listed); what to do where there are none. */
   readonly webgpu: { readonly adapters: readonly Adapter[]; readonly what?: string; readonly cure?: string };
   /** Files of settings and where each value comes from; absent: they cannot be read, which is one of the problems. */
@@ -180,7 +184,11 @@ export async function readEnvironment(env: Readonly<Record<string, string | unde
       libraries,
       missing: machine.missing,
     },
-    nccl: { ...(nccl?.path !== undefined && { library: nccl.path }), ...(nccl?.version !== undefined && { version: nccl.version }) },
+    nccl: {
+      ...(nccl?.path !== undefined && { library: nccl.path }),
+      ...(nccl?.version !== undefined && { version: nccl.version }),
+      variables: Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => /^NCCL_/.test(entry[0]) && entry[1] !== undefined)),
+    },
     webgpu: { adapters, ...adapterTrouble },
     ...(settings && { config: configReport(settings) }),
     problems,

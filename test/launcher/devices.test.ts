@@ -1,7 +1,11 @@
 // Which device a launch runs on and which GPU each worker gets, on machines with and without GPUs.
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import type { EnvironmentReport } from "../../launcher/environment.js";
+import { chooseDevice, deviceEnvironment } from "../../launcher/launch/device.js";
+import { planLaunch } from "../../launcher/launch/plan.js";
+import { type RawOptions, resolveSettings, type Sources } from "../../launcher/options/resolve.js";
 import { canCompile, gpuMachine } from "./gpu-machine.js";
 import { placeOf } from "./settings-place.js";
 
@@ -13,6 +17,24 @@ const told = (stdout: string) =>
     .split("\n")
     .map((line) => line.replace(/^\[\d\] /, ""))
     .sort();
+
+/** What a launch would tell its workers about devices, without starting any. */
+async function workersOn(machine: Readonly<Record<string, string>>, { flags = {}, env = {}, files = [] }: Sources): Promise<string[]> {
+  const settings = resolveSettings({ flags, env, files });
+  const before = process.env.ACCELERATE_TS_ONNXRUNTIME;
+  process.env.ACCELERATE_TS_ONNXRUNTIME = machine.ACCELERATE_TS_ONNXRUNTIME;
+  try {
+    const device = await chooseDevice(settings, { ...process.env, ...machine, ...env });
+    const { localProcesses } = planLaunch(settings, [fileURLToPath(import.meta.url)], device);
+    return Array.from({ length: localProcesses }, (_, rank) => {
+      const { ACCELERATE_TS_DEVICE, CUDA_VISIBLE_DEVICES } = deviceEnvironment(device, rank);
+      return `${ACCELERATE_TS_DEVICE} ${CUDA_VISIBLE_DEVICES}`;
+    });
+  } finally {
+    if (before === undefined) delete process.env.ACCELERATE_TS_ONNXRUNTIME;
+    else process.env.ACCELERATE_TS_ONNXRUNTIME = before;
+  }
+}
 
 suite("a launch on a machine with two GPUs", { skip }, () => {
   test("starts one worker per GPU and says so; CUDA_VISIBLE_DEVICES counts", async (t) => {
@@ -29,17 +51,19 @@ suite("a launch on a machine with two GPUs", { skip }, () => {
   });
 
   test("takes the GPUs that --gpu-ids names, by number and by UUID, and refuses those that are not there", async (t) => {
-    const { call } = await placeOf(t, { "train.mjs": script });
     const machine = await gpuMachine(t, { gpus: 3 });
-    assert.deepEqual(told(call("launch -q --gpu-ids 2,0 train.mjs", machine).stdout), ["0 cuda:0 2,0", "1 cuda:1 2,0"]);
-    assert.deepEqual(told(call("launch -q --gpu-ids GPU-2222 train.mjs", machine).stdout), ["0 cuda:0 1"]);
+    const workers = (flags: RawOptions, env: Readonly<Record<string, string>> = {}) => workersOn({ ...machine, ...env }, { flags });
+    assert.deepEqual(await workers({ gpuIds: "2,0" }), ["cuda:0 2,0", "cuda:1 2,0"]);
+    assert.deepEqual(await workers({ gpuIds: "GPU-2222" }), ["cuda:0 1"]);
     // Numbers are those of cuda:0, cuda:1, ...: among the visible ones.
-    assert.deepEqual(told(call("launch -q --gpu-ids 1 train.mjs", { ...machine, CUDA_VISIBLE_DEVICES: "2,0" }).stdout), ["0 cuda:0 0"]);
-    assert.deepEqual(told(call("launch -q train.mjs", { ...machine, ACCELERATE_TS_DEVICE: "cuda:2" }).stdout), ["0 cuda:0 2"]);
-    const wrong = call("launch --gpu-ids 0,7 train.mjs", machine);
-    assert.deepEqual([wrong.status, wrong.stderr.split(" (")[0]], [2, "--gpu-ids 0,7: there is no GPU 7"]);
-    assert.match(call("launch --gpu-ids 1,1 train.mjs", machine).stderr, /^--gpu-ids 1,1: cuda:1 is named twice\n$/);
-    assert.match(call("launch --gpu-ids 1 --cpu train.mjs", machine).stderr, /^--cpu true and --gpu-ids 1 contradict each other: leave one out\n$/);
+    assert.deepEqual(await workers({ gpuIds: "1" }, { CUDA_VISIBLE_DEVICES: "2,0" }), ["cuda:0 0"]);
+    assert.deepEqual(await workersOn(machine, { env: { ACCELERATE_TS_DEVICE: "cuda:2" } }), ["cuda:0 2"]);
+    await assert.rejects(workers({ gpuIds: "0,7" }), { code: "ERR_USAGE", message: /^--gpu-ids 0,7: there is no GPU 7 \(cuda:0 NVIDIA/ });
+    await assert.rejects(workers({ gpuIds: "1,1" }), { code: "ERR_USAGE", message: "--gpu-ids 1,1: cuda:1 is named twice" });
+    await assert.rejects(workers({ gpuIds: "1", cpu: true }), {
+      code: "ERR_USAGE",
+      message: "--cpu true and --gpu-ids 1 contradict each other: leave one out",
+    });
   });
 
   test("refuses more workers than GPUs, and lists them", async (t) => {
@@ -50,11 +74,11 @@ suite("a launch on a machine with two GPUs", { skip }, () => {
       stdout: "",
       stderr: "4 workers asked for, 2 GPUs found (cuda:0 NVIDIA A100-SXM4-80GB, cuda:1 NVIDIA A100-SXM4-80GB): lower --num-processes, or --cpu\n",
     });
-    assert.deepEqual(told(call("launch -q --num-processes 3 --cpu train.mjs", machine).stdout), ["0 cpu undefined", "1 cpu undefined", "2 cpu undefined"]);
+    assert.deepEqual(await workersOn(machine, { flags: { numProcesses: "3", cpu: true } }), ["cpu undefined", "cpu undefined", "cpu undefined"]);
     // A flag counts before a file.
-    const { call: withFile } = await placeOf(t, { "train.mjs": script, "accelerate.config.mjs": "export const config = { cpu: true };" });
-    assert.deepEqual(told(withFile("launch -q train.mjs", machine).stdout), ["0 cpu undefined"]);
-    assert.deepEqual(told(withFile("launch -q -n 1 --device cuda train.mjs", machine).stdout), ["0 cuda:0 undefined"]);
+    const files = [{ name: "config.yaml", path: "/config.yaml", entries: [{ key: "use_cpu", value: true }] }];
+    assert.deepEqual(await workersOn(machine, { files }), ["cpu undefined"]);
+    assert.deepEqual(await workersOn(machine, { flags: { numProcesses: "1", device: "cuda" }, files }), ["cuda:0 undefined"]);
   });
 
   test("says what is missing for GPUs: an error where they were asked for, a line where they were not", async (t) => {
@@ -108,7 +132,9 @@ suite("a launch on a machine with two GPUs", { skip }, () => {
       cuda.libraries.filter(({ path }) => path !== undefined).map(({ name, version }) => `${name} ${version}`),
       ["CUDA runtime 13.0", "cuDNN 9.13.0", "NCCL 2.28.7"],
     );
-    assert.match(call("env", machine).stdout, /^cuda:0 +NVIDIA A100-SXM4-80GB, 80\.0 GiB, compute 8\.0 GPU-1111/m);
+    const told = call("env", { ...machine, NCCL_DEBUG: "WARN" }).stdout;
+    assert.match(told, /^nccl +NCCL_DEBUG=WARN$/m);
+    assert.match(told, /^cuda:0 +NVIDIA A100-SXM4-80GB, 80\.0 GiB, compute 8\.0 GPU-1111/m);
     const bare = call("env", await gpuMachine(t, { provider: false }));
     assert.match(bare.stdout, /^missing: ONNX Runtime's CUDA provider is not installed .*\n {2}accelerate-ts install cuda$/m);
   });
