@@ -368,7 +368,17 @@ template <typename T> struct Attentions {
                    valueSize = random.coin(0.7) ? size : random.one_of<uint64_t>({1, 30, 64, 96});
     const auto tokens = [&] { return static_cast<uint64_t>(random.coin(0.05) ? 0 : random.coin() ? random.whole(1, 40) : random.whole(60, 100)); };
     const uint64_t queries = tokens(), keys = random.coin() ? queries : tokens();
-    const uint64_t q_count = batch * queries * heads * size, k_count = batch * keys * heads * size, v_count = batch * keys * heads * valueSize, y_count = batch * queries * heads * valueSize;
+    // Queries of any entries, at any tokens.
+    const bool packed = batch > 0 && random.coin(0.3);
+    const uint64_t rows = packed ? queries : batch * queries;
+    std::vector<int64_t> places(packed ? 2 * rows : 0);
+    for (uint64_t r = 0, entry = random.whole(0, batch); packed && r < rows; r++) {
+      if (entry >= batch) entry = 0;
+      if (random.coin(0.1) && entry + 1 < batch) entry++;
+      places[2 * r] = static_cast<int64_t>(entry), places[2 * r + 1] = random.whole(0, 120);
+    }
+    const Array<int64_t> where = indices(places);
+    const uint64_t q_count = rows * heads * size, k_count = batch * keys * heads * size, v_count = batch * keys * heads * valueSize, y_count = rows * heads * valueSize;
     const Array<T> q = normal<T>(random, q_count), k = normal<T>(random, k_count), v = normal<T>(random, v_count), dy = normal<T>(random, y_count);
     const bool biased = random.coin(0.7), shared = biased && batch != 1 && random.coin(0.3);
     const float masked = random.one_of({-INFINITY, -3.4e38f, -10000.0f});
@@ -377,13 +387,14 @@ template <typename T> struct Attentions {
     const Array<int64_t> key = indices({random.whole(0, INT64_MAX - 1), random.whole(0, 9), random.whole(0, 99), 0});
     AttentionCall call = {};
     call.type = NumberOf<T>::value, call.q = q.data(), call.k = k.data(), call.v = v.data(), call.bias = biased ? bias.data() : nullptr, call.shared_bias = shared;
+    call.places = packed ? where.data() : nullptr;
     call.batch = batch, call.queries = queries, call.keys = keys, call.heads = heads, call.size = size, call.value_size = valueSize, call.scale = random.real(0.05, 0.5), call.causal = random.coin(0.4);
     const float ratio = random.one_of({0.0f, 0.1f, 0.5f, 1.0f});
     call.masks = {ratio > 0 ? key.data() : nullptr, nullptr, 1, 1, 0, static_cast<uint32_t>(random.bits()), ratio};
-    Array<float> stats(batch * heads * queries * 3);
+    Array<float> stats(rows * heads * 3);
     struct Out { Array<T> y, lse, dq, dk, dv; };
     const auto launch = [&] {
-      Out out = {Array<T>(y_count), Array<T>(batch * queries * heads), Array<T>(q_count), Array<T>(k_count), Array<T>(v_count)};
+      Out out = {Array<T>(y_count), Array<T>(rows * heads), Array<T>(q_count), Array<T>(k_count), Array<T>(v_count)};
       call.y = out.y.data(), call.lse = out.lse.data(), call.dy = dy.data(), call.dq = out.dq.data(), call.dk = out.dk.data(), call.dv = out.dv.data(), call.stats = stats.data();
       done(kernels.attention(call, nullptr));
       done(kernels.attention_grad(call, nullptr));
@@ -393,11 +404,11 @@ template <typename T> struct Attentions {
     const Out out = launch();
     const std::vector<float> fq = q.floats(), fk = k.floats(), fv = v.floats(), fdy = dy.floats(), fb = bias.floats();
     ours::AttentionProblem problem = {};
-    problem.queries = {static_cast<size_t>(batch * queries), nullptr, static_cast<size_t>(batch), static_cast<size_t>(queries)};
+    problem.queries = {static_cast<size_t>(rows), packed ? where.data() : nullptr, static_cast<size_t>(batch), static_cast<size_t>(queries)};
     problem.keys = {static_cast<size_t>(batch * keys), nullptr, static_cast<size_t>(batch), static_cast<size_t>(keys)};
     problem.q = fq.data(), problem.k = fk.data(), problem.v = fv.data(), problem.bias = biased ? fb.data() : nullptr, problem.shared_bias = shared;
     problem.heads = heads, problem.size = size, problem.value_size = valueSize, problem.scale = call.scale, problem.causal = call.causal, problem.ratio = ratio, problem.key = key.data(), problem.site = call.masks.site;
-    std::vector<float> wy(y_count), wl(batch * queries * heads), wq(q_count), wk(k_count), wv(v_count);
+    std::vector<float> wy(y_count), wl(rows * heads), wq(q_count), wk(k_count), wv(v_count);
     ours::attention(problem, wy.data(), wl.data(), alone, isa);
     ours::attention_grad(problem, fdy.data(), wq.data(), wk.data(), wv.data(), alone, isa);
     close("y", out.y, wy, 2e-5), close("lse", out.lse, wl, 2e-5);

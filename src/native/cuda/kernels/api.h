@@ -8,7 +8,7 @@ namespace accelerate_ts {
 namespace cuda {
 
 /// Changes with every struct below: an object of another version is not used.
-constexpr uint32_t kernels_version = 1;
+constexpr uint32_t kernels_version = 2;
 
 /// Of TensorProto.DataType.
 enum Number : int32_t { number_float32 = 1, number_int32 = 6, number_int64 = 7, number_float16 = 10, number_bfloat16 = 16 };
@@ -46,10 +46,12 @@ struct EmbeddingGradCall { Number type, indexType; const void *indices, *dy; voi
 /// As PoolWindows in ../../kernels/max_pool.h.
 struct MaxPoolGradCall { Number type; const void *x, *y, *dy; void* dx; uint64_t planes; int64_t in[3], out[3], kernel[3], stride[3], dilation[3], before[3]; };
 
-/// As AttentionProblem in ../../kernels/attention.h, dense on both sides. `stats`: float32 [batch * heads * queries * 3], scratch of the gradient.
+/// As AttentionProblem in ../../kernels/attention.h. Keys are dense; queries are, too, or have places, sorted by batch entry: then `queries` counts all of them. `stats`: float32 [rows of q * heads * 3], scratch of
+/// the gradient.
 struct AttentionCall {
   Number type;
   const void *q, *k, *v, *bias;
+  const int64_t* places;
   bool shared_bias;
   uint64_t batch, queries, keys, heads, size, value_size;
   float scale;

@@ -9,6 +9,7 @@ namespace cuda {
 
 template <typename T> struct AttentionArgs {
   const T *q, *k, *v, *bias;
+  const int64_t* places;  // of queries, sorted by batch entry; null: dense. `queries`: all rows where given, else those of a batch entry
   uint64_t bias_step;  // from one batch entry to the next
   uint64_t batch, queries, keys, heads, size, value_size;
   float scale;
@@ -96,11 +97,12 @@ template <uint32_t size> struct AttentionTile {
     }
   }
 
-  /// Which weights are kept, a byte for each four keys: those of `queries` query tokens from `query` on and `keys` key tokens (a multiple of 4) from `key` on.
-  static ACCELERATE_DEVICE void draw(const Block& b, const MaskPlan& plan, PhiloxKey secret, uint64_t entry, uint64_t head, uint64_t query, uint32_t queries, uint64_t key, uint32_t keys, uint8_t* keep) {
+  /// Which weights are kept, a byte for each four keys: those of `queries` query rows, whose tokens `token` says, and `keys` key tokens (a multiple of 4) from `key` on.
+  template <typename Token>
+  static ACCELERATE_DEVICE void draw(const Block& b, const MaskPlan& plan, PhiloxKey secret, uint64_t entry, uint64_t head, const Token& token, uint64_t queries, uint64_t key, uint32_t keys, uint8_t* keep) {
     if (plan.mode != 1) return;
     for (uint32_t i = b.thread(); i < queries * (keys / 4); i += threads) {
-      const MaskRow place = {static_cast<uint32_t>(entry), static_cast<uint32_t>(head), static_cast<uint32_t>(query + i / (keys / 4))};
+      const MaskRow place = {static_cast<uint32_t>(entry), static_cast<uint32_t>(head), static_cast<uint32_t>(token(i / (keys / 4)))};
       const PhiloxWords words = words_at(secret, place, key + i % (keys / 4) * 4);
       uint32_t bits = 0;
       ACCELERATE_UNROLL
@@ -116,14 +118,38 @@ template <uint32_t size> struct AttentionTile {
   }
 };
 
-/// Which batch entry, head and tile a block has; tiles of one head are next to each other.
+/// Which batch entry, head and tile a block has; tiles of one head are next to each other. `count` rows from `begin` on, of the `tokens` rows of the entry.
 struct AttentionPlace {
   uint64_t entry, head, begin, count;
   ACCELERATE_DEVICE AttentionPlace(uint64_t block, uint64_t heads, uint64_t tokens, uint32_t tall) {
     const uint64_t tiles = pieces_of(tokens, tall);
     entry = block / tiles / heads, head = block / tiles % heads, begin = block % tiles * tall;
-    count = tokens - begin < tall ? tokens - begin : tall;
+    cut(tokens, tall);
   }
+  ACCELERATE_DEVICE void cut(uint64_t tokens, uint32_t tall) { count = begin >= tokens ? 0 : tokens - begin < tall ? tokens - begin : tall; }
+};
+
+/// The query rows of a batch entry. Where they have places there may be any number up to all: blocks beyond have nothing to do.
+struct AttentionRows {
+  uint64_t first, count;
+  const int64_t* places;
+  template <typename Args> ACCELERATE_DEVICE AttentionRows(const Args& a, uint64_t entry) : first(entry * a.queries), count(a.queries), places(a.places) {
+    if (places == nullptr) return;
+    first = before(a, static_cast<int64_t>(entry));
+    count = before(a, static_cast<int64_t>(entry) + 1) - first;
+  }
+  /// How many rows are of earlier entries.
+  template <typename Args> static ACCELERATE_DEVICE uint64_t before(const Args& a, int64_t entry) {
+    uint64_t low = 0, high = a.queries;
+    while (low < high) {
+      const uint64_t middle = (low + high) / 2;
+      if (a.places[2 * middle] < entry) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+  /// The token of the entry's row i.
+  ACCELERATE_DEVICE uint64_t token(uint64_t i) const { return places == nullptr ? i : static_cast<uint64_t>(places[2 * (first + i) + 1]); }
 };
 
 /// Where things lie in shared memory.
@@ -145,7 +171,11 @@ template <typename T, uint32_t size> struct AttentionKernel {
 
   static ACCELERATE_DEVICE void run(Block& b, const Args& a) {
     const Tile tile(b);
-    const AttentionPlace at(b.index(), a.heads, a.queries, Tile::rows);
+    AttentionPlace at(b.index(), a.heads, a.queries, Tile::rows);
+    const AttentionRows rows(a, at.entry);
+    at.cut(rows.count, Tile::rows);
+    if (at.count == 0) return;
+    const auto token = [&](uint64_t i) { return i < at.count ? rows.token(at.begin + i) : 0; };
     char* const memory = static_cast<char*>(b.memory());
     float* const bias = reinterpret_cast<float*>(memory + key_bytes);
     auto* const keep = reinterpret_cast<uint8_t*>(memory + key_bytes + Memory::vectors);
@@ -153,17 +183,17 @@ template <typename T, uint32_t size> struct AttentionKernel {
     float* const kv = q + Memory::tall / sizeof(float);
     float* const weights = kv + Memory::flat / sizeof(float);
     const PhiloxKey secret = key_of(b, a.plan, memory);
-    const uint64_t stride = a.heads * a.size, valueStride = a.heads * a.value_size, firstQuery = at.entry * a.queries + at.begin, firstKey = at.entry * a.keys;
+    const uint64_t stride = a.heads * a.size, valueStride = a.heads * a.value_size, firstQuery = rows.first + at.begin, firstKey = at.entry * a.keys;
     Tile::load(b, a.q + firstQuery * stride + at.head * a.size, stride, at.count, a.size, Tile::rows, q);
     float sums[4][Tile::parts] = {}, most[4], total[4];
     for (int r = 0; r < 4; r++) most[r] = minus_infinity(), total[r] = 0;
-    const uint64_t seen = a.causal && at.begin + at.count < a.keys ? at.begin + at.count : a.keys;
+    const uint64_t seen = a.causal && a.places == nullptr && at.begin + at.count < a.keys ? at.begin + at.count : a.keys;
     for (uint64_t from = 0; from < seen; from += Tile::columns) {
       const uint64_t count = seen - from < Tile::columns ? seen - from : Tile::columns;
       b.sync();
       Tile::load(b, a.k + (firstKey + from) * stride + at.head * a.size, stride, count, a.size, Tile::columns, kv);
       if (b.thread() < Tile::columns) bias[b.thread()] = a.bias != nullptr && b.thread() < count ? widened(a.bias[at.entry * a.bias_step + from + b.thread()]) : 0.0f;
-      Tile::draw(b, a.plan, secret, at.entry, at.head, at.begin, Tile::rows, from, Tile::columns, keep);
+      Tile::draw(b, a.plan, secret, at.entry, at.head, token, at.count, from, Tile::columns, keep);
       b.sync();
       float s[4][2];
       tile.scores(q, kv, a.size, s);
@@ -172,7 +202,7 @@ template <typename T, uint32_t size> struct AttentionKernel {
         ACCELERATE_UNROLL
         for (int c = 0; c < 2; c++) {
           const uint32_t column = tile.column(c);
-          const bool sees = column < count && (!a.causal || from + column <= at.begin + tile.row(r));
+          const bool sees = column < count && (!a.causal || from + column <= token(tile.row(r)));
           s[r][c] = sees ? fused(s[r][c], a.scale, bias[column]) : minus_infinity();
         }
         const float before = most[r], here = Tile::max(b, s[r][0] > s[r][1] ? s[r][0] : s[r][1]);
@@ -214,7 +244,11 @@ template <typename T, uint32_t size> struct AttentionQueriesKernel {
 
   static ACCELERATE_DEVICE void run(Block& b, const Args& a) {
     const Tile tile(b);
-    const AttentionPlace at(b.index(), a.heads, a.queries, Tile::rows);
+    AttentionPlace at(b.index(), a.heads, a.queries, Tile::rows);
+    const AttentionRows rows(a, at.entry);
+    at.cut(rows.count, Tile::rows);
+    if (at.count == 0) return;
+    const auto token = [&](uint64_t i) { return i < at.count ? rows.token(at.begin + i) : 0; };
     char* const memory = static_cast<char*>(b.memory());
     float* const bias = reinterpret_cast<float*>(memory + key_bytes);
     auto* const keep = reinterpret_cast<uint8_t*>(memory + key_bytes + Memory::vectors);
@@ -224,10 +258,10 @@ template <typename T, uint32_t size> struct AttentionQueriesKernel {
     float* const v = k + Memory::flat / sizeof(float);
     float* const gradients = v + Memory::flat / sizeof(float);
     const PhiloxKey secret = key_of(b, a.plan, memory);
-    const uint64_t stride = a.heads * a.size, valueStride = a.heads * a.value_size, firstQuery = at.entry * a.queries + at.begin, firstKey = at.entry * a.keys;
+    const uint64_t stride = a.heads * a.size, valueStride = a.heads * a.value_size, firstQuery = rows.first + at.begin, firstKey = at.entry * a.keys;
     Tile::load(b, a.q + firstQuery * stride + at.head * a.size, stride, at.count, a.size, Tile::rows, q);
     Tile::load(b, a.dy + firstQuery * valueStride + at.head * a.value_size, valueStride, at.count, a.value_size, Tile::rows, dy);
-    const uint64_t seen = a.causal && at.begin + at.count < a.keys ? at.begin + at.count : a.keys;
+    const uint64_t seen = a.causal && a.places == nullptr && at.begin + at.count < a.keys ? at.begin + at.count : a.keys;
     float s[4][2], g[4][2];
     // Scores and the gradients of the weights of one tile.
     const auto make = [&](uint64_t from) {
@@ -236,7 +270,7 @@ template <typename T, uint32_t size> struct AttentionQueriesKernel {
       Tile::load(b, a.k + (firstKey + from) * stride + at.head * a.size, stride, count, a.size, Tile::columns, k);
       Tile::load(b, a.v + (firstKey + from) * valueStride + at.head * a.value_size, valueStride, count, a.value_size, Tile::columns, v);
       if (b.thread() < Tile::columns) bias[b.thread()] = a.bias != nullptr && b.thread() < count ? widened(a.bias[at.entry * a.bias_step + from + b.thread()]) : 0.0f;
-      Tile::draw(b, a.plan, secret, at.entry, at.head, at.begin, Tile::rows, from, Tile::columns, keep);
+      Tile::draw(b, a.plan, secret, at.entry, at.head, token, at.count, from, Tile::columns, keep);
       b.sync();
       tile.scores(q, k, a.size, s);
       tile.scores(dy, v, a.value_size, g);
@@ -245,7 +279,7 @@ template <typename T, uint32_t size> struct AttentionQueriesKernel {
         ACCELERATE_UNROLL
         for (int c = 0; c < 2; c++) {
           const uint32_t column = tile.column(c);
-          const bool sees = column < count && (!a.causal || from + column <= at.begin + tile.row(r));
+          const bool sees = column < count && (!a.causal || from + column <= token(tile.row(r)));
           s[r][c] = sees ? fused(s[r][c], a.scale, bias[column]) : minus_infinity();
           g[r][c] = sees ? g[r][c] * Tile::factor(a.plan, keep, tile.row(r), column, Tile::columns) : 0.0f;
         }
@@ -292,7 +326,7 @@ template <typename T, uint32_t size> struct AttentionQueriesKernel {
     if (tile.tx != 0) return;
     for (int r = 0; r < 4; r++) {
       if (tile.row(r) >= at.count) continue;
-      float* const stats = a.stats + ((at.entry * a.heads + at.head) * a.queries + at.begin + tile.row(r)) * 3;
+      float* const stats = a.stats + ((firstQuery + tile.row(r)) * a.heads + at.head) * 3;
       stats[0] = most[r], stats[1] = by[r], stats[2] = mean[r];
     }
   }
@@ -319,22 +353,24 @@ template <typename T, uint32_t size> struct AttentionKeysKernel {
     float* const weights = dy + Memory::flat / sizeof(float);
     float* const gradients = weights + Memory::weights / sizeof(float);
     const PhiloxKey secret = key_of(b, a.plan, memory);
-    const uint64_t stride = a.heads * a.size, valueStride = a.heads * a.value_size, firstQuery = at.entry * a.queries, firstKey = at.entry * a.keys + at.begin;
+    const uint64_t stride = a.heads * a.size, valueStride = a.heads * a.value_size, firstKey = at.entry * a.keys + at.begin;
+    const AttentionRows rows(a, at.entry);
     Tile::load(b, a.k + firstKey * stride + at.head * a.size, stride, at.count, a.size, Tile::rows, k);
     Tile::load(b, a.v + firstKey * valueStride + at.head * a.value_size, valueStride, at.count, a.value_size, Tile::rows, v);
     float bias[4];
     for (int r = 0; r < 4; r++) bias[r] = a.bias != nullptr && tile.row(r) < at.count ? widened(a.bias[at.entry * a.bias_step + at.begin + tile.row(r)]) : 0.0f;
     float dk[4][Tile::parts] = {}, dv[4][Tile::parts] = {};
     // Queries before the first key see none of them.
-    const uint64_t first = a.causal ? at.begin / Tile::columns * Tile::columns : 0;
-    for (uint64_t from = first; from < a.queries; from += Tile::columns) {
-      const uint64_t count = a.queries - from < Tile::columns ? a.queries - from : Tile::columns;
+    const uint64_t first = a.causal && a.places == nullptr ? at.begin / Tile::columns * Tile::columns : 0;
+    for (uint64_t from = first; from < rows.count; from += Tile::columns) {
+      const uint64_t count = rows.count - from < Tile::columns ? rows.count - from : Tile::columns, firstQuery = rows.first + from;
+      const auto token = [&](uint64_t i) { return i < count ? rows.token(from + i) : 0; };
       b.sync();
-      Tile::load(b, a.q + (firstQuery + from) * stride + at.head * a.size, stride, count, a.size, Tile::columns, q);
-      Tile::load(b, a.dy + (firstQuery + from) * valueStride + at.head * a.value_size, valueStride, count, a.value_size, Tile::columns, dy);
+      Tile::load(b, a.q + firstQuery * stride + at.head * a.size, stride, count, a.size, Tile::columns, q);
+      Tile::load(b, a.dy + firstQuery * valueStride + at.head * a.value_size, valueStride, count, a.value_size, Tile::columns, dy);
       for (uint32_t i = b.thread(); i < 3 * Tile::columns; i += threads)
-        stats[i] = i / 3 < count ? a.stats[((at.entry * a.heads + at.head) * a.queries + from) * 3 + i] : 0.0f;
-      Tile::draw(b, a.plan, secret, at.entry, at.head, from, Tile::columns, at.begin, Tile::rows, keep);
+        stats[i] = i / 3 < count ? a.stats[((firstQuery + i / 3) * a.heads + at.head) * 3 + i % 3] : 0.0f;
+      Tile::draw(b, a.plan, secret, at.entry, at.head, token, count, at.begin, Tile::rows, keep);
       b.sync();
       float s[4][2], g[4][2];
       tile.scores(k, q, a.size, s);
@@ -345,7 +381,7 @@ template <typename T, uint32_t size> struct AttentionKeysKernel {
         for (int c = 0; c < 2; c++) {
           const uint32_t column = tile.column(c);
           const float *const of = stats + 3 * column, score = fused(s[r][c], a.scale, bias[r]);
-          const bool sees = tile.row(r) < at.count && column < count && score != minus_infinity() && (!a.causal || at.begin + tile.row(r) <= from + column);
+          const bool sees = tile.row(r) < at.count && column < count && score != minus_infinity() && (!a.causal || at.begin + tile.row(r) <= token(column));
           const float weight = sees ? expf(score - of[0]) * of[1] : 0.0f, kept = Tile::factor(a.plan, keep, column, tile.row(r), Tile::rows);
           weights[tile.row(r) * Tile::score_step + column] = weight * kept;
           gradients[tile.row(r) * Tile::score_step + column] = sees ? weight * (g[r][c] * kept - of[2]) * a.scale : 0.0f;

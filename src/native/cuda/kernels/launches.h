@@ -179,7 +179,7 @@ inline int launch_max_pool_grad(const MaxPoolGradCall& c, void* stream) {
 }
 
 template <typename T> AttentionArgs<T> attention_args(const AttentionCall& c) {
-  return {in<T>(c.q), in<T>(c.k), in<T>(c.v), in<T>(c.bias), c.shared_bias ? 0 : c.keys, c.batch, c.queries, c.keys, c.heads, c.size, c.value_size, c.scale, c.causal, plan_of(c.masks),
+  return {in<T>(c.q), in<T>(c.k), in<T>(c.v), in<T>(c.bias), c.places, c.shared_bias ? 0 : c.keys, c.batch, c.queries, c.keys, c.heads, c.size, c.value_size, c.scale, c.causal, plan_of(c.masks),
           out<T>(c.y), out<T>(c.lse), in<T>(c.dy), out<T>(c.dq), out<T>(c.dk), out<T>(c.dv), c.stats};
 }
 template <template <typename, uint32_t> class Kernel, typename T> int launch_attention_kernel(const AttentionCall& c, uint64_t tokens, void* stream) {

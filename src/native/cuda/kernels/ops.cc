@@ -351,9 +351,12 @@ class AttentionBase {
       call.fail(std::string("attention: ") + why);
       return false;
     };
-    if (qPlaces.given || kPlaces.given) return refuse("CUDA's kernel takes dense rows");
-    if (q.dims.size() != 3 || k.dims.size() != 3 || v.dims.size() != 3 || k.dims[0] != q.dims[0] || v.dims[0] != k.dims[0] || v.dims[1] != k.dims[1]) return refuse("q, k and v are [B, S, heads * d]");
-    const int64_t width = q.dims[2], valueWidth = v.dims[2];
+    if (kPlaces.given) return refuse("CUDA's kernel takes dense keys");
+    if (k.dims.size() != 3 || v.dims.size() != 3 || v.dims[0] != k.dims[0] || v.dims[1] != k.dims[1]) return refuse("k and v are [B, S, heads * d]");
+    const bool packed = qPlaces.given;
+    if (q.dims.size() != (packed ? 2 : 3) || (!packed && q.dims[0] != k.dims[0])) return refuse("q is [B, S, heads * d], or [T, heads * d] with places int64 [T, 2]");
+    if (packed && qPlaces.dims != std::vector<int64_t>{q.dims[0], 2}) return refuse("the places are not int64 [T, 2]");
+    const int64_t width = q.dims.back(), valueWidth = v.dims[2];
     if (heads_ < 1 || k.dims[2] != width || width < heads_ || width % heads_ != 0 || valueWidth < heads_ || valueWidth % heads_ != 0) return refuse("the last dims do not hold the heads");
     const auto size = static_cast<uint64_t>(width / heads_), valueSize = static_cast<uint64_t>(valueWidth / heads_);
     if (size > cuda::most_head_size || valueSize > cuda::most_head_size) return refuse("CUDA's kernel takes heads of up to 128 numbers");
@@ -365,12 +368,19 @@ class AttentionBase {
       out.shared_bias = bias.dims[0] == 1;
     }
     if (key.given && key.count() != 4) return refuse("the dropout key has not 4 numbers");
-    out.batch = static_cast<uint64_t>(q.dims[0]), out.queries = static_cast<uint64_t>(q.dims[1]), out.keys = static_cast<uint64_t>(k.dims[1]);
+    out.places = packed ? qPlaces.as<int64_t>() : nullptr;
+    out.batch = static_cast<uint64_t>(k.dims[0]), out.queries = static_cast<uint64_t>(q.dims[packed ? 0 : 1]), out.keys = static_cast<uint64_t>(k.dims[1]);
     out.heads = static_cast<uint64_t>(heads_), out.size = size, out.value_size = valueSize, out.scale = scale_, out.causal = causal_;
     out.masks = {ratio_ > 0 && key.given ? key.as<int64_t>() : nullptr, nullptr, 1, 1, 0, site_, ratio_};
     return true;
   }
   int64_t heads() const { return heads_; }
+  /// The dims of q with another width.
+  static std::vector<int64_t> like(const TensorView& q, int64_t width) {
+    std::vector<int64_t> dims = q.dims;
+    dims.back() = width;
+    return dims;
+  }
 
  private:
   const int64_t heads_;
@@ -387,8 +397,8 @@ template <ElementType type> class Attention : AttentionBase {
     TensorView q, k, v;
     cuda::AttentionCall attention = {};
     if (!read(call, type, 0, 3, q, k, v, attention)) return;
-    attention.y = call.output(0, {q.dims[0], q.dims[1], v.dims[2]});
-    attention.lse = call.output(1, {q.dims[0], q.dims[1], heads()});
+    attention.y = call.output(0, like(q, v.dims[2]));
+    attention.lse = call.output(1, like(q, heads()));
     const Launch launch(call);
     if (call.ok()) launch.done(launches->attention(attention, launch));
   }
@@ -402,12 +412,12 @@ template <ElementType type> class AttentionGrad : AttentionBase {
     cuda::AttentionCall attention = {};
     const TensorView dy = call.input(0);
     if (!read(call, type, 1, 4, q, k, v, attention)) return;
-    if (dy.dims != std::vector<int64_t>{q.dims[0], q.dims[1], v.dims[2]}) return call.fail("the gradient of attention got a dy of another size than y");
+    if (dy.dims != like(q, v.dims[2])) return call.fail("the gradient of attention got a dy of another size than y");
     attention.dy = dy.data;
     attention.dq = call.output(0, q.dims), attention.dk = call.output(1, k.dims), attention.dv = call.output(2, v.dims);
     const Launch launch(call);
     if (!call.ok()) return;
-    const uint64_t stats = attention.batch * attention.heads * attention.queries * 3;
+    const uint64_t stats = q.count() / static_cast<uint64_t>(q.dims.back()) * attention.heads * 3;
     std::optional<Scratch> scratch;
     if (stats > 0) {
       scratch.emplace(call, stats * sizeof(float));
