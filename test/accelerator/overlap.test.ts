@@ -54,7 +54,7 @@ describe("gradients that travel during backward", () => {
     try {
       for (const [workers, ways, fewest] of [
         [[1, 1], 2, 5],
-        [[2, 1], 13, 20],
+        [[2, 1], 14, 20],
       ] as const) {
         const [first, second] = await launchOnTwoHosts({ workers, folder, script, args: [String(ways)] });
         for (const { code, stdout, stderr } of [first, second]) assert.equal(code, 0, stdout + stderr);

@@ -10,6 +10,7 @@ import type { PlacedArena, Placement } from "./placement.js";
 import { rowed } from "./publish.js";
 import { partedBuckets } from "./reduction.js";
 import { ranksOf, shareOf } from "./shares.js";
+import type { Treatment } from "./treatment.js";
 
 export interface EarlyOptions {
   /** Groups that nobody else uses: their calls come in the order of buckets, whatever the program does meanwhile. */
@@ -25,8 +26,8 @@ declare module "../../native/binding.js" {
   }
 }
 
-/** What a worker says of a gradient when it joins a round: it has one, or will have; as rows, which travel by other ways. */
-const [present, rows] = [1, 2];
+/** What a worker says of a gradient when it joins a round: it has one, or will have; as rows, which travel by other ways; it was written, or will be, since gradients were collected. */
+const [present, rows, fresh] = [1, 2, 4];
 
 /** A bucket among those of all arenas. */
 interface Traveller {
@@ -82,6 +83,7 @@ export class EarlyExchange implements GradientBuckets {
   readonly #lanes: World;
   readonly #placement: Placement;
   readonly #sums: HostSums;
+  #treatment: Treatment | undefined;
   #round: Round | undefined;
   /** Backward passes that tell, since gradients were collected the last time, and between the two times before. */
   #passes = 0;
@@ -96,6 +98,11 @@ export class EarlyExchange implements GradientBuckets {
     this.#lanes = lanes;
     this.#placement = placement;
     this.#sums = new HostSums(lanes.cross, ddp);
+  }
+
+  /** Once, before anything travels. */
+  connect(treatment: Treatment): void {
+    this.#treatment = treatment;
   }
 
   /** Bytes that this worker has given to early sums. */
@@ -185,7 +192,9 @@ export class EarlyExchange implements GradientBuckets {
     const bytes = this.#placement.arenas.flatMap(({ arena }) =>
       arena.segments.map((s) => {
         const asRows = coming.get(s) ?? (s.hasGrad && s.rows?.whole === false);
-        return (s.hasGrad || coming.has(s) ? present : 0) | (asRows || (s.hasGrad && s.rows?.whole === false) ? rows : 0);
+        const has = (s.hasGrad || coming.has(s) ? present : 0) | (asRows || (s.hasGrad && s.rows?.whole === false) ? rows : 0);
+        // What was collected may have been limited since: it must not be added up anew.
+        return has | (coming.has(s) || s.writes !== (this.#treatment?.seen(arena)[s.index] ?? 0) ? fresh : 0);
       }),
     );
     return Uint8Array.of(Number(tells), ...bytes);
@@ -208,7 +217,8 @@ export class EarlyExchange implements GradientBuckets {
       );
       const has = arena.segments.map((s) => ranks.some((rank) => says(rank, s, present)));
       any.set(arena, has);
-      for (const s of arena.segments) if (has[s.index] && !ranks.some((rank) => says(rank, s, rows))) travels.add(s);
+      const goes = (s: ArenaSegment): boolean => has[s.index]! && ranks.some((rank) => says(rank, s, fresh)) && !ranks.some((rank) => says(rank, s, rows));
+      for (const s of arena.segments) if (goes(s)) travels.add(s);
       at += arena.segments.length;
     }
     return { begun: ranks.some((rank) => all[rank * own.length] !== 0), contributors, any, travels };

@@ -78,6 +78,7 @@ export class WorkerExchange implements GradientExchange {
     this.overHosts = overHosts;
     this.distributed = world.group.size > 1;
     this.#treatment = new Treatment({ raw: world.hosts > 1 && !overHosts.hook });
+    options.early?.connect(this.#treatment);
     this.#reduction = this.distributed ? new StagedReduction(world, placement, { treatment: this.#treatment, overHosts }) : undefined;
   }
 

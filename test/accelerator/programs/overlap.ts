@@ -45,6 +45,8 @@ interface Way {
   /** Forgets a gradient between backward and step, on the last worker. */
   readonly forgets?: boolean;
   readonly uneven?: boolean;
+  /** Another optimizer steps while what its own left out waits, limited. */
+  readonly apart?: boolean;
   readonly joins?: boolean;
   readonly options?: () => Partial<AcceleratorOptions>;
 }
@@ -63,6 +65,7 @@ const ways: Readonly<Record<string, Way>> = {
   "as many as each likes": { make: (p) => new AdamW(p, { lr: 1e-2 }), passes: [3, 0] },
   "without sync": { make: (p) => new AdamW(p, { lr: 1e-2 }), noSync: true },
   forgetful: { make: (p) => new AdamW(p, { lr: 1e-2 }), forgets: true },
+  "limited, and stepped later": { make: (p) => new SGD(p, { lr: 0.5 }), apart: true },
   growing: { make: (p) => new AdamW(p, { lr: 1e-2 }), grows: true },
   "of different lengths": { make: (p) => new AdamW(p, { lr: 1e-2 }), joins: true },
   "whole parameters": { make: (p) => new Adafactor(p, { lr: 1e-2, scaleParameter: true, relativeStep: false }), options: () => ({ zero: { stage: 1 } }) },
@@ -85,8 +88,10 @@ async function train(way: Way, overlapComm: boolean): Promise<{ readonly seen: u
   const { processIndex: rank, numProcesses: world } = accelerator;
   const model = new Model();
   model.grows = way.grows ?? false;
-  const optimizer = way.make({ [Symbol.iterator]: () => model.parameters()[Symbol.iterator]() });
-  await accelerator.prepare(model, optimizer);
+  const heads = new Set([...model.left.parameters(), ...model.right.parameters(), ...model.out.parameters()]);
+  const optimizer = way.make({ [Symbol.iterator]: () => [...model.parameters()].filter((p) => !way.apart || heads.has(p))[Symbol.iterator]() });
+  const other = new SGD([...model.word.parameters(), ...model.inner.parameters()], { lr: 0.1 });
+  await accelerator.prepare(model, optimizer, ...(way.apart ? [other] : []));
   const seen: unknown[] = [];
   const lossOf = (micro: number): Tensor => {
     const rows = Array.from({ length: batch }, (_, r) => (micro * world + rank) * batch + r);
@@ -115,7 +120,20 @@ async function train(way: Way, overlapComm: boolean): Promise<{ readonly seen: u
     micro++;
     await settle();
   };
+  const apart = async (): Promise<void> => {
+    await accelerator.backward(lossOf(micro++));
+    await accelerator.clipGradValue([...heads], 0.001);
+    await other.step();
+    other.zeroGrad();
+    const ids = tensor([[1, 2, 3 + rank + micro]], { dtype: "int64" });
+    await accelerator.backward(model.inner(model.word(ids)).mean());
+    await other.step();
+    other.zeroGrad();
+    await optimizer.step();
+    optimizer.zeroGrad();
+  };
   const step = async (): Promise<void> => {
+    if (way.apart) return apart();
     if (way.passes) return counted();
     if (way.noSync) await accelerator.noSync(model, async () => accelerator.backward(lossOf(1000 + micro)));
     for (let i = 0; i < (way.accumulation ?? 1); i++)
