@@ -247,6 +247,8 @@ function assemble({ machine, plan, selfTest, code, arrays, there, here, mixed, t
         ]
       : []),
   ];
+  for (const [precision, { failed }] of Object.entries(timed))
+    if (failed !== undefined) checks.push({ name: `samples per second in ${titles[precision as Precision]}`, passed: false, detail: failed });
   const speeds = Object.entries(timed).flatMap(([precision, { result }]) =>
     result ? [[titles[precision as Precision], result.samplesPerSecond] as const] : [],
   );
