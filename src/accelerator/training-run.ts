@@ -12,6 +12,7 @@ import { shardingOf, type ZeroOptions } from "./gradients/zero.js";
 import { type Gathering, wholeState } from "./gradients/sharded-state.js";
 import type { CollectiveOptions } from "../distributed/index.js";
 import type { Optimizer, WholeState } from "../optim/index.js";
+import { defaultExecutor } from "../tensor/index.js";
 import type { Stopping } from "./stopping.js";
 import type { Profiler } from "../profile/profiler.js";
 import { WrittenBuffers } from "./written-buffers.js";
@@ -66,7 +67,9 @@ export class TrainingRun {
         const step = onStep(made);
         await this.buffers.takeFirst(world.group, { purpose: "buffers after optimizer.step" });
         await profiler?.stepped();
-        const arenaBytes = () => placement.arenas.reduce((sum, { arena }) => sum + 2 * arena.length * Float32Array.BYTES_PER_ELEMENT, 0);
+        // On a device: all arrays there, those of runs and of optimizers among them.
+        const arenaBytes = () =>
+          defaultExecutor().context?.memory().arrays ?? placement.arenas.reduce((sum, { arena }) => sum + 2 * arena.length * Float32Array.BYTES_PER_ELEMENT, 0);
         await performance?.stepped({ step, group: world.group, arenaBytes });
       },
       onWarning,

@@ -151,6 +151,7 @@ export class Profiler {
     const total = this.#steps.reduce((sum, { began, ended }) => sum + ended - began, 0) / measured;
     const graph = within.reduce((sum, { began, ended }) => sum + ended - began, 0) / measured;
     const update = this.#update / measured;
+    const { context } = this.#executor;
     const report = profileReport({
       rank: this.#rank,
       steps: measured,
@@ -158,6 +159,7 @@ export class Profiler {
       runs: runs.flatMap(({ events }) => (events ? [events] : [])),
       peak: await measureGemmPeak(Engine.default(), this.#executor.compiler.precision),
       peakRss: process.resourceUsage().maxRSS * 1024,
+      device: context && { name: `${context.device}`, peak: context.memory().peak },
       choices: gemmChoices(Engine.default()).made,
     });
     await writeFile(join(this.#folder, `trace-rank${this.#rank}.json`), chromeTrace(this.#rank, this.#steps, runs));

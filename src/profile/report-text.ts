@@ -60,7 +60,7 @@ export function profileText(report: ProfileReport): string {
           `model-FLOPs utilisation: ${((report.utilisation ?? 0) * 100).toFixed(0)} % of ${peak.gflops.toFixed(0)} GFLOP/s, the measured peak of ${peak.engine} with ${peak.threads} thread${peak.threads === 1 ? "" : "s"}`,
         ]
       : []),
-    `memory: ${megabytes(memory.peakRss)} of the process at most; ${megabytes(memory.peakValues)} of values alive at once (at ${memory.peakAt || "no node"}); ONNX Runtime's arena ${megabytes(memory.arena)}`,
+    `memory: ${megabytes(memory.peakRss)} of the process at most; ${megabytes(memory.peakValues)} of values alive at once (at ${memory.peakAt || "no node"}); ONNX Runtime's arena ${megabytes(memory.arena)}${memory.device ? `; ${megabytes(memory.device.peak)} in arrays on ${memory.device.name}` : ""}`,
     ...(choices.length > 0
       ? [
           "",

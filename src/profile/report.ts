@@ -54,6 +54,8 @@ export interface ProfileReport {
     readonly peakAt: string;
     /** What ONNX Runtime's arena holds; it does not give memory back. */
     readonly arena: number;
+    /** Arrays on the device: the most that they ever took, in bytes; undefined on the host. */
+    readonly device?: { readonly name: string; readonly peak: number };
   };
   /** Which engine computes matrix products, shape by shape, where the choice was measured. */
   readonly choices: readonly GemmChoice[];
@@ -109,10 +111,11 @@ export interface ReportParts {
   readonly peak: GemmPeak | undefined;
   readonly peakRss: number;
   readonly choices?: readonly GemmChoice[];
+  readonly device?: ProfileReport["memory"]["device"] | undefined;
 }
 
 /** Adds up the runs of `steps` steps. */
-export function profileReport({ rank, steps, times, runs, peak, peakRss, choices = [] }: ReportParts): ProfileReport {
+export function profileReport({ rank, steps, times, runs, peak, peakRss, choices = [], device }: ReportParts): ProfileReport {
   const ops = new Map<string, Sum>();
   const layers = new Map<string, Sum>();
   const products = new Sum();
@@ -142,7 +145,7 @@ export function profileReport({ rank, steps, times, runs, peak, peakRss, choices
     products: { flops, milliseconds },
     peak,
     utilisation: peak && times.total > 0 ? flops / (times.total / 1000) / (peak.gflops * 1e9) : undefined,
-    memory,
+    memory: { ...memory, ...(device && { device }) },
     choices,
   };
 }

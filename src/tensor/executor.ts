@@ -165,6 +165,7 @@ export class Executor {
         ...(this.#context && { device: this.#context }),
       });
       if (profile !== undefined) this.watch?.compiled(program, profile);
+      if (program.hostNodes.length > 0) this.#reportHostNodes(program);
       this.compiled++;
       this.held++;
       // What serves only some data comes before what serves all.
@@ -180,6 +181,15 @@ export class Executor {
     return program;
   }
 
+  /** Once per compiled structure. */
+  #reportHostNodes({ session, hostNodes }: Program): void {
+    const ops = new Map<string, string>();
+    for (const { op, name } of hostNodes) ops.set(op, ops.get(op) ?? name);
+    const list = [...ops].map(([op, name]) => `${op} (${name})`).join(", ");
+    console.warn(
+      `${this.#device} has no kernel for ${hostNodes.length} of the nodes of a ${session.name} program: the host computes them, and their tensors go there and back in each run: ${list}`,
+    );
+  }
   #compilerOf(precision: CompilerOptions["precision"], buckets: GradientBuckets | undefined): CompilerOptions {
     const compiler = { ...this.compiler, ...(buckets && { buckets }), ...(precision !== undefined && { precision }) };
     if (!this.#context) return compiler;

@@ -19,7 +19,7 @@ import type { DeviceContext } from "../runtime/device-context.js";
 import type { Engine } from "../runtime/engine.js";
 import { gemmChoices } from "../runtime/gemm-choices.js";
 import { bfloat16Engine } from "../runtime/gemm-engine.js";
-import type { Session } from "../runtime/session.js";
+import type { PlacedNode, Session } from "../runtime/session.js";
 import type { CompilerOptions } from "./compiler-options.js";
 import { HostMasks, type Mask } from "./host-masks.js";
 import { leaveAsRows } from "./row-gradients.js";
@@ -56,6 +56,8 @@ export interface Program {
   readonly assumptions: readonly FeedAssumption[];
   /** Computes what is bound to inputs of the kind "mask", in their order; undefined where there are none. */
   readonly masks: HostMasks | undefined;
+  /** Nodes that the device has no kernel for: the host computes them, with copies there and back in each run. Arithmetic of sizes, which belongs there, is none of them. */
+  readonly hostNodes: readonly PlacedNode[];
   /** Where the parameters lay at its last run, by the count of their moves: unless that has grown, they lie where they are bound. */
   places: number;
   /** Whether its gradients are bound to where the parameters have theirs, not to the scratch memory beside it. */
@@ -83,6 +85,12 @@ export interface BuiltGraph {
 function fedData(plan: Plan, feed: number): FedData | undefined {
   const s = plan.feeds[feed]!.state;
   return s.kind === "symbolic" || s.kind === "parameter" || !s.data ? undefined : { shape: s.shape, data: s.data };
+}
+
+/** Nodes of a graph for a device that the host has, but for sizes: whole numbers in vectors. */
+function nodesOnHost(graph: Graph, placement: readonly PlacedNode[]): PlacedNode[] {
+  const sizes = new Set(graph.nodes.filter(({ outputs }) => outputs.every(({ dtype, rank }) => dtype === "int64" && rank <= 1)).map(({ name }) => name));
+  return placement.filter(({ provider, op, name }) => provider === "CPUExecutionProvider" && op !== "Shape" && !sizes.has(name));
 }
 
 /** What no node reads, as keys whose masks the host makes, is not brought to a device. */
@@ -148,11 +156,12 @@ export function buildGraph(plan: Plan, compiler: CompilerOptions = {}): BuiltGra
   runPasses(graph, "backward", context, options);
   // Rows whose number only the run tells would be brought to the host to be counted.
   const asRows = leaveAsRows(graph, gradients.length, !target && (compiler.sparseGradients ?? true));
+  const computesAgain = recomputes(graph);
   // Narrow types have no kernels of the library's own on the processor.
   const lowered = target ?? (compiler.precision === "fp16" ? host : undefined);
   const masks = lowered ? takeHostInputs(lowerFor(graph, lowered), slots) : [];
   if (target) dropUnread(graph);
-  if (recomputes(graph)) endsInOrder(graph);
+  if (computesAgain) endsInOrder(graph);
   const buckets = gradients.map((i, k) => (asRows[k] ? undefined : compiler.buckets?.of(plan.parameters[i]!)));
   const first = wanted.length - gradients.length;
   const taps =
@@ -232,6 +241,7 @@ export async function compileProgram(
     env: graph.env,
     symbols,
     assumptions,
+    hostNodes: device ? nodesOnHost(graph, session.placement) : [],
     places: -1,
     direct: false,
   };

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { Accelerator } from "../../src/accelerator/index.js";
 import { BertForSequenceClassification, GPT2LMHeadModel } from "../../src/models/index.js";
-import { BatchNorm2d, Conv2d, crossEntropy, Flatten, Linear, AvgPool2d, Module, type ModuleBase } from "../../src/nn/index.js";
+import { BatchNorm2d, Conv2d, crossEntropy, Flatten, Linear, MaxPool2d, Module, type ModuleBase } from "../../src/nn/index.js";
 import { importOnnx } from "../../src/onnx/index.js";
 import { AdamW, clipGradNorm, type Optimizer } from "../../src/optim/index.js";
 import type { Device, DeviceCounters } from "../../src/runtime/index.js";
@@ -123,7 +123,7 @@ class Pictures extends Module {
   // Without a bias, whose gradient before a normalization is rounding alone: Adam would take steps by it.
   readonly first = new Conv2d(1, 4, 3, { padding: 1, bias: false });
   readonly norm = new BatchNorm2d(4);
-  readonly pool = new AvgPool2d(2);
+  readonly pool = new MaxPool2d(2);
   readonly flat = new Flatten();
   readonly out = new Linear(64, 3);
   forward(x: Tensor): Tensor {

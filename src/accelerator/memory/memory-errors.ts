@@ -1,6 +1,13 @@
 // Which errors mean that there is not enough memory.
 
-const codes: ReadonlySet<unknown> = new Set(["ERR_ARENA_MEMORY", "ERR_MEMORY_ALLOCATION_FAILED", "ERR_WORKER_OUT_OF_MEMORY", "ERR_BUFFER_TOO_LARGE", "ENOMEM"]);
+const codes: ReadonlySet<unknown> = new Set([
+  "ERR_ARENA_MEMORY",
+  "ERR_MEMORY_ALLOCATION_FAILED",
+  "ERR_WORKER_OUT_OF_MEMORY",
+  "ERR_BUFFER_TOO_LARGE",
+  "ERR_DEVICE_MEMORY",
+  "ENOMEM",
+]);
 const messages: readonly RegExp[] = [
   // V8 and Node: new Float32Array(n), ArrayBuffers of native code.
   /Array buffer allocation failed|Invalid typed array length|Invalid array buffer length/,
