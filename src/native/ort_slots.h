@@ -77,6 +77,7 @@
   SLOT(157, ReleaseArenaCfg, void, (OrtArenaCfg*)) \
   SLOT(164, CreateArenaCfgV2, OrtStatus*, (const char* const*, const size_t*, size_t, OrtArenaCfg**)) \
   SLOT(165, AddRunConfigEntry, OrtStatus*, (OrtRunOptions*, const char*, const char*)) \
+  SLOT(177, UnregisterAllocator, OrtStatus*, (OrtEnv*, const OrtMemoryInfo*)) \
   SLOT(193, KernelContext_GetGPUComputeStream, OrtStatus*, (const OrtKernelContext*, void**)) \
   SLOT(194, GetTensorMemoryInfo, OrtStatus*, (const OrtValue*, const OrtMemoryInfo**)) \
   SLOT(204, SessionOptionsAppendExecutionProvider_CUDA_V2, OrtStatus*, (OrtSessionOptions*, const OrtCUDAProviderOptionsV2*)) \

@@ -51,6 +51,8 @@ interface Bound {
 }
 
 const maxRank = 16;
+/** In the words of CUDA, of ONNX Runtime's arenas and of WebGPU. */
+const outOfMemory = /out of memory|out-of-memory|Failed to allocate memory|Available memory of|CUBLAS_STATUS_ALLOC_FAILED/i;
 
 /**
  * Inputs and outputs of a session, bound to memory that the caller owns and that is written in place. Only what changes is bound again.
@@ -192,6 +194,17 @@ export class Binding implements Disposable {
       for (let i = 0; i < this.#outputs.length; i++) this.#ready[i] = this.#outputs[i] === "dynamic";
     } catch (cause) {
       if ((cause as { code?: string }).code === "ERR_ABORTED" && signal) throw signal.reason;
+      if (session.device && outOfMemory.test((cause as Error).message)) {
+        const { arrays, scratch } = session.device.memory();
+        throw new EngineError(
+          "ERR_DEVICE_MEMORY",
+          `run of ${session.name || "a session"} failed: ${session.device.device} has not enough memory: ${(cause as Error).message}`,
+          {
+            cause,
+            hint: `arrays take ${arrays} bytes of it${scratch === undefined ? "" : `, the engine ${scratch}`}; use a smaller batch or model, or close other users of the device`,
+          },
+        );
+      }
       throw engineError(cause, `run${session.name ? ` of ${session.name}` : ""} failed`, (node) => session.tensorsOf(node));
     } finally {
       signal?.removeEventListener("abort", abort);

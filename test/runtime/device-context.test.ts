@@ -15,6 +15,8 @@ const code =
     return true;
   };
 
+/** The kind of device to test; default all that are here. */
+const only = process.argv[2] as "webgpu" | "cuda" | undefined;
 const engine = Engine.default();
 
 /** y = x w, loss = sum y. */
@@ -32,7 +34,7 @@ test("the host is no device to open", async () => {
   await assert.rejects(engine.openDevice(cpu), { code: "ERR_DEVICE" });
 });
 
-for (const { device, skip, computes } of await testDevices()) {
+for (const { device, skip, computes } of await testDevices(only ? [only] : undefined)) {
   suite(`An opened device: ${device}`, { skip }, () => {
     let context: DeviceContext;
     before(async () => {
@@ -282,6 +284,8 @@ for (const { device, skip, computes } of await testDevices()) {
     });
 
     test("memory is counted: what arrays take, and the most they took", async () => {
+      // What other tests left goes back first.
+      await context.synchronize();
       const before = context.memory();
       const array = context.allocate("float32", [1 << 18]);
       assert.equal(context.memory().arrays - before.arrays, 1 << 20);

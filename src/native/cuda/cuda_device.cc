@@ -25,6 +25,7 @@ class Gpu {
   ~Gpu() {
     runtime()->cudaSetDevice(options.index);
     if (stream) runtime()->cudaStreamSynchronize(stream.get());
+    if (memory) takeStatus(ort()->api.UnregisterAllocator(ort()->env, memory.get()));
   }
   Gpu(const Gpu&) = delete;
   Gpu& operator=(const Gpu&) = delete;
@@ -36,7 +37,7 @@ class Gpu {
     stream.reset(made);
     if (error.empty()) error = staging.open(made);
     for (Event& event : ends_) if (error.empty()) error = makeEvent(event);
-    return error;
+    return error.empty() ? takeStatus(shareArena()) : error;
   }
 
   std::string noteRun() {
@@ -53,11 +54,33 @@ class Gpu {
 
   const CudaOptions options;
   Stream stream;
+  // What tensors are declared as.
+  OrtPtr<OrtMemoryInfo> memory;
   // Guards what follows: the threads of several Node environments may have opened the GPU.
   std::mutex mutex;
   Staging staging;
 
  private:
+  // One arena for all sessions of a GPU, as on the host.
+  OrtStatus* shareArena() {
+    const OrtFunctions& api = ort()->api;
+    OrtMemoryInfo* made = nullptr;
+    OrtStatus* status = api.CreateMemoryInfo("Cuda", kOrtDeviceAllocator, options.index, kOrtMemTypeDefault, &made);
+    OrtPtr<OrtMemoryInfo> info(made);
+    const char* keys[] = {"max_mem", "arena_extend_strategy", "initial_chunk_size_bytes", "max_dead_bytes_per_chunk", "initial_growth_chunk_size_bytes"};
+    const size_t unset = static_cast<size_t>(-1);
+    const size_t values[] = {static_cast<size_t>(options.memoryLimit), options.sameAsRequested ? size_t{1} : size_t{0}, unset, unset, unset};
+    const std::string index = std::to_string(options.index);
+    const char* providerKeys[] = {"device_id"};
+    const char* providerValues[] = {index.c_str()};
+    OrtArenaCfg* config = nullptr;
+    if (status == nullptr) status = api.CreateArenaCfgV2(keys, values, sizeof keys / sizeof *keys, &config);
+    if (status == nullptr) status = api.CreateAndRegisterAllocatorV2(ort()->env, "CUDAExecutionProvider", made, config, providerKeys, providerValues, 1);
+    if (config != nullptr) api.ReleaseArenaCfg(config);
+    if (status == nullptr) memory = std::move(info);
+    return status;
+  }
+
   std::array<Event, kMaxBacklog> ends_;
   size_t runs_ = 0;
 };
@@ -117,21 +140,17 @@ class CudaDevice : public Device {
   std::string open(const unsigned char* model, size_t bytes) {
     const OrtFunctions& api = ort()->api;
     name = nameOf(gpu_->options.index);
-    OrtMemoryInfo* memory = nullptr;
     OrtSessionOptions* options = nullptr;
     OrtSession* session = nullptr;
     OrtAllocator* allocator = nullptr;
-    OrtStatus* status = api.CreateMemoryInfo("Cuda", kOrtDeviceAllocator, gpu_->options.index, kOrtMemTypeDefault, &memory);
-    memory_.reset(memory);
-    if (status == nullptr) status = shareArena();
-    if (status == nullptr) status = api.CreateSessionOptions(&options);
+    OrtStatus* status = api.CreateSessionOptions(&options);
     const OrtPtr<OrtSessionOptions> kept(options);
     if (status == nullptr) status = api.DisablePerSessionThreads(options);
     if (status == nullptr) status = api.AddSessionConfigEntry(options, "session.use_env_allocators", "1");
     if (status == nullptr) status = join(options, {});
     if (status == nullptr) status = api.CreateSessionFromArray(ort()->env, model, bytes, options, &session);
     anchor_.reset(session);
-    if (status == nullptr) status = api.CreateAllocator(session, memory, &allocator);
+    if (status == nullptr) status = api.CreateAllocator(session, memory(), &allocator);
     arena_.reset(allocator);
     const std::string error = takeStatus(status);
     if (error.empty()) enterDevice(this);
@@ -219,7 +238,7 @@ class CudaDevice : public Device {
     return true;
   }
 
-  const OrtMemoryInfo* memory() const noexcept override { return memory_.get(); }
+  const OrtMemoryInfo* memory() const noexcept override { return gpu_->memory.get(); }
   const OrtAllocator* scratch() const noexcept override { return arena_.get(); }
   void* stream() const noexcept override { return gpu_->stream.get(); }
   int index() const noexcept override { return gpu_->options.index; }
@@ -237,32 +256,8 @@ class CudaDevice : public Device {
     return status;
   }
 
-  // One arena for all sessions of a GPU, as on the host; it stays as long as the process.
-  OrtStatus* shareArena() {
-    static std::mutex mutex;
-    static auto* shared = new std::map<int, bool>();
-    const std::lock_guard<std::mutex> lock(mutex);
-    const CudaOptions& options = gpu_->options;
-    bool& done = (*shared)[options.index];
-    if (done) return nullptr;
-    const OrtFunctions& api = ort()->api;
-    const char* keys[] = {"max_mem", "arena_extend_strategy", "initial_chunk_size_bytes", "max_dead_bytes_per_chunk", "initial_growth_chunk_size_bytes"};
-    const size_t unset = static_cast<size_t>(-1);
-    const size_t values[] = {static_cast<size_t>(options.memoryLimit), options.sameAsRequested ? size_t{1} : size_t{0}, unset, unset, unset};
-    const std::string index = std::to_string(options.index);
-    const char* providerKeys[] = {"device_id"};
-    const char* providerValues[] = {index.c_str()};
-    OrtArenaCfg* config = nullptr;
-    OrtStatus* status = api.CreateArenaCfgV2(keys, values, sizeof keys / sizeof *keys, &config);
-    if (status == nullptr) status = api.CreateAndRegisterAllocatorV2(ort()->env, "CUDAExecutionProvider", memory_.get(), config, providerKeys, providerValues, 1);
-    if (config != nullptr) api.ReleaseArenaCfg(config);
-    done = status == nullptr;
-    return status;
-  }
-
   const std::shared_ptr<Gpu> gpu_;
   const Kernels* kernels_ = nullptr;
-  OrtPtr<OrtMemoryInfo> memory_;
   OrtPtr<OrtSession> anchor_;
   OrtPtr<OrtAllocator> arena_;
 };

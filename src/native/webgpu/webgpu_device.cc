@@ -21,6 +21,8 @@ class WebGpuDevice : public Device {
   ~WebGpuDevice() override {
     leaveDevice(this);
     const std::unique_lock<std::mutex> lock = turn();
+    // The provider does not wait for what it has queued when its device goes.
+    if (mark_ != nullptr) synchronize();
     releaseBuried();
     if (mark_ != nullptr) release(mark_);
     allocator_.reset();
