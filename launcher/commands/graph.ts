@@ -8,7 +8,11 @@ export const graph: CliCommand = {
   operands: [["<model>", "folder with config.json (weights are not needed), or name of a downloaded model"]],
   options: [
     { flags: "--pass <name>", description: "one pass alone, beside all others: with it and without", choices: passNames },
-    { flags: "--device <device>", description: "the program for a device beside that for the processor: ops without a kernel there are put into others", choices: ["cuda", "webgpu"] },
+    {
+      flags: "--device <device>",
+      description: "the program for a device beside that for the processor: ops without a kernel there are put into others",
+      choices: ["cuda", "webgpu"],
+    },
     { flags: "--mixed-precision <type>", description: "with --device, what products are computed in (default: no)", choices: ["no", "fp16", "bf16"] },
     { flags: "--batch-size <rows>", description: "rows of a step (default: 16)" },
     { flags: "--sequence-length <tokens>", description: "tokens of a row, padding among them (default: 128)" },

@@ -27,7 +27,14 @@ const whole = (flag: string, value: Options[string], otherwise: number): number 
 const allBut = (off: readonly PassName[]): { readonly [name in PassName]?: boolean } => Object.fromEntries(off.map((name) => [name, false]));
 
 /** The whole graph, forward and backward, with some passes turned off. */
-function rowOf(name: string, off: readonly PassName[], subject: Subject, sizes: StepSizes, mode: "training" | "inference", device: Pick<CompilerOptions, "target" | "precision"> = {}): GraphRow {
+function rowOf(
+  name: string,
+  off: readonly PassName[],
+  subject: Subject,
+  sizes: StepSizes,
+  mode: "training" | "inference",
+  device: Pick<CompilerOptions, "target" | "precision"> = {},
+): GraphRow {
   const changes = new Map<PassName, number>();
   const step = subject.step(sizes, mode, {
     passes: allBut(off),
@@ -69,8 +76,8 @@ export async function runGraph(options: Options, operands: readonly string[], { 
   const rows = lowered
     ? [row("processor", []), rowOf(`${target}${precision === "no" ? "" : ` ${precision}`}`, [], subject, sizes, mode, lowered)]
     : pass
-    ? [row(`without ${pass}`, [pass]), row(pass, [])]
-    : [row("as recorded", passNames), ...passNames.map((name, i) => row(name, passNames.slice(i + 1)))];
+      ? [row(`without ${pass}`, [pass]), row(pass, [])]
+      : [row("as recorded", passNames), ...passNames.map((name, i) => row(name, passNames.slice(i + 1)))];
   const report: GraphReport = { model: subject.name, mode, sizes, rows };
   stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : graphText(report, pass !== undefined || target !== undefined));
   return 0;

@@ -1,13 +1,17 @@
 // Graphs lowered for devices: the loss and all gradients are what the processor's own program computes, and nothing is left that the device lacks.
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
+import { dtypes, type Value } from "../../src/graph/index.js";
+import { liveRun } from "../../src/graph/live-ranges.js";
 import { cudaForms } from "../../src/graph/passes/lower/cuda.js";
 import { webgpuForms } from "../../src/graph/passes/lower/webgpu.js";
 import type { PassReport } from "../../src/graph/passes/pipeline.js";
+import { GPT2LMHeadModel } from "../../src/models/index.js";
 import { dropoutMask } from "../../src/runtime/philox.js";
 import { Engine } from "../../src/runtime/index.js";
 import { HostMasks } from "../../src/tensor/host-masks.js";
-import { assertNear, bare, bertLoss, losses, lowered, numbersOf, opsOf } from "./lowered.js";
+import { setSeed, type Tensor, tensor } from "../../src/tensor/index.js";
+import { assertNear, bare, bertLoss, losses, lowered, type Lowered, numbersOf, opsOf } from "./lowered.js";
 
 const forms = { webgpu: webgpuForms, cuda: cudaForms } as const;
 
@@ -91,6 +95,37 @@ test("ops with a kernel stay, and their masks are drawn there", () => {
   const own = opsOf(graph).flatMap((op) => (op.startsWith("accelerate_ts:") ? [op.slice(14)] : []));
   assert.deepEqual(new Set(own), kernels);
   assert.deepEqual(masks, []);
+});
+
+test("layers that are computed again are so on devices: the numbers stay, and less lies in memory", async () => {
+  setSeed(4);
+  const model = new GPT2LMHeadModel({ vocab_size: 50, n_embd: 16, n_layer: 4, n_head: 2, n_positions: 32 }).train() as GPT2LMHeadModel;
+  const input_ids = tensor(
+    Array.from({ length: 2 }, (_, i) => Array.from({ length: 24 }, (_, j) => 1 + ((5 * i + 3 * j) % 47))),
+    { dtype: "int64" },
+  );
+  const loss = () => model({ input_ids, labels: input_ids }).loss as Tensor;
+  const peak = ({ graph, plan, symbols }: Lowered) => {
+    const sizes = new Map(symbols.map(({ name, feed, dim }) => [name, plan.feeds[feed]!.shape[dim]!]));
+    const bytes = (value: Value) =>
+      value.shape.reduce<number>((n, d) => n * (typeof d === "number" ? d : graph.env.evaluate(d, sizes)), dtypes[value.dtype].bytes);
+    return liveRun(graph, { bytes, memory: { allocate: () => undefined, free: () => {} } }).bytes;
+  };
+  for (const type of ["webgpu", "cuda"] as const) {
+    setSeed(5);
+    const kept = lowered(loss(), { target: bare(type) });
+    model.gradientCheckpointingEnable();
+    setSeed(5);
+    const again = lowered(loss(), { target: bare(type) });
+    model.gradientCheckpointingDisable();
+    assert.ok(again.graph.nodes.length > kept.graph.nodes.length + 20);
+    assert.ok(peak(again) < 0.75 * peak(kept), `${peak(again)} of ${peak(kept)} bytes`);
+    assertNear(
+      await numbersOf(again, again.plan),
+      await numbersOf(kept, kept.plan),
+      kept.graph.outputs.map((value) => value.name),
+    );
+  }
 });
 
 test("passes whose sizes only data tell decline on devices, and the processor's engines are not asked", () => {

@@ -53,6 +53,15 @@ describe("accelerate-ts graph", () => {
     assert.equal(recorded!.productFlops, 2 * layer + 2 * B * H * H + 2 * B * H * 2);
   });
 
+  it("shows the program for a device: what the library's own ops become there, and in which types", async () => {
+    const [processor, webgpu] = (await json("--device", "webgpu")).rows;
+    assert.ok(processor!.ops["accelerate_ts.Attention"] === 2 && Object.keys(webgpu!.ops).every((op) => !op.includes(".")), JSON.stringify(webgpu!.ops));
+    assert.ok(webgpu!.ops.Softmax === 2 && webgpu!.ops.Gemm! > 10);
+    const [, cuda] = (await json("--device", "cuda", "--mixed-precision", "bf16")).rows;
+    assert.ok(cuda!.name === "cuda bf16" && cuda!.ops.Cast! > 20 && cuda!.ops["com.microsoft.FusedMatMul"]! > 10);
+    assert.equal((await call(model, "--device", "webgpu", "--mixed-precision", "bf16")).code, 2);
+  });
+
   it("shows one pass with it and without, and which ops it changes", async () => {
     const { code, stdout } = await call(model, ...sizes, "--pass", "unpad", "--filled", "0.25");
     assert.equal(code, 0);

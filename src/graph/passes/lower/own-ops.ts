@@ -57,5 +57,12 @@ const crossEntropyGrad: Form = (b, node, [dloss, logits, labels]) => {
   return [b.mul(difference, b.unsqueeze(b.where(ignored, b.scalar(0, dloss!.dtype), dloss!), [-1]))];
 };
 
+/** x, chosen by a number of what has to come first: x either way, and not the same node as what was computed early. */
+const after: Form = (b, _, [x, first]) => {
+  const one = b.slice(b.op("Reshape", [first!, b.int64([-1])]), 0, 0, 1);
+  const chosen = b.cast(x!.rank === 0 ? b.squeeze(one, [0]) : one, "bool");
+  return [b.where(chosen, x!, x!)];
+};
+
 /** By op of the domain accelerate_ts. */
-export const ownForms: Forms = { EmbeddingGrad: embeddingGrad, CrossEntropyGrad: crossEntropyGrad };
+export const ownForms: Forms = { EmbeddingGrad: embeddingGrad, CrossEntropyGrad: crossEntropyGrad, After: after };
