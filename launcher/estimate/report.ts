@@ -1,6 +1,7 @@
 // The numbers of an estimate. All sizes are bytes.
 import type { Graph } from "../../src/graph/graph.js";
 import { liveRun } from "../../src/graph/live-ranges.js";
+import { trainingMemory } from "../../src/accelerator/memory/training-memory.js";
 import { ArenaModel } from "./arena-model.js";
 import type { Layer, StepMode, StepSizes, Subject } from "./subject.js";
 
@@ -101,7 +102,7 @@ function precisionReport(name: PrecisionName, elements: number, layer: Layer, { 
   };
 }
 
-/** A machine with N workers. ZeRO 1 is what this library does: weights and optimizer state lie once, each worker updates its part. */
+/** A machine with N workers. ZeRO 1 is what this library does unless told otherwise: weights and optimizer state lie once, each worker updates its part. Gradients are taken to be clipped or read. */
 function machineOf(
   elements: number,
   { activations, tables }: { activations: number; tables: number },
@@ -109,15 +110,24 @@ function machineOf(
   options: EstimateOptions,
 ): StepReport["machine"] {
   const { numProcesses: n, zero, optimizer, mode, gradientAccumulationSteps } = options;
-  const once = zero === 1 ? 1 : n;
   const training = mode === "training" ? precision.training : undefined;
-  const weights = once * elements * (training?.weights ?? precision.width);
-  // Beside each worker's own: what is added to them in an accumulation window, and between workers their mean (once per machine, when it is clipped or read).
-  const kept = n * (gradientAccumulationSteps > 1 ? 2 : 1) + (n > 1 ? (zero === 1 ? 1 : n) : 0);
-  // Of tables whose gradients are rows, the memory that is kept for whole ones is never written to.
-  const gradients = training ? kept * (elements - tables) * training.gradients : 0;
-  const states = training ? once * elements * training.state * optimizers[optimizer] : 0;
-  const parts = { weights, gradients, optimizer: states, activations: n * activations, processes: n * processBytes };
+  const each = trainingMemory({
+    parameters: elements * (training?.weights ?? precision.width),
+    // Of tables whose gradients are rows, the memory that is kept for whole ones is never written to.
+    gradients: training ? (elements - tables) * training.gradients : 0,
+    states: training ? elements * training.state * optimizers[optimizer] : 0,
+    workers: n,
+    sharding: zero === 1 ? "host" : "none",
+    sums: true,
+    accumulates: gradientAccumulationSteps > 1,
+  });
+  const parts = {
+    weights: n * each.parameters,
+    gradients: n * (each.gradients + each.sums),
+    optimizer: n * each.states,
+    activations: n * activations,
+    processes: n * processBytes,
+  };
   return { ...parts, total: sum(Object.values(parts)) };
 }
 

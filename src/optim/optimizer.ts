@@ -192,7 +192,16 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
       const states = stateArenas.map((state) => state.data);
       const known = this.#stateRows.with(arena, grads, own);
       const place = { kernels, values: arena.values, grads: known, states, stateArenas, share };
-      if (ranges.length > 0) jobs.push(this.update({ ...place, ranges, segments: own, rows: rows.numbers }));
+      const stages = gradients.stages?.(arena);
+      for (const { parts, ready, taken } of stages ?? []) {
+        const due = mergedRanges(own, parts);
+        const update = ready.then(() =>
+          due.length > 0 ? this.update({ ...place, share: { parts }, ranges: due, segments: own, rows: rows.numbers }) : undefined,
+        );
+        taken(update);
+        jobs.push(update);
+      }
+      if (!stages && ranges.length > 0) jobs.push(this.update({ ...place, ranges, segments: own, rows: rows.numbers }));
       for (const { segment } of own) segment.parameter.changed();
     }
     this.stepCount++;

@@ -31,6 +31,14 @@ export interface ArenaShare {
   readonly parts: readonly ArenaPart[];
 }
 
+/** A part of an update that is made when its gradients have come. */
+export interface UpdateStage {
+  readonly parts: readonly ArenaPart[];
+  readonly ready: Promise<void>;
+  /** Is given the update of this part. */
+  taken(update: Promise<void>): void;
+}
+
 /** The gradients of a step, the same on every worker. */
 export interface CollectedGradients {
   /** Whether any worker has a gradient of it. */
@@ -40,6 +48,8 @@ export interface CollectedGradients {
   /** What the gradient is still to be multiplied by: clipping, accumulation. */
   scale(segment: ArenaSegment): number;
   share(arena: ParameterArena): ArenaShare;
+  /** The parts of this worker's share one after the other, where gradients are still on their way. */
+  stages?(arena: ParameterArena): readonly UpdateStage[] | undefined;
 }
 
 export interface GradientNorm {

@@ -9,7 +9,16 @@ export { arange, cat, fromData, full, ones, stack, tensor, where, zeros } from "
 export { type DeviceJob, graphsOf, runOnDevice, takeScratch } from "./device-graphs.js";
 export { type DeviceSegmentRequest, DeviceSegments } from "./device-segments.js";
 export { defaultExecutor, Executor } from "./executor.js";
-export type { ArenaPart, ArenaShare, CollectedGradients, GradientExchange, GradientMemory, GradientNorm, GradientSources } from "./gradient-exchange.js";
+export type {
+  ArenaPart,
+  ArenaShare,
+  CollectedGradients,
+  GradientExchange,
+  GradientMemory,
+  GradientNorm,
+  GradientSources,
+  UpdateStage,
+} from "./gradient-exchange.js";
 export type { ExpectedGradient, GradientBuckets, RunTaps } from "./taps.js";
 export { fillRows, GradientRows, type SourceRows, type TablePlace, tablesOf } from "./gradient-rows.js";
 export { defaultGenerator, Generator, type GeneratorState, setSeed } from "./generator.js";

@@ -15,6 +15,7 @@ export class BucketScheduler {
   readonly #ready: boolean[];
   readonly #start: (bucket: number) => Promise<void>;
   readonly #arrivals: Promise<void>[] = [];
+  readonly #begun: Promise<void>;
   readonly #all: () => void;
   #next = 0;
   /** All buckets have arrived. Rejects with the first failure, once nothing of it is under way. */
@@ -24,11 +25,11 @@ export class BucketScheduler {
     this.#ready = new Array<boolean>(count).fill(false);
     this.#start = start;
     let begun = (): void => {};
-    const allBegun = new Promise<void>((resolve) => {
+    this.#begun = new Promise<void>((resolve) => {
       begun = resolve;
     });
     this.#all = begun;
-    this.done = allBegun.then(() => settled(this.#arrivals));
+    this.done = this.#begun.then(() => settled(this.#arrivals));
     // Heard by whoever waits for it.
     this.done.catch(() => {});
     if (count === 0) begun();
@@ -42,6 +43,11 @@ export class BucketScheduler {
   readyAll(): void {
     this.#ready.fill(true);
     this.#advance();
+  }
+  /** A bucket has arrived. */
+  async arrival(bucket: number): Promise<void> {
+    await this.#begun;
+    await this.#arrivals[bucket];
   }
   /** Buckets that have begun. */
   get begun(): number {

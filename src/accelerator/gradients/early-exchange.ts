@@ -84,6 +84,8 @@ export class EarlyExchange implements GradientBuckets {
   readonly #placement: Placement;
   readonly #sums: HostSums;
   #treatment: Treatment | undefined;
+  /** What was taken, and may still be on its way. */
+  #flight: BucketScheduler | undefined;
   #round: Round | undefined;
   /** Backward passes that tell, since gradients were collected the last time, and between the two times before. */
   #passes = 0;
@@ -154,16 +156,16 @@ export class EarlyExchange implements GradientBuckets {
     };
   }
 
-  /** A collective, before gradients are collected: the round is over when it returns. */
-  async finish(options: CollectiveOptions): Promise<void> {
+  /** A collective, before gradients are collected. `sends`: a worker whose backward did not tell of its gradients sends them now; else they stay until somebody asks for them. */
+  async join({ sends }: { readonly sends: boolean }, options: CollectiveOptions): Promise<void> {
     if (this.#passes > 0) this.#usual = this.#passes;
     this.#passes = 0;
     if (!this.#round) {
-      const round = this.#join({ tells: false, expected: [] }, options);
+      const round = this.#join({ tells: sends, expected: [] }, options);
       round.note(this.#placement);
       round.scheduler.readyAll();
     }
-    await this.#round!.scheduler.done;
+    await this.#round!.agreed;
   }
   /** Whether what this worker gave is still what it has. */
   current(segment: ArenaSegment): boolean {
@@ -171,12 +173,24 @@ export class EarlyExchange implements GradientBuckets {
   }
   /** The round's sums of these gradients, which are current on all workers. The next round may begin. */
   async take(valid: (segment: ArenaSegment) => boolean): Promise<EarlySums> {
-    const agreed = await this.#round!.agreed;
+    const { agreed: agreeing, scheduler } = this.#round!;
+    this.#flight = scheduler;
     this.#round = undefined;
+    const agreed = await agreeing;
     if (!agreed.begun) return nothing;
     const segments = new Set([...agreed.travels].filter(valid));
     const parted = this.#placement.arenas.flatMap((placed) => this.#parted(placed, agreed).flatMap((bucket) => bucket.segments));
     return { segments, parted: new Set(parted) };
+  }
+
+  /** The bucket, in the order of all, has been summed up as far as this worker is concerned. */
+  arrival(bucket: number): Promise<void> {
+    return this.#flight?.arrival(bucket) ?? Promise.resolve();
+  }
+  /** A collective of this host: all that was sent has arrived, for all its workers. */
+  async arrived(options: CollectiveOptions): Promise<void> {
+    await this.#flight?.done;
+    if (this.#lanes.local.size > 1) await this.#lanes.local.barrier(options);
   }
 
   #join({ tells, expected }: { readonly tells: boolean; readonly expected: readonly ExpectedGradient[] }, options: CollectiveOptions = {}): Round {

@@ -25,6 +25,7 @@ import type { Joining } from "../modes/joining.js";
 import { type ExchangeOperation, type Places, placesOf } from "./operations.js";
 import type { Collected, GradientSums } from "./reduction.js";
 import { StagedReduction } from "./staged-reduction.js";
+import { StepPipeline } from "./step-pipeline.js";
 import { closedError } from "../stopping.js";
 import { Treatment } from "./treatment.js";
 
@@ -135,20 +136,38 @@ export class WorkerExchange implements GradientExchange {
     const options = this.#call("optimizer.step");
     const operation = (): ExchangeOperation => ({ op: "step", parameters: this.#places(parameters), settings: settings() });
     return this.#together(operation, async () => {
-      const collected = await this.#collect(options);
+      const pipelined = this.#pipelined;
+      const collected = await this.#collect(options, { waits: !pipelined });
       const view = this.#view(parameters, collected);
       view.requirePlaced();
       const made = collected.factor > 0 && (await this.#finite(view, collected, options));
       if (made) {
         await view.ready(options);
-        await update(view);
-        await this.#reduction?.publish(view, { ...options, purpose: "new parameters of optimizer.step" });
-      } else if (collected.factor === 0) this.#options.onWarning?.("a step was skipped: the weights of all its micro-batches, on all workers, are 0");
+        const { world, placement, early } = this.#options;
+        if (pipelined) view.pipeline = new StepPipeline({ world, placement, arrival: (bucket) => early!.arrival(bucket) }, view);
+        const updating = update(view);
+        await Promise.all([updating, view.pipeline?.run({ ...options, purpose: "gradients and new parameters of optimizer.step" })]);
+        if (!pipelined) await this.#reduction?.publish(view, { ...options, purpose: "new parameters of optimizer.step" });
+      }
+      // Also gradients of others, which must not be written while they are being sent.
+      if (pipelined) await this.#options.early!.arrived(options);
+      if (collected.factor === 0) this.#options.onWarning?.("a step was skipped: the weights of all its micro-batches, on all workers, are 0");
       for (const s of segmentsOf(parameters)) this.#treatment.use(s);
       this.overHosts.stepped();
       await onStep?.({ made });
       return made;
     });
+  }
+
+  /** Whether steps are made bucket by bucket: their gradients may still be on their way, and nobody looks at all of them before. The same on all workers. */
+  get #pipelined(): boolean {
+    const { early, placement } = this.#options;
+    return (
+      early !== undefined &&
+      !this.scaling.enabled &&
+      !placement.wholeParameters &&
+      placement.arenas.every(({ arena, published }) => !arena.device && !published)
+    );
   }
 
   norm(parameters: readonly Parameter[], kind: number, exponent: number): Promise<GradientNorm> {
@@ -270,7 +289,7 @@ export class WorkerExchange implements GradientExchange {
    * Tells the others which gradients there are here: the first of the two barriers. What was reduced and clipped before stays until a worker has made another backward into it;
    * all decide that alike, whatever else one of them has done meanwhile.
    */
-  async #collect(options: CollectiveOptions): Promise<Collected> {
+  async #collect(options: CollectiveOptions, { waits = true }: { readonly waits?: boolean } = {}): Promise<Collected> {
     if (this.scaling.enabled && this.#writes !== this.#told)
       throw new AccelerateError(
         "ERR_UNSCALED",
@@ -279,14 +298,14 @@ export class WorkerExchange implements GradientExchange {
           hint: "call accelerator.backward(loss)",
         },
       );
-    const { presence, weight, scale } = this.distributed ? await this.#tell(options) : await this.#look(options);
+    const { presence, weight, scale } = this.distributed ? await this.#tell(waits, options) : await this.#look(options);
     // New parameters may have brought gradients along.
     this.told();
     return { ...presence, factor: weight > 0 ? 1 / (weight * (scale || 1)) : 0 };
   }
-  async #tell(options: CollectiveOptions): Promise<Found> {
+  async #tell(waits: boolean, options: CollectiveOptions): Promise<Found> {
     const { world, placement, accumulation, wishes, joining, early } = this.#options;
-    await early?.finish(options);
+    await early?.join({ sends: !waits }, options);
     const tell = () => {
       const counts = !joining?.done || this.pending;
       const news = { wishes: wishes?.mine() ?? 0, grown: placement.grown, weight: counts ? accumulation.weight : 0, scale: counts ? this.scaling.used : 0 };
@@ -303,6 +322,7 @@ export class WorkerExchange implements GradientExchange {
     this.#presence = all.presence;
     for (const [arena, bits] of all.written) this.#treatment.settle(arena, bits);
     if (early) this.#reduction!.take(await early.take((s) => all.changed.get(s.arena)?.[s.index] === 0));
+    if (waits) await early?.arrived(options);
     return { ...all.news, presence: all.presence };
   }
   /** One worker has nobody to ask. */

@@ -13,11 +13,13 @@ import {
   type Parameter,
   type ParameterArena,
   tablesOf,
+  type UpdateStage,
 } from "../../tensor/index.js";
 import { combineNorms, scaleNorm } from "./norms.js";
 import type { PlacedArena, Placement } from "./placement.js";
 import { rowed } from "./publish.js";
 import type { Collected, GradientSums } from "./reduction.js";
+import type { StepPipeline } from "./step-pipeline.js";
 import type { Treatment } from "./treatment.js";
 import { overlapOf } from "./zero.js";
 
@@ -85,6 +87,11 @@ export class GradientView implements CollectedGradients {
     const placed = this.#placed(arena);
     const gradients = this.#reduced.has(arena) ? this.#parts.reduction.delivered(placed, this.segments) : this.#sources(placed);
     return { gradients, parts: this.#collected.shares.get(arena)!.updates };
+  }
+  /** From now on the update is made in these parts. */
+  pipeline: StepPipeline | undefined;
+  stages(arena: ParameterArena): readonly UpdateStage[] | undefined {
+    return this.pipeline?.stages(arena);
   }
   /** What this worker looks at of sums that all have in common. */
   #looks(arena: ParameterArena): readonly ArenaPart[] {
