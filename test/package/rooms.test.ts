@@ -24,7 +24,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   "src/tracking": [],
   "src/data": ["src/tensor", "src/graph", "src/runtime", "src/progress", "src/register", "src/native", "src/hub", "src/threads"],
   "src/models": ["src/nn", "src/tensor", "src/text", "src/graph", "src/safetensors", "src/hub", "src/torch-file", "src/native", "src/runtime", "src/progress"],
-  "src/optim": ["src/tensor", "src/runtime", "src/native"],
+  "src/optim": ["src/graph", "src/tensor", "src/runtime", "src/native"],
   "src/metrics": ["src/tensor"],
   "src/register": [],
   "src/distributed": ["src/graph", "src/native", "src/runtime"],
@@ -99,6 +99,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     "src/optim",
     "src/models",
     "src/accelerator",
+    "src/progress",
   ],
 };
 
