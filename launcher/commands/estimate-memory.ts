@@ -15,6 +15,7 @@ export const estimateMemory: CliCommand = {
       choices: ["adamw", "adam", "sgd", "sgd-momentum", "adafactor", "adagrad", "lion", "rmsprop"],
     },
     { flags: "-n, --num-processes <N>", description: "workers on one machine (default: 1)" },
+    { flags: "--device <device>", description: "whose memory: the machine's (cpu, default), or that of each worker's GPU", choices: ["cpu", "cuda", "webgpu"] },
     {
       flags: "--zero <level>",
       description: "1: state once per machine, as this library keeps it (default); 0: each worker all of it, to compare",
@@ -28,6 +29,7 @@ export const estimateMemory: CliCommand = {
   examples: [
     ["accelerate-ts estimate-memory ./bert-base-cased", "from its config.json"],
     ["accelerate-ts estimate-memory ./model --batch-size 8,16 --sequence-length 128,512 -n 4", "what fits on a machine with 4 workers"],
+    ["accelerate-ts estimate-memory ./bert-base-cased --device cuda -n 4", "what each of four GPUs holds"],
     ["accelerate-ts estimate-memory model.onnx --inference --json", "for a script"],
   ],
   run: async (options, terminal, operands) => (await import("../estimate/run.js")).runEstimate(options, operands, terminal),

@@ -42,6 +42,8 @@ export interface EstimateOptions {
   /** Workers of one machine. */
   readonly numProcesses: number;
   readonly zero: 0 | 1;
+  /** Where each worker has memory of its own. */
+  readonly device: "cpu" | "cuda" | "webgpu";
   readonly mode: StepMode;
   readonly gradientAccumulationSteps: number;
 }
@@ -71,6 +73,8 @@ export interface StepReport extends StepSizes {
     readonly processes: number;
     readonly total: number;
   };
+  /** In the memory of one GPU, where the device is one: each worker has its own. By rule: the engine's arena there has the same rules, but no run was measured. */
+  readonly gpu?: { readonly weights: number; readonly gradients: number; readonly optimizer: number; readonly activations: number; readonly total: number };
 }
 export interface EstimateReport {
   readonly model: { readonly name: string; readonly source: string; readonly parameters: number; readonly tensors: number; readonly largestLayer: string };
@@ -131,6 +135,21 @@ function machineOf(
   return { ...parts, total: sum(Object.values(parts)) };
 }
 
+/** One GPU of N: weights and gradients whole, of the optimizer's state over NCCL the own part (ZeRO 1); workers with WebGPU update all of it. In an accumulation window gradients are added to a second set. */
+function gpuOf(elements: number, activations: number, precision: Precision, options: EstimateOptions): StepReport["gpu"] {
+  const { numProcesses: n, zero, device, optimizer, mode, gradientAccumulationSteps } = options;
+  if (device === "cpu") return undefined;
+  const training = mode === "training" ? precision.training : undefined;
+  const shares = zero === 1 && device === "cuda" ? n : 1;
+  const parts = {
+    weights: elements * (training?.weights ?? precision.width) * (training && device === "webgpu" ? 2 : 1), // no update in place: a second buffer each
+    gradients: training ? elements * training.gradients * (gradientAccumulationSteps > 1 ? 2 : 1) : 0,
+    optimizer: training ? Math.ceil((elements * training.state * optimizers[optimizer] * (device === "webgpu" ? 2 : 1)) / shares) : 0,
+    activations,
+  };
+  return { ...parts, total: sum(Object.values(parts)) };
+}
+
 /** Elements of the tables whose gradients leave a graph as the rows that were looked up. */
 function tablesOf(graph: Graph): number {
   const shapes = graph.nodes.flatMap(({ op, inputs }) => (op === "SparseEmbeddingGrad" ? [inputs[2]?.content ?? []] : []));
@@ -157,7 +176,8 @@ function stepReports(subject: Subject, elements: number, options: EstimateOption
         const scale = precision.activation / 4;
         const activations = Math.ceil(arena * scale);
         const machine = machineOf(elements, { activations, tables }, precision, options);
-        reports.push({ dtype, exact: precision.exact, batchSize, sequenceLength, live: Math.ceil(live * scale), activations, machine });
+        const gpu = gpuOf(elements, activations, precision, options);
+        reports.push({ dtype, exact: precision.exact, batchSize, sequenceLength, live: Math.ceil(live * scale), activations, machine, ...(gpu && { gpu }) });
       }
     }
   }

@@ -42,6 +42,7 @@ export function estimateOptions(options: Options): EstimateOptions {
     sequenceLengths: list(text("sequenceLength", "128")).map((size) => whole("--sequence-length", size, 1, limit)),
     optimizer: among("--optimizer", text("optimizer", "adamw"), keys(optimizers)),
     numProcesses: whole("--num-processes", text("numProcesses", "1"), 1, 4096),
+    device: among("--device", text("device", "cpu"), ["cpu", "cuda", "webgpu"] as const),
     zero: whole("--zero", text("zero", "1"), 0, 1) as 0 | 1,
     mode: options.inference ? "inference" : "training",
     gradientAccumulationSteps: whole("--gradient-accumulation-steps", text("gradientAccumulationSteps", "1"), 1, limit),

@@ -58,6 +58,25 @@ function stepRows({ steps, settings }: EstimateReport): string[][] {
   return [head, ...rows];
 }
 
+function gpuRows({ steps, settings }: EstimateReport): string[][] {
+  const parts = settings.mode === "training" ? (["activations", "weights", "gradients", "optimizer"] as const) : (["activations", "weights"] as const);
+  const rows = steps.flatMap((step) => {
+    const { gpu } = step;
+    return gpu ? [[stepName(step), ...parts.map((part) => `~${sizeText(gpu[part])}`), `~${sizeText(gpu.total)}`]] : [];
+  });
+  return [["batch x length", ...parts, "all"], ...rows];
+}
+
+function gpuTitle({ settings: { numProcesses: n, zero, device, mode } }: EstimateReport): string {
+  const share =
+    mode === "training" && n > 1 && zero === 1
+      ? device === "cuda"
+        ? ` (ZeRO 1: 1/${n} of the optimizer's state)`
+        : " (each worker has all of the optimizer's state)"
+      : "";
+  return `memory of ${n === 1 ? "the GPU" : `one GPU of ${n}`}, by rule${share}; beside it what the driver, cuBLAS and cuDNN take`;
+}
+
 function machineTitle({ settings }: EstimateReport): string {
   const { numProcesses: n, zero, mode, gradientAccumulationSteps } = settings;
   const window = gradientAccumulationSteps > 1 ? ", with accumulation" : "";
@@ -77,7 +96,8 @@ export function estimateText(report: EstimateReport, color: boolean): string {
     "",
   ];
   if (report.noSteps !== undefined) lines.push(`no activations: ${report.noSteps}`);
-  else lines.push(machineTitle(report), ...table(stepRows(report), bold));
+  else if (report.settings.device === "cpu") lines.push(machineTitle(report), ...table(stepRows(report), bold));
+  else lines.push(gpuTitle(report), ...table(gpuRows(report), bold));
   if (report.loss !== undefined)
     lines.push(dim(`loss: ${report.loss}; activations as ONNX Runtime's arena holds them, a process without a model about ${sizeText(150_000_000)}`));
   if (rules) lines.push(dim("~ by rule (float32 weights, gradients and states, computing in half): the library computes in float32 so far"));

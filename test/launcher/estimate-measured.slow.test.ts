@@ -35,6 +35,7 @@ describe("the estimate of a training step", { skip: existsSync("/proc/self/smaps
         optimizer: "adamw",
         numProcesses: workers,
         zero: 1,
+        device: "cpu",
         mode: "training",
         gradientAccumulationSteps: 1,
       });

@@ -132,6 +132,19 @@ describe("a model folder", () => {
     }
   });
 
+  it("on GPUs gives each worker weights and gradients of its own, and over NCCL its part of the state", async () => {
+    const flags = ["--batch-size", "4", "--sequence-length", "16", "--dtypes", "float32", "--device"];
+    const [cuda, webgpu] = [await json(classifier, ...flags, "cuda", "-n", "4"), await json(classifier, ...flags, "webgpu", "-n", "4")];
+    const bytes = 4 * cuda.model.parameters;
+    const { weights, gradients, optimizer, activations, total } = cuda.steps[0]!.gpu!;
+    assert.deepEqual([weights, gradients, optimizer, activations], [bytes, bytes, bytes / 2, cuda.steps[0]!.activations]);
+    assert.equal(total, 2.5 * bytes + activations);
+    // Nothing is updated in place there: values and states have a second buffer each.
+    assert.deepEqual([webgpu.steps[0]!.gpu!.weights, webgpu.steps[0]!.gpu!.optimizer], [2 * bytes, 4 * bytes]);
+    const { stdout } = await call(classifier, ...flags, "cuda", "-n", "4");
+    assert.match(stdout, /^memory of one GPU of 4, by rule \(ZeRO 1: 1\/4 of the optimizer's state\); beside it what the driver, cuBLAS and cuDNN take$/m);
+  });
+
   it("on N workers holds weights and state once, gradients N times and once as their mean", async () => {
     const flags = ["--batch-size", "4", "--sequence-length", "16", "--dtypes", "float32"];
     const [one, four, apart] = await Promise.all([
