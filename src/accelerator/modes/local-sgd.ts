@@ -79,6 +79,12 @@ export class LocalSGD implements AsyncDisposable {
     const source = (): Iterable<Parameter> => model.parameters();
     const unmoved = { source, homes: [], optimizers: [], own };
     if (!enabled || world.group.size === 1) return new LocalSGD(context, localSgdSteps, unmoved);
+    const { device } = defaultExecutor();
+    if (!device.hostMemory)
+      throw new ArgumentError(`localSgd of workers that train on ${device}`, {
+        code: "ERR_LOCAL_SGD",
+        hint: "train on the CPU, or together (without localSgd): optimizers' state on a device is not averaged",
+      });
     const parameters = [...new Set(model.parameters())];
     const homes = parameters.map((p) => homeOf(p, placement));
     const optimizers = optimizersOf(parameters, placement.optimizers);
