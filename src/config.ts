@@ -34,6 +34,10 @@ export function configuredNative(env: Environment = process.env): string | false
   return env.ACCELERATE_TS_NATIVE === "0" ? false : env.ACCELERATE_TS_NATIVE || undefined;
 }
 
+/** ACCELERATE_TS_CUDA_KERNELS: our kernels for GPUs, a path, or "0" for none; undefined: those beside the addon, where they were built. */
+export const configuredCudaKernels = (env: Environment = process.env): string | false | undefined =>
+  env.ACCELERATE_TS_CUDA_KERNELS === "0" ? false : env.ACCELERATE_TS_CUDA_KERNELS || undefined;
+
 /** ACCELERATE_TS_ONNXRUNTIME: the folder whose libonnxruntime (and CUDA provider) is used instead of the one in the package onnxruntime-node, which may not be writable. */
 export const configuredOnnxruntime = (env: Environment = process.env): string | undefined => env.ACCELERATE_TS_ONNXRUNTIME || undefined;
 

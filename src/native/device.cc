@@ -195,7 +195,7 @@ void await(Napi::Env env, std::unique_ptr<DeviceWork> work) {
   if (!waiting->error.empty()) raise(env, "ERR_DEVICE", waiting->error);
 }
 
-// openDevice(type, index, memoryLimit, sameAsRequested, convolutions, tf32, libraries: string[]): Promise<{ name, handle }>
+// openDevice(type, index, memoryLimit, sameAsRequested, convolutions, tf32, libraries: string[], kernels: path, "" or false): Promise<{ name, kernels, without, handle }>
 Napi::Value openDevice(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   cuda::CudaOptions options;
@@ -210,6 +210,8 @@ Napi::Value openDevice(const Napi::CallbackInfo& info) {
     if (!read(folders, i, folder)) return env.Undefined();
     options.libraries.push_back(folder);
   }
+  options.kernels = info[7].IsString();
+  if (options.kernels) options.kernelLibrary = info[7].As<Napi::String>();
   return env.GetInstanceData<AddonData>()->jobs.submit(env, std::make_unique<MakeDevice>(info[0].As<Napi::String>(), std::move(options)), LaneName::make);
 }
 

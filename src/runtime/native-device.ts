@@ -1,4 +1,5 @@
 // An opened device: the typed face of the addon's devices. It checks what the addon takes for granted.
+import { configuredCudaKernels } from "../config.js";
 import { type DType, dtypes, sizeOf, type TypedArray } from "../graph/dtype.js";
 import { ArgumentError } from "../errors.js";
 import type { NativeBinding, NativeHandle } from "../native/binding.js";
@@ -16,6 +17,7 @@ declare module "../native/binding.js" {
       convolutions: string,
       tf32: boolean,
       libraries: readonly string[],
+      kernels: string | false,
     ): Promise<OpenedDevice>;
     /** The 0 is the offset in bytes. */
     deviceAllocate(device: NativeHandle<"device">, type: number, offset: 0, bytes: number, shape: Float64Array): NativeHandle<"device-array">;
@@ -130,6 +132,7 @@ export class NativeDevice implements DeviceContext {
         convolutions.toUpperCase(),
         tf32,
         libraries,
+        configuredCudaKernels() ?? "",
       );
       return new NativeDevice(native, device, opened, onClose);
     } catch (cause) {

@@ -155,7 +155,7 @@ class CudaDevice : public Device {
     const std::string error = takeStatus(status);
     if (error.empty()) enterDevice(this);
     // They are an addition: what does not fit is told, and the work done without them.
-    if (error.empty()) kernels_ = openCudaKernels(without);
+    if (error.empty() && gpu_->options.kernels) kernels_ = openCudaKernels(gpu_->options.kernelLibrary, without);
     return error;
   }
 

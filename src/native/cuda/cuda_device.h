@@ -18,6 +18,8 @@ struct CudaOptions {
   std::string convolutions = "HEURISTIC";
   bool tf32 = false;
   std::vector<std::string> libraries;  // folders
+  bool kernels = true;                 // ours, where they are
+  std::string kernelLibrary;           // empty: beside the addon
 };
 
 // Empty: `failure` says why.

@@ -14,7 +14,7 @@ import { type MaskInput, masksFromHost } from "./masks.js";
 import { narrowOf, widen } from "./narrow.js";
 import { ownForms } from "./own-ops.js";
 import { type SizesInput, sizesFromHost } from "./sizes.js";
-import { hasKernel, type Target, type TargetType } from "./target.js";
+import { hasKernel, type Target, type TargetType, takesNode } from "./target.js";
 import { cpuMoves } from "./cpu.js";
 import { webgpuDetours, webgpuForms, webgpuOwnForms } from "./webgpu.js";
 
@@ -89,7 +89,7 @@ export function lowerFor(graph: Graph, target: Target): HostInputs {
     clean(graph);
     return { masks: [], sizes: [] };
   }
-  const lacks = (node: Node): boolean => isOwn(node) && !hasKernel(target, node.op, narrowOf(node) ?? "float32");
+  const lacks = (node: Node): boolean => isOwn(node) && !(hasKernel(target, node.op, narrowOf(node) ?? "float32") && takesNode(target, graph, node));
   const replaceOwn = () => rewriteBy(graph, (node) => (lacks(node) ? own[node.op] : undefined));
   replaceOwn();
   decompose(graph, lacks);

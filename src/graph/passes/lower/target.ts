@@ -1,5 +1,6 @@
 // What graphs are lowered for: an engine of ONNX Runtime's, and the library's own kernels on it.
 import type { DType } from "../../dtype.js";
+import type { Graph, Node } from "../../graph.js";
 
 /** The devices by their kind; the same names as in runtime/device.ts. */
 export type TargetType = "cpu" | "cuda" | "webgpu";
@@ -17,4 +18,18 @@ export function hasKernel({ type, kernels }: Target, op: string, dtype: DType): 
   const wide = dtype !== "float16" && dtype !== "bfloat16";
   if (type === "cpu") return wide;
   return kernels.has(wide ? op : `${op}:${dtype}`);
+}
+
+/** The largest heads that CUDA's attention computes: `most_head_size` in src/native/cuda/kernels/api.h. */
+const mostHeadSize = 128;
+
+/** Whether a kernel takes a node as it is: CUDA's attention has dense keys and heads of up to 128 numbers, and none of them has float64. */
+export function takesNode({ type }: Target, graph: Graph, node: Node): boolean {
+  if (type !== "cuda") return true;
+  if ([...node.inputs, ...node.outputs].some((value) => value?.dtype === "float64")) return false;
+  const first = node.op === "Attention" ? 0 : node.op === "AttentionGrad" ? 1 : -1;
+  if (first < 0) return true;
+  const { heads } = node.attributes;
+  const sizes = [0, 2].map((i) => Number(graph.env.resolve(node.inputs[first + i]!.shape.at(-1)!)) / Number(heads));
+  return node.inputs[first + 6] === undefined && sizes.every((size) => size <= mostHeadSize);
 }

@@ -30,10 +30,13 @@ std::string ownFolder() {
   return path.substr(0, path.find_last_of('/') + 1);
 }
 
-const cuda::Kernels* load(std::string& why) {
-  const std::string path = ownFolder() + "accelerate_ts_cuda.so";
+const cuda::Kernels* load(const std::string& named, std::string& why) {
+  const std::string path = named.empty() ? ownFolder() + "accelerate_ts_cuda.so" : named;
   if (FILE* file = std::fopen(path.c_str(), "rb"); file != nullptr) std::fclose(file);
-  else return nullptr;
+  else {
+    if (!named.empty()) why = named + " is not there";
+    return nullptr;
+  }
   // Never closed: kernels are registered with the runtime as long as the process lives.
   void* const library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) {
@@ -49,12 +52,12 @@ const cuda::Kernels* load(std::string& why) {
 
 }  // namespace
 
-const cuda::Kernels* openCudaKernels(std::string& why) {
+const cuda::Kernels* openCudaKernels(const std::string& path, std::string& why) {
   Opened& state = opened();
   const std::lock_guard<std::mutex> lock(state.mutex);
   if (!state.tried) {
     state.tried = true;
-    state.kernels = load(state.why);
+    state.kernels = load(path, state.why);
     useCudaKernels(state.kernels);
   }
   why = state.why;

@@ -9,8 +9,8 @@
 
 namespace accelerate_ts {
 
-/// Opens accelerate_ts_cuda.so, once per process: CUDA's runtime must be open, for the object names it. Null where it is not there (`why` is empty) or does not fit.
-const cuda::Kernels* openCudaKernels(std::string& why);
+/// Opens the object, by default accelerate_ts_cuda.so beside the addon, once per process: CUDA's runtime must be open, for the object names it. Null where it is not there (`why` is empty) or does not fit.
+const cuda::Kernels* openCudaKernels(const std::string& path, std::string& why);
 
 /// The domain with the CPU's ops and those of the opened object; ort()->domain where there is none.
 OrtCustomOpDomain* cudaOps();
