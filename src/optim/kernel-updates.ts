@@ -3,7 +3,7 @@ import type { NativeBinding, NativeHandle } from "../native/binding.js";
 import { Engine } from "../runtime/engine.js";
 import type { DeviceArray, DeviceContext } from "../runtime/device-context.js";
 import { NativeDevice } from "../runtime/native-device.js";
-import { type DeviceSegments, type GradientNorm, graphsOf, takeScratch } from "../tensor/index.js";
+import { type ArenaPart, type DeviceSegments, type GradientNorm, graphsOf, takeScratch } from "../tensor/index.js";
 import { type DeviceParts, type DeviceUpdate, type DeviceUpdates, type UpdateRule, updateRules } from "./device-updates.js";
 import { GraphUpdates } from "./graphs/graph-updates.js";
 
@@ -32,13 +32,29 @@ declare module "../native/binding.js" {
 }
 
 /** Numbers of the rules in src/native/cuda/kernels/api.h, and the names of states in the order in which kernels take them. */
-const kernelRules: { readonly [R in UpdateRule]?: { readonly number: number; readonly states: readonly string[] } } = {
+interface KernelRule {
+  readonly number: number;
+  readonly states: readonly string[];
+}
+const kernelRules: { readonly [R in UpdateRule]?: KernelRule } = {
   adam: { number: 0, states: ["exp_avg", "exp_avg_sq"] },
   sgd: { number: 1, states: ["momentum_buffer"] },
   rmsprop: { number: 2, states: ["square_avg", "momentum_buffer", "grad_avg"] },
   adagrad: { number: 3, states: ["sum"] },
   lion: { number: 4, states: ["exp_avg"] },
 };
+
+/** One range per parameter, or per part of it: what lies next to it does not change the sum's order. */
+function bySegment({ ranges, segments }: DeviceParts): Float64Array {
+  const own: number[] = [];
+  for (const { segment } of segments)
+    for (let i = 0; i < ranges.length; i += 4) {
+      const begin = Math.max(segment.offset, ranges[i]!);
+      const end = Math.min(segment.offset + segment.length, ranges[i]! + ranges[i + 1]!);
+      if (begin < end) own.push(begin, end - begin, 0, 1);
+    }
+  return Float64Array.from(own);
+}
 
 /** By kernels where there is one, the rest by graphs. */
 export class KernelUpdates implements DeviceUpdates {
@@ -64,6 +80,8 @@ export class KernelUpdates implements DeviceUpdates {
     if (!kernel || !known) return this.#graphs.step(update);
     const of = (name: string | undefined): ArrayHandle | undefined => (name === undefined ? undefined : states[name]?.flat.handle);
     const [a, b, c] = kernel.states;
+    const parts = Object.values(states).find((state) => state.parts)?.parts;
+    if (parts) return this.#stepParts(update, parts, kernel);
     const own = { values: values.flat.handle, gradients: gradients.flat.handle, states: [of(a), of(b), of(c)] as [ArrayHandle?, ArrayHandle?, ArrayHandle?] };
     for (const { segment } of segments) for (const written of [values, ...Object.values(states)]) written.written(segment.index);
     return this.#queue(() =>
@@ -71,9 +89,29 @@ export class KernelUpdates implements DeviceUpdates {
     );
   }
 
-  async norm(gradients: DeviceSegments, { segments }: DeviceParts, kind: number, exponent: number): Promise<GradientNorm> {
-    // One range per parameter: what lies next to it does not change the sum's order.
-    const ranges = Float64Array.from(segments.flatMap(({ segment }) => [segment.offset, segment.length, 0, 1]));
+  /** Where there are parts of the states only: each by itself, as memory of its own. */
+  async #stepParts({ rule, values, gradients, states, ranges, rows, segments }: DeviceUpdate, parts: readonly ArenaPart[], kernel: KernelRule): Promise<void> {
+    const jobs: Promise<void>[] = [];
+    for (const { begin, end } of parts) {
+      const own: number[] = [];
+      for (let i = 0; i < ranges.length; i += 4) {
+        const offset = ranges[i]!;
+        if (begin <= offset && offset < end) own.push(offset - begin, ranges[i + 1]!, ranges[i + 2]!, ranges[i + 3]!);
+      }
+      if (own.length === 0) continue;
+      const of = (x: DeviceSegments | undefined): ArrayHandle | undefined => x?.range(begin, end - begin).handle;
+      const [a, b, c] = kernel.states;
+      const stateArrays = [a, b, c].map((name) => (name === undefined ? undefined : of(states[name]))) as [ArrayHandle?, ArrayHandle?, ArrayHandle?];
+      const [at, by] = [of(values)!, of(gradients)!];
+      const [moved, width] = [Float64Array.from(own), updateRules[rule].length];
+      jobs.push(this.#queue(() => this.#native.deviceUpdates.step(this.#device, kernel.number, at, by, stateArrays, moved, rows, width)));
+    }
+    for (const { segment } of segments) for (const written of [values, ...Object.values(states)]) written.written(segment.index);
+    await Promise.all(jobs);
+  }
+
+  async norm(gradients: DeviceSegments, parts: DeviceParts, kind: number, exponent: number): Promise<GradientNorm> {
+    const ranges = bySegment(parts);
     const { deviceUpdates } = this.#native;
     const data = gradients.flat;
     const words = 2 * deviceUpdates.normScratch(this.#device, ranges);

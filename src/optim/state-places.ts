@@ -69,13 +69,13 @@ export class StatePlaces {
     let states = this.#onDevice.get(arena);
     if (!states) {
       const { context } = arena.device!;
-      states = this.#kinds().names.map(
-        (name) =>
-          new DeviceSegments(
-            context,
-            arena.segments.map(({ parameter }) => ({ name: parameter.name, shape: this.#kinds().shape(name, parameter) })),
-          ),
-      );
+      const parts = arena.exchange?.updated(arena);
+      states = this.#kinds().names.map((name) => {
+        const requests = arena.segments.map(({ parameter }) => ({ name: parameter.name, shape: this.#kinds().shape(name, parameter) }));
+        // Parts are those of the parameters.
+        const alike = requests.every(({ shape }, i) => shape !== undefined && lengthOf(shape) === arena.segments[i]!.length);
+        return new DeviceSegments(context, requests, alike ? { parts } : {});
+      });
       this.#onDevice.set(arena, states);
     }
     return states;

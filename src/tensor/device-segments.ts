@@ -1,6 +1,7 @@
 // Float32 segments in a device's memory, with a copy on the host that is made when somebody looks at it, and brought back when somebody has written to it.
 import { Arena, type ArenaMemory, type Segment } from "../runtime/arena.js";
 import type { DeviceArray, DeviceContext } from "../runtime/device-context.js";
+import type { ArenaPart } from "./gradient-exchange.js";
 
 /** One segment. */
 export interface DeviceSegmentRequest {
@@ -46,11 +47,20 @@ export class DeviceSegments {
   readonly #arrays: (DeviceArray | undefined)[] = [];
   readonly #spares: (DeviceArray | undefined)[] = [];
   readonly #ranges = new Map<string, DeviceArray>();
+  /** With their places in flat memory; undefined: all of it is there. */
+  readonly #parts: readonly (ArenaPart & { readonly at: number })[] | undefined;
   #flat: DeviceArray | undefined;
   #host: Arena | undefined;
 
-  /** `memory`: where the host's copy comes from; default: the engine. */
-  constructor(context: DeviceContext, requests: readonly DeviceSegmentRequest[], memory?: ArenaMemory) {
+  /**
+   * `memory`: where the host's copy comes from; default: the engine. `parts`: what of flat memory there is on this device, in the order of memory; the rest is kept by others, and the host's copy has no
+   * numbers in its place.
+   */
+  constructor(
+    context: DeviceContext,
+    requests: readonly DeviceSegmentRequest[],
+    { memory, parts }: { readonly memory?: ArenaMemory | undefined; readonly parts?: readonly ArenaPart[] | undefined } = {},
+  ) {
     this.context = context;
     this.#shapes = requests.map(({ shape }) => shape ?? [0]);
     this.#present = requests.map(({ shape }) => shape !== undefined);
@@ -58,11 +68,21 @@ export class DeviceSegments {
     this.segments = Arena.lay(this.#requests);
     this.length = Arena.bytes(this.#requests) / Float32Array.BYTES_PER_ELEMENT;
     this.#memory = memory;
+    let at = 0;
+    this.#parts = parts?.map(({ begin, end }) => {
+      const part = { begin, end, at };
+      at += end - begin;
+      return part;
+    });
     this.#newer = requests.map(() => "none");
     this.#held = { context, arrays: new Set() };
     abandoned.register(this, this.#held, this);
   }
 
+  /** What of flat memory there is; undefined: all. */
+  get parts(): readonly ArenaPart[] | undefined {
+    return this.#parts;
+  }
   shapeOf(index: number): readonly number[] {
     return this.#shapes[index]!;
   }
@@ -77,15 +97,39 @@ export class DeviceSegments {
     return this.#flatMemory();
   }
   #flatMemory(): DeviceArray {
-    this.#flat ??= this.#hold(this.context.allocate("float32", [this.length]));
+    this.#flat ??= this.#hold(this.context.allocate("float32", [this.#parts?.reduce((sum, { begin, end }) => sum + end - begin, 0) ?? this.length]));
     return this.#flat;
+  }
+  /** Where a range lies in flat memory. */
+  #placeOf(offset: number, length: number): number {
+    if (!this.#parts) return offset;
+    const part = this.#parts.find(({ begin, end }) => begin <= offset && offset + length <= end);
+    if (!part) throw new RangeError(`elements ${offset} to ${offset + length} are not on this device`);
+    return part.at + offset - part.begin;
+  }
+  /** What of a segment is on this device: places in the segment, and the numbers there. */
+  #pieces(index: number): { readonly begin: number; readonly end: number; readonly array: DeviceArray }[] {
+    const { offset, length } = this.segments[index]!;
+    if (!this.#parts) return length > 0 ? [{ begin: 0, end: length, array: this.#memoryOf(index) }] : [];
+    return this.#parts.flatMap((part) => {
+      const [begin, end] = [Math.max(part.begin, offset), Math.min(part.end, offset + length)];
+      if (begin >= end) return [];
+      return [{ begin: begin - offset, end: end - offset, array: this.#rangeOf(begin, end - begin) }];
+    });
+  }
+  /** What was written on the host goes up; JS waits. */
+  sendUp(): void {
+    for (let i = 0; i < this.segments.length; i++) this.#upload(i);
   }
   /** A part of flat memory, up to date. */
   range(offset: number, length: number): DeviceArray {
+    for (let i = 0; i < this.segments.length; i++) this.#upload(i);
+    return this.#rangeOf(offset, length);
+  }
+  #rangeOf(offset: number, length: number): DeviceArray {
     const key = `${offset} ${length}`;
     const known = this.#ranges.get(key);
-    const flat = this.flat;
-    const range = known ?? this.context.view(flat, offset, [length]);
+    const range = known ?? this.context.view(this.#flatMemory(), this.#placeOf(offset, length), [length]);
     if (!known) this.#ranges.set(key, range);
     return range;
   }
@@ -120,7 +164,7 @@ export class DeviceSegments {
     let array = this.#arrays[index];
     if (!array) {
       array = this.context.device.flatMemory
-        ? this.context.view(this.#flatMemory(), this.segments[index]!.offset, this.#shapes[index]!)
+        ? this.context.view(this.#flatMemory(), this.#placeOf(this.segments[index]!.offset, this.segments[index]!.length), this.#shapes[index]!)
         : this.#hold(this.context.allocate("float32", this.#shapes[index]!));
       this.#arrays[index] = array;
     }
@@ -146,7 +190,7 @@ export class DeviceSegments {
   host(index: number): Float32Array {
     const view = this.#hostMemory().view(index);
     if (this.#newer[index] === "device") {
-      if (view.length > 0) this.context.downloadNow(this.#memoryOf(index), view);
+      for (const { begin, end, array } of this.#pieces(index)) this.context.downloadNow(array, view.subarray(begin, end));
       this.#newer[index] = "none";
     }
     return view;
@@ -177,21 +221,21 @@ export class DeviceSegments {
   async bringDown(indices: Iterable<number>): Promise<void> {
     const late = [...indices].filter((i) => this.#newer[i] === "device");
     for (const i of late) this.#newer[i] = "none";
-    const pairs = late.map((i) => ({ from: this.#memoryOf(i), into: this.#hostMemory().view(i) })).filter(({ into }) => into.length > 0);
+    const pairs = late.flatMap((i) => this.#pieces(i).map(({ begin, end, array }) => ({ from: array, into: this.#hostMemory().view(i).subarray(begin, end) })));
     if (pairs.length > 0) await this.context.download(pairs);
   }
   /** The other way: what was written on the host goes up. */
   async bringUp(indices: Iterable<number>): Promise<void> {
     const late = [...indices].filter((i) => this.#newer[i] === "host");
     for (const i of late) this.#newer[i] = "none";
-    const pairs = late.map((i) => ({ from: this.#hostMemory().view(i), into: this.#memoryOf(i) })).filter(({ from }) => from.length > 0);
+    const pairs = late.flatMap((i) => this.#pieces(i).map(({ begin, end, array }) => ({ from: this.#hostMemory().view(i).subarray(begin, end), into: array })));
     if (pairs.length > 0) await this.context.upload(pairs);
   }
 
   #upload(index: number): void {
     if (this.#newer[index] !== "host") return;
     const view = this.#hostMemory().view(index);
-    if (view.length > 0) this.context.uploadNow(view, this.#memoryOf(index));
+    for (const { begin, end, array } of this.#pieces(index)) this.context.uploadNow(view.subarray(begin, end), array);
     this.#newer[index] = "none";
   }
 

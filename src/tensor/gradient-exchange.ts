@@ -99,4 +99,6 @@ export interface GradientExchange {
   state(arena: ParameterArena, owner: object): readonly Float32Array[] | undefined;
   /** What of the state of a parameter lies in that memory, in elements of the parameter; undefined: all of it. The rest is with other hosts, and must not be touched. */
   owned(segment: ArenaSegment): readonly ArenaPart[] | undefined;
+  /** What this worker updates of an arena on a device, and keeps state of; undefined: all. */
+  updated(arena: ParameterArena): readonly ArenaPart[] | undefined;
 }

@@ -88,7 +88,7 @@ class DeviceSegment implements ArenaSegment {
 
 function onDevice(context: DeviceContext, parameters: readonly Parameter[], { values, grads }: Partial<ArenaPlacement>): DeviceArena {
   const requests = parameters.map(({ name, shape }) => ({ name, shape }));
-  const make = (memory?: ArenaMemory) => new DeviceSegments(context, requests, memory);
+  const make = (memory?: ArenaMemory) => new DeviceSegments(context, requests, { memory });
   return { context, values: make(values), grads: make(grads), scratch: make() };
 }
 

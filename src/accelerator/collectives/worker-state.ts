@@ -1,7 +1,9 @@
 // Who this process is among the workers of a run, and its lines to the others: made when they are first needed.
 import { configuredWorker, type WorkerSettings } from "../../config.js";
 import { endedKey, openWorkerLink, type WorkerEvent, type WorkerLink } from "../../control/index.js";
-import { CollectiveError, type CollectiveFault, createWorld, singleWorld, type World } from "../../distributed/index.js";
+import { CollectiveError, type CollectiveFault, createWorld, singleWorld, type World, type WorldDevice } from "../../distributed/index.js";
+import { NativeDevice } from "../../runtime/native-device.js";
+import { defaultExecutor } from "../../tensor/index.js";
 import { tryIn } from "../memory/memory-errors.js";
 
 /** A process's place in a run. Outside of a launcher it is the only one. */
@@ -88,8 +90,10 @@ export class WorkerState {
     });
     return this.#lanes;
   }
-  #join(link: WorkerLink, settings: WorkerSettings, what: string = ""): Promise<World> {
+  async #join(link: WorkerLink, settings: WorkerSettings, what: string = ""): Promise<World> {
+    const device = what === "" ? await ownGpu() : undefined;
     return createWorld({
+      ...(device && { device }),
       assignment: link.assignment,
       store: link.store,
       name: `${this.#renewals === 0 ? this.#base : `${this.#base}/${this.#renewals}`}${what}`,
@@ -160,4 +164,12 @@ export class WorkerState {
     await this.#open.world?.close();
     this.#atEnd();
   }
+}
+
+/** The GPU on which the programs of this process run. */
+async function ownGpu(): Promise<WorldDevice | undefined> {
+  const executor = defaultExecutor();
+  if (executor.device.type !== "cuda") return undefined;
+  const context = await executor.open();
+  return context instanceof NativeDevice ? { index: context.device.index, context: context.handle } : undefined;
 }

@@ -128,7 +128,7 @@ function presenceOf(told: Uint8Array, count: number, { group, local, hosts }: Wo
   const shares = new Map<ParameterArena, Shares>();
   const tables = new Map<ParameterArena, ReadonlySet<ArenaSegment>>();
   let at = 0;
-  for (const { arena, buckets } of arenas) {
+  for (const { arena, buckets, own } of arenas) {
     const says = (rank: number, i: number, bit: number): number => Number((told[rank * count + at + i]! & bit) !== 0);
     const has = arena.segments.map((_, i) => ranks.some((rank) => says(rank, i, present) !== 0));
     contributors.set(
@@ -136,7 +136,9 @@ function presenceOf(told: Uint8Array, count: number, { group, local, hosts }: Wo
       arena.segments.map((_, i) => localRanks.reduce((sum, rank, r) => sum + says(rank, i, present) * 2 ** r, 0)),
     );
     any.set(arena, has);
-    shares.set(arena, sharesOf(arena, has, { rank: local.rank, size: local.size, host, hosts, whole, sharding, buckets }));
+    const everything = [{ begin: 0, end: arena.length }];
+    const onDevices = own && { sums: [], looks: placement.updated(arena) ?? everything, updates: placement.updated(arena) ?? everything };
+    shares.set(arena, onDevices ?? sharesOf(arena, has, { rank: local.rank, size: local.size, host, hosts, whole, sharding, buckets }));
     tables.set(arena, new Set(arena.segments.filter((_, i) => ranks.some((rank) => says(rank, i, rowed) !== 0))));
     at += arena.segments.length;
   }

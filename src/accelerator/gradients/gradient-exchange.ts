@@ -22,6 +22,7 @@ import { normOfAll } from "./norms.js";
 import type { Placement } from "./placement.js";
 import { HostSums } from "../comm-hooks/index.js";
 import type { Joining } from "../modes/joining.js";
+import { DeviceReduction } from "./device-reduction.js";
 import { type ExchangeOperation, type Places, placesOf } from "./operations.js";
 import type { Collected, GradientSums } from "./reduction.js";
 import { StagedReduction } from "./staged-reduction.js";
@@ -80,7 +81,7 @@ export class WorkerExchange implements GradientExchange {
     this.distributed = world.group.size > 1;
     this.#treatment = new Treatment({ raw: world.hosts > 1 && !overHosts.hook });
     options.early?.connect(this.#treatment);
-    this.#reduction = this.distributed ? new StagedReduction(world, placement, { treatment: this.#treatment, overHosts }) : undefined;
+    this.#reduction = this.distributed ? reductionOf(world, placement, { treatment: this.#treatment, overHosts }) : undefined;
   }
 
   get holds(): boolean {
@@ -231,6 +232,9 @@ export class WorkerExchange implements GradientExchange {
   owned(segment: ArenaSegment): readonly ArenaPart[] | undefined {
     return this.#options.placement.owned(segment);
   }
+  updated(arena: ParameterArena): readonly ArenaPart[] | undefined {
+    return this.#options.placement.updated(arena);
+  }
 
   /** Gradients that an optimizer has used count no more, also where the program has not said so yet. */
   forgetUsed(): void {
@@ -269,8 +273,11 @@ export class WorkerExchange implements GradientExchange {
   async #norm(view: GradientView, { kind, exponent }: { readonly kind: number; readonly exponent: number }, options: CollectiveOptions): Promise<GradientNorm> {
     await view.reduce(options);
     const own = await view.norm(kind, exponent);
-    const norm = this.distributed
-      ? await normOfAll(this.#options.world, own, { kind, sharding: this.#options.placement.shardedOverHosts ? "world" : "host" }, options)
+    const { placement } = this.#options;
+    // Where every device has all sums, and the same, each looks at all of them.
+    const alone = !this.distributed || (placement.onDevices && !placement.shardedOverDevices);
+    const norm = !alone
+      ? await normOfAll(this.#options.world, own, { kind, sharding: placement.shardedOverHosts || placement.shardedOverDevices ? "world" : "host" }, options)
       : own;
     if (this.scaling.enabled) this.#treatment.looked(view.segments, norm.nonFinite === 0);
     return norm;
@@ -333,6 +340,10 @@ export class WorkerExchange implements GradientExchange {
     this.#treatment.settleAlone(this.#writes);
     return { presence: alone, weight: accumulation.weight, scale: this.scaling.used };
   }
+}
+
+function reductionOf(world: World, placement: Placement, parts: { readonly treatment: Treatment; readonly overHosts: HostSums }): GradientSums {
+  return world.device ? new DeviceReduction(world.device, placement, parts.treatment) : new StagedReduction(world, placement, parts);
 }
 
 /** The cheapest norm: what counts is how many elements are not finite. */

@@ -1,5 +1,5 @@
 // Where the parameters of a run lie: arenas in memory that the workers of a host share, filled with rank 0's values.
-import type { CollectiveOptions, World } from "../../distributed/index.js";
+import type { CollectiveOptions, DeviceGroup, World } from "../../distributed/index.js";
 import { AccelerateError, ArgumentError } from "../../errors.js";
 import { maxSources, type Optimizer } from "../../optim/index.js";
 import { Engine } from "../../runtime/index.js";
@@ -34,6 +34,8 @@ export interface PlacedArena {
   readonly buckets: readonly Bucket[];
   /** Of an arena on a device: the mean gradient there. */
   readonly mean?: DeviceSegments;
+  /** Where devices reach each other: what this worker updates, in the order of memory. */
+  readonly own?: readonly ArenaPart[];
 }
 
 /** Bits of the tables of an arena; see GradientRows. */
@@ -59,6 +61,17 @@ export interface PlacementOptions {
 
 /** Anything that has parameters: they may grow (lazy layers). */
 export type ParameterSource = () => Iterable<Parameter>;
+
+/** Neighbours as one, in the order of memory. */
+function joined(parts: readonly ArenaPart[]): ArenaPart[] {
+  const all: { begin: number; end: number }[] = [];
+  for (const { begin, end } of parts.filter((part) => part.begin < part.end).sort((a, b) => a.begin - b.begin)) {
+    const last = all.at(-1);
+    if (last?.end === begin) last.end = end;
+    else all.push({ begin, end });
+  }
+  return all;
+}
 
 const floats = (buffer: ArrayBuffer): Float32Array => new Float32Array(buffer);
 
@@ -116,8 +129,22 @@ export class Placement {
   get shardedOverHosts(): boolean {
     return this.sharding === "world" && this.#world.hosts > 1 && !this.wholeParameters;
   }
+  /** Whether gradients are brought together by devices that reach each other. */
+  get onDevices(): boolean {
+    return this.#world.device !== undefined && activeDevice() !== undefined;
+  }
+  /** Whether each worker keeps the state of a part, on its device. */
+  get shardedOverDevices(): boolean {
+    return this.onDevices && this.#sharding !== "none" && !this.wholeParameters;
+  }
+  /** What this worker updates of an arena on a device; undefined: all. */
+  updated(arena: ParameterArena): readonly ArenaPart[] | undefined {
+    return this.shardedOverDevices ? this.#byArena.get(arena)?.own : undefined;
+  }
   /** What of a parameter's state lies on this host, in elements of the parameter; undefined: all. */
   owned({ arena, offset, length }: ArenaSegment): readonly ArenaPart[] | undefined {
+    const parts = this.updated(arena)?.flatMap((part) => overlapOf(part, { begin: offset, end: offset + length }) ?? []);
+    if (parts) return parts.map(({ begin, end }) => ({ begin: begin - offset, end: end - offset }));
     const placed = this.shardedOverHosts ? this.#byArena.get(arena) : undefined;
     const bucket = placed?.buckets.find(({ begin, end }) => begin <= offset && offset + length <= end);
     if (!bucket) return undefined;
@@ -161,8 +188,8 @@ export class Placement {
     this.#sources.push(...sources);
     this.#seen = -1;
     const fresh = [...new Set(optimizers)].filter((o) => !this.#optimizers.includes(o));
-    if (this.shardedOverHosts && this.#optimizers.length > 0 && fresh.some((o) => o.wholeParameters))
-      throw new ArgumentError("zero: an optimizer that updates whole parameters was prepared after others whose state is shared out between hosts", {
+    if ((this.shardedOverHosts || this.shardedOverDevices) && this.#optimizers.length > 0 && fresh.some((o) => o.wholeParameters))
+      throw new ArgumentError("zero: an optimizer that updates whole parameters was prepared after others whose state is shared out", {
         code: "ERR_ZERO",
         hint: "prepare all optimizers together",
       });
@@ -223,6 +250,7 @@ export class Placement {
         hint: `launch at most ${maxSources} workers per host, with more threads each`,
       });
     if (this.#world.hosts > 1) this.#host = await local.broadcastObject(cross?.rank, 0, options);
+    if (this.#world.device && activeDevice()) return this.#onDevices(this.#world.device, parameters, options);
     const bytes = ParameterArena.bytes(parameters);
     const bucketsOf = (arena: ParameterArena): Bucket[] => bucketsOfArena(arena.segments, { capBytes: this.#capBytes });
     // What is never touched (gradients of frozen parameters) costs nothing.
@@ -240,7 +268,7 @@ export class Placement {
       await group.broadcast({ dtype: "float32", data: arena.values }, 0, options);
       for (const p of parameters) p.changed();
       const requests = parameters.map(({ name, shape }) => ({ name, shape }));
-      const mean = new DeviceSegments(device, requests, { allocate: () => reduced.buffer as ArrayBuffer });
+      const mean = new DeviceSegments(device, requests, { memory: { allocate: () => reduced.buffer as ArrayBuffer } });
       return { arena, peers, reduced, rows, published: undefined, buckets: bucketsOf(arena), mean };
     }
     if (!this.#shares) {
@@ -259,6 +287,21 @@ export class Placement {
     arena ??= ParameterArena.place(parameters, { ...placement, values, keepsValues: true });
     for (const p of parameters) p.changed();
     return { arena, peers, reduced, rows, published: undefined, buckets: bucketsOf(arena) };
+  }
+
+  /** On devices that reach each other: nothing lies on the host but what somebody asks for. */
+  async #onDevices({ rank, size }: DeviceGroup, parameters: readonly Parameter[], options: CollectiveOptions): Promise<PlacedArena> {
+    const memory = Engine.default();
+    const arena = ParameterArena.place(parameters, { values: memory, grads: memory, ...(this.#exchange && { exchange: this.#exchange }) });
+    await this.#world.group.broadcast({ dtype: "float32", data: arena.values }, 0, options);
+    for (const p of parameters) p.changed();
+    const buckets = bucketsOfArena(arena.segments, { capBytes: this.#capBytes });
+    const own = joined(buckets.map((bucket) => hostPart(bucket, { host: rank, hosts: size })));
+    const nothing = new Float32Array(0);
+    const none = new Uint32Array(0);
+    // Gradients that are to be added to others are done with when gradients are brought together: the mean takes their place.
+    const { scratch: mean } = arena.device!;
+    return { arena, peers: [], reduced: nothing, rows: { peers: [], reduced: none, told: none }, published: undefined, buckets, mean, own };
   }
 
   async #sharedRows(parameters: readonly Parameter[], options: CollectiveOptions): Promise<PlacedRows> {
@@ -294,16 +337,21 @@ export class Placement {
     }
   }
 
-  /** The same where every worker keeps it, on its device. */
+  /** The same on devices, each of which takes what it keeps. */
   async #takeStateOnDevice(arena: ParameterArena, optimizer: Optimizer, options: CollectiveOptions): Promise<void> {
     const { group } = this.#world;
+    const { places } = optimizer;
     const first = group.rank === 0;
-    const steps = await group.broadcastObject(first ? optimizer.places.stepsIn(arena) : undefined, 0, options);
-    optimizer.places.takeOver(arena, steps, { copies: first });
-    if (steps.every((n) => n === 0)) return;
-    for (const state of optimizer.places.on(arena)) {
-      await group.broadcast({ dtype: "float32", data: state.hostAll() }, 0, options);
-      for (const { index } of arena.segments) if (state.has(index)) state.hostWritten(index);
+    const steps = await group.broadcastObject(first ? places.stepsIn(arena) : undefined, 0, options);
+    const before = new Map(arena.segments.map(({ parameter }) => [parameter, new Map(places.arraysOf(parameter))] as const));
+    places.takeOver(arena, steps, { copies: first });
+    for (const { parameter, index } of arena.segments) {
+      if (steps[index] === 0) continue;
+      for (const [name, into] of places.arraysOf(parameter, { writes: true })) {
+        const data = (first && before.get(parameter)!.get(name)) || new Float32Array(into.length);
+        await group.broadcast({ dtype: "float32", data }, 0, options);
+        places.write(parameter, into, data);
+      }
     }
   }
   /** An optimizer that has made steps before (or was loaded) brings its state along: rank 0's counts, as its parameters do. */

@@ -38,12 +38,13 @@ export interface Gathering {
 
 /** A collective. The state of all parameters, bucket by bucket: who does not keep it needs no memory for it. Undefined where nothing is shared out between hosts. */
 export async function wholeState(
-  { local, cross, hosts }: World,
+  { group, local, cross, hosts }: World,
   placement: Placement,
   optimizer: Optimizer,
   { keeps, everywhere }: Gathering,
   options: CollectiveOptions,
 ): Promise<WholeState | undefined> {
+  if (placement.shardedOverDevices) return stateOfDevices(group, placement, optimizer, keeps, options);
   if (!placement.shardedOverHosts) return undefined;
   const whole = new Map<Parameter, Map<string, Float32Array>>();
   for (const { arena, buckets } of placement.arenas) {
@@ -67,6 +68,33 @@ export async function wholeState(
         }
       }
     }
+  }
+  return whole;
+}
+
+/** The same where each device has a part. */
+async function stateOfDevices(
+  group: ProcessGroup,
+  placement: Placement,
+  optimizer: Optimizer,
+  keeps: boolean,
+  options: CollectiveOptions,
+): Promise<WholeState> {
+  const whole = new Map<Parameter, Map<string, Float32Array>>();
+  for (const { arena, buckets } of placement.arenas) {
+    const steps = optimizer.places.stepsIn(arena);
+    for (const [i, state] of optimizer.places.on(arena).entries())
+      for (const bucket of buckets) {
+        const own = bucket.segments.filter(({ index }) => steps[index] !== 0 && state.has(index));
+        if (own.length === 0) continue;
+        const all = new Float32Array(bucket.end - bucket.begin);
+        for (const s of own) all.set(state.host(s.index), s.offset - bucket.begin);
+        await gatherParts(group, all, { begin: 0, end: all.length }, options);
+        for (const { parameter, offset, length } of keeps ? own : []) {
+          const states = whole.get(parameter) ?? new Map<string, Float32Array>();
+          whole.set(parameter, states.set(optimizer.places.names[i]!, all.slice(offset - bucket.begin, offset - bucket.begin + length)));
+        }
+      }
   }
   return whole;
 }

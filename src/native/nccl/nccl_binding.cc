@@ -99,6 +99,8 @@ class EnqueueJob : public NcclJob {
   std::vector<Operation> operations;
   cudaStream_t compute = nullptr;
   bool joins = true;
+  std::shared_ptr<Device> device;
+  std::vector<std::shared_ptr<DeviceArray>> arrays;
   void execute(const Parallel&) override {
     if (!communicator_->enqueue(operations, compute, joins, ticket_)) explain();
   }
@@ -239,8 +241,7 @@ Napi::Value enqueue(const Napi::CallbackInfo& info) {
   auto job = std::make_unique<EnqueueJob>(communicatorOf(info[0]));
   const size_t size = static_cast<size_t>(communicatorOf(info[0])->size());
   const auto list = info[2].As<Napi::Array>();
-  bool good = streamOf(info[1], job->compute);
-  if (good) job->keep(info[1].As<Napi::Object>());
+  bool good = streamOf(info[1], job->compute, job->device);
   for (uint32_t i = 0; good && i < list.Length(); i++) {
     Napi::Array row;
     if (!read(list, i, row)) return env.Undefined();
@@ -258,9 +259,7 @@ Napi::Value enqueue(const Napi::CallbackInfo& info) {
     const auto memory = [&](uint32_t at, size_t bytes, void*& data) {
       Napi::Value value;
       size_t length = 0;
-      if (!read(row, at, value) || !placeOf(value, data, length)) return false;
-      job->keep(value.As<Napi::Object>());
-      return length >= bytes;
+      return read(row, at, value) && placeOf(value, data, length, job->arrays) && length >= bytes;
     };
     void* input = nullptr;
     good = good && (op.kind == Kind::receive || memory(6, in, input)) && (op.kind == Kind::send || memory(7, out, op.output));

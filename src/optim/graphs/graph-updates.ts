@@ -72,6 +72,8 @@ export class GraphUpdates implements DeviceUpdates {
   async #stepRanges({ rule: name, values, gradients, states, ranges, segments }: DeviceUpdate, rule: RuleGraph, rows: Rows): Promise<void> {
     const stateNames = Object.keys(states);
     const jobs: Promise<void>[] = [];
+    // Before what the device is about to write counts more than what the host has written.
+    for (const written of [values, ...Object.values(states)]) written.sendUp();
     for (let i = 0; i < ranges.length; i += 4) {
       const [offset, length, row] = [ranges[i]!, ranges[i + 1]!, ranges[i + 2]!];
       const build = (b: Builder, graph: Graph): Value[] => {
@@ -158,9 +160,8 @@ export class GraphUpdates implements DeviceUpdates {
     return { outputs: targets, copies, queued };
   }
 
-  norm(gradients: DeviceSegments, { segments }: DeviceParts, kind: number, exponent: number): Promise<GradientNorm> {
-    const indices = segments.map(({ segment }) => segment.index);
-    return deviceNorm(gradients, indices, kind, exponent);
+  norm(gradients: DeviceSegments, parts: DeviceParts, kind: number, exponent: number): Promise<GradientNorm> {
+    return deviceNorm(gradients, parts, kind, exponent);
   }
 
   scale(gradients: DeviceSegments, parts: DeviceParts, factor: number): Promise<void> {
@@ -186,6 +187,7 @@ export class GraphUpdates implements DeviceUpdates {
     const given = Float32Array.of(number);
     if (this.#flat) {
       const jobs: Promise<void>[] = [];
+      gradients.sendUp();
       for (let i = 0; i < ranges.length; i += 4) {
         const [offset, length] = [ranges[i]!, ranges[i + 1]!];
         const build = (b: Builder, graph: Graph): Value[] => {

@@ -2,6 +2,7 @@
 import type { Builder } from "../../graph/builder.js";
 import type { Graph, Value } from "../../graph/graph.js";
 import { type DeviceSegments, type GradientNorm, runOnDevice, takeScratch } from "../../tensor/index.js";
+import type { DeviceParts } from "../device-updates.js";
 import { normKinds } from "../kernels.js";
 
 const largest = 3.4028234663852886e38;
@@ -17,14 +18,30 @@ function emit(b: Builder, x: Value, kind: number, exponent: number): Value[] {
   return [b.reduce("ReduceMax", size, undefined), b.reduce("ReduceSum", finite, undefined)];
 }
 
-export async function deviceNorm(gradients: DeviceSegments, indices: readonly number[], kind: number, exponent: number): Promise<GradientNorm> {
+/** Gaps between segments are shorter, and zero. */
+const alignment = 16;
+
+/** Ranges of flat memory, neighbours as one. */
+function joined(ranges: Float64Array): { readonly offset: number; readonly length: number }[] {
+  const all: { offset: number; length: number }[] = [];
+  for (let i = 0; i < ranges.length; i += 4) {
+    const [offset, length] = [ranges[i]!, ranges[i + 1]!];
+    const last = all.at(-1);
+    const gap = last ? offset - last.offset - last.length : -1;
+    if (last && gap >= 0 && gap < alignment) last.length = offset + length - last.offset;
+    else if (length > 0) all.push({ offset, length });
+  }
+  return all;
+}
+
+export async function deviceNorm(gradients: DeviceSegments, { ranges, segments }: DeviceParts, kind: number, exponent: number): Promise<GradientNorm> {
   const { context } = gradients;
-  const own = indices.filter((index) => gradients.segments[index]!.length > 0);
-  if (own.length === 0) return { value: 0, nonFinite: 0 };
+  const own = segments.map(({ segment }) => segment.index).filter((index) => gradients.segments[index]!.length > 0);
+  if (own.length === 0 || (context.device.flatMemory && ranges.length === 0)) return { value: 0, nonFinite: 0 };
   const looks = kind === normKinds.maximum;
   const flat = context.device.flatMemory;
   const pieces = flat
-    ? gradients.merged(own).map(({ offset, length }) => ({ length, shape: undefined, array: () => gradients.range(offset, length) }))
+    ? joined(ranges).map(({ offset, length }) => ({ length, shape: undefined, array: () => gradients.range(offset, length) }))
     : own.map((index) => ({ length: gradients.segments[index]!.length, shape: gradients.shapeOf(index), array: () => gradients.at(index) }));
   const build = (b: Builder, graph: Graph): Value[] => {
     const one = b.int64([1]);
