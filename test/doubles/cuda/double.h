@@ -172,6 +172,8 @@ struct Event {
   double time = 0;
 };
 
+/** On a stream's thread, in a function of cudaLaunchHostFunc: no function of CUDA may be called there. */
+extern thread_local bool insideHostFunction;
 int currentDevice();
 int deviceCount();
 /** Index of the machine's GPU behind an index that CUDA_VISIBLE_DEVICES has left. */

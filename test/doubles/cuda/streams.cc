@@ -145,6 +145,8 @@ void check(const Access& access, const Clock& clock, const Touch& touch) {
 
 }  // namespace
 
+thread_local bool insideHostFunction = false;
+
 int currentDevice() { return current; }
 int deviceCount() { return int(visible().size()); }
 int physicalDevice(int device) { return visible().at(size_t(device)); }
@@ -429,7 +431,11 @@ cudaError_t cudaLaunchHostFunc(cudaStream_t handle, cudaHostFn_t function, void*
   if (!stream) return result(cudaErrorInvalidResourceHandle);
   Operation operation;
   operation.what = "cudaLaunchHostFunc";
-  operation.run = [function, data] { function(data); };
+  operation.run = [function, data] {
+    insideHostFunction = true;
+    function(data);
+    insideHostFunction = false;
+  };
   enqueue(stream, std::move(operation));
   return cudaSuccess;
 }

@@ -19,9 +19,8 @@ struct Descriptor {
 constexpr int ok = 0, badParam = 2000, executionFailed = 5000;
 
 // From cuDNN's documentation of the backend API.
-constexpr int engineHeuristicsResults = 202, engineConfigKnobs = 301, engineNotes = 305, planWorkspace = 402, engineGlobalIndex = 501;
+constexpr int engineHeuristicsResults = 202, engineConfigKnobs = 302, engineConfigSharedMemory = 304;
 constexpr int int64Type = 3, descriptorType = 15;
-constexpr int engineHeuristics = 4, engineConfig = 3, engine = 2;
 
 int opaque(const char* kind, void** out, const void* from) {
   int* made = new int(0);
@@ -123,24 +122,24 @@ int cudnnBackendSetAttribute(void* handle, int name, int, int64_t count, const v
 }
 int cudnnBackendGetAttribute(void* handle, int name, int type, int64_t wanted, int64_t* count, void* values) {
   auto* descriptor = static_cast<Descriptor*>(handle);
-  // One answer of the heuristics, one engine, no notes, no workspace.
-  if (name == engineHeuristicsResults) {
-    if (count != nullptr) *count = 1;
+  const auto found = [&](int64_t how) {
+    if (count != nullptr) *count = how;
     return ok;
+  };
+  // One answer of the heuristics, one engine without knobs or notes, no workspace.
+  if (name == engineHeuristicsResults) return found(1);
+  if (name == engineConfigKnobs) return found(0);
+  if (type == descriptorType) return found(wanted > 0 && values != nullptr ? 1 : 0);
+  if (values == nullptr || wanted != 1) return found(0);
+  if (name == engineConfigSharedMemory) {
+    memset(values, 0, sizeof(int32_t));
+    return found(1);
   }
-  if (type == descriptorType) {
-    if (count != nullptr) *count = wanted > 0 && values != nullptr ? 1 : 0;
-    return ok;
-  }
-  if (type == int64Type && values != nullptr && wanted > 0) {
-    const auto found = descriptor->attributes.find(name);
-    if (found == descriptor->attributes.end()) memset(values, 0, sizeof(int64_t));
-    else memcpy(values, found->second.data(), sizeof(int64_t));
-    if (count != nullptr) *count = 1;
-    return ok;
-  }
-  if (count != nullptr) *count = 0;
-  return ok;
+  if (type != int64Type) return found(0);
+  const auto set = descriptor->attributes.find(name);
+  if (set == descriptor->attributes.end()) memset(values, 0, sizeof(int64_t));
+  else memcpy(values, set->second.data(), sizeof(int64_t));
+  return found(1);
 }
 int cudnnBackendExecute(void* handle, void*, void*) { return run("cudnnBackendExecute", __builtin_return_address(0), handle); }
 }
