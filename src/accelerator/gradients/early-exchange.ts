@@ -50,8 +50,10 @@ export interface EarlySums {
   readonly segments: ReadonlySet<ArenaSegment>;
   /** Those of which each host has the sums of its part. */
   readonly parted: ReadonlySet<ArenaSegment>;
+  /** Others are on their way, too, whose sums are of no use: where those lie nothing may be written before they have arrived. */
+  readonly strays: boolean;
 }
-const nothing: EarlySums = { segments: new Set(), parted: new Set() };
+const nothing: EarlySums = { segments: new Set(), parted: new Set(), strays: false };
 
 /** One taking part in by every worker between two collections: from the backward on that tells of its gradients, else when gradients are collected. */
 class Round {
@@ -180,7 +182,7 @@ export class EarlyExchange implements GradientBuckets {
     if (!agreed.begun) return nothing;
     const segments = new Set([...agreed.travels].filter(valid));
     const parted = this.#placement.arenas.flatMap((placed) => this.#parted(placed, agreed).flatMap((bucket) => bucket.segments));
-    return { segments, parted: new Set(parted) };
+    return { segments, parted: new Set(parted), strays: segments.size < agreed.travels.size };
   }
 
   /** The bucket, in the order of all, has been summed up as far as this worker is concerned. */

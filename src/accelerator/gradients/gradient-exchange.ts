@@ -328,8 +328,11 @@ export class WorkerExchange implements GradientExchange {
     wishes?.agreed(all.news.wishes);
     this.#presence = all.presence;
     for (const [arena, bits] of all.written) this.#treatment.settle(arena, bits);
-    if (early) this.#reduction!.take(await early.take((s) => all.changed.get(s.arena)?.[s.index] === 0));
-    if (waits) await early?.arrived(options);
+    if (early) {
+      const sums = await early.take((s) => all.changed.get(s.arena)?.[s.index] === 0);
+      this.#reduction!.take(sums);
+      if (waits || sums.strays) await early.arrived(options);
+    }
     return { ...all.news, presence: all.presence };
   }
   /** One worker has nobody to ask. */
