@@ -122,14 +122,19 @@ export class GraphUpdates implements DeviceUpdates {
         const before = {
           value: input("value", shape),
           gradient: input("gradient", shape),
-          states: Object.fromEntries(mine.map(([s, x]) => [s, input(s, x.shapeOf(index))])),
+          states: {} as Record<string, Value>,
         };
+        for (const [s, x] of mine) before.states[s] = rule.unread?.includes(s) ? before.value : input(s, x.shapeOf(index));
         const after = rule.emit(terms.get(row)!, before);
         return [after.value, ...mine.map(([s]) => after.states[s]!)];
       });
     };
     return runOnDevice(this.#context, () => {
-      const inputs = own.flatMap((o) => [values.at(o.index), gradients.at(o.index), ...o.states.map(([, x]) => x.at(o.index))]);
+      const inputs = own.flatMap((o) => [
+        values.at(o.index),
+        gradients.at(o.index),
+        ...o.states.filter(([s]) => !rule.unread?.includes(s)).map(([, x]) => x.at(o.index)),
+      ]);
       const outputs = own.flatMap((o) => [
         { what: "value", array: values.spare(o.index) },
         ...o.states.map(([what, x]) => ({ what, array: x.spare(o.index) })),

@@ -26,6 +26,8 @@ export interface RuleGraph {
    * depends on.
    */
   readonly apart?: readonly string[];
+  /** States that are written and not read: no inputs. The value stands for them. */
+  readonly unread?: readonly string[];
   emit(t: Terms, before: Before): After;
 }
 
@@ -99,12 +101,13 @@ export const ruleGraphs: { readonly [R in UpdateRule]: RuleGraph } = {
     folds: ["scales", "weightDecay"],
     elementwise: false,
     apart: ["value"],
+    unread: ["RMS"],
     emit(t, before) {
       const { value, states } = before;
       const { exp_avg, exp_avg_sq_row, exp_avg_sq_col, exp_avg_sq, RMS } = states;
       const after: Record<string, Value> = {};
       const rms = RMS && t.sqrt(t.mean(t.square(value), undefined));
-      if (RMS) after.RMS = t.b.op("Reshape", [rms!, t.b.shapeOf(RMS)]);
+      if (rms) after.RMS = rms;
       const lr = rms && t.is("scales", 1) ? t.times("lr", t.b.op("Max", [rms, t.constant("epsScale")])) : t.constant("lr");
       const g = t.times("gradScale", before.gradient);
       const squares = t.addTo(t.square(g), "epsSquare");
