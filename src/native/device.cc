@@ -332,6 +332,7 @@ class CloseDevice : public Job {
   void execute(const Parallel&) override {
     const std::unique_lock<std::mutex> lock = device_->turn();
     device_->releaseBuried();
+    device_->freeAll();
     const std::string error = device_->synchronize();
     if (!error.empty()) fail("ERR_DEVICE", error);
   }
@@ -369,6 +370,21 @@ void Device::releaseBuried() noexcept {
     buried.swap(buried_);
   }
   for (void* memory : buried) release(memory);
+}
+
+void Device::enter(DeviceBuffer* buffer) {
+  const std::lock_guard<std::mutex> lock(entering_);
+  buffers_.insert(buffer);
+}
+
+void Device::leave(DeviceBuffer* buffer) {
+  const std::lock_guard<std::mutex> lock(entering_);
+  buffers_.erase(buffer);
+}
+
+void Device::freeAll() noexcept {
+  const std::lock_guard<std::mutex> lock(entering_);
+  for (DeviceBuffer* buffer : buffers_) buffer->free();
 }
 
 void enterDevice(Device* device) {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "job.h"
@@ -15,6 +16,7 @@ namespace cuda {
 struct Kernels;
 }
 struct DeviceArray;
+struct DeviceBuffer;
 
 // Bytes between an array and the host, or between two arrays; the other side is as long.
 struct HostCopy {
@@ -85,6 +87,11 @@ class Device {
   void bury(void* memory);
   // Within a turn.
   void releaseBuried() noexcept;
+  // All buffers that there are, so that closing gives back what nobody freed.
+  void enter(DeviceBuffer* buffer);
+  void leave(DeviceBuffer* buffer);
+  // Within a turn, on the thread of runs and copies.
+  void freeAll() noexcept;
 
   std::string name;
   // Why there are no kernels of ours though they were built.
@@ -97,12 +104,15 @@ class Device {
  private:
   std::mutex burying_;
   std::vector<void*> buried_;
+  std::mutex entering_;
+  std::unordered_set<DeviceBuffer*> buffers_;
 };
 
 // A piece of a device's memory. The last one who holds it gives it back; `free` does so earlier.
 struct DeviceBuffer {
-  DeviceBuffer(std::shared_ptr<Device> device, void* memory, size_t bytes) : device(std::move(device)), memory(memory), bytes(bytes) {}
+  DeviceBuffer(std::shared_ptr<Device> of, void* memory, size_t bytes) : device(std::move(of)), memory(memory), bytes(bytes) { device->enter(this); }
   ~DeviceBuffer() {
+    device->leave(this);
     if (memory != nullptr) forget(), device->bury(memory);
   }
   DeviceBuffer(const DeviceBuffer&) = delete;

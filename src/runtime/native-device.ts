@@ -232,7 +232,8 @@ export class NativeDevice implements DeviceContext {
   }
 
   async #close(): Promise<void> {
-    this.#last = { counters: this.counters, memory: this.memory() };
+    const { peak } = this.memory();
+    this.#last = { counters: this.counters, memory: { arrays: 0, peak } };
     this.#onClose();
     await this.#native.closeDevice(this.handle);
   }

@@ -1,7 +1,7 @@
 // What holds for every opened device holds for CUDA, too, where there is no GPU but a double of CUDA's libraries: under ONNX Runtime's real provider, in processes whose loader finds it.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, suite, test } from "node:test";
@@ -27,6 +27,7 @@ suite("An opened CUDA device on the double", { skip: skipWithoutCuda }, () => {
     file: string,
     args: readonly string[] = [],
     script = "",
+    variables: NodeJS.ProcessEnv = {},
   ): Promise<Ended & { readonly log: readonly { readonly [key: string]: unknown }[] }> => {
     const folder = mkdtempSync(join(tmpdir(), "device-double-"));
     folders.push(folder);
@@ -43,6 +44,7 @@ suite("An opened CUDA device on the double", { skip: skipWithoutCuda }, () => {
         LD_LIBRARY_PATH: doubles.libraries,
         ACCELERATE_TS_DOUBLE_SCRIPT: join(folder, "script"),
         ACCELERATE_TS_DOUBLE_LOG: folder,
+        ...variables,
       },
     });
     let text = "";
@@ -101,6 +103,17 @@ suite("An opened CUDA device on the double", { skip: skipWithoutCuda }, () => {
     assert.equal(counted.length, 1);
     assert.ok(counted[0]!.graphLaunches >= 10, JSON.stringify(counted));
     assert.deepEqual([counted[0]!.violations, counted[0]!.leaks], [0, {}]);
+  });
+
+  test("libraries that the loader does not find are opened from folders", async () => {
+    // The driver's is the system's; the others lie elsewhere, as pip lays them.
+    const system = mkdtempSync(join(tmpdir(), "device-double-"));
+    folders.push(system);
+    symlinkSync(join(doubles.libraries, "libcuda.so.1"), join(system, "libcuda.so.1"));
+    const without = await start("./fixtures/device-error-child.js", [], "", { LD_LIBRARY_PATH: system });
+    assert.match(without.text, /^ERR_DEVICE_PROVIDER cuda:0 cannot be opened: lib\S+: cannot open shared object file.*accelerate-ts install cuda/);
+    const named = await start("./fixtures/device-error-child.js", ["/nowhere", doubles.libraries], "", { LD_LIBRARY_PATH: system });
+    assert.equal(named.text, "done\n");
   });
 
   const errors: readonly { readonly what: string; readonly script: string; readonly wanted: RegExp }[] = [
