@@ -37,6 +37,7 @@ const rules: Readonly<Record<string, Rule>> = {
   ":Identity": (node, [x]) => (Object.keys(node.attributes).length > 0 ? undefined : x),
   ":Cast": (node, [x]) => (x?.dtype === node.outputs[0]!.dtype ? x : undefined),
   ":Transpose": (node, [x]) => ((node.attributes.perm as readonly number[] | undefined)?.every((p, i) => p === i) ? x : undefined),
+  ":Neg": (_, [x]) => (x?.producer?.op === "Neg" && x.producer.domain === "" ? x.producer.inputs[0] : undefined),
   ":Concat": (_, inputs) => (inputs.length === 1 ? inputs[0] : undefined),
   ":Sum": (_, inputs) => (inputs.length === 1 ? inputs[0] : undefined),
   "accelerate_ts:Dropout": (node, [x]) => {

@@ -1,5 +1,6 @@
 // Ops in the terms of engines that lack them: what several devices need.
 import type { Builder } from "../../builder.js";
+import { reshapeTo } from "../../reshape.js";
 import type { Dim } from "../../dims.js";
 import { type DType, dtypes } from "../../dtype.js";
 import { type AttributeValue, float, type Node, type Value } from "../../graph.js";
@@ -21,6 +22,12 @@ const lastTwo = (b: Builder, x: Value): Value => {
 export const fusedMatMul: Form = (b, { attributes }, [x, y]) => {
   const [transposeA, transposeB, alpha] = [attributes.transA === 1, attributes.transB === 1, number(attributes.alpha, 1)];
   if (x!.rank === 2 && y!.rank === 2) return [b.gemm(x!, y!, undefined, { transposeA, transposeB, alpha })];
+  // Rows of a stack on one matrix are rows of one.
+  const width = x!.shape.at(-1)!;
+  if (y!.rank === 2 && x!.rank > 2 && !transposeA) {
+    const rows = reshapeTo(b, x!, [b.graph.env.product(x!.shape.slice(0, -1)), width], [x!]);
+    return [reshapeTo(b, b.gemm(rows, y!, undefined, { transposeB, alpha }), [...x!.shape.slice(0, -1), y!.shape[transposeB ? 0 : 1]!], [x!])];
+  }
   const [left, right] = [transposeA && x!.rank > 1 ? lastTwo(b, x!) : x!, transposeB && y!.rank > 1 ? lastTwo(b, y!) : y!];
   // The smaller side is scaled: for scores of attention these are the queries.
   return [b.matmul(b.mulScalar(left, alpha), right)];
