@@ -26,6 +26,7 @@ export function gradientCoverage({ op, domain, decompose }: OpDef, rules: Gradie
   if (rules.get(op, domain)) return { kind: "rule", note: rules.noteOf(op, domain) };
   const own = domain === "accelerate_ts";
   if (own && op.endsWith("Grad")) return { kind: "none", why: "is a gradient itself" };
+  if (own && op === "Tap") return { kind: "none", why: "is put in behind the gradients" };
   if (decompose) return { kind: "parts" };
   if (domain === "" && wholeOps.has(op)) return { kind: "none", why: "its outputs are no floats" };
   const why = domain === "" ? stopOps.get(op) : undefined;

@@ -12,7 +12,8 @@ export interface ResizeAxis {
 const coordinates: { readonly [mode: string]: ((at: number, axis: ResizeAxis) => number) | undefined } = {
   half_pixel: (at, { scale }) => Math.fround(Math.fround(Math.fround(at + 0.5) / Math.fround(scale)) - 0.5),
   pytorch_half_pixel: (at, { scale, to }) => (to > 1 ? Math.fround(Math.fround(Math.fround(at + 0.5) / Math.fround(scale)) - 0.5) : 0),
-  asymmetric: (at, { scale }) => Math.fround(at / Math.fround(scale)),
+  // Where sizes were given its scale is no float32 here: 4 / (8 / 7) is 3.5, and rounded as that.
+  asymmetric: (at, { scale }) => Math.fround(at / scale),
   align_corners: (at, { from, to }) => (to === 1 ? 0 : Math.fround(Math.fround(at * (from - 1)) / (to - 1))),
   half_pixel_symmetric: (at, { from, to, scale }) => {
     const adjustment = to / (scale * from);
