@@ -32,6 +32,8 @@ suite("Training on a double of CUDA", { skip: skipWithoutCuda }, () => {
   before(async () => {
     ran = await runOnGpus(["--expose-gc", new URL("./cuda-steps.js", import.meta.url), JSON.stringify(trials)], {
       script: ["devices 1", "seed 3"],
+      // Without our kernels: cuda-kernels.slow.test.ts has them.
+      env: { ACCELERATE_TS_CUDA_KERNELS: "0" },
       timeoutMs: 240_000,
     });
     lines = [...ran.logs.values()][0] ?? [];
