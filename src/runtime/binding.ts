@@ -3,7 +3,7 @@ import { dtypes, sizeOf, type TypedArray } from "../graph/dtype.js";
 import type { NativeBinding, NativeHandle } from "../native/binding.js";
 import type { DeviceArray } from "./device-context.js";
 import { EngineError, type EngineErrorCode, engineError } from "./engine-error.js";
-import { NativeArray } from "./native-device.js";
+import { type Bound, bindingError, lengthOf, MemoryChecks, memoryOf, same } from "./bound-memory.js";
 import type { Session, SlotInfo } from "./session.js";
 
 export interface RunOptions {
@@ -44,13 +44,6 @@ export interface BindingParts {
   readonly onClose: () => void;
 }
 
-interface Bound {
-  readonly data: ArrayBufferView | DeviceArray;
-  readonly shape: readonly number[];
-  readonly bytes: number;
-}
-
-const maxRank = 16;
 /** In the words of CUDA, of ONNX Runtime's arenas and of WebGPU. */
 const outOfMemory = /out of memory|out-of-memory|Failed to allocate memory|Available memory of|CUBLAS_STATUS_ALLOC_FAILED/i;
 
@@ -69,13 +62,14 @@ export class Binding implements Disposable {
   readonly #taken = new Map<number, TakenOutput>();
   /** Which outputs hold what the last run allocated. */
   readonly #ready: boolean[] = [];
-  readonly #shape = new Float64Array(maxRank);
+  readonly #checks: MemoryChecks;
   #run: Promise<void> | undefined;
   #ended = false;
   #closed = false;
 
   constructor(parts: BindingParts) {
     this.#parts = parts;
+    this.#checks = new MemoryChecks(parts.session);
     this.#inputs = new Array(parts.session.inputs.length).fill(undefined);
     this.#outputs = new Array(parts.session.outputs.length).fill(undefined);
   }
@@ -90,8 +84,8 @@ export class Binding implements Disposable {
     const slot = this.#slot(this.#parts.session.inputs, index, "input");
     const bound = this.#inputs[index];
     if (bound !== undefined && same(bound, data, shape)) return;
-    const bytes = this.#check(slot, data, shape, "input");
-    this.#parts.native.bindInput(this.#parts.handle, index, memoryOf(data), this.#shape, shape.length);
+    const bytes = this.#checks.check(slot, data, shape, "input");
+    this.#parts.native.bindInput(this.#parts.handle, index, memoryOf(data), this.#checks.shape, shape.length);
     this.#inputs[index] = { data, shape: [...shape], bytes };
   }
 
@@ -100,8 +94,8 @@ export class Binding implements Disposable {
     const slot = this.#slot(this.#parts.session.outputs, index, "output");
     const bound = this.#outputs[index];
     if (bound !== undefined && bound !== "dynamic" && same(bound, data, shape)) return;
-    const bytes = this.#check(slot, data, shape, "output");
-    this.#parts.native.bindOutput(this.#parts.handle, index, memoryOf(data), this.#shape, shape.length);
+    const bytes = this.#checks.check(slot, data, shape, "output");
+    this.#parts.native.bindOutput(this.#parts.handle, index, memoryOf(data), this.#checks.shape, shape.length);
     this.#forget(index);
     this.#outputs[index] = { data, shape: [...shape], bytes };
   }
@@ -262,60 +256,6 @@ export class Binding implements Disposable {
     this.#taken.delete(index);
   }
 
-  /** Validates and fills #shape; returns the byte length. */
-  #check(slot: SlotInfo, data: ArrayBufferView | DeviceArray, shape: readonly number[], kind: string): number {
-    if (shape.length > maxRank || (slot.ranked && shape.length !== slot.shape.length)) {
-      const rank =
-        slot.ranked && slot.shape.length <= maxRank
-          ? `rank ${slot.shape.length}: [${slot.shape.map((dim) => dim || "?").join(", ")}]`
-          : `at most rank ${maxRank}`;
-      throw this.#error("ERR_BINDING_SHAPE", `${kind} ${slot.name} got shape [${shape.join(", ")}]`, `the graph has ${rank}`, slot.name);
-    }
-    const item = dtypes[slot.dtype].bytes;
-    if (data instanceof NativeArray) this.#checkArray(slot, data, shape, kind);
-    // Compiled loops take for granted that a number lies at a multiple of its size.
-    else if (!ArrayBuffer.isView(data) || data.byteOffset % item !== 0) {
-      const why = ArrayBuffer.isView(data) ? `begins at byte ${data.byteOffset} of its buffer` : "is no typed array";
-      throw this.#error("ERR_BINDING", `the memory for ${kind} ${slot.name} ${why}`, `give a typed array of ${slot.dtype}`, slot.name);
-    }
-    let bytes = item;
-    for (let i = 0; i < shape.length; i++) {
-      const dim = shape[i]!;
-      const wanted = slot.shape[i];
-      if (!Number.isSafeInteger(dim) || dim < 0 || (typeof wanted === "number" && wanted !== dim)) {
-        const rule = typeof wanted === "number" ? `the graph has ${wanted} there` : "dims are whole numbers from 0";
-        throw this.#error("ERR_BINDING_SHAPE", `${kind} ${slot.name} got shape [${shape.join(", ")}]: dim ${i} is ${dim}`, rule, slot.name);
-      }
-      this.#shape[i] = dim;
-      bytes *= dim;
-    }
-    const given = lengthOf(data);
-    if (given !== bytes) {
-      throw this.#error(
-        "ERR_BINDING_SIZE",
-        `${kind} ${slot.name} got ${given} bytes for ${slot.dtype} [${shape.join(", ")}]`,
-        `${bytes} bytes are needed${given === 0 && bytes > 0 ? " (was the buffer transferred to another thread?)" : ""}`,
-        slot.name,
-      );
-    }
-    return bytes;
-  }
-
-  /** An array is a tensor already: of the session's device and dtype, in the shape that it is bound in. */
-  #checkArray(slot: SlotInfo, array: NativeArray, shape: readonly number[], kind: string): void {
-    const { session } = this.#parts;
-    const fail = (why: string, hint: string) => this.#error("ERR_BINDING", `the array for ${kind} ${slot.name} ${why}`, hint, slot.name);
-    if (array.context !== session.device)
-      throw fail(
-        `lies on ${array.context.device}`,
-        session.device ? `the session runs on another opening of ${session.device.device}` : "the session runs on the host",
-      );
-    if (array.gone) throw fail("was freed", "bind one that was not");
-    if (array.dtype !== slot.dtype) throw fail(`is ${array.dtype}`, `the graph has ${slot.dtype}`);
-    if (array.shape.length !== shape.length || shape.some((dim, i) => dim !== array.shape[i]))
-      throw fail(`has shape [${array.shape.join(", ")}], not [${shape.join(", ")}]`, "bind a view of it: device.view(array, 0, shape)");
-  }
-
   /** Every input is bound, at least one output is, and all memory is still there. */
   #complete(): void {
     const { inputs, outputs } = this.#parts.session;
@@ -346,18 +286,6 @@ export class Binding implements Disposable {
   }
 
   #error(code: EngineErrorCode, message: string, hint: string, tensor?: string): EngineError {
-    const { name } = this.#parts.session;
-    return new EngineError(code, `${name ? `${name}: ` : ""}${message}`, { hint, tensor });
+    return bindingError(this.#parts.session, code, message, hint, tensor);
   }
-}
-
-const memoryOf = (data: ArrayBufferView | DeviceArray): ArrayBufferView | DeviceArray["handle"] => (ArrayBuffer.isView(data) ? data : data.handle);
-
-/** Bytes that are there: none of what was transferred or freed. */
-const lengthOf = (data: ArrayBufferView | DeviceArray): number => (ArrayBuffer.isView(data) ? data.byteLength : (data as NativeArray).gone ? -1 : data.bytes);
-
-function same(bound: Bound, data: ArrayBufferView | DeviceArray, shape: readonly number[]): boolean {
-  if (bound.data !== data || lengthOf(data) !== bound.bytes || bound.shape.length !== shape.length) return false;
-  for (let i = 0; i < shape.length; i++) if (bound.shape[i] !== shape[i]) return false;
-  return true;
 }

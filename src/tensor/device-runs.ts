@@ -1,4 +1,5 @@
 // Runs of compiled programs on a device: feeds go up once, parameters and results stay there.
+import type { Device } from "../runtime/device.js";
 import type { DeviceArray, DeviceContext } from "../runtime/device-context.js";
 import { commitDeviceBuffers } from "./buffers.js";
 import { addSegments, graphsOf } from "./device-graphs.js";
@@ -15,6 +16,16 @@ const placeOf = (p: Parameter): DeviceArray => {
   const segment = p.segment()!;
   return segment.arena.device!.values.at(segment.index);
 };
+
+/** Names the nodes that a device leaves to the host: once per compiled structure. */
+export function warnOfHostNodes(device: Device, { session, hostNodes }: Program): void {
+  const ops = new Map<string, string>();
+  for (const { op, name } of hostNodes) ops.set(op, ops.get(op) ?? name);
+  const list = [...ops].map(([op, name]) => `${op} (${name})`).join(", ");
+  console.warn(
+    `${device} has no kernel for ${hostNodes.length} of the nodes of a ${session.name} program: the host computes them, and their tensors go there and back in each run: ${list}`,
+  );
+}
 
 /** The runs on one device. */
 export class DeviceRuns {

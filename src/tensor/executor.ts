@@ -1,47 +1,30 @@
 // Runs plans: finds or compiles their programs, binds memory, brings values out.
-import { dtypes, sizeOf, type TypedArray } from "../graph/dtype.js";
-import type { RowGradient } from "../runtime/binding.js";
+import { dtypes, sizeOf } from "../graph/dtype.js";
 import { ArenaBound } from "../runtime/arena-bound.js";
 import { cpu, type Device } from "../runtime/device.js";
 import type { DeviceContext } from "../runtime/device-context.js";
 import { Engine } from "../runtime/engine.js";
 import { scopedPrecision } from "./autocast.js";
 import { type CompilerOptions, compilerKey } from "./compiler-options.js";
-import type { InputSlot } from "./forward-graph.js";
 import type { Parameter } from "./parameter.js";
 import { parameterChanges } from "./parameter-changes.js";
-import { type ArenaSegment, ParameterArena } from "./parameter-arena.js";
+import { ParameterArena } from "./parameter-arena.js";
 import { type Plan, plan as makePlan } from "./plan.js";
 import { commitBuffers } from "./buffers.js";
-import { DeviceRuns } from "./device-runs.js";
+import { DeviceRuns, warnOfHostNodes } from "./device-runs.js";
+import { memoryOf, rowGradients } from "./host-memory.js";
 import { AccelerateError } from "../errors.js";
 import { useDevice } from "./resident.js";
 import { isComputed } from "./state.js";
-import { compileProgram, fits, type Program, sizesFor } from "./program.js";
+import { compileProgram, type Program } from "./program.js";
+import { ProgramCache } from "./program-cache.js";
 import { settle } from "./recording.js";
 import type { Tensor } from "./tensor.js";
 import { type GradientBuckets, type RunTaps, tappedRun } from "./taps.js";
 import type { WaitOptions } from "./types.js";
 
-/** Compiled programs that are kept; those of the structure unused for longest go first. */
-const maxPrograms = 128;
-
 /** Runs between two looks at what the engine holds. */
 const lookEvery = 16;
-
-/** The numbers behind a tensor that is fed or bound. */
-function memoryOf(slot: InputSlot, plan: Plan, program: Program): { data: TypedArray; shape: readonly number[] } {
-  if (slot.kind === "parameter") {
-    const p = plan.parameters[slot.parameter]!;
-    return { data: p.values(), shape: p.shape };
-  }
-  if (slot.kind === "sizes") return sizesFor(slot, program, plan);
-  if (slot.kind === "mask") throw new Error("a program of the processor draws its own masks");
-  const x = plan.feeds[slot.feed]!;
-  const s = x.state;
-  if (s.kind === "symbolic" || s.kind === "parameter" || !s.data) throw new Error(`feed ${slot.feed} has no values`);
-  return { data: s.data, shape: s.shape };
-}
 
 /** Somebody who looks at runs: a profiler. */
 export interface RunWatch {
@@ -62,9 +45,7 @@ interface RunWishes extends WaitOptions {
 /** The programs of a process and the order of their runs. One run at a time: each waits for the one before. */
 export class Executor {
   readonly #engine: () => Engine;
-  readonly #programs = new Map<string, Program[]>();
-  /** A structure names its parameters: once one of them is gone, it will not come again, and its programs' memory is given back. */
-  readonly #dropped = new FinalizationRegistry<string>((key) => void this.exclusive(() => this.#forget(key)));
+  readonly #programs = new ProgramCache((forget) => void this.exclusive(forget));
   #last: Promise<void> = Promise.resolve();
   #backwards = 0;
   readonly #bound = new ArenaBound();
@@ -79,15 +60,20 @@ export class Executor {
   #device: Device = cpu;
   #onDevice: Promise<DeviceRuns> | undefined;
   #context: DeviceContext | undefined;
-  /** How many programs were compiled so far. */
-  compiled = 0;
-  /** How many of them are kept. */
-  held = 0;
   /** How many runs there were. */
   runs = 0;
 
   constructor(engine: () => Engine) {
     this.#engine = engine;
+  }
+
+  /** How many programs were compiled so far. */
+  get compiled(): number {
+    return this.#programs.compiled;
+  }
+  /** How many of them are kept. */
+  get held(): number {
+    return this.#programs.held;
   }
 
   /**
@@ -153,43 +139,20 @@ export class Executor {
     const precision = scopedPrecision();
     const compiler = this.#compilerOf(precision, buckets);
     const key = `${prefix === undefined ? "" : profiled}${compilerKey(compiler)} ${plan.key}`;
-    const variants = this.#programs.get(key) ?? [];
-    this.#programs.delete(key);
-    this.#programs.set(key, variants);
-    let program = variants.find((p) => fits(p, plan));
-    if (!program) {
-      const profile = prefix === undefined ? undefined : `${prefix}-${this.compiled}`;
-      program = await compileProgram(plan, this.#engine(), {
-        ...compiler,
-        ...(profile !== undefined && { profile }),
-        ...(this.#context && { device: this.#context }),
-      });
-      if (profile !== undefined) this.watch?.compiled(program, profile);
-      if (program.hostNodes.length > 0) this.#reportHostNodes(program);
-      this.compiled++;
-      this.held++;
-      // What serves only some data comes before what serves all.
-      if (program.assumptions.length > 0) variants.unshift(program);
-      else variants.push(program);
-      for (const p of plan.parameters) this.#dropped.register(p, key);
-      // The newest structure stays, however many programs it has.
-      for (const oldest of this.#programs.keys()) {
-        if (this.held <= maxPrograms || oldest === key) break;
-        await this.#forget(oldest);
-      }
-    }
+    const known = this.#programs.find(key, plan);
+    if (known) return known;
+    const profile = prefix === undefined ? undefined : `${prefix}-${this.compiled}`;
+    const program = await compileProgram(plan, this.#engine(), {
+      ...compiler,
+      ...(profile !== undefined && { profile }),
+      ...(this.#context && { device: this.#context }),
+    });
+    if (profile !== undefined) this.watch?.compiled(program, profile);
+    if (program.hostNodes.length > 0) warnOfHostNodes(this.#device, program);
+    await this.#programs.keep(key, program, plan);
     return program;
   }
 
-  /** Once per compiled structure. */
-  #reportHostNodes({ session, hostNodes }: Program): void {
-    const ops = new Map<string, string>();
-    for (const { op, name } of hostNodes) ops.set(op, ops.get(op) ?? name);
-    const list = [...ops].map(([op, name]) => `${op} (${name})`).join(", ");
-    console.warn(
-      `${this.#device} has no kernel for ${hostNodes.length} of the nodes of a ${session.name} program: the host computes them, and their tensors go there and back in each run: ${list}`,
-    );
-  }
   #compilerOf(precision: CompilerOptions["precision"], buckets: GradientBuckets | undefined): CompilerOptions {
     const compiler = { ...this.compiler, ...(buckets && { buckets }), ...(precision !== undefined && { precision }) };
     if (!this.#context) return compiler;
@@ -200,25 +163,14 @@ export class Executor {
   /** Gives the memory of all compiled programs back; what is run again is compiled again. */
   clear(): Promise<void> {
     return this.exclusive(async () => {
-      for (const key of [...this.#programs.keys()]) await this.#forget(key);
+      await this.#programs.clear();
       this.#shrinks = true;
       (await this.#onDevice)?.clear();
     });
   }
   /** Closes the programs that were compiled for a profile: only then are their files whole. */
   clearProfiled(): Promise<void> {
-    return this.exclusive(async () => {
-      for (const key of [...this.#programs.keys()]) if (key.startsWith(profiled)) await this.#forget(key);
-    });
-  }
-  async #forget(key: string): Promise<void> {
-    const programs = this.#programs.get(key) ?? [];
-    this.#programs.delete(key);
-    this.held -= programs.length;
-    for (const { session, masks } of programs) {
-      await session.close();
-      await masks?.close();
-    }
+    return this.exclusive(() => this.#programs.clear((key) => key.startsWith(profiled)));
   }
 
   /** Computes a tensor and every sink that hangs on it. */
@@ -280,7 +232,7 @@ export class Executor {
     for (const [i, data] of written.entries()) binding.bindOutput(results.length + i, data, plan.updated[i]!.shape);
     // A parameter that has a gradient already gets the new one beside it, and they are added after the run.
     const accumulate: { into: Float32Array; from: Float32Array; bucket: number | undefined }[] = [];
-    const rows = this.#rowGradients(plan, program, segments);
+    const rows = rowGradients(plan, program, segments);
     const direct = segments.every((segment, k) => !segment.hasGrad || program.asRows[k]);
     if (moved || !direct || !program.direct) {
       program.direct = false; // until all are bound: a binding that is refused must not leave some of them elsewhere unnoticed
@@ -327,20 +279,6 @@ export class Executor {
     await device.run(plan, program, { signal, masks: await program.masks?.of(plan) });
     this.watch?.ran(program, { backward: plan.loss !== undefined, began, ended: performance.now() });
     settle(plan.outputs, plan.reached);
-  }
-
-  /** Gradients that leave the graph as rows: ONNX Runtime allocates them, for nobody knows beforehand how many there are, and the run puts them in their places. */
-  #rowGradients({ outputs, updated }: Plan, { binding, asRows }: Program, segments: readonly ArenaSegment[]): RowGradient[] {
-    const first = outputs.length + updated.length;
-    let numbers = first + segments.length;
-    return segments.flatMap((segment, k) => {
-      if (!asRows[k]) return [];
-      const [rows, values] = [numbers++, first + k];
-      binding.bindOutputDynamic(rows);
-      binding.bindOutputDynamic(values);
-      const { bits, place } = segment.rows!;
-      return [{ rows, values, into: segment.grad, bits, width: place.width, adds: segment.hasGrad }];
-    });
   }
 }
 
