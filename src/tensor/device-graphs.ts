@@ -21,7 +21,7 @@ export interface DeviceJob {
   readonly outputs: readonly DeviceArray[];
   /** Copies on the device behind it: of what could not be written where it belongs. */
   readonly copies?: readonly { readonly from: DeviceArray; readonly into: DeviceArray }[];
-  /** Called once all of it is queued. */
+  /** Called once all of it is queued; never where it cannot be: what is said here has then not happened. */
   queued?(): void;
 }
 
@@ -42,7 +42,7 @@ const maxBindings = 4;
 
 export class DeviceGraphs {
   readonly #context: DeviceContext;
-  readonly #sessions = new Map<string, Promise<Compiled>>();
+  readonly #sessions = new Map<string, Compiled>();
   #last: Promise<unknown> = Promise.resolve();
   #waiting = 0;
 
@@ -115,12 +115,12 @@ export class DeviceGraphs {
   async #compiled(job: DeviceJob): Promise<Compiled> {
     const known = this.#sessions.get(job.key);
     if (known) return known;
-    const made = this.#compile(job);
+    const made = await this.#compile(job);
     this.#sessions.set(job.key, made);
     if (this.#sessions.size > maxSessions) {
-      const [oldest, session] = this.#sessions.entries().next().value!;
+      const [oldest, { session }] = this.#sessions.entries().next().value!;
       this.#sessions.delete(oldest);
-      await (await session).session.close();
+      await session.close();
     }
     return made;
   }
@@ -133,7 +133,7 @@ export class DeviceGraphs {
 
   async close(): Promise<void> {
     await this.settled;
-    for (const compiled of this.#sessions.values()) await (await compiled.catch(() => undefined))?.session.close();
+    for (const { session } of this.#sessions.values()) await session.close();
     this.#sessions.clear();
   }
 }
@@ -155,12 +155,14 @@ export async function addSegments(into: DeviceSegments, from: DeviceSegments, in
   await graphsOf(context).run(() => {
     const inputs = indices.flatMap((i) => [into.at(i), from.at(i)]);
     const outputs = indices.map((i) => into.spare(i));
-    for (const i of indices) into.swap(i);
     return {
       key: `sums ${shapes.map((s) => s.join()).join(";")}`,
       build: (b, graph) => shapes.map((shape, i) => b.add(graph.input(`into${i}`, "float32", shape), graph.input(`from${i}`, "float32", shape))),
       inputs,
       outputs,
+      queued: () => {
+        for (const i of indices) into.swap(i);
+      },
     };
   });
 }

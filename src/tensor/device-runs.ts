@@ -5,11 +5,22 @@ import { commitDeviceBuffers } from "./buffers.js";
 import { addSegments, graphsOf } from "./device-graphs.js";
 import type { HostMask } from "./host-masks.js";
 import type { Parameter } from "./parameter.js";
-import { type DeviceArena, ParameterArena } from "./parameter-arena.js";
+import { type ArenaSegment, type DeviceArena, ParameterArena } from "./parameter-arena.js";
 import type { Plan } from "./plan.js";
 import { type Program, sizesFor } from "./program.js";
 import { DeviceFeeds, poolOf, Resident, type Upload } from "./resident.js";
 import type { Tensor } from "./tensor.js";
+
+/** A run's memory beside parameters. */
+interface Bound {
+  readonly masks: readonly HostMask[];
+  readonly segments: readonly ArenaSegment[];
+  readonly uploads: Upload[];
+  readonly lent: DeviceArray[];
+  readonly made: DeviceArray[];
+  /** Of each arena the gradients that are added to what is there already. */
+  readonly sums: Map<DeviceArena, number[]>;
+}
 
 /** A parameter's numbers on the device. */
 const placeOf = (p: Parameter): DeviceArray => {
@@ -52,6 +63,46 @@ export class DeviceRuns {
     this.#feeds.begin();
     const uploads: Upload[] = [];
     const lent: DeviceArray[] = [];
+    const made: DeviceArray[] = [];
+    const sums = new Map<DeviceArena, number[]>();
+    const notSent = (error: unknown): never => {
+      for (const { failed } of uploads) failed?.();
+      throw error;
+    };
+    try {
+      try {
+        this.#bind(plan, program, { masks, segments, uploads, lent, made, sums });
+      } catch (error) {
+        notSent(error);
+      }
+      const uploading = uploads.length > 0 ? context.upload(uploads).catch(notSent) : undefined;
+      const running = binding.run(signal ? { signal } : {});
+      try {
+        await Promise.all([uploading, running]);
+      } catch (error) {
+        await Promise.allSettled([uploading, running]);
+        throw error;
+      }
+    } catch (error) {
+      for (const array of made) pool.give(array);
+      throw error;
+    } finally {
+      for (const array of lent) pool.give(array);
+    }
+    for (const { arena, index, hasGrad } of segments) (hasGrad ? arena.device!.scratch : arena.device!.grads).written(index);
+    await Promise.all([...sums].map(([{ grads, scratch }, indices]) => addSegments(grads, scratch, indices)));
+    for (const [i, t] of plan.outputs.entries()) if (t.state.kind === "lazy") t.state.resident = new Resident(made[i]!, context);
+    commitDeviceBuffers(plan, made.slice(plan.outputs.length), this.#feeds);
+    for (const segment of segments) {
+      segment.hasGrad = true;
+      segment.writes++;
+    }
+  }
+
+  /** Binds all that a run reads and writes. What has to go up for it is added to `uploads`, arrays of the pool to `lent` and `made`. */
+  #bind(plan: Plan, program: Program, { masks, segments, uploads, lent, made, sums }: Bound): void {
+    const { binding } = program;
+    const pool = poolOf(this.context);
     const own = new Set<Tensor>(plan.nodes.flatMap((node) => (node.kind === "call" ? node.captured : [])));
     for (const [i, slot] of program.inputs.entries()) {
       if (slot.kind === "sizes") {
@@ -72,34 +123,13 @@ export class DeviceRuns {
       }
       binding.bindInput(i, array, array.shape);
     }
-    const made = [...plan.outputs, ...plan.updated].map((t) => pool.take(t.dtype, t.shape));
+    for (const t of [...plan.outputs, ...plan.updated]) made.push(pool.take(t.dtype, t.shape));
     for (const [i, array] of made.entries()) binding.bindOutput(i, array, array.shape);
-    /** Of each arena the gradients that are added to what is there already. */
-    const sums = new Map<DeviceArena, number[]>();
     for (const [k, { arena, index, hasGrad }] of segments.entries()) {
       const device = arena.device!;
       if (hasGrad) sums.set(device, [...(sums.get(device) ?? []), index]);
       const target = hasGrad ? device.scratch.target(index) : device.grads.target(index);
       binding.bindOutput(made.length + k, target, target.shape);
-    }
-    const uploading = uploads.length > 0 ? context.upload(uploads) : undefined;
-    const running = binding.run(signal ? { signal } : {});
-    try {
-      await Promise.all([uploading, running]);
-    } catch (error) {
-      await running.catch(() => {});
-      for (const array of made) pool.give(array);
-      throw error;
-    } finally {
-      for (const array of lent) pool.give(array);
-    }
-    for (const { arena, index, hasGrad } of segments) (hasGrad ? arena.device!.scratch : arena.device!.grads).written(index);
-    await Promise.all([...sums].map(([{ grads, scratch }, indices]) => addSegments(grads, scratch, indices)));
-    for (const [i, t] of plan.outputs.entries()) if (t.state.kind === "lazy") t.state.resident = new Resident(made[i]!, context);
-    commitDeviceBuffers(plan, made.slice(plan.outputs.length), this.#feeds);
-    for (const segment of segments) {
-      segment.hasGrad = true;
-      segment.writes++;
     }
   }
 

@@ -44,6 +44,8 @@ export class DeviceSegments {
   readonly #requests: readonly { readonly name: string; readonly length: number }[];
   readonly #held: Held;
   readonly #newer: Newer[];
+  /** How often the device has written to a segment. */
+  readonly #writes: number[];
   readonly #arrays: (DeviceArray | undefined)[] = [];
   readonly #spares: (DeviceArray | undefined)[] = [];
   readonly #ranges = new Map<string, DeviceArray>();
@@ -75,6 +77,7 @@ export class DeviceSegments {
       return part;
     });
     this.#newer = requests.map(() => "none");
+    this.#writes = requests.map(() => 0);
     this.#held = { context, arrays: new Set() };
     abandoned.register(this, this.#held, this);
   }
@@ -184,6 +187,7 @@ export class DeviceSegments {
   /** A job that was queued writes to a segment on the device. */
   written(index: number): void {
     this.#newer[index] = "device";
+    this.#writes[index]!++;
   }
 
   /** A segment on the host, up to date. Who writes to it says so with `hostWritten`. */
@@ -219,10 +223,12 @@ export class DeviceSegments {
 
   /** Brings the host's copies of some segments up to date, without holding up JS. */
   async bringDown(indices: Iterable<number>): Promise<void> {
-    const late = [...indices].filter((i) => this.#newer[i] === "device");
-    for (const i of late) this.#newer[i] = "none";
-    const pairs = late.flatMap((i) => this.#pieces(i).map(({ begin, end, array }) => ({ from: array, into: this.#hostMemory().view(i).subarray(begin, end) })));
+    const late = [...indices].filter((i) => this.#newer[i] === "device").map((i) => ({ i, writes: this.#writes[i] }));
+    const pairs = late.flatMap(({ i }) =>
+      this.#pieces(i).map(({ begin, end, array }) => ({ from: array, into: this.#hostMemory().view(i).subarray(begin, end) })),
+    );
     if (pairs.length > 0) await this.context.download(pairs);
+    for (const { i, writes } of late) if (this.#newer[i] === "device" && this.#writes[i] === writes) this.#newer[i] = "none";
   }
   /** The other way: what was written on the host goes up. */
   async bringUp(indices: Iterable<number>): Promise<void> {

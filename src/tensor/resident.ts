@@ -170,10 +170,13 @@ class Mirrored {
     if (equal(this.#host, this.#known)) this.#look();
     const array = poolOf(this.#context).take(dtype, shape);
     this.#known.set(this.#host as never);
-    push(uploads, this.#known, array);
-    this.#resident = new Resident(array, this.#context);
+    const resident = new Resident(array, this.#context);
+    push(uploads, this.#known, array, () => {
+      if (this.#resident === resident) this.#resident = undefined;
+    });
+    this.#resident = resident;
     this.#behind = false;
-    return this.#resident;
+    return resident;
   }
   /** What the last run that read it was fed. */
   get resident(): Resident | undefined {
@@ -198,10 +201,12 @@ class Mirrored {
 export interface Upload {
   readonly from: TypedArray;
   readonly into: DeviceArray;
+  /** It never went up: the next run sends it again. */
+  readonly failed?: () => void;
 }
 
-function push(uploads: Upload[], from: TypedArray, into: DeviceArray): void {
-  if (from.length > 0) uploads.push({ from, into });
+function push(uploads: Upload[], from: TypedArray, into: DeviceArray, failed: () => void): void {
+  if (from.length > 0) uploads.push({ from, into, failed });
 }
 
 /** Runs that a fed tensor stays on the device for. */
@@ -244,7 +249,11 @@ export class DeviceFeeds {
     const data = s.kind === "concrete" ? s.data : s.kind === "lazy" ? (s.data ?? s.resident?.data) : undefined;
     if (!data) throw new Error("a feed has no values");
     const array = poolOf(this.#context).take(tensor.dtype, tensor.shape);
-    push(uploads, data, array);
+    push(uploads, data, array, () => {
+      if (this.#recent.get(tensor)?.array !== array) return;
+      this.#recent.delete(tensor);
+      poolOf(this.#context).give(array);
+    });
     this.#recent.set(tensor, { array, run: this.#run });
     return array;
   }

@@ -139,8 +139,12 @@ export class GraphUpdates implements DeviceUpdates {
         { what: "value", array: values.spare(o.index) },
         ...o.states.map(([what, x]) => ({ what, array: x.spare(o.index) })),
       ]);
-      for (const o of own) for (const written of [values, ...o.states.map(([, x]) => x)]) written.swap(o.index);
-      return { key, build, inputs: [rows.numbers, ...inputs], ...this.#apart(rule, outputs) };
+      const apart = this.#apart(rule, outputs);
+      const queued = () => {
+        apart.queued?.();
+        for (const o of own) for (const written of [values, ...o.states.map(([, x]) => x)]) written.swap(o.index);
+      };
+      return { key, build, inputs: [rows.numbers, ...inputs], ...apart, queued };
     });
   }
 
@@ -218,8 +222,10 @@ export class GraphUpdates implements DeviceUpdates {
     await runOnDevice(this.#context, () => {
       const inputs = own.map(({ index }) => gradients.at(index));
       const outputs = own.map(({ index }) => gradients.spare(index));
-      for (const { index } of own) gradients.swap(index);
-      return { key: `${what} ${own.map(({ index, shape }) => `${index}[${shape.join()}]`).join(";")}`, build, inputs: [given, ...inputs], outputs };
+      const queued = () => {
+        for (const { index } of own) gradients.swap(index);
+      };
+      return { key: `${what} ${own.map(({ index, shape }) => `${index}[${shape.join()}]`).join(";")}`, build, inputs: [given, ...inputs], outputs, queued };
     });
   }
 }

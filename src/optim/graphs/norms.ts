@@ -54,10 +54,13 @@ export async function deviceNorm(gradients: DeviceSegments, { ranges, segments }
   };
   const key = `norm ${kind} ${exponent} ${pieces.map(({ shape }) => `[${shape?.join() ?? ""}]`).join(";")}`;
   const outputs = (looks ? [0, 1] : [0]).map(() => takeScratch(context, [pieces.length]));
-  await runOnDevice(context, () => ({ key, build, inputs: pieces.map(({ array }) => array()), outputs: outputs.map(({ array }) => array) }));
   const numbers = outputs.map(() => new Float32Array(pieces.length));
-  await context.download(outputs.map(({ array }, i) => ({ from: array, into: numbers[i]! })));
-  for (const { release } of outputs) release();
+  try {
+    await runOnDevice(context, () => ({ key, build, inputs: pieces.map(({ array }) => array()), outputs: outputs.map(({ array }) => array) }));
+    await context.download(outputs.map(({ array }, i) => ({ from: array, into: numbers[i]! })));
+  } finally {
+    for (const { release } of outputs) release();
+  }
   const [values, finite] = numbers as [Float32Array, Float32Array | undefined];
   if (!finite) {
     // One bad element makes a sum bad: how many there are is not known.
