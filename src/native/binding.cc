@@ -105,8 +105,9 @@ class Run : public Job {
   void executeOn(Device& device) {
     const OrtFunctions& api = ort()->api;
     Binding& binding = *binding_;
-    const Session& session = *binding.session;
-    const std::unique_lock<std::mutex> turn = device.turn();
+    Session& session = *binding.session;
+    const Turn turn = device.turn();
+    if (!turn.error.empty()) return fail("ERR_RUN", turn.error);
     device.releaseBuried();
     std::string error;
     if (session.graph) error = chooseGraph(binding);
@@ -127,6 +128,7 @@ class Run : public Job {
       if (binding.dynamic[i] || slot.host) count(device, slot, false);
       slot.changed = false;
     }
+    if (error.empty()) error = takeStatus(device.beforeRun(binding.options.get(), session.runs++, session.graph));
     if (error.empty()) error = takeStatus(api.RunWithBinding(session.session.get(), binding.options.get(), binding.binding.get()));
     if (error.empty()) error = device.afterRun();
     if (interrupted()) return fail("ERR_ABORTED", "the run was aborted");

@@ -65,7 +65,8 @@ class DeviceWork {
   explicit DeviceWork(std::shared_ptr<Device> device) : device(std::move(device)) {}
   virtual ~DeviceWork() = default;
   std::string operator()() {
-    const std::unique_lock<std::mutex> lock = device->turn();
+    const Turn turn = device->turn();
+    if (!turn.error.empty()) return turn.error;
     device->releaseBuried();
     return work();
   }
@@ -242,9 +243,12 @@ Napi::Value deviceAllocate(const Napi::CallbackInfo& info) {
   void* memory = nullptr;
   std::string error;
   {
-    const std::unique_lock<std::mutex> lock = device->turn();
-    device->releaseBuried();
-    error = device->allocate(bytes, memory);
+    const Turn turn = device->turn();
+    error = turn.error;
+    if (error.empty()) {
+      device->releaseBuried();
+      error = device->allocate(bytes, memory);
+    }
   }
   if (!error.empty()) {
     raise(env, "ERR_DEVICE_MEMORY", error);
@@ -310,7 +314,7 @@ Napi::Value deviceMemory(const Napi::CallbackInfo& info) {
   const OrtFunctions& api = ort()->api;
   const std::shared_ptr<Device> device = fromHandle<Device>(info[0]);
   Napi::Object result = Napi::Object::New(info.Env());
-  const std::unique_lock<std::mutex> lock = device->turn();
+  const Turn turn = device->turn();
   uint64_t free = 0, total = 0;
   if (device->memoryOf(free, total)) {
     result.Set("free", static_cast<double>(free));
@@ -330,10 +334,10 @@ class CloseDevice : public Job {
  public:
   explicit CloseDevice(std::shared_ptr<Device>& handle) : device_(std::move(handle)) {}
   void execute(const Parallel&) override {
-    const std::unique_lock<std::mutex> lock = device_->turn();
+    const Turn turn = device_->turn();
     device_->releaseBuried();
     device_->freeAll();
-    const std::string error = device_->synchronize();
+    const std::string error = turn.error.empty() ? device_->synchronize() : turn.error;
     if (!error.empty()) fail("ERR_DEVICE", error);
   }
   void finished(Napi::Env) override { device_.reset(); }
@@ -406,7 +410,7 @@ void settleDevicesAtExit() {
       JobQueue::haltAll();
       const std::lock_guard<std::mutex> lock(openDevices().mutex);
       for (Device* device : openDevices().devices) {
-        const std::unique_lock<std::mutex> turn = device->turn();
+        const Turn turn = device->turn();
         device->synchronize();
       }
     });

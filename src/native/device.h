@@ -43,6 +43,12 @@ struct DeviceSessionOptions {
   bool graph = false;
 };
 
+// While it lives its thread may ask the device for something, unless `error` says why not.
+struct Turn {
+  std::unique_lock<std::mutex> lock;
+  std::string error;
+};
+
 // What differs between kinds of devices. Errors are texts, empty when all went well. All but the constructor may be called from any thread, within a turn.
 class Device {
  public:
@@ -51,17 +57,21 @@ class Device {
   Device& operator=(const Device&) = delete;
 
   // Everything that is asked of the device or of sessions on it happens within a turn; where the device's software takes threads as they come it is no lock at all.
-  virtual std::unique_lock<std::mutex> turn() { return {}; }
+  virtual Turn turn() { return {}; }
   // Has sessions that are made with the options run here.
   virtual OrtStatus* join(OrtSessionOptions* options, const DeviceSessionOptions& session) = 0;
   // The options of runs of sessions here.
   virtual OrtStatus* prepare(OrtRunOptions*) { return nullptr; }
+  // Before each run of a session; how many it has had. `graph`: its launches are recorded.
+  virtual OrtStatus* beforeRun(OrtRunOptions*, uint64_t runs, bool graph) { return nullptr; }
   // The ops of our domain that sessions here know.
   virtual OrtCustomOpDomain* ops() { return ort()->domain; }
   // What launches our own kernels: null where there are none.
   virtual const cuda::Kernels* kernels() const noexcept { return nullptr; }
   // After each run of a session.
   virtual std::string afterRun() { return {}; }
+  // Releases a session here.
+  virtual void endSession(OrtPtr<OrtSession>) noexcept {}
 
   // Zeroed, at least a byte.
   virtual std::string allocate(size_t bytes, void*& memory) = 0;

@@ -54,7 +54,7 @@ constexpr OrtErrorCode kOrtInvalidArgument = 2;
 constexpr OrtLoggingLevel kOrtLogFatal = 4;
 constexpr OrtAllocatorType kOrtDeviceAllocator = 0;
 constexpr OrtAllocatorType kOrtArenaAllocator = 1;
-constexpr OrtMemType kOrtMemTypeDefault = 0;
+constexpr OrtMemType kOrtMemTypeDefault = 0, kOrtMemTypeCpu = -1;
 constexpr OrtMemType kOrtMemTypeCpuInput = -2;
 
 // TensorProto.DataType, equal to ONNXTensorElementDataType.

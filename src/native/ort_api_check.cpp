@@ -42,4 +42,4 @@ SAME(GetEndVersion)
 SAME(GetMayInplace)
 SAME(ReleaseMayInplace)
 static_assert(ORT_LOGGING_LEVEL_FATAL == 4 && ORT_ENABLE_ALL == 99 && ORT_ENABLE_EXTENDED == 2 && OrtArenaAllocator == 1 && OrtDeviceAllocator == 0 && ORT_FAIL == 1, "a constant differs");
-static_assert(INPUT_OUTPUT_REQUIRED == 0 && OrtMemTypeDefault == 0 && ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT == 1 && ONNX_TENSOR_ELEMENT_DATA_TYPE_DOUBLE == 11, "a constant differs");
+static_assert(INPUT_OUTPUT_REQUIRED == 0 && OrtMemTypeDefault == 0 && OrtMemTypeCPU == -1 && ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT == 1 && ONNX_TENSOR_ELEMENT_DATA_TYPE_DOUBLE == 11, "a constant differs");

@@ -49,7 +49,11 @@ class MakeSession : public Job {
     if (status == nullptr && device) status = api.AddSessionConfigEntry(raw, "session.record_ep_graph_assignment_info", "1");
     OrtSession* session = nullptr;
     if (status == nullptr) {
-      const std::unique_lock<std::mutex> turn = device ? device->turn() : std::unique_lock<std::mutex>();
+      const Turn turn = device ? device->turn() : Turn();
+      if (!turn.error.empty()) {
+        takeStatus(status);
+        return fail("ERR_SESSION_CREATE", turn.error);
+      }
       status = createSession(raw, &session);
     }
     session_->session.reset(session);

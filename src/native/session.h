@@ -29,8 +29,9 @@ struct Session {
   ~Session() { close(); }
   void close() {
     if (!session) return;
-    const std::unique_lock<std::mutex> turn = device ? device->turn() : std::unique_lock<std::mutex>();
-    session.reset();
+    const Turn turn = device ? device->turn() : Turn();
+    if (device) device->endSession(std::move(session));
+    else session.reset();
   }
 
   // Empty: the host.
@@ -40,6 +41,7 @@ struct Session {
   std::vector<Slot> outputs;
   std::vector<PlacedNode> placement;
   bool graph = false;
+  uint64_t runs = 0;
 };
 
 // What a session on a device reads or writes there. ONNX Runtime takes what it is bound to when it is bound, from one memory into another: so that happens before each run, on its thread.
@@ -55,7 +57,7 @@ struct Binding {
   void close() {
     if (!session) return;
     // What ONNX Runtime copied to a device when it was bound goes back there.
-    const std::unique_lock<std::mutex> turn = session->device ? session->device->turn() : std::unique_lock<std::mutex>();
+    const Turn turn = session->device ? session->device->turn() : Turn();
     binding.reset();
     options.reset();
   }

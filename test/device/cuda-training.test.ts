@@ -64,6 +64,13 @@ suite("Training on a double of CUDA", { skip: skipWithoutCuda }, () => {
       assert.ok(plain.launches <= most, `${plain.launches} kernels, ${most} were known`);
     });
 
+  test("CUDA is not called from functions that its streams call", () => {
+    assert.deepEqual(
+      lines.filter(({ note }) => note?.includes("inside of a function")),
+      [],
+    );
+  });
+
   test("nothing is left on the GPU when the process has closed its Accelerator", () => {
     assert.deepEqual(leaks(ran), {});
   });

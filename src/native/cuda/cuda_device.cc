@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 
 #include <array>
+#include <atomic>
 #include <map>
 #include <mutex>
 
@@ -17,6 +18,8 @@ namespace {
 
 // Runs and copies only queue work; a run waits for the end of the one so many before it.
 constexpr size_t kMaxBacklog = 8;
+// The provider keeps the pinned memory of its small tables until a run that it waits for: each so many of a session.
+constexpr uint64_t kRunsWithoutEnd = 256;
 
 // What all openings of a GPU share: with one stream, what the provider's arena gave back after one run is free for the next, whoever runs it.
 class Gpu {
@@ -56,9 +59,14 @@ class Gpu {
   Stream stream;
   // What tensors are declared as.
   OrtPtr<OrtMemoryInfo> memory;
+  // What the provider copies from.
+  OrtPtr<OrtMemoryInfo> pinned;
   // Guards what follows: the threads of several Node environments may have opened the GPU.
   std::mutex mutex;
   Staging staging;
+  // While launches are recorded, what another thread asks of the GPU would be recorded, too, or refused: where there are sessions that record, one thread at a time.
+  std::atomic<bool> records{false};
+  std::mutex recording;
 
  private:
   // One arena for all sessions of a GPU, as on the host.
@@ -77,6 +85,9 @@ class Gpu {
     if (status == nullptr) status = api.CreateArenaCfgV2(keys, values, sizeof keys / sizeof *keys, &config);
     if (status == nullptr) status = api.CreateAndRegisterAllocatorV2(ort()->env, "CUDAExecutionProvider", made, config, providerKeys, providerValues, 1);
     if (config != nullptr) api.ReleaseArenaCfg(config);
+    OrtMemoryInfo* host = nullptr;
+    if (status == nullptr) status = api.CreateMemoryInfo("CudaPinned", kOrtDeviceAllocator, options.index, kOrtMemTypeCpu, &host);
+    pinned.reset(host);
     if (status == nullptr) memory = std::move(info);
     return status;
   }
@@ -132,7 +143,7 @@ class CudaDevice : public Device {
   explicit CudaDevice(std::shared_ptr<Gpu> gpu) : gpu_(std::move(gpu)) {}
   ~CudaDevice() override {
     leaveDevice(this);
-    const std::unique_lock<std::mutex> lock = turn();
+    const Turn held = turn();
     releaseBuried();
     gpu_->synchronize();
   }
@@ -163,12 +174,15 @@ class CudaDevice : public Device {
   const Kernels* kernels() const noexcept override { return kernels_; }
 
   // The device that a thread works on is the thread's.
-  std::unique_lock<std::mutex> turn() override {
-    runtime()->cudaSetDevice(gpu_->options.index);
-    return {};
+  Turn turn() override {
+    Turn turn;
+    if (gpu_->records) turn.lock = std::unique_lock<std::mutex>(gpu_->recording);
+    turn.error = errorOf("cudaSetDevice", runtime()->cudaSetDevice(gpu_->options.index));
+    return turn;
   }
 
   OrtStatus* join(OrtSessionOptions* options, const DeviceSessionOptions& session) override {
+    if (session.graph) gpu_->records = true;
     const OrtFunctions& api = ort()->api;
     OrtCUDAProviderOptionsV2* made = nullptr;
     OrtStatus* status = providerOptions(&made, session.graph);
@@ -178,11 +192,28 @@ class CudaDevice : public Device {
     return status;
   }
 
-  OrtStatus* prepare(OrtRunOptions* options) override { return ort()->api.AddRunConfigEntry(options, "disable_synchronize_execution_providers", "1"); }
+  OrtStatus* prepare(OrtRunOptions* options) override { return synchronizes(options, false); }
+
+  OrtStatus* beforeRun(OrtRunOptions* options, uint64_t runs, bool graph) override {
+    // While launches are recorded nothing may be waited for.
+    if (graph) return nullptr;
+    return synchronizes(options, runs % kRunsWithoutEnd == kRunsWithoutEnd - 1);
+  }
 
   std::string afterRun() override {
-    const std::string error = errorOf("a kernel of the run", runtime()->cudaGetLastError());
+    // "Not ready" is what somebody was answered who asked whether something has ended.
+    const cudaError_t last = runtime()->cudaGetLastError();
+    const std::string error = last == cudaErrorNotReady ? std::string() : errorOf("a kernel of the run", last);
     return error.empty() ? gpu_->noteRun() : error;
+  }
+
+  // A session that ends has the stream call a function that gives its pinned memory back. Where that let go of the arena last, the arena would call CUDA from there, which CUDA forbids: so it is held until then.
+  void endSession(OrtPtr<OrtSession> session) noexcept override {
+    OrtAllocator* arena = nullptr;
+    if (gpu_->pinned) takeStatus(ort()->api.CreateAllocator(session.get(), gpu_->pinned.get(), &arena));  // not every session has one
+    const OrtPtr<OrtAllocator> held(arena);
+    session.reset();
+    gpu_->synchronize();
   }
 
   std::string allocate(size_t bytes, void*& memory) override {
@@ -244,6 +275,8 @@ class CudaDevice : public Device {
   int index() const noexcept override { return gpu_->options.index; }
 
  private:
+  static OrtStatus* synchronizes(OrtRunOptions* options, bool does) { return ort()->api.AddRunConfigEntry(options, "disable_synchronize_execution_providers", does ? "0" : "1"); }
+
   OrtStatus* providerOptions(OrtCUDAProviderOptionsV2** made, bool graph) const {
     const OrtFunctions& api = ort()->api;
     const CudaOptions& options = gpu_->options;

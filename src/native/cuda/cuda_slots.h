@@ -32,6 +32,7 @@
   CONSTANT(cudaErrorMemoryAllocation, 2) \
   CONSTANT(cudaErrorInsufficientDriver, 35) \
   CONSTANT(cudaErrorNoDevice, 100) \
+  CONSTANT(cudaErrorNotReady, 600) \
   CONSTANT(cudaMemcpyHostToDevice, 1) \
   CONSTANT(cudaMemcpyDeviceToHost, 2) \
   CONSTANT(cudaMemcpyDeviceToDevice, 3) \

@@ -20,7 +20,7 @@ class WebGpuDevice : public Device {
  public:
   ~WebGpuDevice() override {
     leaveDevice(this);
-    const std::unique_lock<std::mutex> lock = turn();
+    const Turn held = turn();
     // The provider does not wait for what it has queued when its device goes.
     if (mark_ != nullptr) synchronize();
     releaseBuried();
@@ -30,7 +30,7 @@ class WebGpuDevice : public Device {
   }
 
   std::string open() {
-    const std::unique_lock<std::mutex> lock = turn();
+    const Turn held = turn();
     const OrtFunctions& api = ort()->api;
     OrtSessionOptions* options = nullptr;
     OrtSession* session = nullptr;
@@ -53,7 +53,7 @@ class WebGpuDevice : public Device {
     return error;
   }
 
-  std::unique_lock<std::mutex> turn() override { return std::unique_lock<std::mutex>(turns()); }
+  Turn turn() override { return {std::unique_lock<std::mutex>(turns()), {}}; }
 
   OrtStatus* join(OrtSessionOptions* options, const DeviceSessionOptions&) override {
     // In its other layout, NHWC, the provider leaves out the record of which nodes it took.

@@ -27,7 +27,8 @@ class UpdateJob : public Job {
   explicit UpdateJob(std::shared_ptr<Device> device) : device_(std::move(device)) {}
 
   void execute(const Parallel&) override {
-    const std::unique_lock<std::mutex> turn = device_->turn();
+    const Turn turn = device_->turn();
+    if (!turn.error.empty()) return fail("ERR_DEVICE", turn.error);
     device_->releaseBuried();
     for (const std::shared_ptr<DeviceArray>& array : arrays_)
       if (array->buffer->memory == nullptr) return fail("ERR_DEVICE", "an array was freed before its turn came");
