@@ -125,12 +125,15 @@ export class NcclGroup extends BaseGroup implements DeviceGroup {
   /** Its end is waited for by nobody: what goes wrong is the error of the next call. */
   async #enqueue(call: CheckedCall, operations: readonly NativeOperation[], context: CallContext, timeoutMs: number): Promise<{ readonly done: undefined }> {
     if (operations.length === 0) return { done: undefined };
-    const ticket = await this.#native.enqueue(this.#handle, this.#context!, operations, true);
-    const end = this.#watched(call, context, this.#native.await(this.#handle, ticket, timeoutMs)).catch(async (cause: Error) => {
+    const enqueued = this.#native.enqueue(this.#handle, this.#context!, operations, true);
+    // From the first call on: while NCCL connects the ranks one of them may go.
+    const ended = enqueued.then((ticket) => this.#native.await(this.#handle, ticket, timeoutMs));
+    const end = this.#watched(call, context, ended).catch(async (cause: Error) => {
       const { code, message, ranks } = (await this.#explained(cause, call)) as Error & CollectiveFault;
       if (ranks) this.end({ code, message, ranks });
     });
     this.#settled = Promise.all([this.#settled, end]);
+    await enqueued;
     return { done: undefined };
   }
 

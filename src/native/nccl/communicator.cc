@@ -152,8 +152,7 @@ bool Communicator::open(const ncclUniqueId& id, milliseconds timeout, const std:
   return true;
 }
 
-bool Communicator::issue(const std::vector<Operation>& operations) {
-  static const std::atomic<bool> never{false};
+bool Communicator::issue(const std::vector<Operation>& operations, const std::atomic<bool>& interrupted) {
   // The communicator takes part in waits without end only on its stream: what is asked here is answered soon.
   const Clock::time_point soon = Clock::now() + milliseconds(600000);
   std::vector<ncclRedOp_t> made;
@@ -201,7 +200,7 @@ bool Communicator::issue(const std::vector<Operation>& operations) {
       good = good && check(ended, "ncclGroupEnd");
     }
   }
-  good = good && settle("ncclGroupEnd", soon, never);
+  good = good && settle("ncclGroupEnd", soon, interrupted);
   const std::lock_guard<std::timed_mutex> lock(calling_);
   for (const ncclRedOp_t reduce : made)
     if (comm_ != nullptr) api_.ncclRedOpDestroy(reduce, comm_);
@@ -226,14 +225,14 @@ void Communicator::giveEvent(cudaEvent_t event) {
   events_.push_back(event);
 }
 
-bool Communicator::enqueue(const std::vector<Operation>& operations, cudaStream_t compute, bool joins, uint64_t& ticket) {
+bool Communicator::enqueue(const std::vector<Operation>& operations, cudaStream_t compute, bool joins, const std::atomic<bool>& interrupted, uint64_t& ticket) {
   if (stopped() || !select()) return false;
   const cudaEvent_t ready = takeEvent();
   if (ready == nullptr) return false;
   const bool behind = check(api_.cudaEventRecord(ready, compute), "cudaEventRecord") && check(api_.cudaStreamWaitEvent(stream_, ready, 0), "cudaStreamWaitEvent");
   // A stream that waits for an event keeps what it needs of it: it can be recorded anew at once.
   giveEvent(ready);
-  if (!behind || !issue(operations)) return false;
+  if (!behind || !issue(operations, interrupted)) return false;
   const cudaEvent_t done = takeEvent();
   if (done == nullptr || !check(api_.cudaEventRecord(done, stream_), "cudaEventRecord")) return false;
   if (joins && !check(api_.cudaStreamWaitEvent(compute, done, 0), "cudaStreamWaitEvent")) return false;
@@ -265,6 +264,8 @@ bool Communicator::await(uint64_t ticket, milliseconds timeout, const std::atomi
       continue;
     }
     if (state != cudaErrorNotReady && !check(state, "cudaEventQuery")) return false;
+    // The runtime keeps it as the thread's last error, which NCCL would find.
+    api_.cudaGetLastError();
     const Clock::time_point now = Clock::now();
     if (now - checked >= kBetweenChecks) {
       checked = now;
@@ -312,7 +313,7 @@ bool Communicator::carryOut(Operation op, milliseconds timeout, const std::atomi
   void* const result = op.output;
   op.input = staging_;
   op.output = staging_ + place;
-  if (!issue({op})) return false;
+  if (!issue({op}, interrupted)) return false;
   if (receives && !check(api_.cudaMemcpyAsync(pinned_ + place, staging_ + place, out, cudaMemcpyDeviceToHost, stream_), "cudaMemcpyAsync")) return false;
   const cudaEvent_t done = takeEvent();
   if (done == nullptr || !check(api_.cudaEventRecord(done, stream_), "cudaEventRecord")) return false;

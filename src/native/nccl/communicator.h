@@ -55,7 +55,7 @@ class Communicator {
 
   bool open(const ncclUniqueId& id, std::chrono::milliseconds timeout, const std::atomic<bool>& interrupted);
   // Behind all that `compute` has been given. `joins`: what `compute` is given from now on comes behind the operations. The ticket is for await().
-  bool enqueue(const std::vector<Operation>& operations, cudaStream_t compute, bool joins, uint64_t& ticket);
+  bool enqueue(const std::vector<Operation>& operations, cudaStream_t compute, bool joins, const std::atomic<bool>& interrupted, uint64_t& ticket);
   // The same with numbers of the host, and waits.
   bool carryOut(Operation operation, std::chrono::milliseconds timeout, const std::atomic<bool>& interrupted);
   // Lets the others finish, then frees everything.
@@ -85,7 +85,7 @@ class Communicator {
   bool check(cudaError_t result, const char* what);
   // The state of a call that goes on by itself.
   bool settle(const char* what, Clock::time_point deadline, const std::atomic<bool>& interrupted);
-  bool issue(const std::vector<Operation>& operations);
+  bool issue(const std::vector<Operation>& operations, const std::atomic<bool>& interrupted);
   cudaEvent_t takeEvent();
   void giveEvent(cudaEvent_t event);
   bool room(size_t bytes);

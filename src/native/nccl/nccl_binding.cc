@@ -102,7 +102,9 @@ class EnqueueJob : public NcclJob {
   std::shared_ptr<Device> device;
   std::vector<std::shared_ptr<DeviceArray>> arrays;
   void execute(const Parallel&) override {
-    if (!communicator_->enqueue(operations, compute, joins, ticket_)) explain();
+    for (const std::shared_ptr<DeviceArray>& array : arrays)
+      if (array->buffer->memory == nullptr) return fail("ERR_ARGUMENT", "an array of a collective was freed before its turn came");
+    if (!communicator_->enqueue(operations, compute, joins, ending_, ticket_)) explain();
   }
   Napi::Value result(Napi::Env env) override { return Napi::Number::New(env, static_cast<double>(ticket_)); }
 
@@ -253,7 +255,7 @@ Napi::Value enqueue(const Napi::CallbackInfo& info) {
     op.kind = static_cast<Kind>(static_cast<int>(number(0)));
     op.peer = static_cast<int>(number(4));
     op.count = static_cast<size_t>(number(5));
-    good = number(0) >= 0 && number(0) <= 5 && op.peer >= 0 && static_cast<size_t>(op.peer) < size && dtypeOf(static_cast<int>(number(1)), op.dtype) &&
+    good = number(0) >= 0 && number(0) <= 5 && number(5) >= 0 && op.peer >= 0 && static_cast<size_t>(op.peer) < size && dtypeOf(static_cast<int>(number(1)), op.dtype) &&
            reductionOf(static_cast<int>(number(2)), number(3), op);
     const size_t in = op.count * bytesOf(op.dtype), out = op.kind == Kind::reduceScatter ? in / size : op.kind == Kind::allGather ? in * size : in;
     const auto memory = [&](uint32_t at, size_t bytes, void*& data) {
