@@ -27,13 +27,17 @@ class Listener : public TapSink {
  public:
   std::vector<Sum> sums;
   Napi::ThreadSafeFunction tell;
+  bool gone = false;
 
   void ready(int64_t bucket, const Parallel& parallel) override {
     for (Sum& sum : sums)
       if (sum.bucket == bucket) add(sum, parallel);
-    tell.NonBlockingCall([bucket](Napi::Env env, Napi::Function function) {
+    // The environment is ending: from here on the function may not be touched any more.
+    if (gone) return;
+    const napi_status told = tell.NonBlockingCall([bucket](Napi::Env env, Napi::Function function) {
       if (env != nullptr && !function.IsEmpty()) function.Call({Napi::Number::New(env, static_cast<double>(bucket))});
     });
+    gone = told == napi_closing;
   }
   void addRest(const Parallel& parallel) {
     for (Sum& sum : sums) add(sum, parallel);
@@ -61,7 +65,9 @@ class Close : public Job {
     tap_sink() = nullptr;
     if (done_) listener_->addRest(parallel);
   }
-  void finished(Napi::Env) override { listener_->tell.Release(); }
+  void finished(Napi::Env) override {
+    if (!listener_->gone) listener_->tell.Release();
+  }
 
  private:
   const std::shared_ptr<Listener> listener_;
