@@ -52,6 +52,9 @@ export interface TrainResult {
 
 const MEGABYTE = 2 ** 20;
 
+const nameOf = ({ device, name, withoutKernels }: DeviceContext): string =>
+  `${device} ${name}${withoutKernels ? ` (without accelerate-ts's own kernels: ${withoutKernels})` : ""}`;
+
 async function arrays(task: Extract<GpuTask, { kind: "arrays" }>): Promise<ArraysResult> {
   await using _accelerator = new Accelerator({});
   const context = await defaultExecutor().open();
@@ -74,7 +77,7 @@ async function arrays(task: Extract<GpuTask, { kind: "arrays" }>): Promise<Array
     context.free(two);
   }
   const speed = await speeds(context, task);
-  return { device: `${context.device} ${context.name}`, wrong, ...speed };
+  return { device: nameOf(context), wrong, ...speed };
 }
 
 async function speeds(
@@ -160,7 +163,7 @@ async function train({ precision, size, warm, steps, dropout, weights }: Extract
     writeFileSync(`${file}.weights`, Buffer.concat(all.map((values) => Buffer.from(values.buffer, values.byteOffset, values.byteLength))));
   }
   return {
-    device: context ? `${context.device} ${context.name}` : "cpu",
+    device: context ? nameOf(context) : "cpu",
     losses,
     samplesPerSecond: steps > 0 ? (steps * size.rows) / seconds : 0,
     ...(before && after && steps > 0 && { perStep: difference(after, before, steps) }),

@@ -50,6 +50,8 @@ export interface DeviceContext extends AsyncDisposable {
   readonly kernels: ReadonlySet<string>;
   /** The same for updates of optimizers; without kernels they run as graphs. */
   readonly optimizerKernels: boolean;
+  /** Why kernels that were built or asked for are not used; empty or absent: they are, or there are none. */
+  readonly withoutKernels?: string;
   readonly counters: DeviceCounters;
   memory(): DeviceMemoryUse;
 

@@ -110,6 +110,10 @@ export class Executor {
   async #openDevice(): Promise<DeviceRuns> {
     const context = await this.#engine().openDevice(this.#device);
     this.#context = context;
+    if (context.withoutKernels)
+      console.warn(
+        `${this.#device} is used without accelerate-ts's own CUDA kernels, which is slower, although they were built or asked for: ${context.withoutKernels}`,
+      );
     useDevice(context);
     return new DeviceRuns(context);
   }
