@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 
 #include <memory>
+#include <mutex>
 
 namespace accelerate_ts::nccl {
 namespace {
@@ -40,8 +41,11 @@ bool take(const Library& library, const char* name, Function*& into, std::string
 }  // namespace
 
 const Api* openApi(const std::vector<std::string>& nccl, const std::vector<std::string>& cuda, std::string& error) {
-  static std::unique_ptr<Api> opened;
-  if (opened) return opened.get();
+  // Worker threads may come at the same time; leaked, so that it outlives static destructors.
+  static std::mutex opening;
+  static const Api* opened = nullptr;
+  const std::lock_guard<std::mutex> lock(opening);
+  if (opened != nullptr) return opened;
   auto api = std::make_unique<Api>();
   const Library runtime = openLibrary(cuda, "cudaGetDeviceCount", error);
   if (runtime.name.empty()) return nullptr;
@@ -61,8 +65,7 @@ const Api* openApi(const std::vector<std::string>& nccl, const std::vector<std::
   api->cudaRuntimeGetVersion(&api->cudaVersion);
   api->ncclLibrary = library.name;
   api->cudaLibrary = runtime.name;
-  opened = std::move(api);
-  return opened.get();
+  return opened = api.release();
 }
 
 std::string versionText(int version) {

@@ -52,6 +52,11 @@ bool dtypeOf(int onnx, ncclDataType_t& into) {
   return false;
 }
 
+// A group that was closed meanwhile has no threads.
+Napi::Value submitTo(Napi::Env env, const std::unique_ptr<CommLane>& lane, std::unique_ptr<Job> job) {
+  return lane ? lane->submit(env, std::move(job)) : refuse(env, "ERR_GROUP_CLOSED", "the group is closed");
+}
+
 milliseconds millisecondsOf(const Napi::Value& value) { return milliseconds(static_cast<int64_t>(value.As<Napi::Number>().DoubleValue())); }
 
 class NcclJob : public Job {
@@ -192,7 +197,7 @@ Napi::Value connect(const Napi::CallbackInfo& info) {
   if (id.ByteLength() != sizeof job->id.internal) return refuse(info.Env(), "ERR_ARGUMENT", "a unique id has 128 bytes");
   std::memcpy(job->id.internal, id.Data(), sizeof job->id.internal);
   job->timeout = millisecondsOf(info[2]);
-  return membershipOf(info[0]).calls->submit(info.Env(), std::move(job));
+  return submitTo(info.Env(), membershipOf(info[0]).calls, std::move(job));
 }
 
 // reduce: 0 sum, 1 mean, 2 max, 3 sum of products with factor
@@ -234,7 +239,7 @@ Napi::Value collective(const Napi::CallbackInfo& info) {
     op.input = input;
   }
   if (!good) return refuse(env, "ERR_ARGUMENT", "a collective whose arrays do not fit its call");
-  return membershipOf(info[0]).calls->submit(env, std::move(job));
+  return submitTo(env, membershipOf(info[0]).calls, std::move(job));
 }
 
 // enqueue(communicator, context, operations: [kind, dtype, reduce, factor, peer, count, input, output][], joins): Promise<ticket>; numbers of the device
@@ -270,7 +275,7 @@ Napi::Value enqueue(const Napi::CallbackInfo& info) {
   }
   if (!good) return refuse(env, "ERR_ARGUMENT", "a collective whose arrays do not fit its call");
   job->joins = info[3].As<Napi::Boolean>();
-  return membershipOf(info[0]).calls->submit(env, std::move(job));
+  return submitTo(env, membershipOf(info[0]).calls, std::move(job));
 }
 
 // await(communicator, ticket, timeoutMs): Promise<void>
@@ -278,20 +283,20 @@ Napi::Value awaitTicket(const Napi::CallbackInfo& info) {
   auto job = std::make_unique<AwaitJob>(communicatorOf(info[0]));
   job->ticket = static_cast<uint64_t>(info[1].As<Napi::Number>().Int64Value());
   job->timeout = millisecondsOf(info[2]);
-  return membershipOf(info[0]).watch->submit(info.Env(), std::move(job));
+  return submitTo(info.Env(), membershipOf(info[0]).watch, std::move(job));
 }
 
 // stop(communicator, code, message): ends all waits at once
 void stop(const Napi::CallbackInfo& info) { communicatorOf(info[0])->stop({info[1].As<Napi::String>(), info[2].As<Napi::String>()}); }
 
 // abort(communicator): Promise<void>; after stop
-Napi::Value abortAll(const Napi::CallbackInfo& info) { return membershipOf(info[0]).watch->submit(info.Env(), std::make_unique<AbortJob>(communicatorOf(info[0]))); }
+Napi::Value abortAll(const Napi::CallbackInfo& info) { return submitTo(info.Env(), membershipOf(info[0]).watch, std::make_unique<AbortJob>(communicatorOf(info[0]))); }
 
 // close(communicator, timeoutMs): Promise<void>; when nothing waits any more
 Napi::Value close(const Napi::CallbackInfo& info) {
   auto job = std::make_unique<CloseJob>(communicatorOf(info[0]));
   job->timeout = millisecondsOf(info[1]);
-  return membershipOf(info[0]).calls->submit(info.Env(), std::move(job));
+  return submitTo(info.Env(), membershipOf(info[0]).calls, std::move(job));
 }
 
 // release(communicator), closed: ends its threads
