@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { SizeSearch } from "../../src/accelerator/memory/batch-size.js";
 import { isOutOfMemory } from "../../src/accelerator/memory/memory-errors.js";
 import { AccelerateError, Accelerator, SGD, tensor } from "../../src/index.js";

@@ -1,7 +1,7 @@
 // The parts of the Accelerator that need no other worker: shares of an arena, parts of a list, windows, norms, structures.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { replaceTensors, tensorsIn } from "../../src/accelerator/collectives/nested.js";
 import { combineNorms, scaleNorm } from "../../src/accelerator/gradients/norms.js";
 import { shareOf } from "../../src/accelerator/gradients/shares.js";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { TrainingLoops, tokensIn } from "../../src/accelerator/tracking/tracking-loops.js";
 import type { RankLoader } from "../../src/data/loader/rank-loader.js";
 import { Accelerator, type Batch, tensor } from "../../src/index.js";

@@ -1,5 +1,5 @@
 // Random shapes for the gradient tests: small, with dims of size 1, broadcast against each other.
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 
 export const seeds = fc.integer({ min: 0, max: 2 ** 30 });
 export const dims = fc.integer({ min: 1, max: 4 });

@@ -1,7 +1,7 @@
 // Gradients of arithmetic with broadcasting against finite differences.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { sizeOf } from "../../src/graph/index.js";
 import { broadcasting, runs, seeds, shapes } from "./arbitraries.js";
 import { apart, checkGradient, gradientsOf, within } from "./gradcheck.js";

@@ -1,7 +1,7 @@
 // Convolutions, average pools and Resize are linear maps: their gradients are the adjoint maps, whatever their windows are. <A x, dy> = <x, A' dy>.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { differentiate } from "../../src/autograd/index.js";
 import { type Attributes, Builder, Graph, sizeOf, type TensorData, typedArray, type Value } from "../../src/graph/index.js";
 import { evaluate } from "../support/evaluate.js";

@@ -1,7 +1,7 @@
 // The gradient of dropout under a fixed key: the mask of the forward pass.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { differentiate } from "../../src/autograd/index.js";
 import { Builder, float, Graph, type TensorData, type Value } from "../../src/graph/index.js";
 import { evaluate } from "../support/evaluate.js";

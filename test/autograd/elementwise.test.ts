@@ -1,7 +1,7 @@
 // Gradients of element-wise functions against finite differences.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { dtypes, float, sizeOf } from "../../src/graph/index.js";
 import { runs, seeds, shapes } from "./arbitraries.js";
 import { apart, checkGradient, gradientsOf, random, within } from "./gradcheck.js";

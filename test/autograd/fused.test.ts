@@ -1,7 +1,7 @@
 // Gradient rules of the fused ops: what they emit, decomposed, is what differentiating the op's decomposition gives, in float64; and what their shape rules refuse.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { differentiate } from "../../src/autograd/index.js";
 import { type Attributes, Builder, float, Graph, type TensorData, typedArray, type Value } from "../../src/graph/index.js";
 import { decompose } from "../../src/graph/passes/decompose.js";

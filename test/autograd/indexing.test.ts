@@ -1,7 +1,7 @@
 // Gradients of ops that pick elements against finite differences.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { differentiate } from "../../src/autograd/index.js";
 import { Builder, Graph, sizeOf } from "../../src/graph/index.js";
 import { runs, seeds, shapes } from "./arbitraries.js";

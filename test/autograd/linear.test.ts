@@ -1,7 +1,7 @@
 // Gradients of matrix products against finite differences, with all flags, vectors and broadcast batches.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { differentiate } from "../../src/autograd/index.js";
 import { Builder, Graph } from "../../src/graph/index.js";
 import { broadcasting, dims, seeds } from "./arbitraries.js";

@@ -1,7 +1,7 @@
 // Gradients of Softmax, LogSoftmax and LayerNormalization.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { float, sizeOf } from "../../src/graph/index.js";
 import { dims, runs, seeds, shapes } from "./arbitraries.js";
 import { checkGradient, gradientsOf, within } from "./gradcheck.js";

@@ -1,7 +1,7 @@
 // States of objects: every value that JSON and arrays can hold comes back as it was; others are refused with their place.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { CheckpointError, decodeValue, encodeValue } from "../../src/checkpoint/index.js";
 
 const through = (value: unknown): unknown => {

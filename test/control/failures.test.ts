@@ -1,7 +1,7 @@
 // Which failure was the first, and what the job's exit code is.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { describeFailure, faultOf } from "../../src/control/describe.js";
 import { errorReport } from "../../src/control/errors.js";
 import { FailureLog } from "../../src/control/failures.js";

@@ -1,7 +1,7 @@
 // Ranks for hosts, and the refusal of contradictions by name.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { type Expected, type Member, Membership, type Plan } from "../../src/control/membership.js";
 import type { JoinRequest, KnownWorker } from "../../src/control/messages.js";
 

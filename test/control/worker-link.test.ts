@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { FrameReader, encodeFrame } from "../../src/control/frames.js";
 import { AgentSideLink, type Assignment, type ErrorReport, type WorkerEvent } from "../../src/control/index.js";
 import type { AgentFrame } from "../../src/control/messages.js";

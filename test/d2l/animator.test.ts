@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { Animator, type Screen } from "../../src/d2l/index.js";
 import { axisOf } from "../../src/charts/chart.js";
 import { inFolder } from "./support.js";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { getTokensAndSegments, readSnli, SNLIBERTDataset, SNLIDataset, type SnliExamples, tokenize, Vocab } from "../../src/d2l/index.js";
 import { DataLoader } from "../../src/index.js";
 import { cuts } from "../../src/d2l/truncate.js";

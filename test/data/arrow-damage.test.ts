@@ -1,7 +1,7 @@
 // Damaged Arrow files: an error that names the file, never a crash, wherever the damage is.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import type { AccelerateError } from "../../src/errors.js";
 import { byteChanges, files, names, readAll, wordChanges } from "./arrow-damage.js";
 

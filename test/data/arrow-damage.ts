@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { openArrow } from "../../src/data/arrow/index.js";
 import { AccelerateError } from "../../src/errors.js";
 import { goldenFolder, rowsOf, temporaryFolder } from "./arrow-support.js";

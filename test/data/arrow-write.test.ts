@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { tableFromIPC } from "apache-arrow";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { ArrowWriter, openArrow } from "../../src/data/arrow/index.js";
 import { chunkedData, plainFeature } from "../../src/data/columns/column-data.js";
 import { ClassLabel, type Feature, type Features, featureText, structFeature } from "../../src/data/columns/features.js";

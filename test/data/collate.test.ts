@@ -1,7 +1,7 @@
 // Collators: the default one, and the one that pads.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { DataCollatorWithPadding, Dataset, defaultCollate } from "../../src/data/index.js";
 import { type Tensor, tensor } from "../../src/tensor/index.js";
 

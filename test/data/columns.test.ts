@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { chunkedData, type ColumnData, plainFeature } from "../../src/data/columns/column-data.js";
 import { concatColumns, InferringWriter } from "../../src/data/columns/column-infer.js";
 import { writerFor } from "../../src/data/columns/column-writer.js";

@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { DataLoader, Dataset, Pcg64, skipFirstBatches } from "../../src/data/index.js";
 import { setSeed } from "../../src/tensor/index.js";
 import { folderOf } from "./files.js";

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { inspect } from "node:util";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { ClassLabel, concatenateDatasets, Dataset, datasetDict, type Feature, type InterleaveOptions, interleaveDatasets } from "../../src/data/index.js";
 import { root } from "./files.js";
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inspect } from "node:util";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { ClassLabel, Dataset, datasetDict } from "../../src/data/index.js";
 
 const rows = [

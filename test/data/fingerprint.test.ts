@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isDeepStrictEqual } from "node:util";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { ClassLabel } from "../../src/data/index.js";
 import { tensor } from "../../src/tensor/index.js";
 import { fingerprintOf } from "../../src/data/dataset/fingerprint.js";

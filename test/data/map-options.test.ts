@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import { inspect } from "node:util";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { ClassLabel, Dataset, datasetDict } from "../../src/data/index.js";
 import { folderOf } from "./files.js";
 

@@ -1,7 +1,7 @@
 // Golden values of numpy's default generator.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { Pcg64 } from "../../src/data/index.js";
 
 test("seed 42 gives numpy's first word", () => {

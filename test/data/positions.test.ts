@@ -1,7 +1,7 @@
 // Positions of loaders: going on in the middle of an epoch, also with other workers, other batch sizes and other rules, and skipping batches.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { unshardedBatches } from "../../src/data/loader/foreign.js";
 import { DataLoader, Pcg64, skipFirstBatches } from "../../src/data/index.js";
 import { RankLoader } from "../../src/data/loader/rank-loader.js";

@@ -1,7 +1,7 @@
 // The samplers of the library: what they give, with what seed, in loaders and for ranks.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import {
   BatchSampler,
   DataLoader,

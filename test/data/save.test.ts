@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import { gunzipSync } from "node:zlib";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { Dataset, loadDataset } from "../../src/data/index.js";
 import { folderOf } from "./files.js";
 

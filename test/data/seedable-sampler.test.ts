@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { SeedableRandomSampler, skipFirstBatches } from "../../src/data/index.js";
 import { Mt19937 } from "../../src/data/mt19937.js";
 import { packageRoot } from "../../src/package-root.js";

@@ -1,7 +1,7 @@
 // Sharding for any sizes and rules: no row lost, none twice, the same for any number of ranks; lengths; what is refused.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { Pcg64 } from "../../src/data/index.js";
 import { shardOf } from "../../src/data/loader/shard.js";
 import { epoch, gathered, numbers, ranked, sharded, stream } from "./ranks.js";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { DataLoader, type DataLoaderOptions, Pcg64 } from "../../src/data/index.js";
 import { rowsOfBatch, shardedBatches } from "../../src/data/loader/foreign.js";
 import { type BatchInUse, RankLoader } from "../../src/data/loader/rank-loader.js";

@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { inspect } from "node:util";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { ClassLabel, Dataset, IterableDataset } from "../../src/data/index.js";
 import { root } from "./files.js";
 

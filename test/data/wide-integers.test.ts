@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { Dataset, loadDataset } from "../../src/data/index.js";
 import { concatColumns } from "../../src/data/columns/concat.js";
 import { writerFor } from "../../src/data/columns/column-writer.js";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { after, before, describe, it } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import type { RankStatus, ReduceOp } from "../../src/distributed/process-group.js";
 import { type DType, dtypes } from "../../src/graph/dtype.js";
 import { type Outcome, Ranks } from "../support/ranks.js";

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { createWorld } from "../../src/distributed/create-world.js";
 import { glooPath, loadGloo } from "../../src/distributed/gloo/native-gloo.js";
 import { bfloat16ToNumber, float16ToNumber, numberToBfloat16, numberToFloat16 } from "../../src/graph/half.js";

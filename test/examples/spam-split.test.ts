@@ -1,7 +1,7 @@
 // The split of the spam filter's mails: texts that are equal but for case, spacing and numbers never lie on both sides.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { normalize, splitByText } from "../../examples/spam/split.js";
 
 const mails = fc.array(

@@ -1,5 +1,5 @@
 // Attention computed with plain loops in float64, and random cases of it: dense and packed sides, key bias, causal, dropout.
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { type CallKey, dropoutMask } from "../../src/runtime/philox.js";
 import { random } from "../autograd/gradcheck.js";
 

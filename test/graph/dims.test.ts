@@ -1,7 +1,7 @@
 // The algebra of sizes: expressions against real arithmetic, guards, and representatives after unification.
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { ShapeError } from "../../src/errors.js";
 import { type Dim, type Operator, ShapeEnv } from "../../src/graph/index.js";
 

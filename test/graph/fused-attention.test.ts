@@ -1,7 +1,7 @@
 // What Attention means: its decomposition, forward and backward, against plain loops; and what its shape rule refuses.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { Builder, float, Graph } from "../../src/graph/index.js";
 import { attentionCases, attentionOracle, dataOf, tokens } from "./attention-cases.js";
 import { runAttention } from "./attention-graph.js";

@@ -1,7 +1,7 @@
 // The two 16-bit float formats: exact both ways, rounded to nearest even.
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { typedArray } from "../../src/graph/dtype.js";
 import { bfloat16ToNumber, float16ToNumber, numberToBfloat16, numberToFloat16 } from "../../src/graph/half.js";
 

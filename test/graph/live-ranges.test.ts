@@ -1,7 +1,7 @@
 // The memory of a graph's values: who lives with whom, in the order of ONNX Runtime.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { Graph, type Value } from "../../src/graph/graph.js";
 import { executionOrder, liveRun } from "../../src/graph/live-ranges.js";
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { fromOnnx, Graph, OnnxError, type TensorData, type Value } from "../../src/graph/index.js";
 import { decide } from "../../src/graph/onnx/conditions.js";
 import { encode } from "../../src/graph/onnx/encode.js";

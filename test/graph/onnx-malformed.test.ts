@@ -1,7 +1,7 @@
 // Files that are no ONNX models, or broken ones: always an OnnxError, never a crash, a hang or memory that the file cannot justify.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { fromOnnx, Graph, OnnxError, toOnnx, typedArray } from "../../src/graph/index.js";
 import { encode } from "../../src/graph/onnx/encode.js";
 import { attributeType, type ModelProto, type NodeProto, type TensorProto } from "../../src/graph/onnx/schema.js";

@@ -1,7 +1,7 @@
 // Graphs written as ONNX and read again are the same graphs, and ONNX Runtime makes of them what the shape rules say.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { type Attributes, fromOnnx, type Graph, liveNodes, type Node, toOnnx, type Value } from "../../src/graph/index.js";
 import { compileGraph } from "../support/evaluate.js";
 import { grow, sizePairs, stepLists } from "./random-graphs.js";

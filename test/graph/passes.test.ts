@@ -1,7 +1,7 @@
 // Dead code and equal constants: what goes, what stays, and that the outputs do not change.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { Builder, fromOnnx, Graph, liveNodes, removeDeadCode, toOnnx } from "../../src/graph/index.js";
 import { shareSubexpressions } from "../../src/graph/passes/common-subexpressions.js";
 import { equalConstants } from "../../src/graph/passes/equal-constants.js";

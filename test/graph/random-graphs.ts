@@ -1,5 +1,5 @@
 // Random graphs over the op table: a list of small numbers, each of which picks an op and its operands among the values made so far.
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { Builder, type Dim, Graph, type Value } from "../../src/graph/index.js";
 
 export interface Step {

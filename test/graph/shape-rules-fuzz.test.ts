@@ -1,7 +1,7 @@
 // Shape rules on nodes that make no sense: outputs or an error that says so, never another error.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { AccelerateError } from "../../src/errors.js";
 import { type Attributes, type AttributeValue, float, Graph, standardOps, typedArray } from "../../src/graph/index.js";
 

@@ -4,7 +4,7 @@ import { lstatSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { hubSettings } from "../../src/config.js";
 import { RepoCache } from "../../src/hub/cache.js";
 import { hubDownload } from "../../src/hub/index.js";

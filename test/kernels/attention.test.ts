@@ -1,7 +1,7 @@
 // The kernels of Attention and AttentionGrad against plain loops in float64: dense and packed sides, masks, dropout, instruction sets; the same bits for any number of threads.
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { type AttentionCase, attentionCases, attentionOracle, dataOf, type Place } from "../graph/attention-cases.js";
 import { runAttention } from "../graph/attention-graph.js";
 import { instructionSets, testKernels } from "./fixtures.js";

@@ -1,7 +1,7 @@
 // The dropout kernel against its oracle, over shapes, keys, element types, instruction sets and numbers of threads.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { type CallKey, dropoutMask } from "../../src/runtime/philox.js";
 import { type Floats, instructionSets, testKernels } from "./fixtures.js";
 

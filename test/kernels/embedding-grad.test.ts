@@ -1,7 +1,7 @@
 // The gradient of an embedding against the plain loop: exact, with the same bits for any number of threads.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { type Floats, testKernels } from "./fixtures.js";
 
 interface Case {

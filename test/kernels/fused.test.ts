@@ -1,7 +1,7 @@
 // The kernels of the fused ops against their decompositions, over shapes, seeds, optional inputs, instruction sets and numbers of threads.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { Builder, float, Graph, typedArray } from "../../src/graph/index.js";
 import { within } from "../autograd/gradcheck.js";
 import { evaluate } from "../support/evaluate.js";

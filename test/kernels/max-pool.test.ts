@@ -1,6 +1,6 @@
 // The gradient of a maximum pool against its decomposition, over windows, ties, sizes and numbers of threads.
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { within } from "../autograd/gradcheck.js";
 import { checkOp } from "./compare.js";
 

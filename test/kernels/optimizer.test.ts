@@ -1,7 +1,7 @@
 // The optimizer kernels over instruction sets and numbers of threads, against the formulas in double precision.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { instructionSets, testKernels } from "./fixtures.js";
 
 const row = {

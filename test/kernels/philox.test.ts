@@ -1,7 +1,7 @@
 // Philox4x32-10: the known answers of its authors' library, and the same bits in TypeScript and in the addon.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { philox4x32 } from "../../src/runtime/philox.js";
 import { testKernels } from "./fixtures.js";
 

@@ -5,7 +5,7 @@ import { chmodSync, existsSync, lstatSync, readdirSync, readFileSync, statSync, 
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { suite, test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { askSettings, Unanswered } from "../../launcher/config/ask.js";
 import type { ConfigReport } from "../../launcher/config/show.js";
 import { YamlFile } from "../../launcher/config/yaml-file.js";

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { ArenaModel } from "../../launcher/estimate/arena-model.js";
 import { findSubject } from "../../launcher/estimate/find.js";
 import { type EstimateReport, optimizers } from "../../launcher/estimate/report.js";

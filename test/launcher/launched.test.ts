@@ -1,7 +1,7 @@
 // Who started this process: the variables of our own launcher and of others.
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { configuredWorker } from "../../src/config.js";
 import { firstHost } from "../../src/launched.js";
 import { launch } from "../support/launch.js";

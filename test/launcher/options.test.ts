@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { suite, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { commands } from "../../launcher/commands/index.js";
 import type { ConfigFile } from "../../launcher/options/config-entries.js";
 import { camelCase, flagOf, settingOfKey, snakeCase, variablesOf } from "../../launcher/options/names.js";

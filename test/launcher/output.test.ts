@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { Writable } from "node:stream";
 import { suite, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { LineSplitter } from "../../launcher/agent/lines.js";
 import { failureText, readableStack, verdictText } from "../../launcher/agent/report.js";
 import { Screen, type Speaker } from "../../launcher/agent/screen.js";

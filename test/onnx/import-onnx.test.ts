@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { AccelerateError } from "../../src/errors.js";
 import { OnnxError } from "../../src/graph/index.js";
 import { encode } from "../../src/graph/onnx/encode.js";

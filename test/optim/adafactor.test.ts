@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { shareOf } from "../../src/accelerator/gradients/shares.js";
 import { Adafactor, type AdafactorOptions, AdafactorScheduler, AdamW, getScheduler } from "../../src/optim/index.js";
 import { Parameter, ParameterArena, zeros } from "../../src/tensor/index.js";

@@ -1,7 +1,7 @@
 // The rule of the loss scale, against torch.amp.GradScaler's.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { GradScaler } from "../../src/optim/index.js";
 
 test("has torch's defaults and names", () => {

@@ -1,7 +1,7 @@
 // Tables of which only some rows are known to be other than zero: kernels read nothing else, and give the bits that they give without knowing.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { adafactorFields, adagradFields, adamFields, kernelsOf, lionFields, normKinds, rmspropFields, sgdFields } from "../../src/optim/kernels.js";
 import { Engine } from "../../src/runtime/index.js";
 import type { GradientSources } from "../../src/tensor/index.js";

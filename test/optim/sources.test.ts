@@ -1,7 +1,7 @@
 // Gradients of several workers, added up on the way into an update.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { adafactorFields, adagradFields, adamFields, kernelsOf, lionFields, rmspropFields, sgdFields } from "../../src/optim/kernels.js";
 import { Engine } from "../../src/runtime/index.js";
 

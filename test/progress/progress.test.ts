@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { Bar, IteratingBar } from "../../src/progress/bar.js";
 import { clockText, numberText, progressLine } from "../../src/progress/line.js";
 import { createProgress, progress } from "../../src/progress.js";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { ArgumentError } from "../../src/errors.js";
 import { Arena } from "../../src/runtime/index.js";
 

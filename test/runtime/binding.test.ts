@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, suite, test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { type Binding, Engine, EngineError, type Session } from "../../src/runtime/index.js";
 import { addModel, tinyModel } from "../support/tiny-model.js";
 

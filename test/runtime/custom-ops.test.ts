@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { type DType, sizeOf, type TypedArray, typedArray } from "../../src/graph/dtype.js";
 import { dropoutMask, Engine, type EngineError, type Session } from "../../src/runtime/index.js";
 import { type TinyNode, type TinySlot, tinyModel } from "../support/tiny-model.js";

@@ -1,7 +1,7 @@
 // Products by oneDNN: the kernel against plain loops, and what is said where it is missing.
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { Builder } from "../../src/graph/builder.js";
 import { Graph, type Value } from "../../src/graph/graph.js";
 import { numberToBfloat16 } from "../../src/graph/half.js";

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { Checkpoint } from "../../src/models/loading/checkpoint.js";
 import { SafetensorsError, SafetensorsFile, saveSafetensors, storedTypes } from "../../src/safetensors/index.js";
 import { encoded, entry, prefixed, right, wrong } from "./random-files.js";

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { type DType, dtypes, sizeOf, type TensorData } from "../../src/graph/dtype.js";
 import { loadSafetensors, mergeShards, SafetensorsError, saveSafetensors, saveShards } from "../../src/safetensors/index.js";
 

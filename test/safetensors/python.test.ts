@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import type { TensorData } from "../../src/graph/dtype.js";
 import { loadSafetensors, type SafetensorsError, SafetensorsFile, saveSafetensors } from "../../src/safetensors/index.js";
 import { encoded, right, wrong } from "./random-files.js";

@@ -1,5 +1,5 @@
 // Random safetensors files, right ones and wrong ones.
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { storedTypes } from "../../src/safetensors/index.js";
 
 export const prefixed = (length: bigint, ...parts: readonly Uint8Array[]): Buffer => {

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, statSync, truncateSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import type { TensorData } from "../../src/graph/dtype.js";
 import { SafetensorsFile, saveSafetensors } from "../../src/safetensors/index.js";
 

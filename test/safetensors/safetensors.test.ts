@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { AccelerateError } from "../../src/errors.js";
 import { type DType, dtypes, sizeOf, type TensorData } from "../../src/graph/dtype.js";
 import { Checkpoint } from "../../src/models/loading/checkpoint.js";

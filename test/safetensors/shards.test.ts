@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { type AccelerateError, ArgumentError } from "../../src/errors.js";
 import type { TensorData } from "../../src/graph/dtype.js";
 import { Checkpoint } from "../../src/models/loading/checkpoint.js";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { AccelerateError } from "../../src/errors.js";
 import { byteLevelJson } from "../../src/text/byte-level-json.js";
 import { AutoTokenizer } from "../../src/text/index.js";

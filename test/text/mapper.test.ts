@@ -1,7 +1,7 @@
 // tokenizer.mapper: columns straight from our own encoder are those of calls, for any texts and options; and those that only rows can give.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { plainFeature, valueReader } from "../../src/data/columns/column-data.js";
 import { TextWriter } from "../../src/data/columns/column-writer.js";
 import { Dataset } from "../../src/data/index.js";

@@ -2,7 +2,7 @@
 // calls.test.ts: this release of the library loses the last part that overflows, and its early cut shares pairs otherwise.)
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { type JsEncoding, Tokenizer } from "tokenizers";
 import { byteLevelJson } from "../../src/text/byte-level-json.js";
 import type { Encoding } from "../../src/text/encoding.js";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { bertNormalizer, bertPreTokenizer } from "tokenizers";
 import { AutoTokenizer, type PreTrainedTokenizer, trainWordPiece } from "../../src/text/index.js";
 import { cutWords } from "../../src/text/train.js";

@@ -1,7 +1,7 @@
 // Our own BERT encoder gives what the library gives, for any text: ids, tokens, offsets, words; into rows and into columns.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { Tokenizer } from "tokenizers";
 import { FastSequence } from "../../src/text/sequence.js";
 import { bertTokens } from "../../src/text/tokenizer-class.js";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { readTorchFile, TorchFileError } from "../../src/torch-file/index.js";
 import { archiveOf, dictPickle, golden, tensorPickle, withFiles } from "./files.js";
 

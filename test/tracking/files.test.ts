@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { CsvTracker, JsonlTracker } from "../../src/tracking/index.js";
 import { parseCsv, row, widen } from "../../src/tracking/csv-text.js";
 import { context, temporary } from "./support.js";

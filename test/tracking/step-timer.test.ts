@@ -1,7 +1,7 @@
 // Step time, shares, rates and memory, by a clock of the test's; and the reports of several ranks as one.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { combined, performanceValues, type RankReport, rankSkew, StepTimer } from "../../src/tracking/index.js";
 import { packReport, reportLength, unpackReports } from "../../src/tracking/rank-reports.js";
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { wandbSettings } from "../../src/config.js";
 import { extendedJson, parseExtendedJson } from "../../src/tracking/extended-json.js";
 import { Trackers, WandbTracker, type WandbOptions } from "../../src/tracking/index.js";

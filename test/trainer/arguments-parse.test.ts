@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { argument, argumentHelp, defineArguments, parseArgs, TrainingArguments, type TrainingArgumentsOptions } from "../../src/trainer/arguments/index.js";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { flagOf, snakeCase } from "../../src/trainer/arguments/names.js";
 import { oldNames } from "../../src/trainer/arguments/old-names.js";
 import { trainingArgumentTable } from "../../src/trainer/arguments/table/index.js";

@@ -1,7 +1,7 @@
 // Where a training goes on in its data, for any cut of an epoch before and after.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { type Cut, positionFor } from "../../src/trainer/checkpoints/position.js";
 import type { SavedPosition } from "../../src/trainer/checkpoints/position-file.js";
 

@@ -1,7 +1,7 @@
 // What hyperparameterSearch draws from: suggestions of a trial, grids, the best of many trials, pruning.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { defaultComputeObjective, defaultHpSpace, type FinishedTrial, MedianPruner, type Trial } from "accelerate-ts/trainer";
 import { gridBackend, randomBackend } from "../../src/trainer/search/backends.js";
 import { bestOf } from "../../src/trainer/search/objective.js";

@@ -4,7 +4,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { pythonFixed, pythonFloat, pythonGeneral } from "../../src/python-numbers.js";
 import { EarlyStoppingCallback, type ExportableState, TrainerCallback, TrainerControl, TrainerState } from "../../src/trainer/index.js";
 import { exportStates, restoreStates } from "../../src/trainer/state/exportable.js";

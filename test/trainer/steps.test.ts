@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import fc from "fast-check";
+import { fc } from "../support/properties.js";
 import { packageRoot } from "../../src/package-root.js";
 import { trainingValues } from "../../src/trainer/training/steps.js";
 

@@ -40,6 +40,9 @@ const load = async () => {
   return { ...parquet, compressors: all };
 };
 
+const notWhole = (file: string, cause: unknown): DataFileError =>
+  new DataFileError(file, `is no whole Parquet file (${(cause as Error).message})`, { cause, hint: "it may be cut off, or of another format" });
+
 /** An open Parquet file. */
 export class ParquetFile implements AsyncDisposable {
   readonly file: string;
@@ -72,12 +75,8 @@ export class ParquetFile implements AsyncDisposable {
     try {
       const { size } = await handle.stat();
       const buffer: AsyncBuffer = { byteLength: size, slice: (start, end = size) => bytesAt(handle, start, end) };
-      const metadata = await parquetMetadataAsync(buffer, { parsers, geoparquet: false }).catch((error: unknown) => {
-        throw new DataFileError(file, `is no whole Parquet file (${(error as Error).message})`, {
-          cause: error,
-          hint: "it may be cut off, or of another format",
-        });
-      });
+      const metadata = await parquetMetadataAsync(buffer, { parsers, geoparquet: false });
+      if (!Array.isArray(metadata.row_groups)) throw new Error("its metadata list no row groups");
       const own = schemaFeatures(parquetSchema(metadata));
       const missing = columns?.find((name) => !own.has(name));
       if (missing !== undefined) {
@@ -106,7 +105,9 @@ export class ParquetFile implements AsyncDisposable {
       return new ParquetFile(file, handle, buffer, metadata, Object.fromEntries(decoded), features);
     } catch (error) {
       await handle.close();
-      throw error;
+      if (error instanceof AccelerateError) throw error;
+      // Metadata that decode to nonsense (a schema without elements, children that are not there) end in the decoder's own errors.
+      throw notWhole(file, error);
     }
   }
 

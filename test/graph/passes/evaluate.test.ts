@@ -1,7 +1,7 @@
 // Expressions over masks and labels evaluated without the engine are what the engine makes of them.
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import fc from "fast-check";
+import { fc } from "../../support/properties.js";
 import { Builder } from "../../../src/graph/builder.js";
 import { float, Graph, type TensorData, typedArray, type Value } from "../../../src/graph/index.js";
 import { Evaluation, inputsOf } from "../../../src/graph/passes/rows/evaluate.js";

@@ -1,7 +1,7 @@
 // Folding: constants are what the engine computes of them, identities go, and nothing else changes.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import fc from "fast-check";
+import { fc } from "../../support/properties.js";
 import { differentiate } from "../../../src/autograd/index.js";
 import { Builder, type DType, float, Graph, sizeOf, type TensorData, typedArray, type Value } from "../../../src/graph/index.js";
 import { fold } from "../../../src/graph/passes/fold.js";

@@ -1,7 +1,7 @@
 // Row pushdown: what is computed for few rows is what it was, and nothing is computed twice.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import fc from "fast-check";
+import { fc } from "../../support/properties.js";
 import { typedArray } from "../../../src/graph/index.js";
 import { rowPushdown } from "../../../src/graph/passes/row-pushdown/index.js";
 import { type Batch, type Build, type Model, paddedBatch, sizes, unchanged } from "./encoder.js";

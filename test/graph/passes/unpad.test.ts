@@ -1,7 +1,7 @@
 // Unpadding: padding is not computed, losses, outputs and gradients are what they were; it declines where padding's rows matter.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import fc from "fast-check";
+import { fc } from "../../support/properties.js";
 import { rowPushdown } from "../../../src/graph/passes/row-pushdown/index.js";
 import { unpad } from "../../../src/graph/passes/unpad/index.js";
 import { type Batch, type Build, type Model, paddedBatch, run, sizes, unchanged } from "./encoder.js";
