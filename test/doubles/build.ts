@@ -52,7 +52,7 @@ export interface Doubles {
   readonly onnxruntime: string;
 }
 
-const runtime = ["cuda/script.cc", "cuda/memory.cc", "cuda/streams.cc", "cuda/runtime.cc", "cuda/kernels.cc"];
+const runtime = ["cuda/script.cc", "cuda/memory.cc", "cuda/streams.cc", "cuda/times.cc", "cuda/runtime.cc", "cuda/kernels.cc"];
 const ncclSources = readdirSync(join(sources, "nccl"))
   .filter((file) => file.endsWith(".cc"))
   .map((file) => `nccl/${file}`);

@@ -29,6 +29,12 @@ export interface LogLine {
   readonly scripted?: string;
   readonly mark?: string;
   readonly note?: string;
+  /** An entry of a stream in modelled time (test/doubles/cuda/times.cc), microseconds. */
+  readonly ran?: string;
+  readonly ready?: number;
+  readonly begin?: number;
+  readonly end?: number;
+  readonly late?: number;
   readonly exit?: { readonly leaks: { readonly [owner: string]: { readonly [kind: string]: number } }; readonly launches: number; readonly violations: number };
 }
 

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <iosfwd>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -25,6 +26,18 @@ using Guard = std::unique_lock<std::mutex>;
 
 // --- script, log (script.cc)
 
+/** Modelled time (times.cc), in microseconds; rates in GB/s, 0: without end. */
+struct Times {
+  bool on = false;
+  double launch = 0, copyRate = 0, copyEach = 0, networkRate = 0, networkEach = 0;
+  std::vector<std::pair<std::string, double>> kernels;
+  /** A line of the script, after "time"; false: none that is known. */
+  bool read(std::istringstream& words);
+  double ofKernel(const std::string& name) const;
+  double ofCopy(size_t bytes) const;
+  /** Without what each collective costs besides. */
+  double ofNetwork(double bytes) const;
+};
 struct Settings {
   int devices = 8;
   size_t memory = size_t{2} << 30;
@@ -39,6 +52,7 @@ struct Settings {
   int computeMinor = 0;
   int driver = CUDART_VERSION;
   bool remoteErrors = false;
+  Times times;
 };
 Settings settings();
 
@@ -125,6 +139,8 @@ struct Stream;
 struct Dependency {
   std::shared_ptr<Stream> stream;
   uint64_t sequence;
+  /** What was done by then; all that the stream was given, where there is none. */
+  std::shared_ptr<const Clock> clock = nullptr;
 };
 struct Touch {
   const void* address;
@@ -137,6 +153,9 @@ struct Operation {
   std::function<void()> run;
   uint64_t sequence = 0;
   bool noDelay = false;
+  /** Modelled time: of the work, and when the host has queued it. */
+  double duration = 0;
+  double queuedAt = 0;
 };
 struct Capture;
 struct Stream {
@@ -150,6 +169,8 @@ struct Stream {
   uint64_t queued = 0;
   uint64_t done = 0;
   Clock clock;
+  /** Modelled ends of what it has done, by sequence. */
+  std::vector<double> ends;
   bool running = false;
   uint64_t random = 0;
   std::shared_ptr<Capture> capture;
@@ -193,6 +214,20 @@ bool quiet(const void* address, size_t bytes);
 const char* interned(const std::string& text);
 /** A call that may not be made while the thread's streams are captured: the capture is broken. */
 cudaError_t forbidCapture(const char* function);
+
+// --- modelled time (times.cc)
+
+/** The entry that a stream's thread is at; a collective's run() moves it. */
+struct Span {
+  bool on = false;
+  double ready = 0, begin = 0, end = 0;
+};
+Span& span();
+double microseconds();
+/** With the lock. */
+void beginSpan(const Stream& stream, const Operation& operation);
+/** Waits for the modelled end. Without the lock. */
+void endSpan(const Stream& stream, const Operation& operation);
 
 struct Totals {
   uint64_t launches = 0, hostToDevice = 0, deviceToHost = 0, deviceToDevice = 0, bytesUp = 0, bytesDown = 0, allocations = 0, pinnedAllocations = 0, memsets = 0, graphLaunches = 0, violations = 0;

@@ -134,6 +134,7 @@ cudaError_t launch(const Call& call, const std::string& name, cudaStream_t handl
   log("\"launch\":%s,\"stream\":%zu,\"from\":\"%s\"%s%s", quoted(name).c_str(), stream->index, call.caller, stream->capture ? ",\"captured\":true" : "", more.c_str());
   Operation operation;
   operation.what = interned("kernel " + name);
+  operation.duration = settings().times.ofKernel(name);
   if (wanted != 0)
     operation.run = [wanted] {
       if (wanted < 0) hangForEver();

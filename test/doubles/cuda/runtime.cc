@@ -73,6 +73,7 @@ cudaError_t copy(const Call& call, void* to, const void* from, Rows rows, cudaMe
 
   Operation operation;
   operation.what = what;
+  if (is != cudaMemcpyHostToHost) operation.duration = is == cudaMemcpyDeviceToDevice ? settings().times.launch : settings().times.ofCopy(bytes);
   char *into = real(to), *outOf = real(from);
   const auto move = [rows](char* a, const char* b, size_t bPitch) {
     for (size_t row = 0; row < rows.height; row++) memmove(a + row * rows.toPitch, b + row * bPitch, rows.width);
@@ -116,6 +117,7 @@ cudaError_t fill(const Call& call, void* to, int value, size_t bytes, cudaStream
   log("\"memset\":%zu,\"stream\":%zu,\"from\":\"%s\"", bytes, stream->index, call.caller);
   Operation operation;
   operation.what = interned(std::string("the memset by ") + call.caller);
+  operation.duration = settings().times.launch;
   char* at = real(to);
   operation.run = [at, value, bytes] { memset(at, value, bytes); };
   enqueue(stream, std::move(operation), {{to, bytes, true}});

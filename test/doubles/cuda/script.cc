@@ -1,6 +1,7 @@
 // What tests ask of the double (ACCELERATE_TS_DOUBLE_SCRIPT, a file of lines), and what it tells them (ACCELERATE_TS_DOUBLE_LOG, a folder: one file of JSON lines per process).
 //   devices 4 | memory BYTES | delay MICROSECONDS | delay-every N | seed N | poison BYTE | compute 9.0 | driver 12040 | violations abort | peers fail
 //   fail FUNCTION [nth=N] [every] [from=addon|provider|nccl|other] [rank=R] error=CODE [sticky] [async]
+//   time launch|kernel|copy|network ...   (times.cc)
 //   hang FUNCTION [nth=N] [from=...] [rank=R]
 // FUNCTION: an exported name, or launch:PART-OF-A-KERNEL'S-NAME. The file may be rewritten at any time: counting starts anew.
 #include <dlfcn.h>
@@ -99,8 +100,13 @@ void refresh() {
       readRule(words, key == "hang");
       continue;
     }
-    words >> value;
     Settings& to = script.settings;
+    if (key == "time") {
+      if (to.times.read(words)) continue;
+      fprintf(stderr, "[double] unknown line in the script: %s\n", line.c_str());
+      abort();
+    }
+    words >> value;
     if (key == "devices") to.devices = std::stoi(value);
     else if (key == "memory") to.memory = std::stoull(value);
     else if (key == "delay") to.delay = unsigned(std::stoul(value));

@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -33,8 +32,6 @@ std::set<Event*>& events = *new std::set<Event*>;
 thread_local int current = 0;
 thread_local std::map<int, std::shared_ptr<Stream>> perThread;
 int captures = 0;
-
-double now() { return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 /** What CUDA_VISIBLE_DEVICES leaves of the machine's devices: up to the first entry that is none. */
 const std::vector<int>& visible() {
@@ -73,10 +70,17 @@ void work(std::shared_ptr<Stream> stream) {
     const Settings set = settings();
     stream->random = stream->random * 6364136223846793005ull + 1442695040888963407ull;
     const unsigned drawn = unsigned(stream->random >> 33);
+    if (set.times.on) beginSpan(*stream, operation);
     guard.unlock();
-    if (!operation.noDelay && set.delay != 0 && set.delayEvery != 0 && drawn % set.delayEvery == 0) usleep(drawn / set.delayEvery % set.delay);
+    if (!set.times.on && !operation.noDelay && set.delay != 0 && set.delayEvery != 0 && drawn % set.delayEvery == 0) usleep(drawn / set.delayEvery % set.delay);
     if (operation.run && stickyError() == cudaSuccess) operation.run();
+    if (set.times.on) endSpan(*stream, operation);
     guard.lock();
+    if (set.times.on) {
+      stream->ends.resize(operation.sequence, stream->ends.empty() ? 0 : stream->ends.back());
+      stream->ends.back() = span().end;
+    }
+    span().on = false;
     stream->done = operation.sequence;
     progress.notify_all();
   }
@@ -207,7 +211,7 @@ uint64_t enqueue(const std::shared_ptr<Stream>& stream, Operation operation, con
   // The legacy stream waits for all streams of its device that do not opt out, and they for it.
   const auto order = [&](const std::shared_ptr<Stream>& other) {
     if (!other || other == stream || other->device != stream->device) return;
-    if (other->done < other->queued) operation.after.push_back({other, other->queued});
+    if (other->done < other->queued) operation.after.push_back({other, other->queued, nullptr});
     stream->clock.join(other->clock);
   };
   if (stream->legacy) {
@@ -216,7 +220,8 @@ uint64_t enqueue(const std::shared_ptr<Stream>& stream, Operation operation, con
   } else if (!(stream->flags & cudaStreamNonBlocking)) {
     if (const auto legacy = legacies.find(stream->device); legacy != legacies.end()) order(legacy->second);
   }
-  for (const Dependency& before : operation.after) stream->clock.join(before.stream->clock);
+  for (const Dependency& before : operation.after) stream->clock.join(before.clock ? *before.clock : before.stream->clock);
+  operation.queuedAt = microseconds();
   operation.sequence = ++stream->queued;
   stream->clock.advance(stream->index, operation.sequence);
   for (const Touch& touch : touches) check({stream->index, operation.sequence, operation.what}, stream->clock, touch);
@@ -408,19 +413,12 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t handle, cudaEvent_t eventHandle, un
   Operation wait;
   wait.what = "cudaStreamWaitEvent";
   wait.noDelay = true;
-  const Clock clock = event->clock;
   if (stream->capture) {
     stream->capture->broken = true;
     return result(cudaErrorStreamCaptureIsolation);
   }
   // Ordered by the event's clock alone: what its stream was given later is not waited for.
-  const auto source = event->stream;
-  const uint64_t sequence = event->sequence;
-  wait.run = [source, sequence] {
-    Guard inside(lock);
-    progress.wait(inside, [&] { return source->done >= sequence; });
-  };
-  stream->clock.join(clock);
+  wait.after.push_back({event->stream, event->sequence, std::make_shared<const Clock>(event->clock)});
   enqueue(stream, std::move(wait));
   return cudaSuccess;
 }
@@ -501,6 +499,7 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t handle) {
     for (const Operation& step : capture->operations)
       if (step.run) step.run();
   };
+  for (const Operation& step : capture->operations) operation.duration += step.duration;
   for (const Touch& touch : capture->touches)
     if (find(touch.address) == nullptr && inDeviceRange(touch.address)) violation("a graph that is launched touches %s", describe(touch.address).c_str());
   enqueue(stream, std::move(operation), capture->touches);
@@ -574,7 +573,7 @@ cudaError_t cudaEventRecord(cudaEvent_t handle, cudaStream_t streamHandle) {
   operation.noDelay = true;
   operation.run = [event] {
     Guard inside(lock);
-    if (events.count(event)) event->time = now();
+    if (events.count(event)) event->time = span().on ? span().end * 1e-3 : microseconds() * 1e-3;
   };
   event->sequence = enqueue(stream, std::move(operation));
   event->stream = stream;

@@ -26,11 +26,15 @@ struct RankRecord {
   std::atomic<uint32_t> left;
   /** Phases of collectives this rank has reached. */
   std::atomic<uint64_t> phase;
+  /** Modelled time: when the collective could begin here. */
+  double ready;
   std::atomic<uint32_t> aborted;
   Plan plan;
 };
 struct Channel {
   std::atomic<uint64_t> written, read;
+  /** Modelled time: when the send could begin. */
+  std::atomic<double> ready;
 };
 struct Header {
   std::atomic<uint32_t> ready;

@@ -36,6 +36,7 @@ struct ncclComm {
   int nextScale = ncclNumOps;
   std::shared_ptr<doubled::Stream> lastStream;
   uint64_t lastSequence = 0;
+  std::shared_ptr<const doubled::Clock> lastClock;
 };
 
 namespace {
@@ -59,8 +60,10 @@ struct Queued {
   std::string what;
   cudaStream_t stream;
   std::vector<Touch> touches;
-  std::function<void()> run;
+  /** Is told whether it is the first of a group on its stream. */
+  std::function<void(bool)> run;
   std::vector<Transfer> transfers;
+  bool first = true;
 };
 thread_local int groupDepth = 0;
 thread_local std::vector<Queued> group;
@@ -146,11 +149,31 @@ std::string planText(const Plan& plan) {
   return text;
 }
 
+/** Bytes that a rank of a ring sends. */
+double volumeOf(const Plan& plan, int ranks) {
+  const double bytes = double(plan.count) * double(bytesOf(ncclDataType_t(plan.type))), others = ranks - 1;
+  switch (plan.function) {
+    case allReduce: return bytes * 2 * others / ranks;
+    // Counted by the part of one rank.
+    case reduceScatter: case allGather: return bytes * others;
+    default: return ranks > 1 ? bytes : 0;
+  }
+}
+/** Modelled time: begins when all ranks could. `first` of a group of calls. */
+void model(const Link& link, double bytes, bool first) {
+  doubled::Span& span = doubled::span();
+  if (!span.on) return;
+  const doubled::Times times = doubled::settings().times;
+  for (int r = 0; r < link.ranks; r++) span.begin = std::max(span.begin, link.header->rank[r].ready);
+  span.end = span.begin + (first ? times.networkEach : 0) + times.ofNetwork(bytes);
+}
+
 /** A collective, on the stream's thread. */
-void collective(ncclComm& comm, Plan plan, const char* send, char* receive) {
+void collective(ncclComm& comm, Plan plan, bool first, const char* send, char* receive) {
   Link& link = comm.link;
   Header& all = *link.header;
   all.rank[link.rank].plan = plan;
+  all.rank[link.rank].ready = doubled::span().ready;
   if (!phase(comm)) return;
   for (int r = 0; r < link.ranks; r++) {
     if (memcmp(&all.rank[r].plan, &plan, sizeof plan) == 0) continue;
@@ -161,6 +184,7 @@ void collective(ncclComm& comm, Plan plan, const char* send, char* receive) {
     return;
   }
   const auto type = ncclDataType_t(plan.type);
+  model(link, volumeOf(plan, link.ranks), first);
   const auto operation = ncclRedOp_t(plan.operation);
   const size_t size = bytesOf(type);
   const bool parts = plan.function == reduceScatter;
@@ -190,9 +214,10 @@ void collective(ncclComm& comm, Plan plan, const char* send, char* receive) {
 }
 
 /** Sends and receives of a group, side by side. */
-void transfer(ncclComm& comm, std::vector<Transfer> list) {
+void transfer(ncclComm& comm, std::vector<Transfer> list, bool first) {
   Link& link = comm.link;
   std::vector<size_t> done(list.size());
+  doubled::Span& span = doubled::span();
   await(comm, [&] {
     bool all = true;
     std::set<std::pair<bool, int>> busy;
@@ -210,6 +235,9 @@ void transfer(ncclComm& comm, std::vector<Transfer> list) {
       const size_t room = t.send ? channelBytes - size_t(written - read) : size_t(written - read);
       const size_t count = std::min({room, t.bytes - done[i], channelBytes - size_t(position % channelBytes)});
       if (count == 0) continue;
+      // Modelled time: a receive begins no earlier than its send.
+      if (t.send) channel.ready = span.ready;
+      else if (done[i] == 0 && span.on) span.begin = std::max(span.begin, double(channel.ready));
       char* inChannel = data + position % channelBytes;
       if (t.send) memcpy(inChannel, t.at + done[i], count);
       else memcpy(t.at + done[i], inChannel, count);
@@ -218,6 +246,11 @@ void transfer(ncclComm& comm, std::vector<Transfer> list) {
     }
     return all;
   });
+  if (!span.on) return;
+  double sent = 0, received = 0;
+  for (const Transfer& t : list) (t.send ? sent : received) += double(t.bytes);
+  const doubled::Times times = doubled::settings().times;
+  span.end = span.begin + (first ? times.networkEach : 0) + times.ofNetwork(std::max(sent, received));
 }
 
 ncclResult_t give(Queued& queued) {
@@ -232,10 +265,10 @@ ncclResult_t give(Queued& queued) {
   doubled::Operation operation;
   operation.what = doubled::interned(queued.what);
   // The library keeps the operations of a communicator in order, whatever their streams.
-  if (comm->lastStream && comm->lastStream != stream) operation.after.push_back({comm->lastStream, comm->lastSequence});
+  if (comm->lastStream && comm->lastStream != stream) operation.after.push_back({comm->lastStream, comm->lastSequence, comm->lastClock});
   comm->open++;
-  operation.run = [comm, run = queued.run] {
-    if (!comm->aborted) run();
+  operation.run = [comm, run = queued.run, first = queued.first] {
+    if (!comm->aborted) run(first);
     comm->open--;
   };
   doubled::log("\"launch\":%s,\"stream\":%zu,\"from\":\"nccl\"", doubled::quoted(queued.what).c_str(), stream->index);
@@ -243,12 +276,16 @@ ncclResult_t give(Queued& queued) {
   const uint64_t sequence = doubled::enqueue(stream, std::move(operation), queued.touches);
   comm->lastStream = stream;
   comm->lastSequence = sequence;
+  comm->lastClock = std::make_shared<const doubled::Clock>(stream->clock);
   return ncclSuccess;
 }
 
 /** Queues at once, or (a communicator that does not block) a little later: until then the call is in progress. */
 ncclResult_t submit(std::vector<Queued> list) {
   if (list.empty()) return ncclSuccess;
+  for (size_t i = 0; i < list.size(); i++)
+    for (size_t j = 0; j < i; j++)
+      if (list[j].comm == list[i].comm && list[j].stream == list[i].stream) list[i].first = false;
   const Held comm = list.front().comm;
   if (comm->blocking) {
     for (Queued& one : list)
@@ -262,7 +299,7 @@ ncclResult_t submit(std::vector<Queued> list) {
   std::thread([list = std::move(list), all, device]() mutable {
     cudaSetDevice(device);
     const doubled::Settings set = doubled::settings();
-    if (set.delay > 0) pauseFor(unsigned(std::random_device()() % set.delay));
+    if (set.delay > 0 && !set.times.on) pauseFor(unsigned(std::random_device()() % set.delay));
     ncclResult_t result = ncclSuccess;
     for (Queued& one : list)
       if (result == ncclSuccess) result = give(one);
@@ -330,7 +367,7 @@ ncclResult_t start(Function function, const void* from, const void* send, void* 
   const char* source = doubled::real(send);
   char* target = doubled::real(receive);
   return add({comm, names[function], stream, touches,
-              [raw, plan, source, target, wanted] {
+              [raw, plan, source, target, wanted](bool first) {
                 if (wanted != 0) {
                   // An error that only ncclCommGetAsyncError tells; the stream stays where it is until the communicator is aborted.
                   if (wanted > 0) {
@@ -340,7 +377,7 @@ ncclResult_t start(Function function, const void* from, const void* send, void* 
                   untilAborted(*raw);
                   return;
                 }
-                collective(*raw, plan, source, target);
+                collective(*raw, plan, first, source, target);
               },
               {}});
 }
@@ -567,7 +604,7 @@ static ncclResult_t pointToPoint(bool send, const char* function, const void* fr
   if (bytes == 0) return ncclSuccess;
   ncclComm* raw = comm.get();
   const Transfer one{send, doubled::real(buffer), bytes, peer};
-  return add({comm, function, stream, {{buffer, bytes, !send}}, [raw, one] { transfer(*raw, {one}); }, {one}});
+  return add({comm, function, stream, {{buffer, bytes, !send}}, [raw, one](bool first) { transfer(*raw, {one}, first); }, {one}});
 }
 ncclResult_t ncclSend(const void* buffer, size_t count, ncclDataType_t type, int peer, ncclComm_t comm, cudaStream_t stream) {
   return pointToPoint(true, "ncclSend", __builtin_return_address(0), buffer, count, type, peer, comm, stream);
@@ -602,7 +639,7 @@ ncclResult_t ncclGroupEnd(void) {
     same->touches.insert(same->touches.end(), queued.touches.begin(), queued.touches.end());
     same->what = "ncclSend and ncclRecv";
     ncclComm* raw = same->comm.get();
-    same->run = [raw, transfers = same->transfers] { transfer(*raw, transfers); };
+    same->run = [raw, transfers = same->transfers](bool first) { transfer(*raw, transfers, first); };
   }
   group.clear();
   return submit(std::move(list));
