@@ -1,20 +1,16 @@
 // The base of all optimizers: which parameters are updated, where their state lies, how it is saved, and who may skip a step.
 import { ArgumentError } from "../errors.js";
-import { Engine } from "../runtime/engine.js";
-import { type CollectedGradients, DeviceSegments, type GradientExchange, type Parameter, ParameterArena } from "../tensor/index.js";
+import { type CollectedGradients, type GradientExchange, type Parameter, ParameterArena } from "../tensor/index.js";
 import { type ArenaUpdate, ownGradients } from "./arena-update.js";
-import { refuseInBackward, refuseOption } from "./checks.js";
+import { refuseInBackward } from "./checks.js";
 import type { UpdateRule } from "./device-updates.js";
 import { Followers, type FollowingScheduler } from "./followers.js";
 import { type GroupState, Groups, type Hyperparameters, type Params } from "./groups.js";
-import { kernelsOf, type OptimizerKernels } from "./kernels.js";
 import { ownPace, type Pace } from "./pace.js";
-import { byArena, mergedRanges, type RowedSegment } from "./ranges.js";
 import { StatePlaces } from "./state-places.js";
-import { StateRows, type SteppingSegment } from "./state-rows.js";
+import { StateRows } from "./state-rows.js";
 import { askHooks, type StepHook } from "./step-hook.js";
-import { UpdateRows } from "./update-rows.js";
-import { updatesOf } from "./updates-of.js";
+import { beginStep, type StepJobs } from "./step-jobs.js";
 import {
   applyGroup,
   checkSaved,
@@ -26,14 +22,6 @@ import {
   type StepSettings,
   type WholeState,
 } from "./state.js";
-
-/** Of an arena on a device. */
-interface OwnUpdate {
-  readonly grads: DeviceSegments;
-  readonly ranges: Float64Array;
-  readonly own: readonly RowedSegment[];
-  readonly rows: Float64Array;
-}
 
 /**
  * Updates parameters from their gradients. A parameter without a gradient is left alone: no decay, no step, no state.
@@ -95,7 +83,8 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
 
   /**
    * Updates every parameter that has a gradient. Resolves when the new values are there; what is run afterwards sees them even if
-   * the promise was not awaited.
+   * the promise was not awaited. A step that fails is not counted and may be tried again: gradients stay as they are, and nothing was updated unless
+   * a device failed in the midst of it.
    *
    * @throws ArgumentError when there are no parameters, or a hyperparameter was set to what makes no sense.
    */
@@ -106,7 +95,7 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
       this.#groups.requireAny();
       const exchange = this.#exchange();
       if (exchange?.holds) return Promise.resolve();
-      const submit = (gradScale: number) => (exchange ? this.#exchanged(exchange, gradScale) : this.#submit(ownGradients, gradScale));
+      const submit = (gradScale: number) => (exchange ? this.#exchanged(exchange, gradScale) : this.#begin(ownGradients, gradScale).done);
       this.#skipped = false;
       return this.#hooks.size === 0 ? submit(1) : this.#hookedStep(submit);
     } catch (error) {
@@ -132,10 +121,18 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
   }
   async #exchanged(exchange: GradientExchange, gradScale: number): Promise<void> {
     this.#inFlight++;
+    let begun: StepJobs | undefined;
+    const update = (gradients: CollectedGradients): Promise<void> => {
+      begun = this.#begin(gradients, gradScale);
+      return begun.done;
+    };
     try {
       const parameters = this.paramGroups.flatMap((group) => group.params);
       const settings = (): StepSettings => ({ gradScale, groups: this.paramGroups.map(savedGroup) });
-      this.#skipped = !(await exchange.step(parameters, (gradients) => this.#submit(gradients, gradScale), settings));
+      this.#skipped = !(await exchange.step(parameters, update, settings));
+    } catch (error) {
+      begun?.uncount();
+      throw error;
     } finally {
       this.#inFlight--;
     }
@@ -161,68 +158,33 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
     for (const [i, group] of this.paramGroups.entries()) Object.assign(group, applyGroup(group, groups[i]!));
   }
 
-  #submit(gradients: CollectedGradients, gradScale: number): Promise<void> {
-    const rows = new UpdateRows<GroupState<H>>((group, step, scale) => this.constants(group, step, scale));
-    const segments: (RowedSegment & SteppingSegment)[] = [];
-    for (const group of this.paramGroups) {
-      this.check(group);
-      const crossesGaps = this.crossesGaps(group);
-      for (const parameter of group.params) {
-        const segment = parameter.segment();
-        if (!segment || !gradients.has(segment)) continue;
-        const step = this.places.advance(segment);
-        const row = rows.row(group, step, gradScale * gradients.scale(segment));
-        segments.push({ segment, step, row, crossesGaps, contributors: gradients.contributors(segment) });
-      }
-    }
-    this.places.dropUnused();
-    this.#stateRows.refresh(this.places.written);
-    const jobs: Promise<void>[] = [];
-    let kernels: OptimizerKernels | undefined;
-    for (const [arena, own] of byArena(segments)) {
-      const { gradients: grads, ...share } = gradients.share(arena);
-      const ranges = mergedRanges(own, share.parts);
-      if (grads instanceof DeviceSegments) {
-        jobs.push(this.#updateOnDevice(arena, { grads, ranges, own, rows: rows.numbers }));
-        continue;
-      }
-      kernels ??= kernelsOf(Engine.default());
-      // Of every arena, so that an optimizer without a place is refused on all workers.
-      const stateArenas = this.places.in(arena);
-      const states = stateArenas.map((state) => state.data);
-      const known = this.#stateRows.with(arena, grads, own);
-      const place = { kernels, values: arena.values, grads: known, states, stateArenas, share };
-      const stages = gradients.stages?.(arena);
-      for (const { parts, ready, taken } of stages ?? []) {
-        const due = mergedRanges(own, parts);
-        const update = ready.then(() =>
-          due.length > 0 ? this.update({ ...place, share: { parts }, ranges: due, segments: own, rows: rows.numbers }) : undefined,
-        );
-        taken(update);
-        jobs.push(update);
-      }
-      if (!stages && ranges.length > 0) jobs.push(this.update({ ...place, ranges, segments: own, rows: rows.numbers }));
-      for (const { segment } of own) segment.parameter.changed();
-    }
-    this.stepCount++;
+  #begin(gradients: CollectedGradients, gradScale: number): StepJobs {
+    const begun = beginStep<H>(
+      {
+        name: this.constructor.name,
+        groups: this.paramGroups,
+        places: this.places,
+        stateRows: this.#stateRows,
+        rule: this.updateRule,
+        check: (group) => this.check(group),
+        constants: (group, step, scale) => this.constants(group, step, scale),
+        crossesGaps: (group) => this.crossesGaps(group),
+        update: (update) => this.update(update),
+      },
+      {
+        gradients,
+        gradScale,
+        count: (by) => {
+          this.stepCount += by;
+        },
+      },
+    );
     this.#inFlight++;
-    return Promise.all(jobs)
-      .then(() => {})
-      .finally(() => {
-        this.#inFlight--;
-      });
-  }
-
-  #updateOnDevice(arena: ParameterArena, { grads, ranges, own, rows }: OwnUpdate): Promise<void> {
-    const rule = this.updateRule;
-    const updates = updatesOf(grads.context);
-    if (rule === undefined || !updates.rules.has(rule))
-      refuseOption(`${this.constructor.name} cannot update parameters on ${grads.context.device}`, "train with another optimizer, or on the CPU");
-    const { values } = arena.device!;
-    const states = Object.fromEntries(this.places.on(arena).map((state, i) => [this.stateNames[i]!, state]));
-    const updating = updates.step({ rule: rule!, values, gradients: grads, states, ranges, segments: own, rows });
-    for (const { segment } of own) segment.parameter.updated();
-    return updating;
+    const ended = (): void => {
+      this.#inFlight--;
+    };
+    begun.done.then(ended, ended);
+    return begun;
   }
 
   /**

@@ -118,13 +118,19 @@ export class StatePlaces {
     return this.#homes.has(parameter) ? this.#steps.get(parameter) : undefined;
   }
 
-  /** A parameter makes a step: its number, from 1. */
-  advance(segment: ArenaSegment): number {
-    const { parameter } = segment;
-    const step = (this.#steps.get(parameter) ?? 0) + 1;
-    this.#steps.set(parameter, step);
-    if (this.#homes.get(parameter) !== segment) this.#settle(segment);
-    return step;
+  /** The number of the step that a parameter makes next, from 1. */
+  nextOf(parameter: Parameter): number {
+    return (this.#steps.get(parameter) ?? 0) + 1;
+  }
+  /** Parameters make a step, or it is taken back. */
+  count(segments: Iterable<{ readonly segment: ArenaSegment }>, by: 1 | -1): void {
+    for (const {
+      segment: { parameter },
+    } of segments) {
+      const steps = (this.#steps.get(parameter) ?? 0) + by;
+      if (steps > 0) this.#steps.set(parameter, steps);
+      else this.#steps.delete(parameter);
+    }
   }
   /** Lets go of state beside arenas that hold none of the parameters any more. */
   dropUnused(): void {
@@ -152,7 +158,7 @@ export class StatePlaces {
         this.#steps.delete(parameter);
         this.#homes.delete(parameter);
       } else {
-        if (options.copies) this.#settle(segment);
+        if (options.copies) this.settle(segment);
         this.#homes.set(parameter, segment);
         this.#steps.set(parameter, steps[i]!);
       }
@@ -170,13 +176,21 @@ export class StatePlaces {
     }
   }
 
-  /** Notes where a parameter lies; state that lay elsewhere comes along. */
-  #settle(segment: ArenaSegment): void {
-    const before = this.arraysOf(segment.parameter);
-    this.#homes.set(segment.parameter, segment);
+  /** Notes where a parameter lies, before it makes a step; state that lay elsewhere comes along. */
+  settle(segment: ArenaSegment): void {
+    const { parameter } = segment;
+    const home = this.#homes.get(parameter);
+    if (home === segment) return;
+    const before = this.arraysOf(parameter);
+    this.#homes.set(parameter, segment);
     if (before.length === 0) return;
-    this.written++;
-    for (const [i, [, array]] of this.arraysOf(segment.parameter, { writes: true }).entries()) this.write(segment.parameter, array, before[i]![1]);
-    this.#moved = true;
+    try {
+      this.written++;
+      for (const [i, [, array]] of this.arraysOf(parameter, { writes: true }).entries()) this.write(parameter, array, before[i]![1]);
+      this.#moved = true;
+    } catch (error) {
+      this.#homes.set(parameter, home!);
+      throw error;
+    }
   }
 }

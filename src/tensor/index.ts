@@ -6,7 +6,7 @@ export { backward, type BackwardOptions } from "./backward.js";
 export { allowUpdates, updateBuffer } from "./buffers.js";
 export { callTraced, type Traceable } from "./call.js";
 export { arange, cat, fromData, full, ones, stack, tensor, where, zeros } from "./create.js";
-export { type DeviceJob, graphsOf, runOnDevice, takeScratch } from "./device-graphs.js";
+export { type DeviceJob, graphsOf, runAllOnDevice, runOnDevice, takeScratch } from "./device-graphs.js";
 export { type DeviceSegmentRequest, DeviceSegments } from "./device-segments.js";
 export { defaultExecutor, Executor } from "./executor.js";
 export type {

@@ -9,6 +9,7 @@ import {
   clipGradNorm,
   clipGradValue,
   decayedNames,
+  LambdaScheduler,
   Lion,
   type Optimizer,
   parameterGroups,
@@ -265,4 +266,30 @@ test("options that there are not are refused by name, with what was meant", () =
   const python = { lr: 0.01, weight_decay: 0.1 } as { lr: number };
   const refusal = { code: "ERR_OPTIONS", message: /no option weight_decay: write weightDecay/ };
   for (const Kind of [AdamW, Adam, SGD]) assert.throws(() => new Kind(model(), python), refusal);
+});
+
+test("a step that fails is not counted, leaves everything as it was, and is made when it is tried again", async () => {
+  const made = async (fails: boolean) => {
+    const parameters = model();
+    const optimizer = new AdamW([{ params: [parameters[0]!] }, { params: parameters.slice(1) }], { lr: 0.01 });
+    const scheduler = new LambdaScheduler(optimizer, (step) => 0.5 ** step);
+    const last = optimizer.paramGroups[1]!;
+    for (let t = 0; t < 3; t++) {
+      for (const [i, p] of parameters.entries()) setGrad(p, numbers(p.values().length, t * 10 + i));
+      if (fails) {
+        const [before, state, rate] = [parameters.map((p) => p.values().slice()), optimizer.stateDict(), last.lr];
+        last.lr = -1;
+        await assert.rejects(optimizer.step(), /Invalid learning rate: -1/);
+        last.lr = rate;
+        scheduler.step();
+        assert.deepEqual([parameters.map((p) => p.values().slice()), optimizer.stateDict()], [before, state]);
+        assert.equal(last.lr, rate);
+      }
+      await optimizer.step();
+      scheduler.step();
+      optimizer.zeroGrad();
+    }
+    return { values: parameters.map((p) => p.values().slice()), state: optimizer.stateDict() };
+  };
+  assert.deepEqual(await made(true), await made(false));
 });

@@ -141,7 +141,8 @@ export class WorkerExchange implements GradientExchange {
       const collected = await this.#collect(options, { waits: !pipelined });
       const view = this.#view(parameters, collected);
       view.requirePlaced();
-      const made = collected.factor > 0 && (await this.#finite(view, collected, options));
+      const counts = collected.factor > 0;
+      const made = counts && (await this.#finite(view, collected, options));
       if (made) {
         await view.ready(options);
         const { world, placement, early } = this.#options;
@@ -153,6 +154,7 @@ export class WorkerExchange implements GradientExchange {
       // Also gradients of others, which must not be written while they are being sent.
       if (pipelined) await this.#options.early!.arrived(options);
       if (collected.factor === 0) this.#options.onWarning?.("a step was skipped: the weights of all its micro-batches, on all workers, are 0");
+      if (counts && this.scaling.enabled) this.scaling.update({ overflow: !made });
       for (const s of segmentsOf(parameters)) this.#treatment.use(s);
       this.overHosts.stepped();
       await onStep?.({ made });
@@ -282,14 +284,12 @@ export class WorkerExchange implements GradientExchange {
     if (this.scaling.enabled) this.#treatment.looked(view.segments, norm.nonFinite === 0);
     return norm;
   }
-  /** Whether the gradients of a step have not overflowed; the loss scale follows. Without one nobody looks. */
+  /** Whether the gradients of a step have not overflowed. Without a loss scale nobody looks. */
   async #finite({ segments }: GradientView, collected: Collected, options: CollectiveOptions): Promise<boolean> {
     if (!this.scaling.enabled) return true;
     const unseen = segments.filter((s) => this.#treatment.finite(s) === undefined).map((s) => s.parameter);
     if (unseen.length > 0) await this.#norm(this.#view(unseen, collected), looking, options);
-    const overflow = segments.some((s) => this.#treatment.finite(s) === false);
-    this.scaling.update({ overflow });
-    return !overflow;
+    return segments.every((s) => this.#treatment.finite(s) !== false);
   }
 
   /**

@@ -2,7 +2,7 @@
 import type { Builder } from "../../graph/builder.js";
 import type { Graph, Value } from "../../graph/graph.js";
 import type { DeviceArray, DeviceContext } from "../../runtime/device-context.js";
-import { type DeviceJob, type DeviceSegments, type GradientNorm, runOnDevice, takeScratch } from "../../tensor/index.js";
+import { type DeviceJob, type DeviceSegments, type GradientNorm, runAllOnDevice, runOnDevice, takeScratch } from "../../tensor/index.js";
 import { type DeviceParts, type DeviceUpdate, type DeviceUpdates, type UpdateRule, updateRules } from "../device-updates.js";
 import { deviceNorm } from "./norms.js";
 import { type RuleGraph, ruleGraphs } from "./rules.js";
@@ -15,6 +15,7 @@ const anyLength = 1 << 20;
 class Rows {
   readonly #fields: readonly string[];
   readonly #folds: readonly string[];
+  readonly #rows = new Map<number, Float32Array>();
   readonly numbers: Float32Array;
 
   constructor(rule: UpdateRule, rows: Float64Array, { folds }: RuleGraph) {
@@ -25,8 +26,11 @@ class Rows {
   get width(): number {
     return this.#fields.length;
   }
+  /** The same array each time: it goes up once. */
   of(row: number): Float32Array {
-    return this.numbers.subarray(row * this.width, (row + 1) * this.width);
+    const own = this.#rows.get(row) ?? this.numbers.subarray(row * this.width, (row + 1) * this.width);
+    this.#rows.set(row, own);
+    return own;
   }
   known(row: number): Readonly<Record<string, 0 | 1>> {
     const own = this.of(row);
@@ -71,7 +75,7 @@ export class GraphUpdates implements DeviceUpdates {
 
   async #stepRanges({ rule: name, values, gradients, states, ranges, segments }: DeviceUpdate, rule: RuleGraph, rows: Rows): Promise<void> {
     const stateNames = Object.keys(states);
-    const jobs: Promise<void>[] = [];
+    const jobs: (() => DeviceJob)[] = [];
     // Before what the device is about to write counts more than what the host has written.
     for (const written of [values, ...Object.values(states)]) written.sendUp();
     for (let i = 0; i < ranges.length; i += 4) {
@@ -84,7 +88,7 @@ export class GraphUpdates implements DeviceUpdates {
         const after = rule.emit(new Terms(b, rows.terms(b, constants, row, 0)), before);
         return [after.value, ...stateNames.map((s) => after.states[s]!)];
       };
-      const job = () => {
+      jobs.push(() => {
         const at = (x: DeviceSegments) => x.range(offset, length);
         const own = [at(values), ...stateNames.map((s) => at(states[s]!))];
         return {
@@ -96,11 +100,12 @@ export class GraphUpdates implements DeviceUpdates {
             own.map((array, k) => ({ what: k === 0 ? "value" : stateNames[k - 1]!, array })),
           ),
         };
-      };
-      jobs.push(runOnDevice(this.#context, job));
+      });
     }
     for (const { segment } of segments) for (const written of [values, ...Object.values(states)]) written.written(segment.index);
-    await Promise.all(jobs);
+    // Ways round take memory of their own: one after the other they take that of the largest.
+    if (rule.apart?.length) await Promise.all(jobs.map((job) => runOnDevice(this.#context, job)));
+    else await runAllOnDevice(this.#context, () => jobs.map((job) => job()));
   }
 
   #stepParameters({ rule: name, values, gradients, states, segments }: DeviceUpdate, rule: RuleGraph, rows: Rows): Promise<void> {
@@ -140,11 +145,14 @@ export class GraphUpdates implements DeviceUpdates {
         ...o.states.map(([what, x]) => ({ what, array: x.spare(o.index) })),
       ]);
       const apart = this.#apart(rule, outputs);
-      const queued = () => {
-        apart.queued?.();
+      const swap = () => {
         for (const o of own) for (const written of [values, ...o.states.map(([, x]) => x)]) written.swap(o.index);
       };
-      return { key, build, inputs: [rows.numbers, ...inputs], ...apart, queued };
+      const queued = () => {
+        apart.queued?.();
+        swap();
+      };
+      return { key, build, inputs: [rows.numbers, ...inputs], ...apart, queued, failed: swap };
     });
   }
 
@@ -195,7 +203,7 @@ export class GraphUpdates implements DeviceUpdates {
   ): Promise<void> {
     const given = Float32Array.of(number);
     if (this.#flat) {
-      const jobs: Promise<void>[] = [];
+      const jobs: (() => DeviceJob)[] = [];
       gradients.sendUp();
       for (let i = 0; i < ranges.length; i += 4) {
         const [offset, length] = [ranges[i]!, ranges[i + 1]!];
@@ -203,15 +211,13 @@ export class GraphUpdates implements DeviceUpdates {
           const fed = graph.input("number", "float32", [1]);
           return [emit(b, graph.input("x", "float32", [graph.env.symbol(anyLength)]), scalarAt(b, fed, 0))];
         };
-        jobs.push(
-          runOnDevice(this.#context, () => {
-            const x = gradients.range(offset, length);
-            return { key: what, build, inputs: [given, x], outputs: [x] };
-          }),
-        );
+        jobs.push(() => {
+          const x = gradients.range(offset, length);
+          return { key: what, build, inputs: [given, x], outputs: [x] };
+        });
       }
       for (const { segment } of segments) gradients.written(segment.index);
-      await Promise.all(jobs);
+      await runAllOnDevice(this.#context, () => jobs.map((job) => job()));
       return;
     }
     const own = segments.map(({ segment }) => ({ index: segment.index, shape: segment.parameter.shape }));
@@ -222,10 +228,17 @@ export class GraphUpdates implements DeviceUpdates {
     await runOnDevice(this.#context, () => {
       const inputs = own.map(({ index }) => gradients.at(index));
       const outputs = own.map(({ index }) => gradients.spare(index));
-      const queued = () => {
+      const swap = () => {
         for (const { index } of own) gradients.swap(index);
       };
-      return { key: `${what} ${own.map(({ index, shape }) => `${index}[${shape.join()}]`).join(";")}`, build, inputs: [given, ...inputs], outputs, queued };
+      return {
+        key: `${what} ${own.map(({ index, shape }) => `${index}[${shape.join()}]`).join(";")}`,
+        build,
+        inputs: [given, ...inputs],
+        outputs,
+        queued: swap,
+        failed: swap,
+      };
     });
   }
 }

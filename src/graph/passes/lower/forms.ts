@@ -131,7 +131,7 @@ export const numbers = (dims: readonly Dim[]): readonly number[] | undefined =>
   dims.every((d) => typeof d === "number") ? (dims as readonly number[]) : undefined;
 
 /** A cast of a cast is one, where the first widens. */
-export const castTo = (b: Builder, x: Value, to: DType): Value => (x.dtype === to ? x : b.op("Cast", [x], { to: dtypes[to].onnx }));
+const castTo = (b: Builder, x: Value, to: DType): Value => (x.dtype === to ? x : b.op("Cast", [x], { to: dtypes[to].onnx }));
 
 export const mean: Form = (b, _, inputs) => [
   b.mulScalar(
