@@ -2,7 +2,7 @@
 import type { Builder } from "../../builder.js";
 import { reshapeTo } from "../../reshape.js";
 import type { Dim } from "../../dims.js";
-import { type DType, dtypes } from "../../dtype.js";
+import type { DType } from "../../dtype.js";
 import { type AttributeValue, float, type Node, type Value } from "../../graph.js";
 
 /** What stands in a node's place; undefined leaves it. `inputs` are the node's, as far as they were rewritten before it. */
@@ -129,9 +129,6 @@ export const oneHot: Form = (b, node, [indices, depth, values]) => {
 /** Sizes of a shape that are numbers. */
 export const numbers = (dims: readonly Dim[]): readonly number[] | undefined =>
   dims.every((d) => typeof d === "number") ? (dims as readonly number[]) : undefined;
-
-/** A cast of a cast is one, where the first widens. */
-const castTo = (b: Builder, x: Value, to: DType): Value => (x.dtype === to ? x : b.op("Cast", [x], { to: dtypes[to].onnx }));
 
 export const mean: Form = (b, _, inputs) => [
   b.mulScalar(
