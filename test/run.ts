@@ -1,10 +1,11 @@
 // Runs the compiled tests on every Node from 20 on (`node --test` takes no patterns there): npm test, npm run test:slow.
 //   node dist/test/run.js [--slow] [--alone] [part of a path ...]
 // --alone: one file at a time.
-import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { dirname, join, relative, sep } from "node:path";
+import { run } from "node:test";
+import { spec } from "node:test/reporters";
 import { fileURLToPath } from "node:url";
 import { packageRoot } from "../src/package-root.js";
 
@@ -24,33 +25,56 @@ if (files.length === 0) {
   console.error(`no ${slow ? "slow " : ""}test file${wanted.length ? ` with ${wanted.join(" or ")} in its path` : ""}`);
   process.exit(slow && wanted.length === 0 ? 0 : 1);
 }
-/** Rooms whose tests start no processes: as many files at once as there are cores. */
-const together = new Set([
+/** Rooms whose tests start no processes: they compute. */
+const computing = new Set([
   ..."autograd d2l data graph hub kernels metrics models nn onnx optim package progress register safetensors tensor text torch-file".split(" "),
 ]);
-// The others start workers and wait for them, in files that share nothing: two at once.
-const concurrencyOf = (file: string): number => {
-  const room = file.split(sep)[0]!;
-  return alone ? 1 : together.has(room) ? availableParallelism() : 2;
-};
+/** Files that take longest: they begin first, so that the end of a run is no single one of them. Those that are missing here cost time, no more. */
+const longest = [
+  "accelerator/resume",
+  "chaos/chaos",
+  "trainer/search",
+  "accelerator/hosts",
+  "accelerator/programs",
+  "launcher/failure",
+  "trainer/checkpoints-workers",
+  "trainer/golden",
+  "accelerator/free-memory",
+  "accelerator/accumulation",
+  "accelerator/batch-size",
+  "accelerator/sparse",
+  "accelerator/zero",
+  "accelerator/overlap",
+  "accelerator/operations",
+  "device/machine-training",
+  "distributed/shm-conformance",
+  "launcher/hosts",
+].map((name) => join(...name.split("/")));
+
+/** Files that launch workers and wait for them, the longest first, and among them those that compute, so that there is something to do at all times. */
+function inOrder(all: readonly string[]): string[] {
+  const isLong = (file: string): boolean => longest.some((name) => file.startsWith(`${name}.`));
+  const rank = (file: string): number => longest.findIndex((name) => file.startsWith(`${name}.`));
+  const long = all.filter(isLong).sort((a, b) => rank(a) - rank(b));
+  const rest = all.filter((file) => !isLong(file));
+  const [light, heavy] = [rest.filter((file) => computing.has(file.split(sep)[0]!)), rest.filter((file) => !computing.has(file.split(sep)[0]!))];
+  // Where in its own list a file is: 0 to 1.
+  const place = new Map([light, [...long, ...heavy]].flatMap((list) => list.map((file, i) => [file, i / list.length] as const)));
+  return [...place.keys()].sort((a, b) => place.get(a)! - place.get(b)!);
+}
 
 const cache = mkdtempSync(join(tmpdir(), "accelerate-ts-cache-"));
 process.on("exit", () => rmSync(cache, { recursive: true, force: true }));
-const others = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(HF_|HUGGING)/.test(name)));
+// No settings of the user's own (accelerate-ts config, caches, tokens) reach what is under test, nothing of it stays, and no test asks the real hub.
+for (const name of Object.keys(process.env)) if (/^(HF_|HUGGING)/.test(name)) delete process.env[name];
+Object.assign(process.env, { ACCELERATE_TS_HOME: join(compiled, "no-home"), HF_HOME: cache, HF_ENDPOINT: "http://127.0.0.1:9" });
+// Test files inherit it.
+process.execArgv.push("--enable-source-maps");
 
-function run(part: readonly string[], concurrency: number): Promise<number> {
-  const compiledFiles = part.map((file) => join(compiled, file.replace(/\.ts$/, ".js")));
-  const child = spawn(process.execPath, ["--test", "--test-reporter=spec", "--enable-source-maps", `--test-concurrency=${concurrency}`, ...compiledFiles], {
-    stdio: "inherit",
-    // No settings of the user's own (accelerate-ts config, caches, tokens) reach what is under test, nothing of it stays, and no test asks the real hub.
-    env: { ...others, ACCELERATE_TS_HOME: join(compiled, "no-home"), HF_HOME: cache, HF_ENDPOINT: "http://127.0.0.1:9" },
-  });
-  return new Promise((resolve) => child.on("exit", (code, signal) => resolve(code ?? (signal ? 1 : 0))));
-}
-
-// Files of the most at once first; files of one concurrency are one run.
-const concurrencies = [...new Set(files.map(concurrencyOf))].sort((a, b) => b - a);
-for (const concurrency of concurrencies) {
-  const part = files.filter((file) => concurrencyOf(file) === concurrency);
-  process.exitCode = Math.max(Number(process.exitCode ?? 0), await run(part, concurrency));
-}
+// One more than there are cores: most files wait most of the time.
+const concurrency = alone ? 1 : availableParallelism() + 1;
+const tests = run({ files: inOrder(files).map((file) => join(compiled, file.replace(/\.ts$/, ".js"))), concurrency });
+tests.on("test:fail", (failed) => {
+  if (!failed.todo) process.exitCode = 1;
+});
+tests.compose(new spec()).pipe(process.stdout);
