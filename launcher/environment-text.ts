@@ -14,6 +14,12 @@ function librariesText(libraries: EnvironmentReport["cuda"]["libraries"]): strin
   return [...(there ? [there] : []), ...(absent.length > 0 ? [`not found: ${absent.map(({ name }) => name).join(", ")}`] : [])].join("; ");
 }
 
+/** "ready, for sm_80 sm_90 compute_90, by CUDA 13.0" */
+function kernelsText({ state, architectures, cuda, version }: NonNullable<EnvironmentReport["cuda"]["kernels"]>): string {
+  const facts = [...(architectures ? [`for ${architectures}`] : []), ...(cuda ? [`by CUDA ${cuda}`] : []), ...(version ? [`version ${version}`] : [])];
+  return [state === "used" ? "ready" : state, ...facts].join(", ");
+}
+
 const ncclText = (variables: Readonly<Record<string, string>>): string =>
   Object.entries(variables)
     .map(([name, value]) => `${name}=${value}`)
@@ -23,6 +29,13 @@ export function environmentText({ report, settings }: Environment, stdout: Termi
   const { bold, dim, green, red } = picocolors.createColors(colorful(stdout, env));
   const { cpu, memory, onnxruntime, native, gloo, onednn, gpus, cuda, nccl, webgpu } = report;
   const missing = (text: string) => red(text);
+  const kernelsRow = (kernels: NonNullable<typeof cuda.kernels>): string => {
+    const text = kernelsText(kernels);
+    if (kernels.state === "not usable") return missing(text);
+    return kernels.state === "used"
+      ? `${green(text)} ${dim(kernels.file ?? "")}`
+      : dim(kernels.state === "not built" ? `${text}: accelerate-ts build-native --cuda` : text);
+  };
   const rows: readonly (readonly [string, string])[] = [
     ["accelerate-ts", report.accelerateTs],
     ["node", `${report.node} ${dim(`${report.platform}-${report.arch}`)}`],
@@ -53,6 +66,7 @@ export function environmentText({ report, settings }: Environment, stdout: Termi
       cuda.provider ? `${cuda.provider.version ?? green("there")} ${dim(cuda.provider.file)}` : dim("not installed: accelerate-ts install cuda"),
     ],
     ["cuda libraries", librariesText(cuda.libraries) || dim("not looked for")],
+    ...(cuda.kernels ? [["cuda kernels", kernelsRow(cuda.kernels)] as const] : []),
     ...(Object.keys(nccl.variables).length > 0 ? [["nccl", ncclText(nccl.variables)] as const] : []),
     [
       "webgpu",

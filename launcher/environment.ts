@@ -10,6 +10,7 @@ import { Engine, usableCores, usableMemory } from "../src/runtime/index.js";
 import { libraryPath } from "../src/runtime/library.js";
 import { configReport, type ConfigReport } from "./config/show.js";
 import type { Gpu } from "./gpu/gpus.js";
+import type { Kernels } from "./gpu/kernels.js";
 import { cudaMajor, type GpuLibrary, libraryCure } from "./gpu/libraries.js";
 import { type Adapter, readGpuMachine } from "./gpu/machine.js";
 import { type LoadedSettings, loadSettings } from "./options/load-settings.js";
@@ -46,6 +47,8 @@ export interface EnvironmentReport {
     readonly driver?: { readonly version?: string; readonly cuda?: string };
     readonly provider?: { readonly file: string; readonly version?: string };
     readonly libraries: readonly GpuLibrary[];
+    /** Ours, which replace many operators of ONNX by few launches: an addition. Absent: not asked. */
+    readonly kernels?: Kernels;
     readonly missing: readonly { readonly what: string; readonly cure: string }[];
   };
   /** NVIDIA's collectives, for several GPUs. */
@@ -156,10 +159,11 @@ export async function readEnvironment(env: Readonly<Record<string, string | unde
     if (!(error instanceof UsageError)) throw error;
     problems.push({ what: `settings that can be used: ${error.message}`, cure: "mend this, or see accelerate-ts launch --help" });
   }
-  const { gpus, provider, libraries, adapters, adapterTrouble, ...machine } = await readGpuMachine(env, { vulkan: true, libraries: true });
+  const { gpus, provider, libraries, kernels, adapters, adapterTrouble, ...machine } = await readGpuMachine(env, { vulkan: true, libraries: true });
   const nccl = libraries.find(({ name }) => name === "NCCL");
   // What is missing for GPUs that are not there is no problem.
   if (gpus.length > 0 || machine.trouble) problems.push(...machine.missing);
+  if (kernels?.trouble) problems.push(kernels.trouble);
   if (gpus.length > 1 && nccl?.path === undefined && machine.missing.length === 0)
     problems.push({ what: "training on several GPUs needs NCCL (libnccl.so.2)", cure: libraryCure(libraries, cudaMajor(provider?.needs ?? []), env) });
   const report = {
@@ -182,6 +186,7 @@ export async function readEnvironment(env: Readonly<Record<string, string | unde
       }),
       ...(provider?.file !== undefined && { provider: { file: provider.file, ...(provider.version !== undefined && { version: provider.version }) } }),
       libraries,
+      ...(kernels && { kernels }),
       missing: machine.missing,
     },
     nccl: {

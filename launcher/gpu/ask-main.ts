@@ -4,11 +4,13 @@ import { loadNative } from "../../src/native/binding.js";
 import type {} from "../../src/native/machine-facts.js";
 import type { MachineAnswers, MachineQuestions } from "./ask.js";
 
-const { libraries, driver, vulkan } = JSON.parse(process.argv[2] ?? "{}") as MachineQuestions;
+const { libraries, kernels, driver, vulkan } = JSON.parse(process.argv[2] ?? "{}") as MachineQuestions;
 const native = loadNative();
 const answers: MachineAnswers = {
   ...(driver !== undefined && { driver: native.driverFacts(driver) }),
   libraries: libraries.map(({ file, symbol, shape }) => native.libraryFact(file, symbol, shape)),
+  // Behind the libraries: it needs CUDA's runtime.
+  ...(kernels !== undefined && { kernels: native.kernelsFact(kernels) }),
   ...(vulkan !== undefined && { vulkan: native.vulkanFacts(vulkan) }),
 };
 writeSync(1, JSON.stringify(answers));

@@ -1,12 +1,14 @@
 // Asks the machine about its GPUs in a process of its own.
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import type { DriverFacts, LibraryFact, VulkanFacts } from "../../src/native/machine-facts.js";
+import type { DriverFacts, KernelsFact, LibraryFact, VulkanFacts } from "../../src/native/machine-facts.js";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface MachineQuestions {
   readonly libraries: readonly { readonly file: string; readonly symbol: string; readonly shape: number }[];
+  /** Our object of kernels; absent: it is not asked. */
+  readonly kernels?: string;
   /** The driver's library; absent: it is not asked. */
   readonly driver?: string;
   /** Vulkan's loader; absent: it is not asked. */
@@ -14,6 +16,7 @@ export interface MachineQuestions {
 }
 export interface MachineAnswers {
   readonly libraries: readonly LibraryFact[];
+  readonly kernels?: KernelsFact;
   readonly driver?: DriverFacts;
   readonly vulkan?: VulkanFacts;
 }

@@ -1,7 +1,9 @@
 // Whether programs can train on this machine's GPUs, and what is missing: driver, provider and libraries, asked once together.
+import { existsSync } from "node:fs";
 import { AccelerateError } from "../../src/errors.js";
 import { askMachine, type Environment, type MachineAnswers } from "./ask.js";
 import { driverLibrary, type GpuFacts, mayHaveGpus, readGpus, type Trouble } from "./gpus.js";
+import { type Kernels, kernelsFile, kernelsOf } from "./kernels.js";
 import { cudaMajor, type GpuLibrary, librariesOf, libraryCure, questionsFor, wantedLibraries } from "./libraries.js";
 import { findProvider, type Provider } from "./provider.js";
 
@@ -20,6 +22,8 @@ export interface GpuMachine extends GpuFacts {
   readonly provider?: Provider;
   /** Those that training on NVIDIA's GPUs needs. */
   readonly libraries: readonly GpuLibrary[];
+  /** Ours, where they were asked for. */
+  readonly kernels?: Kernels;
   /** Vulkan's, for the device webgpu; on macOS it goes through Metal and is not asked. */
   readonly adapters: readonly Adapter[];
   readonly adapterTrouble?: Trouble;
@@ -43,7 +47,7 @@ const vulkanCure = "apt-get install libvulkan1 and the GPU's driver for Vulkan (
 export interface ReadOptions {
   /** Adapters for webgpu are asked, too. */
   readonly vulkan?: boolean;
-  /** Libraries are asked even where there is no GPU. */
+  /** Libraries and our kernels are asked even where there is no GPU. */
   readonly libraries?: boolean;
   /** Where the provider is looked for, if not beside ONNX Runtime's library. */
   readonly folder?: string;
@@ -56,10 +60,16 @@ export async function readGpuMachine(env: Environment, { vulkan = false, librari
   const asks = process.platform === "linux" && (gpusPossible || always);
   const wanted = asks ? wantedLibraries(provider?.needs ?? []) : [];
   const vulkanAsked = vulkan && process.platform !== "darwin";
+  const object = always ? kernelsFile(env) : undefined;
   const { answers, failed }: { answers?: MachineAnswers; failed?: string } =
     asks || vulkanAsked
       ? await askMachine(
-          { libraries: questionsFor(wanted), ...(asks && gpusPossible && { driver: driverLibrary }), ...(vulkanAsked && { vulkan: VULKAN }) },
+          {
+            libraries: questionsFor(wanted),
+            ...(asks && object !== undefined && existsSync(object) && { kernels: object }),
+            ...(asks && gpusPossible && { driver: driverLibrary }),
+            ...(vulkanAsked && { vulkan: VULKAN }),
+          },
           env,
         )
       : {};
@@ -71,12 +81,14 @@ export async function readGpuMachine(env: Environment, { vulkan = false, librari
       what: `ONNX Runtime's CUDA provider is not installed${provider ? ` (no libonnxruntime_providers_cuda.so in ${provider.folder})` : ""}`,
       cure: "accelerate-ts install cuda",
     });
+  const cure = libraryCure(wanted, cudaMajor(provider?.needs ?? []), env);
   const absent = libraries.filter(({ path, need }) => path === undefined && need === "always");
   if (absent.length > 0)
     missing.push({
       what: `the loader does not find ${list(absent.map(({ name, file }) => `${name} (${file})`))}`,
-      cure: libraryCure(wanted, cudaMajor(provider?.needs ?? []), env),
+      cure,
     });
+  const kernels = asks && always ? kernelsOf(env, answers?.kernels, { gpus: facts.gpus, libraries: cure }) : undefined;
   const adapters = (answers?.vulkan?.adapters ?? []).map(({ name, kind, memory }) => ({ name, kind: adapterKinds[kind] ?? "other", memory }));
   const error = vulkanAsked ? (failed ?? answers?.vulkan?.error) : undefined;
   const adapterTrouble =
@@ -85,7 +97,7 @@ export async function readGpuMachine(env: Environment, { vulkan = false, librari
       : vulkanAsked && adapters.length === 0
         ? { what: "Vulkan knows no GPU", cure: vulkanCure }
         : undefined;
-  return { ...facts, ...(provider && { provider }), libraries, adapters, ...(adapterTrouble && { adapterTrouble }), missing };
+  return { ...facts, ...(provider && { provider }), libraries, ...(kernels && { kernels }), adapters, ...(adapterTrouble && { adapterTrouble }), missing };
 }
 
 const size = (bytes: number): string => `${Math.round(bytes / 2 ** 30)} GB`;

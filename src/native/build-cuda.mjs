@@ -72,6 +72,7 @@ function flagsOf({ path }) {
     ...built.flatMap((n) => ["-gencode", `arch=compute_${n},code=sm_${n}`]),
     "-gencode",
     `arch=compute_${last},code=compute_${last}`,
+    `-DACCELERATE_TS_ARCHITECTURES="${[...built.map((n) => `sm_${n}`), `compute_${last}`].join(" ")}"`,
   ];
 }
 

@@ -10,6 +10,18 @@ export interface LibraryFact {
   /** The loader's own words where it found none. */
   readonly error?: string;
 }
+/** An object of our kernels for GPUs. */
+export interface KernelsFact {
+  /** The loader's own words where it does not load. */
+  readonly error?: string;
+  /** It was built from the sources of this addon. */
+  readonly fits: boolean;
+  readonly version?: number;
+  /** 13000: the CUDA 13.0 that compiled it. */
+  readonly toolkit?: number;
+  /** "sm_80 sm_90 compute_90": machine code, and what drivers compile for later GPUs. */
+  readonly architectures?: string;
+}
 export interface DriverFacts {
   /** 13000: CUDA 13.0, the newest that the driver serves. */
   readonly version?: number;
@@ -36,6 +48,7 @@ export interface VulkanFacts {
 declare module "./binding.js" {
   interface NativeBinding {
     libraryFact(file: string, symbol: string, shape: number): LibraryFact;
+    kernelsFact(file: string): KernelsFact;
     driverFacts(file: string): DriverFacts;
     vulkanFacts(file: string): VulkanFacts;
   }

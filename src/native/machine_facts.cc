@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "cuda/kernels/api.h"
 #include "modules.h"
 
 namespace accelerate_ts {
@@ -65,6 +66,32 @@ Napi::Value libraryFact(const Napi::CallbackInfo& info) {
       if (reinterpret_cast<int (*)(int, int*)>(function)(property, &value) == 0) add(value);
     }
   }
+  return answer;
+}
+
+// Versions that an object of kernels may have, to name the one it has.
+constexpr uint32_t kMaxKernelsVersion = 64;
+
+// kernelsFact(file): { error?, fits, version?, toolkit?, architectures? } of the object of CUDA kernels; CUDA's runtime is asked for before, so that the loader has it.
+Napi::Value kernelsFact(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Napi::Object answer = Napi::Object::New(env);
+  answer.Set("fits", false);
+  dlerror();
+  void* library = dlopen(info[0].As<Napi::String>().Utf8Value().c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!library) {
+    answer.Set("error", loadError());
+    return answer;
+  }
+  const auto of = symbol<cuda::KernelsOf*>(library, cuda::kernels_symbol);
+  const auto architectures = symbol<const char* (*)()>(library, "accelerate_ts_cuda_architectures");
+  if (architectures) answer.Set("architectures", architectures());
+  if (!of) return answer;
+  const cuda::Kernels* const kernels = of(cuda::kernels_version);
+  answer.Set("fits", kernels != nullptr);
+  if (kernels) answer.Set("toolkit", kernels->toolkit);
+  for (uint32_t version = 1; version <= kMaxKernelsVersion; version++)
+    if (of(version)) answer.Set("version", version);
   return answer;
 }
 
@@ -232,6 +259,7 @@ Napi::Value vulkanFacts(const Napi::CallbackInfo& info) {
 
 const Module module([](Napi::Env env, Napi::Object exports) {
   exports.Set("libraryFact", Napi::Function::New(env, libraryFact));
+  exports.Set("kernelsFact", Napi::Function::New(env, kernelsFact));
   exports.Set("driverFacts", Napi::Function::New(env, driverFacts));
   exports.Set("vulkanFacts", Napi::Function::New(env, vulkanFacts));
 });

@@ -5,9 +5,11 @@ import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import type { EnvironmentReport } from "../../launcher/environment.js";
+import { type EnvironmentReport, readEnvironment } from "../../launcher/environment.js";
 import { findLibrary } from "../../launcher/gpu/find-library.js";
 import { gpusOfSmi, readGpus, visibleAmong } from "../../launcher/gpu/gpus.js";
+import { kernelsOf } from "../../launcher/gpu/kernels.js";
+import { packageRoot } from "../../src/package-root.js";
 import { folderOf } from "../data/files.js";
 
 const cli = fileURLToPath(new URL("../../launcher/cli.js", import.meta.url));
@@ -71,10 +73,61 @@ suite("accelerate-ts env", () => {
     assert.equal(status, 0);
     assert.match(
       stdout,
-      /^gpus .*\ncuda provider .*\ncuda libraries .*\nwebgpu .*\n[\s\S]*^settings +num-processes +2 +numProcesses \(accelerate\.config\.mjs\)\n/m,
+      /^gpus .*\ncuda provider .*\ncuda libraries .*\ncuda kernels .*\nwebgpu .*\n[\s\S]*^settings +num-processes +2 +numProcesses \(accelerate\.config\.mjs\)\n/m,
     );
     const bad = JSON.parse(call(join(folder, "bad"), "--json").stdout) as EnvironmentReport;
     assert.match(bad.problems[0]?.what ?? "", /unknown key numProceses \(did you mean numProcesses\?\)/);
     assert.equal(bad.config, undefined);
+  });
+
+  test("tells whether our CUDA kernels are there, what for, or why they are not used and what to do", {
+    skip: process.platform !== "linux" && "Linux only",
+  }, async (t) => {
+    const folder = await folderOf(t, {
+      "text.so": "no library",
+      "other.cc": 'extern "C" const void* accelerate_ts_cuda_kernels(unsigned v) { return v == 1 ? "" : nullptr; }',
+    });
+    const here = join(packageRoot(), "src", "native", "cuda", "kernels");
+    writeFileSync(
+      join(folder, "ours.cc"),
+      `#include "${here}/api.h"
+      extern "C" const char* accelerate_ts_cuda_architectures() { return "sm_80 compute_90"; }
+      extern "C" const accelerate_ts::cuda::Kernels* accelerate_ts_cuda_kernels(unsigned v) {
+        static accelerate_ts::cuda::Kernels table = {accelerate_ts::cuda::kernels_version, 13010};
+        return v == table.version ? &table : nullptr;
+      }`,
+    );
+    for (const name of ["other", "ours"]) {
+      const { status, stderr } = spawnSync("c++", ["-shared", "-fPIC", "-w", join(folder, `${name}.cc`), "-o", join(folder, `${name}.so`)], {
+        encoding: "utf8",
+      });
+      if (status !== 0) return t.skip(`no compiler: ${stderr}`);
+    }
+    const facts = async (ACCELERATE_TS_CUDA_KERNELS: string) => {
+      const env = { ...process.env, ACCELERATE_TS_CUDA_KERNELS };
+      return (await readEnvironment(env, folder)).report;
+    };
+    const used = (await facts(join(folder, "ours.so"))).cuda.kernels;
+    assert.deepEqual({ ...used, version: 0 }, { version: 0, state: "used", cuda: "13.1", architectures: "sm_80 compute_90", file: join(folder, "ours.so") });
+    assert.equal((await facts("0")).cuda.kernels?.state, "switched off");
+    for (const [name, why, cure] of [
+      ["text.so", /text\.so are not used: .*(too short|invalid ELF header)/, /build-native --cuda/],
+      ["other.so", /built from other sources \(version 1\)/, /build-native --cuda/],
+      ["gone.so", /names .*gone\.so, which is not there/, /unset it/],
+    ] as const) {
+      const { cuda, problems } = await facts(join(folder, name));
+      assert.equal(cuda.kernels?.state, "not usable");
+      const problem = problems.find(({ what }) => why.test(what));
+      assert.match(problem?.cure ?? JSON.stringify(problems), cure);
+    }
+    const old = kernelsOf(
+      { ACCELERATE_TS_CUDA_KERNELS: join(folder, "ours.so") },
+      { fits: true, architectures: "sm_80 compute_90" },
+      {
+        gpus: [{ index: 0, name: "Tesla T4", memory: 16e9, compute: "7.5" }],
+        libraries: "",
+      },
+    );
+    assert.match(old.trouble?.what ?? "", /compiled for sm_80 compute_90, and cuda:0 has compute 7\.5/);
   });
 });
