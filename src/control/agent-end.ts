@@ -4,6 +4,7 @@ import type { Store } from "../distributed/store.js";
 import { body } from "./codec.js";
 import { Emitter } from "./emitter.js";
 import { ControlError, errorReport, faultFromMessage, faultToMessage } from "./errors.js";
+import { deviceStages } from "../distributed/assignment.js";
 import type { Assignment, WorkerEvent } from "./link.js";
 import type { AgentFrame, ErrorReport, StoreReply, StoreRequest, WorkerFrame } from "./messages.js";
 
@@ -77,7 +78,10 @@ export class AgentEnd {
       this.#last = { step, ...(epoch === undefined ? {} : { epoch }) };
       this.#events.emit("event", { kind: "progress", ...this.#last, step });
     },
-    stall: ({ waitedMs, collective, waiting, missing }) => this.#events.emit("event", { kind: "stalled", waitedMs, collective, waiting, missing }),
+    stall: ({ rank: _, device: told, ...stall }) => {
+      const device = deviceStages.find((stage) => stage === told);
+      this.#events.emit("event", { kind: "stalled", ...stall, ...(device && { device }) });
+    },
     fault: (fault) => this.#events.emit("event", { kind: "fault", fault: faultFromMessage(fault) }),
     stopping: ({ step, saved }) => this.#events.emit("event", { kind: "stopping", step, ...(saved ? { saved } : {}) }),
     failure: (report) => this.#events.emit("failure", report),

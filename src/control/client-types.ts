@@ -46,6 +46,8 @@ export interface Stall {
   readonly collective: string;
   readonly waiting: readonly number[];
   readonly missing: readonly number[];
+  /** GPUs are waited for: how far the one of `rank` is. */
+  readonly device?: string | undefined;
 }
 
 export interface ClientEvents {

@@ -56,6 +56,7 @@ export interface WorkerStall {
   collective: string;
   waiting: readonly number[];
   missing: readonly number[];
+  device?: string | undefined;
 }
 /** code: a FaultCode. */
 export interface Fault {

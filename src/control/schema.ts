@@ -69,6 +69,7 @@ export const schema: { readonly [M in MessageName]: readonly Field<Extract<keyof
     one(3, "collective", "string"),
     many(4, "waiting", "uint32"),
     many(5, "missing", "uint32"),
+    maybe(6, "device", "string"),
   ],
   Fault: [one(1, "code", "uint32"), one(2, "message", "string"), many(3, "ranks", "uint32")],
   WorkerFault: [one(1, "rank", "uint32"), maybe(2, "fault", "Fault")],

@@ -18,6 +18,8 @@ export class Waits {
     { waiting, missing, waitedMs }: { readonly waiting: readonly number[]; readonly missing: readonly number[]; readonly waitedMs: number },
     nowMs: number,
   ): void {
+    // Somebody is waited for, and nobody knows whom: nothing to follow.
+    if (missing.length === 0) return;
     const until = nowMs + waitedMs * patience + lateMs;
     for (const rank of waiting) this.#waits.set(rank, { missing, until });
   }

@@ -231,7 +231,9 @@ export class WorkerConnection {
 
 const frames: { readonly [K in WorkerEvent["kind"]]: (event: Extract<WorkerEvent, { kind: K }>) => WorkerFrame } = {
   progress: ({ step, epoch }) => ({ progress: { step, epoch } }),
-  stalled: ({ waitedMs, collective, waiting, missing }) => ({ stall: { rank: 0, waitedMs: Math.round(waitedMs), collective, waiting, missing } }),
+  stalled: ({ waitedMs, collective, waiting, missing, device }) => ({
+    stall: { rank: 0, waitedMs: Math.round(waitedMs), collective, waiting, missing, ...(device && { device }) },
+  }),
   fault: ({ fault }) => ({ fault: faultToMessage(fault) }),
   stopping: ({ step, saved }) => ({ stopping: { step, ...(saved ? { saved } : {}) } }),
 };

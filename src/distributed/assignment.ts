@@ -15,6 +15,9 @@ export interface Assignment {
   readonly address: string;
 }
 
+/** How far a GPU is that a collective waits for. calling: the library has not taken the call; behind: it is still at work before it; come: it has come to it. */
+export const deviceStages = ["calling", "behind", "come"] as const;
+
 /** A collective that waits for longer than the watchdog allows: the ranks that are there and those that are missing. */
 export interface StallEvent {
   readonly kind: "stalled";
@@ -23,4 +26,6 @@ export interface StallEvent {
   readonly collective: string;
   readonly waiting: readonly number[];
   readonly missing: readonly number[];
+  /** All ranks have called, and their GPUs are waited for: of the rank that tells it, which is in `waiting` or in `missing`. */
+  readonly device?: (typeof deviceStages)[number] | undefined;
 }

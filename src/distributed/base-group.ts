@@ -153,10 +153,20 @@ export abstract class BaseGroup implements ProcessGroup {
     this.#stay();
   }
 
+  /** Work that goes on when its call has ended: while it is under way the watch looks at it, too. */
+  protected async underWatch<T>(work: Promise<T>): Promise<T> {
+    this.#watch?.begin();
+    try {
+      return await work;
+    } finally {
+      this.#watch?.end();
+    }
+  }
+
   async #close(): Promise<void> {
     this.#stay();
-    this.#watch?.close();
     await this.leave(this.#running.size > 0);
+    this.#watch?.close();
     await Promise.allSettled(this.#running);
     this.release();
   }

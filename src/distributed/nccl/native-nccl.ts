@@ -1,6 +1,7 @@
 // The typed face of src/native/nccl, and where the libraries are looked for. Linux only; elsewhere the addon has no `nccl`.
 import { AccelerateError } from "../../errors.js";
 import { loadNative, type NativeBinding, type NativeHandle } from "../../native/binding.js";
+import { deviceStages } from "../assignment.js";
 import type { DeviceCall, ReduceOp } from "../process-group.js";
 
 export type NcclHandle = NativeHandle<"nccl communicator">;
@@ -50,6 +51,8 @@ export interface NativeNccl {
   close(communicator: NcclHandle, timeoutMs: number): Promise<void>;
   /** Ends its threads; the handle is of no more use. */
   release(communicator: NcclHandle): void;
+  /** Where this rank is in the first operation that has not ended: an index of `stages`. */
+  stage(communicator: NcclHandle): number;
   failure(communicator: NcclHandle): { readonly code: string; readonly message: string } | undefined;
 }
 
@@ -59,6 +62,8 @@ declare module "../../native/binding.js" {
   }
 }
 
+/** In the order of enum Stage (communicator.h). */
+export const stages = ["none", ...deviceStages] as const;
 /** In the order of enum Kind (communicator.h). */
 const kinds: readonly DeviceCall["op"][] = ["all-reduce", "reduce-scatter", "all-gather", "broadcast", "send", "receive"];
 export const kindNumber = (op: DeviceCall["op"]): number => kinds.indexOf(op);

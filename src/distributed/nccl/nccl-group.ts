@@ -11,7 +11,7 @@ import { CollectiveError, type CollectiveErrorCode, type CollectiveFault } from 
 import type { LinkedGroup } from "../fault-link.js";
 import type { CollectiveName, CollectiveOptions, DeviceCall, DeviceGroup, DeviceReduce, ProcessGroup, RankStatus } from "../process-group.js";
 import type { SeenStall } from "../stall-watch.js";
-import { kindNumber, type NativeNccl, type NativeOperation, type NcclHandle, reduceNumbers } from "./native-nccl.js";
+import { kindNumber, type NativeNccl, type NativeOperation, type NcclHandle, reduceNumbers, stages } from "./native-nccl.js";
 
 /** What the ranks meet over; nobody else uses it. */
 export type ControlGroup = ProcessGroup & LinkedGroup & { meet(call: CheckedCall, options?: CollectiveOptions): Promise<void> };
@@ -31,9 +31,15 @@ const graceMs = 300;
 /** A rank that does not answer for so long, once a deadline is over, is the one that is waited for. */
 const answerMs = 1000;
 const closeMs = 10_000;
+/** From the end of a group to the error of a call that NCCL does not give back. */
+const stuckMs = 2000;
 
 interface DeviceBatch extends CheckedCall {
   readonly operations: readonly NativeOperation[];
+}
+
+interface NumberedCall extends CheckedCall {
+  readonly number: number;
 }
 
 /** Made by createNcclGroup. */
@@ -46,6 +52,11 @@ export class NcclGroup extends BaseGroup implements DeviceGroup {
   #issued: Promise<unknown> = Promise.resolve();
   /** What the device has been given and was not seen to have done. */
   readonly #under = new Map<object, { readonly text: string; readonly since: number; readonly sequence: number }>();
+  /** Calls so far, on all ranks alike. */
+  #number = 0;
+  /** Fails some time after the end of the group: for calls that NCCL does not give back. */
+  readonly #ended: Promise<never>;
+  #fail: (cause: Error) => void = () => {};
   #looking: NodeJS.Timeout | undefined;
   #settled: Promise<unknown> = Promise.resolve();
   #verdict: Promise<CollectiveFault> | undefined;
@@ -57,6 +68,10 @@ export class NcclGroup extends BaseGroup implements DeviceGroup {
     this.#handle = handle;
     this.#control = control;
     this.#context = context;
+    this.#ended = new Promise((_, reject) => {
+      this.#fail = reject;
+    });
+    this.#ended.catch(() => {}); // it is raced with calls, where there are some
   }
 
   // Objects and barriers are the host's.
@@ -86,10 +101,11 @@ export class NcclGroup extends BaseGroup implements DeviceGroup {
     return this.#control.status();
   }
 
-  protected async carryOut(call: CheckedCall & Partial<DeviceBatch>, context: CallContext): Promise<void> {
+  protected async carryOut(made: CheckedCall & Partial<DeviceBatch>, context: CallContext): Promise<void> {
+    const call = { ...made, number: ++this.#number };
     const began = performance.now();
     const { timeoutMs, site, purpose } = context;
-    const { operations, ...checked } = call;
+    const { operations, number: _, ...checked } = call;
     const options = { timeoutMs, ...(site !== undefined && { site }), ...(purpose !== undefined && { purpose }) };
     const before = this.#issued;
     const met = this.#control.meet(checked, options);
@@ -102,7 +118,7 @@ export class NcclGroup extends BaseGroup implements DeviceGroup {
     })();
     this.#issued = issue.catch(() => {});
     try {
-      await (await issue)?.done;
+      await (await Promise.race([issue, this.#ended]))?.done;
     } catch (cause) {
       throw await this.#explained(cause as Error & Partial<CollectiveFault>, call);
     }
@@ -123,9 +139,11 @@ export class NcclGroup extends BaseGroup implements DeviceGroup {
     );
   }
   /** Its end is waited for by nobody: what goes wrong is the error of the next call. */
-  async #enqueue(call: CheckedCall, operations: readonly NativeOperation[], context: CallContext, timeoutMs: number): Promise<{ readonly done: undefined }> {
+  async #enqueue(call: NumberedCall, operations: readonly NativeOperation[], context: CallContext, timeoutMs: number): Promise<{ readonly done: undefined }> {
     if (operations.length === 0) return { done: undefined };
     const enqueued = this.#native.enqueue(this.#handle, this.#context!, operations, true);
+    const late = setTimeout(() => this.#native.stop(this.#handle, "ERR_COLLECTIVE_TIMEOUT", "NCCL has not taken the call in time"), timeoutMs).unref();
+    void Promise.allSettled([enqueued]).then(() => clearTimeout(late));
     // From the first call on: while NCCL connects the ranks one of them may go.
     const ended = enqueued.then((ticket) => this.#native.await(this.#handle, ticket, timeoutMs));
     const end = this.#watched(call, context, ended).catch(async (cause: Error) => {
@@ -138,16 +156,15 @@ export class NcclGroup extends BaseGroup implements DeviceGroup {
   }
 
   /** The work of the device, while which the other ranks are watched. */
-  async #watched<T>(call: CheckedCall, { purpose }: CallContext, work: Promise<T>): Promise<T> {
+  async #watched<T>(call: NumberedCall, { purpose }: CallContext, work: Promise<T>): Promise<T> {
     const own = {};
-    const { sequence } = this.#control.status()[this.rank]!;
-    this.#under.set(own, { text: textOf(call, sequence, purpose), since: performance.now(), sequence });
+    this.#under.set(own, { text: textOf(call, purpose), since: performance.now(), sequence: call.number });
     if (this.#looking === undefined) {
       this.#control.attend?.(true);
       this.#looking = setInterval(() => this.#lookAround(), lookMs).unref();
     }
     try {
-      return await work;
+      return await this.underWatch(work);
     } finally {
       this.#under.delete(own);
       if (this.#under.size === 0) this.#lookAway();
@@ -163,21 +180,22 @@ export class NcclGroup extends BaseGroup implements DeviceGroup {
     this.#looking = undefined;
   }
   /** Ends the work of the device. */
-  #stop({ code, message }: CollectiveFault): void {
+  #stop({ code, message, ranks }: CollectiveFault): void {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#native.stop(this.#handle, code, message);
     this.#native.abort(this.#handle).catch(() => {}); // its failures are those of what is ended anyway
+    setTimeout(() => this.#fail(Object.assign(new Error(message), { code, ranks })), stuckMs).unref();
   }
 
   /** Why a call has failed, for all ranks alike: what the host's group knows counts more than what NCCL says. */
-  async #explained(cause: Error & Partial<CollectiveFault>, call: CheckedCall): Promise<Error> {
+  async #explained(cause: Error & Partial<CollectiveFault>, call: NumberedCall): Promise<Error> {
     if (cause.code === undefined || (cause.code as string) === "ERR_ABORTED" || (cause.code as string) === "ERR_ARGUMENT") return cause;
     this.#verdict ??= this.#judge(cause, call);
     const { code, message, ranks } = await this.#verdict;
     return Object.assign(new Error(message, { cause }), { code, ranks });
   }
-  async #judge(cause: Error & Partial<CollectiveFault>, call: CheckedCall): Promise<CollectiveFault> {
+  async #judge(cause: Error & Partial<CollectiveFault>, call: NumberedCall): Promise<CollectiveFault> {
     const known = this.#control.faultNow() ?? this.fault ?? (cause.ranks ? (cause as CollectiveFault) : undefined);
     const fault = known ?? ((cause.code as string) === "ERR_COLLECTIVE_TIMEOUT" ? await this.#late(call, cause) : await this.#broken(call, cause));
     this.#control.abort(fault);
@@ -187,30 +205,42 @@ export class NcclGroup extends BaseGroup implements DeviceGroup {
     return first;
   }
   /** NCCL has failed: a rank that is gone may be the reason. */
-  async #broken(call: CheckedCall, cause: Error & Partial<CollectiveFault>): Promise<CollectiveFault> {
+  async #broken(call: NumberedCall, cause: Error & Partial<CollectiveFault>): Promise<CollectiveFault> {
     this.#control.attend?.(true);
     for (const end = performance.now() + graceMs; performance.now() < end; await sleep(lookMs)) {
       const fault = this.#control.faultNow();
       if (fault) return fault;
     }
-    const { sequence } = this.#control.status()[this.rank]!;
     const code = (cause.code ?? "ERR_NCCL") as CollectiveErrorCode;
-    const message = `rank ${this.name}: ${textOf(call, sequence, undefined)} failed: ${cause.message}; NCCL_DEBUG=INFO shows what NCCL has tried`;
+    const message = `rank ${this.name}: ${textOf(call, undefined)} failed: ${cause.message}; NCCL_DEBUG=INFO shows what NCCL has tried`;
     return { code, message, ranks: code === "ERR_PEER_LOST" ? [] : [this.name] };
   }
   /** The time is over, though all ranks have come: those that do not answer are the reason, else the devices or what connects them. */
-  async #late(call: CheckedCall, cause: Error): Promise<CollectiveFault> {
-    const { sequence } = this.#control.status()[this.rank]!;
-    const text = `${textOf(call, sequence, undefined)} was given up: ${cause.message}`;
+  async #late(call: NumberedCall, cause: Error): Promise<CollectiveFault> {
+    const text = `${textOf(call, undefined)} was given up: ${cause.message}`;
+    const at = new Uint8Array(this.size);
     try {
-      await this.#control.meet({ op: "barrier", count: 0 }, { timeoutMs: answerMs, purpose: `NCCL has not ended number ${sequence}` });
+      const own = Uint8Array.of(this.#native.stage(this.#handle));
+      await this.#control.allGather(
+        { dtype: "uint8", data: own },
+        { dtype: "uint8", data: at },
+        { timeoutMs: answerMs, purpose: `NCCL has not ended number ${call.number}` },
+      );
     } catch (error) {
       const { code, message, ranks } = error as Partial<CollectiveFault>;
       // The others are in another call: only this rank's device is late.
       if (code === "ERR_COLLECTIVE_MISMATCH")
         return { code: "ERR_COLLECTIVE_TIMEOUT", message: `rank ${this.name}: ${text}; the others have ended it`, ranks: [this.name] };
+      if (code === "ERR_COLLECTIVE_TIMEOUT" && ranks && ranks.length > 0)
+        return { code, message: `${text}: rank${ranks.length === 1 ? "" : "s"} ${ranks.join(", ")} did not come to its end, nor to say why`, ranks };
       if (code !== undefined && message !== undefined && ranks !== undefined) return { code, message, ranks };
       throw error;
+    }
+    const away = [...at].flatMap((stage, rank) => (stages[stage] === "behind" || stages[stage] === "calling" ? [this.settings.jobRanks[rank]!] : []));
+    if (away.length > 0 && away.length < this.size) {
+      const one = away.length === 1;
+      const who = `${one ? "the GPU of rank" : "the GPUs of ranks"} ${away.join(", ")} ${one ? "has" : "have"} not come to it, being still at work that was queued before`;
+      return { code: "ERR_COLLECTIVE_TIMEOUT", message: `${text}: ${who}`, ranks: away };
     }
     return { code: "ERR_COLLECTIVE_TIMEOUT", message: `${text}, on any rank: do the GPUs reach each other (NCCL_DEBUG=INFO)?`, ranks: [] };
   }
@@ -227,7 +257,11 @@ export class NcclGroup extends BaseGroup implements DeviceGroup {
     const [first] = this.#under.values();
     if (!first) return undefined;
     const { text: collective, since, sequence } = first;
-    return { sequence, event: { kind: "stalled", waitedMs: performance.now() - since, collective, waiting: [...this.settings.jobRanks], missing: [] } };
+    const device = stages[this.#native.stage(this.#handle)];
+    if (device === undefined || device === "none") return undefined;
+    const here = device === "come";
+    const [waiting, missing] = [here ? [this.name] : [], here ? [] : [this.name]];
+    return { sequence, event: { kind: "stalled", waitedMs: performance.now() - since, collective, waiting, missing, device } };
   }
 
   protected async leave(busy: boolean): Promise<void> {
@@ -254,8 +288,8 @@ export class NcclGroup extends BaseGroup implements DeviceGroup {
   }
 }
 
-const textOf = ({ op, dtype, count }: CheckedCall, sequence: number, purpose: string | undefined): string =>
-  `${op} ${sequence} (${[...(purpose ? [purpose] : []), ...(dtype ? [`${dtype} [${count}]`] : [])].join(", ")})`;
+const textOf = ({ op, dtype, count, number }: NumberedCall, purpose: string | undefined): string =>
+  `${op} ${number} (${[...(purpose ? [purpose] : []), ...(dtype ? [`${dtype} [${count}]`] : [])].join(", ")})`;
 
 const reduceOf = (reduce: DeviceReduce): readonly [number: number, factor: number] =>
   typeof reduce === "string" ? [reduceNumbers[reduce], 1] : [reduceNumbers.premultiplied, reduce.factor];

@@ -225,6 +225,22 @@ void Communicator::giveEvent(cudaEvent_t event) {
   events_.push_back(event);
 }
 
+cudaEvent_t Communicator::marked() {
+  const cudaEvent_t event = takeEvent();
+  if (event == nullptr || check(api_.cudaEventRecord(event, stream_), "cudaEventRecord")) return event;
+  giveEvent(event);
+  return nullptr;
+}
+
+Stage Communicator::stage() {
+  const std::lock_guard<std::mutex> lock(state_);
+  if (pending_.empty()) return issuing_ ? Stage::calling : Stage::none;
+  if (pending_.front().come == nullptr || api_.cudaEventQuery(pending_.front().come) != cudaErrorNotReady) return Stage::come;
+  // Not an error that somebody else should hear of.
+  api_.cudaGetLastError();
+  return Stage::behind;
+}
+
 bool Communicator::enqueue(const std::vector<Operation>& operations, cudaStream_t compute, bool joins, const std::atomic<bool>& interrupted, uint64_t& ticket) {
   if (stopped() || !select()) return false;
   const cudaEvent_t ready = takeEvent();
@@ -232,14 +248,18 @@ bool Communicator::enqueue(const std::vector<Operation>& operations, cudaStream_
   const bool behind = check(api_.cudaEventRecord(ready, compute), "cudaEventRecord") && check(api_.cudaStreamWaitEvent(stream_, ready, 0), "cudaStreamWaitEvent");
   // A stream that waits for an event keeps what it needs of it: it can be recorded anew at once.
   giveEvent(ready);
-  if (!behind || !issue(operations, interrupted)) return false;
-  const cudaEvent_t done = takeEvent();
-  if (done == nullptr || !check(api_.cudaEventRecord(done, stream_), "cudaEventRecord")) return false;
-  if (joins && !check(api_.cudaStreamWaitEvent(compute, done, 0), "cudaStreamWaitEvent")) return false;
+  const cudaEvent_t come = behind ? marked() : nullptr;
+  if (come == nullptr) return false;
+  issuing_ = true;
+  const cudaEvent_t done = issue(operations, interrupted) ? marked() : nullptr;
+  issuing_ = false;
+  if (done == nullptr) giveEvent(come);
+  if (done == nullptr) return false;
+  const bool joined = !joins || check(api_.cudaStreamWaitEvent(compute, done, 0), "cudaStreamWaitEvent");
   const std::lock_guard<std::mutex> lock(state_);
   ticket = ++tickets_;
-  pending_.push_back({ticket, done});
-  return true;
+  pending_.push_back({ticket, come, done});
+  return joined;
 }
 
 bool Communicator::await(uint64_t ticket, milliseconds timeout, const std::atomic<bool>& interrupted) {
@@ -258,8 +278,9 @@ bool Communicator::await(uint64_t ticket, milliseconds timeout, const std::atomi
     if (state == cudaSuccess) {
       const std::lock_guard<std::mutex> lock(state_);
       if (!pending_.empty() && pending_.front().event == event) {
-        pending_.pop_front();
+        if (pending_.front().come != nullptr) events_.push_back(pending_.front().come);
         events_.push_back(event);
+        pending_.pop_front();
       }
       continue;
     }
@@ -315,13 +336,13 @@ bool Communicator::carryOut(Operation op, milliseconds timeout, const std::atomi
   op.output = staging_ + place;
   if (!issue({op}, interrupted)) return false;
   if (receives && !check(api_.cudaMemcpyAsync(pinned_ + place, staging_ + place, out, cudaMemcpyDeviceToHost, stream_), "cudaMemcpyAsync")) return false;
-  const cudaEvent_t done = takeEvent();
-  if (done == nullptr || !check(api_.cudaEventRecord(done, stream_), "cudaEventRecord")) return false;
+  const cudaEvent_t done = marked();
+  if (done == nullptr) return false;
   uint64_t ticket;
   {
     const std::lock_guard<std::mutex> lock(state_);
     ticket = ++tickets_;
-    pending_.push_back({ticket, done});
+    pending_.push_back({ticket, nullptr, done});
   }
   if (!await(ticket, timeout, interrupted)) return false;
   if (receives) std::memcpy(result, pinned_ + place, out);
@@ -361,7 +382,10 @@ void Communicator::close(milliseconds timeout, const std::atomic<bool>& interrup
   freeRoom();
   {
     const std::lock_guard<std::mutex> lock(state_);
-    for (const Pending& each : pending_) events_.push_back(each.event);
+    for (const Pending& each : pending_) {
+      events_.push_back(each.event);
+      if (each.come != nullptr) events_.push_back(each.come);
+    }
     pending_.clear();
     for (const cudaEvent_t event : events_) api_.cudaEventDestroy(event);
     events_.clear();

@@ -40,6 +40,17 @@ struct Operation {
 
 size_t bytesOf(ncclDataType_t dtype);
 
+// Where this rank is in the first operation that has not ended; in the order of the JS table (native-nccl.ts).
+enum class Stage {
+  none,
+  // NCCL has not taken the call yet.
+  calling,
+  // The device is still at work that comes before it.
+  behind,
+  // The device has come to it.
+  come
+};
+
 class Communicator {
  public:
   Communicator(const Api& api, int device, int rank, int size) : api_(api), device_(device), rank_(rank), size_(size) {}
@@ -73,12 +84,14 @@ class Communicator {
   // Ends all waits, and refuses what comes later.
   void stop(Failure failure);
   Failure failure() const;
+  Stage stage();
   void wake() { wake_.notify_all(); }
 
  private:
   struct Pending {
     uint64_t ticket;
-    cudaEvent_t event;
+    // The device has come to it (nullptr: not asked for), and has ended it.
+    cudaEvent_t come, event;
   };
   // A failure of NCCL ends the communicator.
   bool check(ncclResult_t result, const char* what);
@@ -88,6 +101,8 @@ class Communicator {
   bool issue(const std::vector<Operation>& operations, const std::atomic<bool>& interrupted);
   cudaEvent_t takeEvent();
   void giveEvent(cudaEvent_t event);
+  // An event of the stream's work so far; nullptr: failure() says why.
+  cudaEvent_t marked();
   bool room(size_t bytes);
   void freeRoom();
   bool select() { return check(api_.cudaSetDevice(device_), "cudaSetDevice"); }
@@ -110,6 +125,7 @@ class Communicator {
   std::deque<Pending> pending_;
   std::vector<cudaEvent_t> events_;
   uint64_t tickets_ = 0;
+  std::atomic<bool> issuing_{false};
 
   // For numbers of the host: memory of the device, and as much of the host that the device reads and writes by itself.
   char* staging_ = nullptr;

@@ -306,6 +306,9 @@ void release(const Napi::CallbackInfo& info) {
   membership.watch.reset();
 }
 
+// stage(communicator): number of enum Stage
+Napi::Value stage(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), static_cast<int>(communicatorOf(info[0])->stage())); }
+
 // failure(communicator): { code, message } | undefined
 Napi::Value failure(const Napi::CallbackInfo& info) {
   const Failure failure = communicatorOf(info[0])->failure();
@@ -320,7 +323,7 @@ void init(Napi::Env env, Napi::Object exports) {
   Napi::Object nccl = Napi::Object::New(env);
   const std::pair<const char*, Napi::Value (*)(const Napi::CallbackInfo&)> functions[] = {
       {"open", open}, {"uniqueId", uniqueId}, {"busId", busId}, {"create", create}, {"connect", connect}, {"collective", collective}, {"enqueue", enqueue}, {"await", awaitTicket},
-      {"abort", abortAll}, {"close", close}, {"failure", failure}};
+      {"abort", abortAll}, {"close", close}, {"stage", stage}, {"failure", failure}};
   for (const auto& [name, function] : functions) nccl.Set(name, Napi::Function::New(env, function, name));
   const std::pair<const char*, void (*)(const Napi::CallbackInfo&)> procedures[] = {{"stop", stop}, {"release", release}};
   for (const auto& [name, procedure] : procedures) nccl.Set(name, Napi::Function::New(env, procedure, name));
