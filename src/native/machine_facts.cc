@@ -3,15 +3,13 @@
 #include <dlfcn.h>
 #include <napi.h>
 
-#include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstring>
 #include <string>
-#include <vector>
 
 #include "cuda/kernels/api.h"
 #include "modules.h"
+#include "webgpu/vulkan_adapters.h"
 
 namespace accelerate_ts {
 namespace {
@@ -171,89 +169,21 @@ Napi::Value driverFacts(const Napi::CallbackInfo& info) {
   return answer;
 }
 
-// The parts of vulkan_core.h that are used.
-struct VulkanApplication {
-  int32_t type = 0;  // VK_STRUCTURE_TYPE_APPLICATION_INFO
-  const void* next = nullptr;
-  const char* name = "accelerate-ts";
-  uint32_t version = 0;
-  const char* engine = nullptr;
-  uint32_t engineVersion = 0;
-  uint32_t api = (1u << 22) | (1u << 12);  // 1.1
-};
-struct VulkanInstance {
-  int32_t type = 1;  // VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO
-  const void* next = nullptr;
-  uint32_t flags = 0;
-  const VulkanApplication* application = nullptr;
-  uint32_t layers = 0;
-  const char* const* layerNames = nullptr;
-  uint32_t extensions = 0;
-  const char* const* extensionNames = nullptr;
-};
-// VkPhysicalDeviceProperties: five words, then the name; VkPhysicalDeviceMemoryProperties: 65 words, then the heaps' number and the heaps, a size and flags each.
-constexpr size_t kDeviceTypeAt = 16, kNameAt = 20, kHeapsAt = 260, kFirstHeapAt = 264, kHeapBytes = 16;
-constexpr uint32_t kDeviceLocal = 1;
-
-template <typename Value>
-Value read(const std::vector<unsigned char>& bytes, size_t at) {
-  Value value;
-  std::memcpy(&value, bytes.data() + at, sizeof value);
-  return value;
-}
-
 // vulkanFacts(file): { error?, adapters: { name, kind, memory }[] }; kind: 1 integrated, 2 discrete, 3 virtual, 4 processor
 Napi::Value vulkanFacts(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
+  const VulkanAdapters found = vulkanAdapters(info[0].As<Napi::String>(), RTLD_LAZY | RTLD_LOCAL);
   Napi::Object answer = Napi::Object::New(env);
   Napi::Array adapters = Napi::Array::New(env);
   answer.Set("adapters", adapters);
-  dlerror();
-  void* vulkan = dlopen(info[0].As<Napi::String>().Utf8Value().c_str(), RTLD_LAZY | RTLD_LOCAL);
-  if (!vulkan) {
-    answer.Set("error", loadError());
-    return answer;
-  }
-  const auto create = symbol<int (*)(const VulkanInstance*, const void*, void**)>(vulkan, "vkCreateInstance");
-  const auto enumerate = symbol<int (*)(void*, uint32_t*, void**)>(vulkan, "vkEnumeratePhysicalDevices");
-  const auto properties = symbol<void (*)(void*, void*)>(vulkan, "vkGetPhysicalDeviceProperties");
-  const auto memories = symbol<void (*)(void*, void*)>(vulkan, "vkGetPhysicalDeviceMemoryProperties");
-  const auto destroy = symbol<void (*)(void*, const void*)>(vulkan, "vkDestroyInstance");
-  if (!create || !enumerate || !properties || !memories || !destroy) {
-    answer.Set("error", "Vulkan's loader lacks functions of Vulkan 1.0");
-    return answer;
-  }
-  const VulkanApplication application;
-  VulkanInstance wanted;
-  wanted.application = &application;
-  void* instance = nullptr;
-  const auto failed = [&](const char* call, int code) {
-    answer.Set("error", std::string(call) + " failed: " + std::to_string(code) + (code == -9 ? " (no driver of a GPU is installed for Vulkan)" : ""));
-    return answer;
-  };
-  if (const int code = create(&wanted, nullptr, &instance)) return failed("vkCreateInstance", code);
-  uint32_t count = 0;
-  int code = enumerate(instance, &count, nullptr);
-  std::vector<void*> devices(count);
-  if (code == 0 && count > 0) code = enumerate(instance, &count, devices.data());
-  if (code < 0) failed("vkEnumeratePhysicalDevices", code);
-  for (uint32_t i = 0; code >= 0 && i < count; i++) {
-    std::vector<unsigned char> bytes(4096);
-    properties(devices[i], bytes.data());
+  if (!found.error.empty()) answer.Set("error", found.error);
+  for (const VulkanAdapter& one : found.adapters) {
     Napi::Object adapter = Napi::Object::New(env);
-    adapter.Set("name", reinterpret_cast<const char*>(bytes.data() + kNameAt));
-    adapter.Set("kind", read<uint32_t>(bytes, kDeviceTypeAt));
-    std::fill(bytes.begin(), bytes.end(), static_cast<unsigned char>(0));
-    memories(devices[i], bytes.data());
-    uint64_t largest = 0;
-    for (uint32_t heap = 0; heap < read<uint32_t>(bytes, kHeapsAt); heap++) {
-      const size_t at = kFirstHeapAt + heap * kHeapBytes;
-      if (read<uint32_t>(bytes, at + 8) & kDeviceLocal) largest = std::max(largest, read<uint64_t>(bytes, at));
-    }
-    adapter.Set("memory", static_cast<double>(largest));
-    adapters.Set(i, adapter);
+    adapter.Set("name", one.name);
+    adapter.Set("kind", one.kind);
+    adapter.Set("memory", static_cast<double>(one.memory));
+    adapters.Set(adapters.Length(), adapter);
   }
-  destroy(instance, nullptr);
   return answer;
 }
 

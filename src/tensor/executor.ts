@@ -12,6 +12,7 @@ import { ParameterArena } from "./parameter-arena.js";
 import { type Plan, plan as makePlan } from "./plan.js";
 import { commitBuffers } from "./buffers.js";
 import { DeviceRuns, warnOfHostNodes } from "./device-runs.js";
+import { computesHalf } from "./half-probe.js";
 import { memoryOf, rowGradients } from "./host-memory.js";
 import { AccelerateError } from "../errors.js";
 import { useDevice } from "./resident.js";
@@ -141,7 +142,7 @@ export class Executor {
   async #program(plan: Plan, buckets?: GradientBuckets): Promise<Program> {
     const prefix = this.watch?.profile();
     const precision = scopedPrecision();
-    const compiler = this.#compilerOf(precision, buckets);
+    const compiler = await this.#compilerOf(precision, buckets);
     const key = `${prefix === undefined ? "" : profiled}${compilerKey(compiler)} ${plan.key}`;
     const known = this.#programs.find(key, plan);
     if (known) return known;
@@ -157,11 +158,13 @@ export class Executor {
     return program;
   }
 
-  #compilerOf(precision: CompilerOptions["precision"], buckets: GradientBuckets | undefined): CompilerOptions {
+  async #compilerOf(precision: CompilerOptions["precision"], buckets: GradientBuckets | undefined): Promise<CompilerOptions> {
     const compiler = { ...this.compiler, ...(buckets && { buckets }), ...(precision !== undefined && { precision }) };
     if (!this.#context) return compiler;
     const { device, kernels } = this.#context;
-    return { ...compiler, target: { type: device.type, kernels, half: device.type === "cuda" } };
+    // Of WebGPU's adapters only those are asked that are to compute so.
+    const half = device.type === "cuda" || (compiler.precision === "fp16" && (await computesHalf(this.#context)));
+    return { ...compiler, target: { type: device.type, kernels, half } };
   }
 
   /** Gives the memory of all compiled programs back; what is run again is compiled again. */

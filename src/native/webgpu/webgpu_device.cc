@@ -1,8 +1,11 @@
 // WebGPU through the execution provider inside ONNX Runtime: a buffer of the provider's allocator per array, copies by the environment.
+#include <dlfcn.h>
+
 #include <mutex>
 
 #include "../device.h"
 #include "../ort.h"
+#include "vulkan_adapters.h"
 
 namespace accelerate_ts {
 namespace {
@@ -15,6 +18,20 @@ std::mutex& turns() {
 
 // Runs only queue work; where nobody reads, the queue would grow by seconds of it.
 constexpr int kMaxBacklog = 8;
+
+// The provider does not tell which adapter it has taken. It asks for a fast one: of the best kind that there is, and where there are several of that kind all are named. Elsewhere than in Vulkan nobody is asked.
+std::string adapterName() {
+  const VulkanAdapters found = vulkanAdapters("libvulkan.so.1", RTLD_LAZY | RTLD_LOCAL | RTLD_NOLOAD);
+  for (const uint32_t kind : {kVulkanDiscrete, kVulkanIntegrated, kVulkanVirtual, kVulkanProcessor, kVulkanOther}) {
+    std::string names;
+    for (const VulkanAdapter& adapter : found.adapters) {
+      if (adapter.kind != kind || names.find(adapter.name) != std::string::npos) continue;
+      names += (names.empty() ? "" : " or ") + adapter.name;
+    }
+    if (!names.empty()) return names;
+  }
+  return "WebGPU";
+}
 
 class WebGpuDevice : public Device {
  public:
@@ -47,8 +64,8 @@ class WebGpuDevice : public Device {
     allocator_.reset(allocator);
     if (status == nullptr) status = api.AllocatorAlloc(allocator, sizeof(float), &mark_);
     std::string error = takeStatus(status);
-    name = "WebGPU";
     if (error.empty()) error = synchronize();
+    name = error.empty() ? adapterName() : "WebGPU";
     if (error.empty()) enterDevice(this);
     return error;
   }
