@@ -1,10 +1,12 @@
-// What communication between hosts costs a training step, with gradients that travel during backward (ddp.overlapComm) and after it: two hosts of one worker each on this machine, in network namespaces with
-// a cable of limited rate (tc tbf; needs root). "alone" is the same step of both workers at once without any exchange. Exposed is what a step takes longer than that.
-//   node dist/bench/overlap.js [--rate 400] [--hidden 256] [--layers 6] [--batch 8] [--length 128] [--steps 12] [--rounds 3] [--bucket 2] [--zero]
-// rate: of the cable, in Mbit/s and direction. bucket: MB, less than the default of 25 because the model is small. --zero: also with the state of optimizers shared out over the hosts, whose new values travel behind the step.
+// What communication between hosts costs a training step, with gradients that travel during backward (ddp.overlapComm) and after it: two hosts of one worker each on this machine, each with half of its
+// cores, in network namespaces with a cable of limited rate (tc tbf; needs root). "alone" is the same step of both workers at once without any exchange. Exposed is what a step takes longer than that, hidden
+// the part of what is exposed behind the backward that is gone with gradients that travel during it.
+//   node dist/bench/overlap.js [--rate 400] [--hidden 384] [--layers 6] [--batch 32] [--length 128] [--steps 6] [--rounds 3] [--bucket 1] [--zero]
+// rate: of the cable, in Mbit/s and direction; 400 for a core are 10 Gbit/s for 25. bucket: MB, to 45 MB of gradients what the default of 25 is to 1 GB. With --batch 8 the cable is busy for longer than the
+// backward takes: no more can be hidden than that. --zero: also with the state of optimizers shared out over the hosts, whose new values travel behind the step.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -17,13 +19,13 @@ import { machine } from "./machine.js";
 const { values: args } = parseArgs({
   options: {
     rate: { type: "string", default: "400" },
-    hidden: { type: "string", default: "256" },
+    hidden: { type: "string", default: "384" },
     layers: { type: "string", default: "6" },
-    batch: { type: "string", default: "8" },
+    batch: { type: "string", default: "32" },
     length: { type: "string", default: "128" },
-    steps: { type: "string", default: "12" },
+    steps: { type: "string", default: "6" },
     rounds: { type: "string", default: "3" },
-    bucket: { type: "string", default: "2" },
+    bucket: { type: "string", default: "1" },
     zero: { type: "boolean", default: false },
   },
 });
@@ -41,13 +43,14 @@ const modes: Readonly<Record<Mode, Partial<AcceleratorOptions>>> = {
 };
 const chosen = (Object.keys(modes) as Mode[]).filter((mode) => args.zero || !mode.includes("zero"));
 
+/** ms of each step; backward: until accelerator.backward() has resolved. */
 interface Timed {
   readonly step: number[];
   readonly backward: number[];
 }
 interface Result {
   readonly parameters: number;
-  readonly times: Readonly<Record<string, Timed>>;
+  readonly rounds: readonly Readonly<Record<string, Timed>>[];
 }
 
 async function measure(mode: Mode): Promise<Timed & { readonly parameters: number }> {
@@ -87,23 +90,32 @@ async function measure(mode: Mode): Promise<Timed & { readonly parameters: numbe
   return { ...timed, parameters: [...model.parameters()].reduce((sum, p) => sum + p.values().length, 0) };
 }
 
+/** Each host has half of the cores, as if there were two machines. */
+class PinnedHosts extends Hosts {
+  override prefix(host: number): readonly string[] {
+    const each = Math.max(1, Math.floor(availableParallelism() / 2));
+    return [...super.prefix(host), "taskset", "-c", `${host * each}-${(host + 1) * each - 1}`];
+  }
+}
+
 if (process.env.RANK !== undefined) {
-  const times: Record<string, { step: number[]; backward: number[] }> = {};
+  const rounds: Record<string, Timed>[] = [];
   let parameters = 0;
-  for (let round = 0; round < number("rounds"); round++)
+  for (let round = 0; round < number("rounds"); round++) {
+    const times: Record<string, Timed> = {};
     for (const mode of chosen) {
-      const { step, backward, parameters: count } = await measure(mode);
-      times[mode] ??= { step: [], backward: [] };
-      times[mode].step.push(...step);
-      times[mode].backward.push(...backward);
+      const { parameters: count, ...timed } = await measure(mode);
+      times[mode] = timed;
       parameters = count;
     }
-  if (process.env.RANK === "0") console.log(JSON.stringify({ parameters, times } satisfies Result));
+    rounds.push(times);
+  }
+  if (process.env.RANK === "0") console.log(JSON.stringify({ parameters, rounds } satisfies Result));
 } else {
   const missing = glooMissing() || netnsMissing();
   if (missing) throw new Error(missing);
   const folder = mkdtempSync(join(tmpdir(), "overlap-"));
-  using hosts = new Hosts();
+  using hosts = new PinnedHosts();
   for (const name of hosts.names)
     execFileSync("ip", [
       "netns",
@@ -126,36 +138,42 @@ if (process.env.RANK !== undefined) {
   const [first, second] = await launchOnTwoHosts({ workers: [1, 1], folder, hosts, script: fileURLToPath(import.meta.url), args: process.argv.slice(2) });
   rmSync(folder, { recursive: true });
   for (const { code, stdout, stderr } of [first, second]) if (code !== 0) throw new Error(stdout + stderr);
-  const line = first.stdout.split("\n").find((text) => text.includes('"times"'))!;
-  const { parameters, times } = JSON.parse(line.slice(line.indexOf("{"))) as Result;
-  const ms = (mode: Mode, what: keyof Timed): number => median(times[mode]![what]);
-  const alone = ms("alone", "step");
-  const exposed = (mode: Mode): number => ms(mode, "step") - alone;
-  const round = (x: number): number => Math.round(x * 10) / 10;
-  /** What a step takes behind its backward, more than alone: on a busy machine steadier than the sum of both. */
-  const behind = (mode: Mode): number => ms(mode, "step") - ms(mode, "backward") - (alone - ms("alone", "backward"));
-  const hidden = (during: Mode, after: Mode, of: (mode: Mode) => number = exposed): number => Math.round(100 * (1 - of(during) / of(after)));
+  const line = first.stdout.split("\n").find((text) => text.includes('"rounds"'))!;
+  const { parameters, rounds } = JSON.parse(line.slice(line.indexOf("{"))) as Result;
+  type Round = Result["rounds"][number];
+  const step = (round: Round, mode: Mode): number => median(round[mode]!.step);
+  const exposed = (round: Round, mode: Mode): number => step(round, mode) - step(round, "alone");
+  /** What a step takes behind its backward, more than alone. */
+  const behind = (round: Round, mode: Mode): number => {
+    const rest = (of: Mode): number => step(round, of) - median(round[of]!.backward);
+    return rest(mode) - rest("alone");
+  };
+  /** The median of the rounds, and the least and the most. */
+  const spread = (of: (round: Round) => number): string => {
+    const all = rounds.map(of);
+    return `${Math.round(median(all))} (${Math.round(Math.min(...all))}..${Math.round(Math.max(...all))})`;
+  };
+  const percent = (during: Mode, after: Mode, of: typeof exposed): string => spread((round) => 100 * (1 - of(round, during) / of(round, after)));
   console.log(
     JSON.stringify(
       {
         ...machine(),
         parameters,
         // Each host sends half of the gradients to the other, and gets the sums of the other half.
-        ms_on_the_cable: round((parameters * 4 * 8) / (number("rate") * 1e3)),
+        ms_on_the_cable: Math.round((parameters * 4 * 8) / (number("rate") * 1e3)),
         steps: Object.fromEntries(
           chosen.map((mode) => [
             mode,
             {
-              step_ms: round(ms(mode, "step")),
-              backward_ms: round(ms(mode, "backward")),
-              exposed_ms: round(exposed(mode)),
-              behind_backward_ms: round(behind(mode)),
+              step_ms: spread((round) => step(round, mode)),
+              exposed_ms: spread((round) => exposed(round, mode)),
+              exposed_behind_backward_ms: spread((round) => behind(round, mode)),
             },
           ]),
         ),
-        hidden_percent: hidden("during", "after"),
-        hidden_percent_behind_backward: hidden("during", "after", behind),
-        ...(args.zero && { hidden_percent_zero_1: hidden("during, zero 1", "after, zero 1") }),
+        hidden_percent: percent("during", "after", exposed),
+        hidden_percent_behind_backward: percent("during", "after", behind),
+        ...(args.zero && { hidden_percent_zero_1: percent("during, zero 1", "after, zero 1", exposed) }),
       },
       undefined,
       2,
