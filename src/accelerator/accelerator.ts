@@ -258,7 +258,7 @@ export class Accelerator extends TrainingData implements AsyncDisposable {
     await defaultExecutor().open();
     const world = await this.state.world();
     const { performance } = this.tracking;
-    const lanes = overlaps(ddp) && world.hosts > 1 ? await this.state.lanes() : undefined;
+    const lanes = overlaps(ddp) && (world.hosts > 1 || world.device) ? await this.state.lanes() : undefined;
     this.run = new TrainingRun({
       world,
       lanes,

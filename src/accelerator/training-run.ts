@@ -6,6 +6,7 @@ import { type DdpOptions, HostSums } from "./comm-hooks/index.js";
 import { type ExchangeOptions, WorkerExchange } from "./gradients/gradient-exchange.js";
 import type { Joining } from "./modes/joining.js";
 import { LossScaling } from "./gradients/loss-scaling.js";
+import { DeviceOverlap } from "./gradients/device-overlap.js";
 import { EarlyExchange } from "./gradients/early-exchange.js";
 import { Placement } from "./gradients/placement.js";
 import { shardingOf, type ZeroOptions } from "./gradients/zero.js";
@@ -53,7 +54,8 @@ export class TrainingRun {
     const overHosts = new HostSums(seen.cross, ddp);
     const placement = new Placement({ world, localRanks, sharesParameters: shareParameters, sharding: shardingOf(zero), capBytes: overHosts.capBytes });
     this.placement = placement;
-    const early = lanes && new EarlyExchange({ lanes, placement, ddp });
+    const early =
+      lanes && (world.device ? new DeviceOverlap({ group: world.device, beside: lanes.group, placement }) : new EarlyExchange({ lanes, placement, ddp }));
     this.exchange = new WorkerExchange({
       world: seen,
       placement,

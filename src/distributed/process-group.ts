@@ -1,5 +1,6 @@
 // What every backend of collectives offers: the same calls, in the same order, on every rank of a group.
 import type { DType, TypedArray } from "../graph/dtype.js";
+import type { NativeHandle } from "../native/binding.js";
 import type { DeviceArray } from "../runtime/device-context.js";
 import type { CollectiveFault } from "./errors.js";
 
@@ -94,9 +95,21 @@ export type DeviceCall =
   | { readonly op: "all-gather"; readonly input: DeviceArray; readonly output: DeviceArray }
   | { readonly op: "broadcast"; readonly data: DeviceArray; readonly root: number }
   | { readonly op: "send"; readonly data: DeviceArray; readonly peer: number }
-  | { readonly op: "receive"; readonly data: DeviceArray; readonly peer: number };
+  | { readonly op: "receive"; readonly data: DeviceArray; readonly peer: number }
+  /** Of this rank alone, in front of the others of its batch. */
+  | { readonly op: "zeros"; readonly data: DeviceArray };
 /** factor: what every rank's numbers are multiplied by before they are added up; each rank may have its own. */
 export type DeviceReduce = ReduceOp | { readonly factor: number };
+
+/** Where collectives come among what the device computes. */
+export interface DeviceOrder {
+  /**
+   * Asked once all ranks have come to the call: the number of a moment that was noted (see `moments`), behind which it comes; undefined: behind all that the device was given before. Default: that.
+   */
+  readonly after?: () => Promise<number | undefined>;
+  /** What the device is given once the promise is settled comes behind the collectives; default true. */
+  readonly joins?: boolean;
+}
 
 /** A group whose ranks have a device each; numbers of the host travel through it, too. */
 export interface DeviceGroup extends ProcessGroup {
@@ -104,7 +117,11 @@ export interface DeviceGroup extends ProcessGroup {
    * Several collectives as one, the same on all ranks (what is sent and received may differ). Behind all that the device was given before; what it is given once the promise is settled comes
    * behind them. They may still be under way then: a failure of theirs is the error of the next call.
    */
-  onDevice(calls: readonly DeviceCall[], options?: CollectiveOptions): Promise<void>;
+  onDevice(calls: readonly DeviceCall[], options?: CollectiveOptions & DeviceOrder): Promise<void>;
+  /** What the device is given once it is settled comes behind all collectives so far. */
+  joined(): Promise<void>;
+  /** Moments in the device's work, by number: runs with taps note them. */
+  readonly moments: NativeHandle<"moments">;
 }
 
 /** The groups of a run: everybody, and those of this host. */

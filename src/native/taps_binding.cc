@@ -7,6 +7,7 @@
 #include "accumulate.h"
 #include "job.h"
 #include "modules.h"
+#include "moments.h"
 #include "objects.h"
 #include "ops/tap.h"
 #include "session.h"
@@ -26,12 +27,27 @@ struct Sum {
 class Listener : public TapSink {
  public:
   std::vector<Sum> sums;
+  // Of runs on a device.
+  std::shared_ptr<Moments> moments;
   Napi::ThreadSafeFunction tell;
   bool gone = false;
 
   void ready(int64_t bucket, const Parallel& parallel) override {
     for (Sum& sum : sums)
       if (sum.bucket == bucket) add(sum, parallel);
+    say(bucket);
+  }
+  std::string queued(int64_t bucket, void* stream) override {
+    std::string error = moments ? moments->note(static_cast<size_t>(bucket), stream) : std::string();
+    if (error.empty()) say(bucket);
+    return error;
+  }
+  void addRest(const Parallel& parallel) {
+    for (Sum& sum : sums) add(sum, parallel);
+  }
+
+ private:
+  void say(int64_t bucket) {
     // The environment is ending: from here on the function may not be touched any more.
     if (gone) return;
     const napi_status told = tell.NonBlockingCall([bucket](Napi::Env env, Napi::Function function) {
@@ -39,11 +55,6 @@ class Listener : public TapSink {
     });
     gone = told == napi_closing;
   }
-  void addRest(const Parallel& parallel) {
-    for (Sum& sum : sums) add(sum, parallel);
-  }
-
- private:
   static void add(Sum& sum, const Parallel& parallel) {
     if (!std::exchange(sum.done, true)) accumulate(sum.into, sum.from, sum.length, parallel);
   }
@@ -74,7 +85,8 @@ class Close : public Job {
   const bool done_;
 };
 
-// openTaps(sums: [bucket, into, from, ...], ready: (bucket) => void): handle. The next runs tell of their buckets; sums of a bucket are made before.
+// openTaps(sums: [bucket, into, from, ...], ready: (bucket) => void, moments: handle or undefined): handle. The next runs tell of their buckets; sums of a bucket are made before. Runs on a device note the moment of
+// a bucket by its number.
 Napi::Value openTaps(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   auto listener = std::make_shared<Listener>();
@@ -87,6 +99,7 @@ Napi::Value openTaps(const Napi::CallbackInfo& info) {
     const size_t length = std::min(sum.length, added.length) / sizeof(float);
     listener->sums.push_back({bucket.Int64Value(), static_cast<float*>(sum.data), static_cast<const float*>(added.data), length, false});
   }
+  if (info[2].IsExternal()) listener->moments = fromHandle<Moments>(info[2]);
   listener->tell = Napi::ThreadSafeFunction::New(env, info[1].As<Napi::Function>(), "accelerate-ts taps", 0, 1);
   auto job = std::make_unique<Open>(listener);
   job->keep(info[0].As<Napi::Object>());

@@ -1,4 +1,5 @@
 // Runs that tell of gradients before they end: accelerate_ts:Tap in a graph, and who listens to it (src/native/taps_binding.cc).
+import type { NativeHandle } from "../native/binding.js";
 import type { Engine } from "./engine.js";
 
 /** What is added to a gradient that is there already. */
@@ -13,23 +14,25 @@ export interface TappedJob {
   /** Submits a run; the sums that it is given are made behind it. */
   readonly run: (sums: GradientSum[]) => Promise<void>;
   readonly sums: readonly GradientSum[];
-  /** The gradients of a bucket are in their memory. */
+  /** Of a run on a device: where it notes the moments of buckets. */
+  readonly moments?: NativeHandle<"moments"> | undefined;
+  /** The gradients of a bucket are in their memory; on a device they will be, at the bucket's moment. */
   readonly ready: (bucket: number) => void;
 }
 
 declare module "../native/binding.js" {
   interface NativeBinding {
     /** The runs behind it tell of their buckets. `sums`: (bucket, into, from), added up before their bucket is told of. */
-    openTaps(sums: readonly unknown[], ready: (bucket: number) => void): NativeHandle<"taps">;
+    openTaps(sums: readonly unknown[], ready: (bucket: number) => void, moments: NativeHandle<"moments"> | undefined): NativeHandle<"taps">;
     /** Behind the runs; where they are done, the sums of buckets that were not told of are made now. */
     closeTaps(taps: NativeHandle<"taps">, done: boolean, sums: readonly unknown[]): Promise<void>;
   }
 }
 
 /** Runs a graph with taps and listens. Nothing else may be submitted meanwhile. */
-export async function runTapped({ native }: Engine, { run, sums, ready }: TappedJob): Promise<void> {
+export async function runTapped({ native }: Engine, { run, sums, moments, ready }: TappedJob): Promise<void> {
   const early = sums.filter(({ bucket }) => bucket !== undefined).flatMap(({ into, from, bucket }) => [bucket, into, from]);
-  const open = native.openTaps(early, ready);
+  const open = native.openTaps(early, ready, moments);
   let done = false;
   try {
     await run(sums.filter(({ bucket }) => bucket === undefined));

@@ -1,6 +1,7 @@
 // Runs of compiled programs on a device: feeds go up once, parameters and results stay there.
 import type { Device } from "../runtime/device.js";
 import type { DeviceArray, DeviceContext } from "../runtime/device-context.js";
+import { Engine } from "../runtime/engine.js";
 import { commitDeviceBuffers } from "./buffers.js";
 import { addSegments, graphsOf } from "./device-graphs.js";
 import type { HostMask } from "./host-masks.js";
@@ -9,7 +10,16 @@ import { type ArenaSegment, type DeviceArena, ParameterArena } from "./parameter
 import type { Plan } from "./plan.js";
 import { type Program, sizesFor } from "./program.js";
 import { DeviceFeeds, poolOf, Resident, type Upload } from "./resident.js";
+import { type RunTaps, tappedRun } from "./taps.js";
 import type { Tensor } from "./tensor.js";
+
+export interface DeviceRunOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** What is bound to the inputs of that kind. */
+  readonly masks?: readonly HostMask[] | undefined;
+  /** Told of gradients that are ready while the run goes on; not by one that adds to gradients, for they are added up behind it. */
+  readonly taps?: RunTaps | undefined;
+}
 
 /** A run's memory beside parameters. */
 interface Bound {
@@ -48,23 +58,28 @@ export class DeviceRuns {
     this.#feeds = new DeviceFeeds(context);
   }
 
-  /** `masks`: what is bound to the inputs of that kind. */
-  async run(
-    plan: Plan,
-    program: Program,
-    { signal, masks = [] }: { readonly signal?: AbortSignal | undefined; readonly masks?: readonly HostMask[] | undefined },
-  ): Promise<void> {
-    const { context } = this;
-    const { binding } = program;
-    await graphsOf(context).settled;
+  async run(plan: Plan, program: Program, options: DeviceRunOptions): Promise<void> {
+    await graphsOf(this.context).settled;
     ParameterArena.adopt(plan.parameters);
     const segments = program.gradients.map((i) => plan.parameters[i]!.segment()!);
+    const written = await Promise.all([...new Set(segments.map(({ arena }) => arena.exchange))].map((exchange) => exchange?.writing?.()));
+    try {
+      await this.#run(plan, program, segments, options);
+    } finally {
+      for (const over of written) over?.();
+    }
+  }
+
+  async #run(plan: Plan, program: Program, segments: readonly ArenaSegment[], { signal, masks = [], taps }: DeviceRunOptions): Promise<void> {
+    const { context } = this;
+    const { binding } = program;
     const pool = poolOf(context);
     this.#feeds.begin();
     const uploads: Upload[] = [];
     const lent: DeviceArray[] = [];
     const made: DeviceArray[] = [];
     const sums = new Map<DeviceArena, number[]>();
+    let listening: RunTaps | undefined;
     const notSent = (error: unknown): never => {
       for (const { failed } of uploads) failed?.();
       throw error;
@@ -76,7 +91,11 @@ export class DeviceRuns {
         notSent(error);
       }
       const uploading = uploads.length > 0 ? context.upload(uploads).catch(notSent) : undefined;
-      const running = binding.run(signal ? { signal } : {});
+      const run = (): Promise<void> => binding.run(signal ? { signal } : {});
+      if (program.taps.told.length > 0 && sums.size === 0) listening = taps;
+      const running = listening
+        ? tappedRun(Engine.default(), { taps: listening, expected: segments.map((segment) => ({ segment, asRows: false })), sums: [], run })
+        : run();
       try {
         await Promise.all([uploading, running]);
       } catch (error) {
@@ -97,6 +116,7 @@ export class DeviceRuns {
       segment.hasGrad = true;
       segment.writes++;
     }
+    listening?.end(true);
   }
 
   /** Binds all that a run reads and writes. What has to go up for it is added to `uploads`, arrays of the pool to `lent` and `made`. */

@@ -11,7 +11,7 @@ import { parameterChanges } from "./parameter-changes.js";
 import { ParameterArena } from "./parameter-arena.js";
 import { type Plan, plan as makePlan } from "./plan.js";
 import { commitBuffers } from "./buffers.js";
-import { DeviceRuns, warnOfHostNodes } from "./device-runs.js";
+import { type DeviceRunOptions, DeviceRuns, warnOfHostNodes } from "./device-runs.js";
 import { computesHalf } from "./half-probe.js";
 import { memoryOf, rowGradients } from "./host-memory.js";
 import { AccelerateError } from "../errors.js";
@@ -208,13 +208,13 @@ export class Executor {
         const plan = makePlan(loss, { backward: true, ...(options.seed && { seed: options.seed }) });
         const before = this.compiled;
         const { taps, ...others } = options;
-        const program = await this.#program(plan, runs ? undefined : taps?.buckets);
+        const program = await this.#program(plan, taps?.buckets);
         if (this.compiled > before)
           options.onCompiled?.(
             plan,
             program.gradients.map((i) => plan.parameters[i]!),
           );
-        const listens = (await taps?.before()) && !runs;
+        const listens = await taps?.before();
         await this.#run(plan, program, { ...others, ...(listens && { taps }) }, runs);
       });
     } finally {
@@ -223,7 +223,7 @@ export class Executor {
   }
 
   async #run(plan: Plan, program: Program, { signal, taps }: RunWishes, onDevice: DeviceRuns | undefined): Promise<void> {
-    if (onDevice) return this.#runOnDevice(plan, program, { signal }, onDevice);
+    if (onDevice) return this.#runOnDevice(plan, program, { signal, taps }, onDevice);
     const { binding } = program;
     const moved = program.places !== parameterChanges("places");
     if (moved) ParameterArena.adopt(program.gradients.map((i) => plan.parameters[i]!));
@@ -280,10 +280,10 @@ export class Executor {
     settle(plan.outputs, plan.reached);
   }
 
-  async #runOnDevice(plan: Plan, program: Program, { signal }: { readonly signal: AbortSignal | undefined }, device: DeviceRuns): Promise<void> {
+  async #runOnDevice(plan: Plan, program: Program, { signal, taps }: DeviceRunOptions, device: DeviceRuns): Promise<void> {
     this.runs++;
     const began = performance.now();
-    await device.run(plan, program, { signal, masks: await program.masks?.of(plan) });
+    await device.run(plan, program, { signal, masks: await program.masks?.of(plan), taps });
     this.watch?.ran(program, { backward: plan.loss !== undefined, began, ended: performance.now() });
     settle(plan.outputs, plan.reached);
   }

@@ -61,7 +61,7 @@ export interface GradientNorm {
 
 /**
  * Gradients accumulate locally until they are forgotten. The first of clipping, a step or a read brings them together; a later backward into one of them makes that void. All calls but
- * `holds`, `keeps`, `clips`, `own`, `loads` and `scale` are collective: every worker makes them in the same order.
+ * `holds`, `keeps`, `clips`, `own`, `loads`, `scale` and `writing` are collective: every worker makes them in the same order.
  */
 export interface GradientExchange {
   /** Inside an accumulation window: no step, gradients stay. */
@@ -101,4 +101,6 @@ export interface GradientExchange {
   owned(segment: ArenaSegment): readonly ArenaPart[] | undefined;
   /** What this worker updates of an arena on a device, and keeps state of; undefined: all. */
   updated(arena: ParameterArena): readonly ArenaPart[] | undefined;
+  /** A program is about to write gradients on a device, where others may still read what lies there. Resolves when it may be queued; what it gives is called once it is. */
+  writing?(): Promise<() => void> | undefined;
 }

@@ -165,7 +165,7 @@ export function buildGraph(plan: Plan, compiler: CompilerOptions = {}): BuiltGra
   const buckets = gradients.map((i, k) => (asRows[k] ? undefined : compiler.buckets?.of(plan.parameters[i]!)));
   const first = wanted.length - gradients.length;
   const taps =
-    !target || target.kernels.has("Tap")
+    !target || target.type === "cuda"
       ? insertTaps(
           graph,
           buckets.map((bucket, k) => ({ value: graph.outputs[first + k]!, bucket })),

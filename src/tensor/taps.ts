@@ -1,4 +1,5 @@
 // Gradients that are told of while their backward still runs: bucket by bucket, so that they can travel meanwhile.
+import type { NativeHandle } from "../native/binding.js";
 import type { Engine } from "../runtime/engine.js";
 import { runTapped, type TappedJob } from "../runtime/taps.js";
 import type { Parameter } from "./parameter.js";
@@ -22,17 +23,19 @@ export interface ExpectedGradient {
 /** Listens to one backward. */
 export interface RunTaps {
   readonly buckets: GradientBuckets;
+  /** Where runs on a device note the moment at which a bucket is ready, by its number. */
+  readonly moments?: NativeHandle<"moments">;
   /** Nothing else runs now. Resolves when gradients may be written; false: there is no listening this time. */
   before(): Promise<boolean>;
   /** The run begins. What it does not write is as it will be already. */
   begin(expected: readonly ExpectedGradient[]): void;
-  /** All gradients of the bucket that are not rows lie in the memory of their segments, also what was there before added to them. Any number of times. */
+  /** All gradients of the bucket that are not rows lie in the memory of their segments, also what was there before added to them; on a device they will, at its moment. Any number of times. */
   ready(bucket: number): void;
   /** The run has ended: all gradients are there, or else (`done` false) none can be relied on. */
   end(done: boolean): void;
 }
 
-export interface TappedRun extends Omit<TappedJob, "ready"> {
+export interface TappedRun extends Omit<TappedJob, "ready" | "moments"> {
   readonly taps: RunTaps;
   readonly expected: readonly ExpectedGradient[];
 }
@@ -41,7 +44,7 @@ export interface TappedRun extends Omit<TappedJob, "ready"> {
 export async function tappedRun(engine: Engine, { taps, expected, ...job }: TappedRun): Promise<void> {
   taps.begin(expected);
   try {
-    await runTapped(engine, { ...job, ready: (bucket) => taps.ready(bucket) });
+    await runTapped(engine, { ...job, moments: taps.moments, ready: (bucket) => taps.ready(bucket) });
   } catch (error) {
     taps.end(false);
     throw error;

@@ -1,7 +1,7 @@
 // Who has a gradient of which parameter: told to each other before gradients are used.
 import type { CollectiveOptions, World } from "../../distributed/index.js";
 import type { ArenaSegment, ParameterArena } from "../../tensor/index.js";
-import type { EarlyExchange } from "./early-exchange.js";
+import type { EarlyGradients } from "./early.js";
 import type { Placement } from "./placement.js";
 import { ranksOf, type Shares, sharesOf } from "./shares.js";
 import type { Treatment } from "./treatment.js";
@@ -45,7 +45,7 @@ interface Telling {
   readonly treatment: Treatment;
   readonly before: Presence | undefined;
   /** Gradients that travelled before they were collected. */
-  readonly early: EarlyExchange | undefined;
+  readonly early: EarlyGradients | undefined;
 }
 export interface Told {
   readonly presence: Presence;

@@ -15,7 +15,7 @@ import {
 } from "../../tensor/index.js";
 import type { Accumulation } from "./accumulation.js";
 import { alone, type News, type Presence, tellPresence } from "./collected.js";
-import type { EarlyExchange } from "./early-exchange.js";
+import type { EarlyGradients } from "./early.js";
 import { GradientView, scaledCopy, segmentsOf } from "./gradient-view.js";
 import { LossScaling } from "./loss-scaling.js";
 import { normOfAll } from "./norms.js";
@@ -41,7 +41,7 @@ export interface ExchangeOptions {
   /** How the hosts' sums are added up; default: as they are. */
   readonly overHosts?: HostSums;
   /** Gradients that travel before they are collected. */
-  readonly early?: EarlyExchange | undefined;
+  readonly early?: EarlyGradients | undefined;
   /** Workers that end their loops at different times. */
   readonly joining?: Joining;
   /** A step was made, or skipped, on every worker. */
@@ -79,7 +79,7 @@ export class WorkerExchange implements GradientExchange {
     this.scaling = scaling;
     this.overHosts = overHosts;
     this.distributed = world.group.size > 1;
-    this.#treatment = new Treatment({ raw: world.hosts > 1 && !overHosts.hook });
+    this.#treatment = new Treatment({ raw: world.device !== undefined || (world.hosts > 1 && !overHosts.hook) });
     options.early?.connect(this.#treatment);
     this.#reduction = this.distributed ? reductionOf(world, placement, { treatment: this.#treatment, overHosts }) : undefined;
   }
@@ -120,9 +120,11 @@ export class WorkerExchange implements GradientExchange {
     return this.#options.placement.arenas.length > 0;
   }
   /** Gradients that travel while they are made. */
-  get early(): EarlyExchange | undefined {
+  get early(): EarlyGradients | undefined {
     return this.#options.early;
   }
+  /** See GradientExchange. */
+  readonly writing = (): Promise<() => void> | undefined => this.#options.early?.writing?.();
   /** A backward was made with the scale. */
   told(): void {
     if (this.scaling.enabled) this.#told = this.#writes;

@@ -16,7 +16,7 @@ import {
 import type { Presence } from "./collected.js";
 import type { HostPart, HostSums } from "../comm-hooks/index.js";
 import type { Bucket } from "./buckets.js";
-import type { EarlySums } from "./early-exchange.js";
+import type { EarlySums } from "./early.js";
 import type { PlacedArena, Placement } from "./placement.js";
 import { gatherParts } from "./host-parts.js";
 import { publish, rowed } from "./publish.js";

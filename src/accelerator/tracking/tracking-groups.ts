@@ -55,6 +55,7 @@ export function timedWorld(world: World, spent: Spent): World {
     local,
     cross: world.cross && timedGroup(world.cross, clock),
     hosts: world.hosts,
+    ...(world.device && { device: world.device }),
     abort: (fault) => world.abort(fault),
     close: () => world.close(),
     [Symbol.asyncDispose]: () => world.close(),

@@ -40,8 +40,21 @@ export interface NativeNccl {
     input: ArrayBufferView | undefined,
     output: ArrayBufferView | undefined,
   ): Promise<void>;
-  /** With numbers of the device whose context it is. joins: what the device is given later comes behind. Resolves with a ticket for `await`. */
-  enqueue(communicator: NcclHandle, context: NativeHandle<"device">, operations: readonly NativeOperation[], joins: boolean): Promise<number>;
+  /**
+   * With numbers of the device whose context it is; behind the moment of that number, or else behind all that the device was given. joins: what the device is given later comes behind. Resolves with a ticket for
+   * `await`.
+   */
+  enqueue(
+    communicator: NcclHandle,
+    context: NativeHandle<"device">,
+    operations: readonly NativeOperation[],
+    joins: boolean,
+    after: number | undefined,
+  ): Promise<number>;
+  /** What the device is given later comes behind all that was enqueued. */
+  join(communicator: NcclHandle, context: NativeHandle<"device">): Promise<void>;
+  /** For `openTaps`. */
+  moments(communicator: NcclHandle): NativeHandle<"moments">;
   await(communicator: NcclHandle, ticket: number, timeoutMs: number): Promise<void>;
   /** Ends all waits at once. */
   stop(communicator: NcclHandle, code: string, message: string): void;
@@ -65,7 +78,7 @@ declare module "../../native/binding.js" {
 /** In the order of enum Stage (communicator.h). */
 export const stages = ["none", ...deviceStages] as const;
 /** In the order of enum Kind (communicator.h). */
-const kinds: readonly DeviceCall["op"][] = ["all-reduce", "reduce-scatter", "all-gather", "broadcast", "send", "receive"];
+const kinds: readonly DeviceCall["op"][] = ["all-reduce", "reduce-scatter", "all-gather", "broadcast", "send", "receive", "zeros"];
 export const kindNumber = (op: DeviceCall["op"]): number => kinds.indexOf(op);
 export const reduceNumbers: Readonly<Record<ReduceOp | "premultiplied", number>> = { sum: 0, mean: 1, max: 2, premultiplied: 3 };
 

@@ -1,17 +1,16 @@
 // A group of ranks with a GPU each: numbers travel by NCCL, calls are compared and ranks watched over the host's own group.
 import { setTimeout as sleep } from "node:timers/promises";
-import { type DType, dtypes } from "../../graph/dtype.js";
+import { dtypes } from "../../graph/dtype.js";
 import type { NativeHandle } from "../../native/binding.js";
-import type { DeviceArray } from "../../runtime/device-context.js";
-import { ArgumentError, ShapeError } from "../../errors.js";
 import { BaseGroup, type CallContext, type GroupSettings } from "../base-group.js";
 import { callSite } from "../call-site.js";
-import { type CheckedCall, checkRoot } from "../collective-checks.js";
+import type { CheckedCall } from "../collective-checks.js";
 import { CollectiveError, type CollectiveErrorCode, type CollectiveFault } from "../errors.js";
 import type { LinkedGroup } from "../fault-link.js";
-import type { CollectiveName, CollectiveOptions, DeviceCall, DeviceGroup, DeviceReduce, ProcessGroup, RankStatus } from "../process-group.js";
+import type { CollectiveOptions, DeviceCall, DeviceGroup, DeviceOrder, ProcessGroup, RankStatus } from "../process-group.js";
 import type { SeenStall } from "../stall-watch.js";
-import { kindNumber, type NativeNccl, type NativeOperation, type NcclHandle, reduceNumbers, stages } from "./native-nccl.js";
+import { batchOf, type DeviceBatch } from "./device-batch.js";
+import { kindNumber, type NativeNccl, type NcclHandle, reduceNumbers, stages } from "./native-nccl.js";
 
 /** What the ranks meet over; nobody else uses it. */
 export type ControlGroup = ProcessGroup & LinkedGroup & { meet(call: CheckedCall, options?: CollectiveOptions): Promise<void> };
@@ -34,9 +33,8 @@ const closeMs = 10_000;
 /** From the end of a group to the error of a call that NCCL does not give back. */
 const stuckMs = 2000;
 
-interface DeviceBatch extends CheckedCall {
-  readonly operations: readonly NativeOperation[];
-}
+/** What the ranks compare says nothing of these. */
+type Issued = CheckedCall & Partial<Pick<DeviceBatch, "operations">> & { readonly order?: DeviceOrder };
 
 interface NumberedCall extends CheckedCall {
   readonly number: number;
@@ -50,6 +48,7 @@ export class NcclGroup extends BaseGroup implements DeviceGroup {
   readonly #control: ControlGroup;
   readonly #context: NativeHandle<"device"> | undefined;
   #issued: Promise<unknown> = Promise.resolve();
+  #moments: NativeHandle<"moments"> | undefined;
   /** What the device has been given and was not seen to have done. */
   readonly #under = new Map<object, { readonly text: string; readonly since: number; readonly sequence: number }>();
   /** Calls so far, on all ranks alike. */
@@ -82,8 +81,22 @@ export class NcclGroup extends BaseGroup implements DeviceGroup {
     return this.#onHost(() => this.#control.broadcastObject(value, root, { ...options, site: options.site ?? callSite() }));
   }
 
-  async onDevice(calls: readonly DeviceCall[], options: CollectiveOptions = {}): Promise<void> {
-    return this.call(batchOf(calls, this.size), options);
+  async onDevice(calls: readonly DeviceCall[], { after, joins = true, ...options }: CollectiveOptions & DeviceOrder = {}): Promise<void> {
+    const order: DeviceOrder = { ...(after && { after }), joins };
+    const batch: Issued = { ...batchOf(calls, this.size), order };
+    return this.call(batch, options);
+  }
+  async joined(): Promise<void> {
+    if (this.fault) throw new CollectiveError(this.fault);
+    try {
+      await this.#native.join(this.#handle, this.#context!);
+    } catch (cause) {
+      throw await this.#explained(cause as Error & Partial<CollectiveFault>, { op: "barrier", count: 0, number: this.#number });
+    }
+  }
+  get moments(): NativeHandle<"moments"> {
+    this.#moments ??= this.#native.moments(this.#handle);
+    return this.#moments;
   }
   /** Resolves when the device has done all collectives that it was given. */
   async settled(): Promise<void> {
@@ -101,11 +114,11 @@ export class NcclGroup extends BaseGroup implements DeviceGroup {
     return this.#control.status();
   }
 
-  protected async carryOut(made: CheckedCall & Partial<DeviceBatch>, context: CallContext): Promise<void> {
+  protected async carryOut(made: Issued, context: CallContext): Promise<void> {
     const call = { ...made, number: ++this.#number };
     const began = performance.now();
     const { timeoutMs, site, purpose } = context;
-    const { operations, number: _, ...checked } = call;
+    const { operations, order, number: _, ...checked } = call;
     const options = { timeoutMs, ...(site !== undefined && { site }), ...(purpose !== undefined && { purpose }) };
     const before = this.#issued;
     const met = this.#control.meet(checked, options);
@@ -113,8 +126,11 @@ export class NcclGroup extends BaseGroup implements DeviceGroup {
       await Promise.allSettled([before, met]);
       await met;
       if (call.op === "barrier" && !operations) return;
+      const after = await order?.after?.();
       const left = Math.max(1, Math.ceil(timeoutMs - (performance.now() - began)));
-      return operations ? this.#enqueue(call, operations, context, left) : { done: this.#watched(call, context, this.#collective(call, left)) };
+      return operations
+        ? this.#enqueue({ ...call, operations }, context, { timeoutMs: left, after })
+        : { done: this.#watched(call, context, this.#collective(call, left)) };
     })();
     this.#issued = issue.catch(() => {});
     try {
@@ -139,9 +155,14 @@ export class NcclGroup extends BaseGroup implements DeviceGroup {
     );
   }
   /** Its end is waited for by nobody: what goes wrong is the error of the next call. */
-  async #enqueue(call: NumberedCall, operations: readonly NativeOperation[], context: CallContext, timeoutMs: number): Promise<{ readonly done: undefined }> {
+  async #enqueue(
+    call: NumberedCall & Issued & DeviceBatch,
+    context: CallContext,
+    { timeoutMs, after }: { readonly timeoutMs: number; readonly after: number | undefined },
+  ): Promise<{ readonly done: undefined }> {
+    const { operations, order } = call;
     if (operations.length === 0) return { done: undefined };
-    const enqueued = this.#native.enqueue(this.#handle, this.#context!, operations, true);
+    const enqueued = this.#native.enqueue(this.#handle, this.#context!, operations, order?.joins ?? true, after);
     const late = setTimeout(() => this.#native.stop(this.#handle, "ERR_COLLECTIVE_TIMEOUT", "NCCL has not taken the call in time"), timeoutMs).unref();
     void Promise.allSettled([enqueued]).then(() => clearTimeout(late));
     // From the first call on: while NCCL connects the ranks one of them may go.
@@ -290,51 +311,3 @@ export class NcclGroup extends BaseGroup implements DeviceGroup {
 
 const textOf = ({ op, dtype, count, number }: NumberedCall, purpose: string | undefined): string =>
   `${op} ${number} (${[...(purpose ? [purpose] : []), ...(dtype ? [`${dtype} [${count}]`] : [])].join(", ")})`;
-
-const reduceOf = (reduce: DeviceReduce): readonly [number: number, factor: number] =>
-  typeof reduce === "string" ? [reduceNumbers[reduce], 1] : [reduceNumbers.premultiplied, reduce.factor];
-
-function fit(part: DeviceArray, whole: DeviceArray, size: number, op: string): void {
-  if (part.dtype !== whole.dtype) throw new ArgumentError(`${op} of ${part.dtype} and ${whole.dtype}`, { hint: "both arrays must have one dtype" });
-  if (part.length * size !== whole.length)
-    throw new ShapeError(`${op}: arrays of ${part.length} and ${whole.length} elements`, { hint: `one must be ${size} times as long as the other` });
-}
-
-/** Several calls as one, which the ranks compare by what they have in common. */
-function batchOf(calls: readonly DeviceCall[], size: number): DeviceBatch {
-  const operations = calls.map((call): NativeOperation => {
-    const kind = kindNumber(call.op);
-    const row = (dtype: DType, [reduce, factor]: readonly [number, number], peer: number, input: DeviceArray, output: DeviceArray): NativeOperation => [
-      kind,
-      dtypes[dtype].onnx,
-      reduce,
-      factor,
-      peer,
-      input.length,
-      input.handle,
-      output.handle,
-    ];
-    if ("data" in call) {
-      const peer = call.op === "broadcast" ? call.root : call.peer;
-      checkRoot(peer, size);
-      return row(call.data.dtype, [0, 1], peer, call.data, call.data);
-    }
-    const { input, output } = call;
-    if (call.op === "all-gather") fit(input, output, size, call.op);
-    else if (call.op === "reduce-scatter") fit(output, input, size, call.op);
-    else fit(input, output, 1, call.op);
-    return row(input.dtype, call.op === "all-gather" ? [0, 1] : reduceOf(call.reduce), 0, input, output);
-  });
-  const lengthOf = (call: DeviceCall): number => ("data" in call ? call.data : call.input).length;
-  const [first] = calls;
-  // Who sends to whom is each rank's own affair.
-  if (!first || calls.some(({ op }) => op === "send" || op === "receive")) return { op: "barrier", count: 0, operations };
-  return {
-    op: first.op as CollectiveName,
-    dtype: ("data" in first ? first.data : first.input).dtype,
-    count: calls.reduce((sum, call) => sum + lengthOf(call), 0),
-    ...(first.op === "broadcast" && { root: first.root }),
-    ...((first.op === "all-reduce" || first.op === "reduce-scatter") && { reduce: first.reduce === "max" ? "max" : "sum" }),
-    operations,
-  };
-}

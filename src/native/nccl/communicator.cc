@@ -157,6 +157,9 @@ bool Communicator::issue(const std::vector<Operation>& operations, const std::at
   const Clock::time_point soon = Clock::now() + milliseconds(600000);
   std::vector<ncclRedOp_t> made;
   bool good = true;
+  // In front of the group, which comes to the stream as a whole.
+  for (const Operation& op : operations)
+    if (op.kind == Kind::zeros && !check(api_.cudaMemsetAsync(op.output, 0, op.count * bytesOf(op.dtype), stream_), "cudaMemsetAsync")) return false;
   {
     const std::lock_guard<std::timed_mutex> lock(calling_);
     std::vector<ncclRedOp_t> reductions;
@@ -193,6 +196,8 @@ bool Communicator::issue(const std::vector<Operation>& operations, const std::at
           case Kind::receive:
             good = check(api_.ncclRecv(op.output, op.count, op.dtype, op.peer, comm_, stream_), "ncclRecv");
             break;
+          case Kind::zeros:
+            break;
         }
       }
       // Also after a failure: the thread's group must not stay open.
@@ -225,11 +230,20 @@ void Communicator::giveEvent(cudaEvent_t event) {
   events_.push_back(event);
 }
 
-cudaEvent_t Communicator::marked() {
+cudaEvent_t Communicator::marked(cudaStream_t stream) {
   const cudaEvent_t event = takeEvent();
-  if (event == nullptr || check(api_.cudaEventRecord(event, stream_), "cudaEventRecord")) return event;
+  if (event == nullptr || check(api_.cudaEventRecord(event, stream), "cudaEventRecord")) return event;
   giveEvent(event);
   return nullptr;
+}
+
+bool Communicator::follow(cudaStream_t first, cudaStream_t second) {
+  const cudaEvent_t moment = marked(first);
+  if (moment == nullptr) return false;
+  const bool behind = check(api_.cudaStreamWaitEvent(second, moment, 0), "cudaStreamWaitEvent");
+  // A stream that waits for an event keeps what it needs of it: it can be recorded anew at once.
+  giveEvent(moment);
+  return behind;
 }
 
 Stage Communicator::stage() {
@@ -241,21 +255,20 @@ Stage Communicator::stage() {
   return Stage::behind;
 }
 
-bool Communicator::enqueue(const std::vector<Operation>& operations, cudaStream_t compute, bool joins, const std::atomic<bool>& interrupted, uint64_t& ticket) {
+bool Communicator::join(cudaStream_t compute) { return !stopped() && select() && follow(stream_, compute); }
+
+bool Communicator::enqueue(const std::vector<Operation>& operations, const Order& order, const std::atomic<bool>& interrupted, uint64_t& ticket) {
   if (stopped() || !select()) return false;
-  const cudaEvent_t ready = takeEvent();
-  if (ready == nullptr) return false;
-  const bool behind = check(api_.cudaEventRecord(ready, compute), "cudaEventRecord") && check(api_.cudaStreamWaitEvent(stream_, ready, 0), "cudaStreamWaitEvent");
-  // A stream that waits for an event keeps what it needs of it: it can be recorded anew at once.
-  giveEvent(ready);
-  const cudaEvent_t come = behind ? marked() : nullptr;
+  const auto moment = static_cast<cudaEvent_t>(order.after ? moments_->of(*order.after) : nullptr);
+  const bool behind = moment != nullptr ? check(api_.cudaStreamWaitEvent(stream_, moment, 0), "cudaStreamWaitEvent") : follow(order.compute, stream_);
+  const cudaEvent_t come = behind ? marked(stream_) : nullptr;
   if (come == nullptr) return false;
   issuing_ = true;
-  const cudaEvent_t done = issue(operations, interrupted) ? marked() : nullptr;
+  const cudaEvent_t done = issue(operations, interrupted) ? marked(stream_) : nullptr;
   issuing_ = false;
   if (done == nullptr) giveEvent(come);
   if (done == nullptr) return false;
-  const bool joined = !joins || check(api_.cudaStreamWaitEvent(compute, done, 0), "cudaStreamWaitEvent");
+  const bool joined = !order.joins || check(api_.cudaStreamWaitEvent(order.compute, done, 0), "cudaStreamWaitEvent");
   const std::lock_guard<std::mutex> lock(state_);
   ticket = ++tickets_;
   pending_.push_back({ticket, come, done});
@@ -336,7 +349,7 @@ bool Communicator::carryOut(Operation op, milliseconds timeout, const std::atomi
   op.output = staging_ + place;
   if (!issue({op}, interrupted)) return false;
   if (receives && !check(api_.cudaMemcpyAsync(pinned_ + place, staging_ + place, out, cudaMemcpyDeviceToHost, stream_), "cudaMemcpyAsync")) return false;
-  const cudaEvent_t done = marked();
+  const cudaEvent_t done = marked(stream_);
   if (done == nullptr) return false;
   uint64_t ticket;
   {
@@ -380,6 +393,7 @@ void Communicator::close(milliseconds timeout, const std::atomic<bool>& interrup
   abort();
   stop({"ERR_GROUP_CLOSED", "the group is closed"});
   freeRoom();
+  moments_->clear();
   {
     const std::lock_guard<std::mutex> lock(state_);
     for (const Pending& each : pending_) {

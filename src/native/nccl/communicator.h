@@ -5,10 +5,13 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "../moments.h"
 #include "nccl_api.h"
 
 namespace accelerate_ts::nccl {
@@ -22,7 +25,7 @@ struct Failure {
 };
 
 // In the order of the JS table (native-nccl.ts).
-enum class Kind { allReduce, reduceScatter, allGather, broadcast, send, receive };
+enum class Kind { allReduce, reduceScatter, allGather, broadcast, send, receive, zeros };
 
 struct Operation {
   Kind kind = Kind::allReduce;
@@ -36,6 +39,15 @@ struct Operation {
   size_t count = 0;
   const void* input = nullptr;
   void* output = nullptr;
+};
+
+// Of operations among what the device computes.
+struct Order {
+  cudaStream_t compute = nullptr;
+  // Empty number: none.
+  std::optional<size_t> after;
+  // What `compute` is given from now on comes behind the operations.
+  bool joins = true;
 };
 
 size_t bytesOf(ncclDataType_t dtype);
@@ -61,12 +73,16 @@ class Communicator {
 
   int rank() const { return rank_; }
   int size() const { return size_; }
+  // Of the device, for Order.
+  const std::shared_ptr<Moments>& moments() const { return moments_; }
 
   // The comm thread, one after the other. False: failure() says why.
 
   bool open(const ncclUniqueId& id, std::chrono::milliseconds timeout, const std::atomic<bool>& interrupted);
-  // Behind all that `compute` has been given. `joins`: what `compute` is given from now on comes behind the operations. The ticket is for await().
-  bool enqueue(const std::vector<Operation>& operations, cudaStream_t compute, bool joins, const std::atomic<bool>& interrupted, uint64_t& ticket);
+  // Behind the moment of `order`, or without one behind all that its stream has been given. The ticket is for await().
+  bool enqueue(const std::vector<Operation>& operations, const Order& order, const std::atomic<bool>& interrupted, uint64_t& ticket);
+  // What `compute` is given from now on comes behind all operations so far.
+  bool join(cudaStream_t compute);
   // The same with numbers of the host, and waits.
   bool carryOut(Operation operation, std::chrono::milliseconds timeout, const std::atomic<bool>& interrupted);
   // Lets the others finish, then frees everything.
@@ -102,7 +118,9 @@ class Communicator {
   cudaEvent_t takeEvent();
   void giveEvent(cudaEvent_t event);
   // An event of the stream's work so far; nullptr: failure() says why.
-  cudaEvent_t marked();
+  cudaEvent_t marked(cudaStream_t stream);
+  // What `second` is given from now on comes behind all that `first` has been given.
+  bool follow(cudaStream_t first, cudaStream_t second);
   bool room(size_t bytes);
   void freeRoom();
   bool select() { return check(api_.cudaSetDevice(device_), "cudaSetDevice"); }
@@ -117,6 +135,7 @@ class Communicator {
   std::timed_mutex calling_;
   cudaStream_t stream_ = nullptr;
   bool opened_ = false;
+  const std::shared_ptr<Moments> moments_ = std::make_shared<Moments>();
 
   mutable std::mutex state_;
   std::condition_variable wake_;

@@ -102,19 +102,28 @@ class EnqueueJob : public NcclJob {
  public:
   using NcclJob::NcclJob;
   std::vector<Operation> operations;
-  cudaStream_t compute = nullptr;
-  bool joins = true;
+  Order order;
   std::shared_ptr<Device> device;
   std::vector<std::shared_ptr<DeviceArray>> arrays;
   void execute(const Parallel&) override {
     for (const std::shared_ptr<DeviceArray>& array : arrays)
       if (array->buffer->memory == nullptr) return fail("ERR_ARGUMENT", "an array of a collective was freed before its turn came");
-    if (!communicator_->enqueue(operations, compute, joins, ending_, ticket_)) explain();
+    if (!communicator_->enqueue(operations, order, ending_, ticket_)) explain();
   }
   Napi::Value result(Napi::Env env) override { return Napi::Number::New(env, static_cast<double>(ticket_)); }
 
  private:
   uint64_t ticket_ = 0;
+};
+
+class JoinJob : public NcclJob {
+ public:
+  using NcclJob::NcclJob;
+  cudaStream_t compute = nullptr;
+  std::shared_ptr<Device> device;
+  void execute(const Parallel&) override {
+    if (!communicator_->join(compute)) explain();
+  }
 };
 
 class AwaitJob : public NcclJob {
@@ -242,13 +251,13 @@ Napi::Value collective(const Napi::CallbackInfo& info) {
   return submitTo(env, membershipOf(info[0]).calls, std::move(job));
 }
 
-// enqueue(communicator, context, operations: [kind, dtype, reduce, factor, peer, count, input, output][], joins): Promise<ticket>; numbers of the device
+// enqueue(communicator, context, operations: [kind, dtype, reduce, factor, peer, count, input, output][], joins, after: number of a moment or undefined): Promise<ticket>; numbers of the device
 Napi::Value enqueue(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   auto job = std::make_unique<EnqueueJob>(communicatorOf(info[0]));
   const size_t size = static_cast<size_t>(communicatorOf(info[0])->size());
   const auto list = info[2].As<Napi::Array>();
-  bool good = streamOf(info[1], job->compute, job->device);
+  bool good = streamOf(info[1], job->order.compute, job->device);
   for (uint32_t i = 0; good && i < list.Length(); i++) {
     Napi::Array row;
     if (!read(list, i, row)) return env.Undefined();
@@ -260,7 +269,7 @@ Napi::Value enqueue(const Napi::CallbackInfo& info) {
     op.kind = static_cast<Kind>(static_cast<int>(number(0)));
     op.peer = static_cast<int>(number(4));
     op.count = static_cast<size_t>(number(5));
-    good = number(0) >= 0 && number(0) <= 5 && number(5) >= 0 && op.peer >= 0 && static_cast<size_t>(op.peer) < size && dtypeOf(static_cast<int>(number(1)), op.dtype) &&
+    good = number(0) >= 0 && number(0) <= static_cast<int>(Kind::zeros) && number(5) >= 0 && op.peer >= 0 && static_cast<size_t>(op.peer) < size && dtypeOf(static_cast<int>(number(1)), op.dtype) &&
            reductionOf(static_cast<int>(number(2)), number(3), op);
     const size_t in = op.count * bytesOf(op.dtype), out = op.kind == Kind::reduceScatter ? in / size : op.kind == Kind::allGather ? in * size : in;
     const auto memory = [&](uint32_t at, size_t bytes, void*& data) {
@@ -269,14 +278,25 @@ Napi::Value enqueue(const Napi::CallbackInfo& info) {
       return read(row, at, value) && placeOf(value, data, length, job->arrays) && length >= bytes;
     };
     void* input = nullptr;
-    good = good && (op.kind == Kind::receive || memory(6, in, input)) && (op.kind == Kind::send || memory(7, out, op.output));
+    good = good && (op.kind == Kind::receive || op.kind == Kind::zeros || memory(6, in, input)) && (op.kind == Kind::send || memory(7, out, op.output));
     op.input = input;
     job->operations.push_back(op);
   }
   if (!good) return refuse(env, "ERR_ARGUMENT", "a collective whose arrays do not fit its call");
-  job->joins = info[3].As<Napi::Boolean>();
+  job->order.joins = info[3].As<Napi::Boolean>();
+  if (info[4].IsNumber()) job->order.after = static_cast<size_t>(info[4].As<Napi::Number>().Int64Value());
   return submitTo(env, membershipOf(info[0]).calls, std::move(job));
 }
+
+// join(communicator, context): Promise<void>; what the device is given later comes behind all operations so far
+Napi::Value join(const Napi::CallbackInfo& info) {
+  auto job = std::make_unique<JoinJob>(communicatorOf(info[0]));
+  if (!streamOf(info[1], job->compute, job->device)) return refuse(info.Env(), "ERR_ARGUMENT", "a device without streams");
+  return submitTo(info.Env(), membershipOf(info[0]).calls, std::move(job));
+}
+
+// moments(communicator): handle; for openTaps, and by number for enqueue
+Napi::Value moments(const Napi::CallbackInfo& info) { return handleOf(info.Env(), communicatorOf(info[0])->moments()); }
 
 // await(communicator, ticket, timeoutMs): Promise<void>
 Napi::Value awaitTicket(const Napi::CallbackInfo& info) {
@@ -322,8 +342,8 @@ Napi::Value failure(const Napi::CallbackInfo& info) {
 void init(Napi::Env env, Napi::Object exports) {
   Napi::Object nccl = Napi::Object::New(env);
   const std::pair<const char*, Napi::Value (*)(const Napi::CallbackInfo&)> functions[] = {
-      {"open", open}, {"uniqueId", uniqueId}, {"busId", busId}, {"create", create}, {"connect", connect}, {"collective", collective}, {"enqueue", enqueue}, {"await", awaitTicket},
-      {"abort", abortAll}, {"close", close}, {"stage", stage}, {"failure", failure}};
+      {"open", open}, {"uniqueId", uniqueId}, {"busId", busId}, {"create", create}, {"connect", connect}, {"collective", collective}, {"enqueue", enqueue}, {"join", join},
+      {"moments", moments}, {"await", awaitTicket}, {"abort", abortAll}, {"close", close}, {"stage", stage}, {"failure", failure}};
   for (const auto& [name, function] : functions) nccl.Set(name, Napi::Function::New(env, function, name));
   const std::pair<const char*, void (*)(const Napi::CallbackInfo&)> procedures[] = {{"stop", stop}, {"release", release}};
   for (const auto& [name, procedure] : procedures) nccl.Set(name, Napi::Function::New(env, procedure, name));

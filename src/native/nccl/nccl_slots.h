@@ -38,6 +38,7 @@
   SLOT(cudaHostAlloc, cudaError_t, (void**, size_t, unsigned int)) \
   SLOT(cudaFreeHost, cudaError_t, (void*)) \
   SLOT(cudaMemcpyAsync, cudaError_t, (void*, const void*, size_t, cudaMemcpyKind, cudaStream_t)) \
+  SLOT(cudaMemsetAsync, cudaError_t, (void*, int, size_t, cudaStream_t)) \
   SLOT(cudaStreamCreateWithFlags, cudaError_t, (cudaStream_t*, unsigned int)) \
   SLOT(cudaStreamDestroy, cudaError_t, (cudaStream_t)) \
   SLOT(cudaStreamWaitEvent, cudaError_t, (cudaStream_t, cudaEvent_t, unsigned int)) \

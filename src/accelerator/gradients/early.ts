@@ -1,0 +1,37 @@
+// Gradients that travel while their backward still runs: what the exchange of gradients asks of whoever sends them.
+import type { CollectiveOptions } from "../../distributed/index.js";
+import type { ArenaSegment, RunTaps } from "../../tensor/index.js";
+import type { Treatment } from "./treatment.js";
+
+/** Gradients that were added up over all workers before they were asked for. */
+export interface EarlySums {
+  readonly segments: ReadonlySet<ArenaSegment>;
+  /** Those of which each host, or each device, has the sums of its part. */
+  readonly parted: ReadonlySet<ArenaSegment>;
+  /** Others are on their way, too, whose sums are of no use: where those lie nothing may be written before they have arrived. */
+  readonly strays: boolean;
+}
+export const nothingEarly: EarlySums = { segments: new Set(), parted: new Set(), strays: false };
+
+export interface EarlyGradients {
+  /** Once, before anything travels. */
+  connect(treatment: Treatment): void;
+  /** Bytes that this worker has given to early sums between hosts. */
+  readonly bytes: number;
+  /** Buckets that were told of by a backward that went on, since the start. */
+  readonly told: number;
+  /** Listens to a backward. `syncs`: its gradients are to be brought together. */
+  taps(options: { readonly syncs: boolean }): RunTaps;
+  /** A program is about to write gradients on a device. Resolves when it may be queued; what it gives is called once it is. */
+  writing?(): Promise<() => void>;
+  /** A collective, before gradients are collected. `sends`: a worker whose backward did not tell of its gradients sends them now; else they stay until somebody asks for them. */
+  join(options: { readonly sends: boolean }, call: CollectiveOptions): Promise<void>;
+  /** Whether what this worker gave is still what it has. */
+  current(segment: ArenaSegment): boolean;
+  /** The sums of these gradients, which are current on all workers. */
+  take(valid: (segment: ArenaSegment) => boolean): Promise<EarlySums>;
+  /** The bucket, in the order of all, has been summed up as far as this worker is concerned. */
+  arrival(bucket: number): Promise<void>;
+  /** A collective of this host: all that was sent has arrived, for all its workers. */
+  arrived(options: CollectiveOptions): Promise<void>;
+}
