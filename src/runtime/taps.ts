@@ -2,6 +2,9 @@
 import type { NativeHandle } from "../native/binding.js";
 import type { Engine } from "./engine.js";
 
+/** Moments in the work of a device, by number. */
+export type TapMoments = NativeHandle<"moments">;
+
 /** What is added to a gradient that is there already. */
 export interface GradientSum {
   readonly into: Float32Array;
@@ -15,7 +18,7 @@ export interface TappedJob {
   readonly run: (sums: GradientSum[]) => Promise<void>;
   readonly sums: readonly GradientSum[];
   /** Of a run on a device: where it notes the moments of buckets. */
-  readonly moments?: NativeHandle<"moments"> | undefined;
+  readonly moments?: TapMoments | undefined;
   /** The gradients of a bucket are in their memory; on a device they will be, at the bucket's moment. */
   readonly ready: (bucket: number) => void;
 }
@@ -23,7 +26,7 @@ export interface TappedJob {
 declare module "../native/binding.js" {
   interface NativeBinding {
     /** The runs behind it tell of their buckets. `sums`: (bucket, into, from), added up before their bucket is told of. */
-    openTaps(sums: readonly unknown[], ready: (bucket: number) => void, moments: NativeHandle<"moments"> | undefined): NativeHandle<"taps">;
+    openTaps(sums: readonly unknown[], ready: (bucket: number) => void, moments: TapMoments | undefined): NativeHandle<"taps">;
     /** Behind the runs; where they are done, the sums of buckets that were not told of are made now. */
     closeTaps(taps: NativeHandle<"taps">, done: boolean, sums: readonly unknown[]): Promise<void>;
   }

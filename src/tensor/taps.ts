@@ -1,7 +1,6 @@
 // Gradients that are told of while their backward still runs: bucket by bucket, so that they can travel meanwhile.
-import type { NativeHandle } from "../native/binding.js";
 import type { Engine } from "../runtime/engine.js";
-import { runTapped, type TappedJob } from "../runtime/taps.js";
+import { runTapped, type TapMoments, type TappedJob } from "../runtime/taps.js";
 import type { Parameter } from "./parameter.js";
 import type { ArenaSegment } from "./parameter-arena.js";
 
@@ -24,7 +23,7 @@ export interface ExpectedGradient {
 export interface RunTaps {
   readonly buckets: GradientBuckets;
   /** Where runs on a device note the moment at which a bucket is ready, by its number. */
-  readonly moments?: NativeHandle<"moments">;
+  readonly moments?: TapMoments;
   /** Nothing else runs now. Resolves when gradients may be written; false: there is no listening this time. */
   before(): Promise<boolean>;
   /** The run begins. What it does not write is as it will be already. */
