@@ -52,18 +52,19 @@ export interface Doubles {
   readonly onnxruntime: string;
 }
 
-const runtime = ["cuda/script.cc", "cuda/memory.cc", "cuda/streams.cc", "cuda/times.cc", "cuda/runtime.cc", "cuda/kernels.cc"];
-const ncclSources = readdirSync(join(sources, "nccl"))
-  .filter((file) => file.endsWith(".cc"))
-  .map((file) => `nccl/${file}`);
+const sourcesOf = (folder: string): readonly string[] =>
+  readdirSync(join(sources, folder))
+    .filter((file) => file.endsWith(".cc"))
+    .sort()
+    .map((file) => `${folder}/${file}`);
 const libraries: readonly { readonly name: string; readonly from: readonly string[]; readonly version?: string }[] = [
-  { name: "libcudart.so.13", from: runtime, version: "libcudart.so.13" },
+  { name: "libcudart.so.13", from: sourcesOf("cuda"), version: "libcudart.so.13" },
   { name: "libcublas.so.13", from: ["cuda/libraries/blas.cc"], version: "libcublas.so.13" },
   { name: "libcublasLt.so.13", from: ["cuda/libraries/blas_lt.cc"], version: "libcublasLt.so.13" },
   { name: "libcurand.so.10", from: ["cuda/libraries/rand.cc"], version: "libcurand.so.10" },
   { name: "libcudnn.so.9", from: ["cuda/libraries/dnn.cc"] },
   { name: "libcuda.so.1", from: ["cuda/libraries/driver.cc"] },
-  { name: "libnccl.so.2", from: ncclSources },
+  { name: "libnccl.so.2", from: sourcesOf("nccl") },
 ];
 
 const compiler = process.env.CXX ?? "c++";

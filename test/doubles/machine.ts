@@ -55,7 +55,8 @@ export interface RunOptions {
   readonly timeoutMs?: number;
 }
 
-const marking = "ACCELERATE_TS_DOUBLE_LOG";
+/** Names the folder of logs. */
+export const marking = "ACCELERATE_TS_DOUBLE_LOG";
 
 /** Writes a line into this process's own log, in order with what its GPUs were asked to do. */
 export function mark(text: string): void {
@@ -101,7 +102,7 @@ export async function runOnGpus(args: readonly (string | URL)[], { script = [], 
   }
 }
 
-function readLogs(folder: string): ReadonlyMap<number, readonly LogLine[]> {
+export function readLogs(folder: string): ReadonlyMap<number, readonly LogLine[]> {
   const files = readdirSync(folder).filter((name) => name.endsWith(".jsonl"));
   return new Map(
     files.map((name) => {
@@ -157,11 +158,11 @@ export function work(lines: readonly LogLine[]): Work {
   };
 }
 
-export const violations = (ran: Ran): readonly string[] =>
+export const violations = (ran: Pick<Ran, "logs">): readonly string[] =>
   [...ran.logs.values()].flatMap((lines) => lines.flatMap(({ violation }) => (violation === undefined ? [] : [violation])));
 
 /** What the owner did not give back, over all processes. */
-export function leaks(ran: Ran, owner = "addon"): Readonly<Record<string, number>> {
+export function leaks(ran: Pick<Ran, "logs">, owner = "addon"): Readonly<Record<string, number>> {
   const sum: Record<string, number> = {};
   for (const lines of ran.logs.values())
     for (const [kind, n] of Object.entries(lines.findLast(({ exit }) => exit !== undefined)?.exit?.leaks[owner] ?? {})) sum[kind] = (sum[kind] ?? 0) + n;

@@ -20,7 +20,12 @@ function fit(part: DeviceArray, whole: DeviceArray, size: number, op: string): v
 }
 
 /** Several calls as one, which the ranks compare by what they have in common. */
-export function batchOf(calls: readonly DeviceCall[], size: number): DeviceBatch {
+export function batchOf(calls: readonly DeviceCall[], rank: number, size: number): DeviceBatch {
+  const toSelf = (op: DeviceCall["op"]): number => calls.filter((call) => call.op === op && "peer" in call && call.peer === rank).length;
+  if (toSelf("send") !== toSelf("receive"))
+    throw new ArgumentError(`a rank sends ${toSelf("send")} arrays to itself and receives ${toSelf("receive")} of them in one group of calls`, {
+      hint: "each send to oneself needs its receive in the same group",
+    });
   const operations = calls.map((call): NativeOperation => {
     const kind = kindNumber(call.op);
     const row = (dtype: DType, [reduce, factor]: readonly [number, number], peer: number, input: DeviceArray, output: DeviceArray): NativeOperation => [

@@ -83,7 +83,7 @@ export class NcclGroup extends BaseGroup implements DeviceGroup {
 
   async onDevice(calls: readonly DeviceCall[], { after, joins = true, ...options }: CollectiveOptions & DeviceOrder = {}): Promise<void> {
     const order: DeviceOrder = { ...(after && { after }), joins };
-    const batch: Issued = { ...batchOf(calls, this.size), order };
+    const batch: Issued = { ...batchOf(calls, this.rank, this.size), order };
     return this.call(batch, options);
   }
   async joined(): Promise<void> {

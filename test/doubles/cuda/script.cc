@@ -3,7 +3,7 @@
 //   fail FUNCTION [nth=N] [every] [from=addon|provider|nccl|other] [rank=R] error=CODE [sticky] [async]
 //   time launch|kernel|copy|network ...   (times.cc)
 //   hang FUNCTION [nth=N] [from=...] [rank=R]
-// FUNCTION: an exported name, or launch:PART-OF-A-KERNEL'S-NAME. The file may be rewritten at any time: counting starts anew.
+// FUNCTION: an exported name, or launch:PART-OF-A-KERNEL'S-NAME; launch:ncclCommInit, launch:ncclGroupEnd, launch:ncclCommFinalize are what goes on when the call has returned. The file may be rewritten at any time: counting starts anew.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -145,13 +145,6 @@ std::string formatted(const char* format, va_list arguments) {
 
 thread_local cudaError_t lastError = cudaSuccess;
 
-struct Handle {
-  std::string kind;
-  const char* owner;
-};
-std::mutex& handleLock = *new std::mutex;
-std::map<const void*, Handle>& handles = *new std::map<const void*, Handle>;
-
 }  // namespace
 
 Settings settings() {
@@ -248,44 +241,6 @@ cudaError_t result(cudaError_t error) {
   if (error != cudaSuccess) lastError = error;
   return error;
 }
-
-void born(const char* kind, const void* handle, const char* owner) {
-  std::lock_guard<std::mutex> guard(handleLock);
-  handles[handle] = {kind, owner};
-}
-bool died(const char* kind, const void* handle) {
-  std::lock_guard<std::mutex> guard(handleLock);
-  const auto found = handles.find(handle);
-  if (found == handles.end() || found->second.kind != kind) return false;
-  handles.erase(found);
-  return true;
-}
-bool alive(const char* kind, const void* handle) {
-  std::lock_guard<std::mutex> guard(handleLock);
-  const auto found = handles.find(handle);
-  return found != handles.end() && found->second.kind == kind;
-}
-
-namespace {
-/** What was not given back, by who had asked for it; and the totals. */
-__attribute__((destructor)) void report() {
-  std::map<std::string, std::map<std::string, int>> left;
-  {
-    std::lock_guard<std::mutex> guard(handleLock);
-    for (const auto& [handle, what] : handles) left[what.owner][what.kind]++;
-  }
-  std::string leaks;
-  for (const auto& [owner, kinds] : left) {
-    std::string inside;
-    for (const auto& [kind, count] : kinds) inside += (inside.empty() ? "" : ",") + quoted(kind) + ":" + std::to_string(count);
-    leaks += (leaks.empty() ? "" : ",") + quoted(owner) + ":{" + inside + "}";
-  }
-  const Totals& t = totals;
-  log("\"exit\":{\"leaks\":{%s},\"launches\":%lu,\"graphLaunches\":%lu,\"hostToDevice\":%lu,\"deviceToHost\":%lu,\"deviceToDevice\":%lu,\"bytesUp\":%lu,\"bytesDown\":%lu,"
-      "\"allocations\":%lu,\"pinnedAllocations\":%lu,\"memsets\":%lu,\"violations\":%lu}",
-      leaks.c_str(), t.launches, t.graphLaunches, t.hostToDevice, t.deviceToHost, t.deviceToDevice, t.bytesUp, t.bytesDown, t.allocations, t.pinnedAllocations, t.memsets, t.violations);
-}
-}  // namespace
 
 }  // namespace doubled
 
