@@ -56,6 +56,8 @@ const products: Readonly<Record<string, Flops>> = {
   // Scores and weighted sums; backward the scores again and four products of their size.
   Attention: attention(0, 4),
   AttentionGrad: attention(1, 10),
+  BiasAttention: attention(0, 4),
+  BiasAttentionGrad: attention(1, 10),
 };
 const table: Readonly<Record<string, Flops>> = {
   ...products,
@@ -68,6 +70,8 @@ const table: Readonly<Record<string, Flops>> = {
   LayerNormalization: perInput(7),
   DropoutAddLayerNorm: perInput(10),
   DropoutAddLayerNormGrad: perInput(12),
+  LayerNormOfNarrow: perInput(10),
+  LayerNormGradOfSum: perInput(12),
   Gelu: perInput(8),
   BiasGelu: perInput(9),
   BiasGeluGrad: perInput(14),

@@ -1,4 +1,4 @@
-// Compiles the checks of CUDA's kernels (test/kernels/cuda/driver.cpp) for the host and runs them: once per state of the sources, kept in build/.
+// Compiles the checks of CUDA's kernels (test/kernels/cuda) for the host and runs them: once per state of the sources, kept in build/.
 import { execFile, execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
@@ -10,6 +10,8 @@ import { packageRoot } from "../../src/package-root.js";
 const run = promisify(execFile);
 const root = packageRoot();
 const cpuKernels = ["dropout", "layer_norm", "gelu", "softmax", "attention", "embedding_grad", "max_pool", "optimizer", "norm"];
+/** Checks, and the kernels themselves; the longest first. */
+const checkFiles = ["kernels", "rows", "layer_norm", "tables", "attention", "updates", "driver"];
 const folders = ["src/native/cuda/kernels", "src/native/kernels", "test/kernels/cuda"];
 
 function compiler(): string {
@@ -52,7 +54,10 @@ export async function buildDriver(sanitize: "none" | "address,undefined" = "none
   mkdirSync(join(root, "build"), { recursive: true });
   const folder = mkdtempSync(join(root, "build", "tmp-"));
   try {
-    const sources = [join(root, "test/kernels/cuda/driver.cpp"), ...cpuKernels.map((name) => join(root, "src/native/kernels", `${name}.cc`))];
+    const sources = [
+      ...checkFiles.map((name) => join(root, "test/kernels/cuda", `${name}.cpp`)),
+      ...cpuKernels.map((name) => join(root, "src/native/kernels", `${name}.cc`)),
+    ];
     const objects = sources.map((_, i) => join(folder, `${i}.o`));
     const queue = sources.map((source, i) => [source, objects[i]!] as const);
     const worker = async () => {
@@ -84,17 +89,18 @@ export async function check(driver: string, name: string, seed: number, cases: n
 /** What is checked, with as many cases as take half a second or so. */
 export const checks: readonly (readonly [name: string, cases: number, sentence: string])[] = [
   ["dropout", 60, "dropout draws the CPU's masks, bit for bit, from any place of rows"],
-  ["layer-norm", 60, "bias, dropout, residual and layer normalization are the CPU's"],
-  ["layer-norm-grad", 25, "the gradient of layer normalization is the CPU's, its sums over rows, too"],
+  ["layer-norm", 60, "bias, dropout, residual and layer normalization are the CPU's, with x and another y in a narrow type, too"],
+  ["layer-norm-grad", 25, "the gradient of layer normalization is the CPU's, its sums over rows, too, and of a sum of gradients in two types"],
   ["gelu", 60, "GELU and its gradient are the CPU's, by erf and by tanh"],
   ["softmax", 60, "softmax takes masks that broadcast, and rows that are masked in whole"],
   ["cross-entropy", 25, "cross entropy ignores rows and smooths labels as the CPU's; what is no class is NaN"],
   ["embedding-grad", 12, "gradients of tables are the CPU's, whichever rows come how often; indices outside are not followed"],
   ["max-pool-grad", 100, "gradients of pools go where the CPU's go"],
-  ["attention", 15, "attention and its gradient are the CPU's for heads up to 128, with masks, causal, and with dropout's bits"],
+  ["attention", 15, "attention and its gradient are the CPU's for heads up to 128, with masks, causal, with dropout's bits, and with biases of its inputs"],
   ["update", 60, "steps of optimizers have the bits of the CPU's, over many ranges"],
   ["norm", 15, "norms are the CPU's to the last digits of a double, and count what is not finite"],
   ["clip", 20, "scaling, clamping and adding have the CPU's bits"],
+  ["casts", 40, "many arrays are cast at once, wherever they lie, each number as by itself"],
   ["copy", 40, "copies take any number of bytes from any place"],
   ["numbers", 40, "float16 and bfloat16 are rounded to the nearest, ties to even"],
 ];

@@ -67,7 +67,7 @@ function checkSides(ctx: InferContext, at: number, more: number): { heads: numbe
  * q [B, Sq, heads * d] or [T, heads * d], k and v likewise, keyBias? [B | 1, Sk] or [T], dropout key? int64 [4], qPlaces? and kPlaces? int64 [T, 2] -> y (rows of q, width of v),
  * lse? (rows of q, heads): the logarithm of the sum of exp(scores).
  */
-function attention(ctx: InferContext): readonly OutputSpec[] {
+export function attention(ctx: InferContext): readonly OutputSpec[] {
   const { heads, qRows, valueWidth } = checkSides(ctx, 0, 3);
   const { dtype } = need(ctx, 0);
   const specs = [
@@ -78,7 +78,7 @@ function attention(ctx: InferContext): readonly OutputSpec[] {
 }
 
 /** dy, q, k, v, then as Attention from keyBias on -> dq, dk, dv. */
-function attentionGrad(ctx: InferContext): readonly OutputSpec[] {
+export function attentionGrad(ctx: InferContext): readonly OutputSpec[] {
   const { env } = ctx;
   const { qRows, valueWidth } = checkSides(ctx, 1, 4);
   const dy = need(ctx, 0);

@@ -40,7 +40,7 @@ function layerNorm(ctx: InferContext): readonly OutputSpec[] {
 }
 
 /** dy, dsum? like x, sum like x, mean, inverse [.., 1], scale [H], key?, places? -> dx, dresidual like x, dscale [H], dshift [H], dbias [H]. Without a key dx is dresidual. */
-function layerNormGrad(ctx: InferContext): readonly OutputSpec[] {
+export function layerNormGrad(ctx: InferContext): readonly OutputSpec[] {
   const [dy, sum, scale] = [need(ctx, 0), need(ctx, 2), need(ctx, 5)];
   need(ctx, 3);
   need(ctx, 4);

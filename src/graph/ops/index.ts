@@ -20,6 +20,7 @@ import { indexingOps } from "./indexing.js";
 import { linearAlgebraOps } from "./linear-algebra.js";
 import { logicOps } from "./logic.js";
 import { lossOps } from "./losses.js";
+import { mergedOps } from "./merged.js";
 import { normalizationOps } from "./normalization.js";
 import { orderOps } from "./order.js";
 import { poolOps } from "./pool.js";
@@ -56,6 +57,7 @@ export const standardOpDefs: readonly OpDef[] = [
   ...crossEntropyOps,
   ...attentionOps,
   ...orderOps,
+  ...mergedOps,
   ...contribOps,
   ...contribAttentionOps,
 ];

@@ -10,7 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "../../../src/native/cuda/kernels/launches.h"
+#include "../../../src/native/cuda/kernels/api.h"
+#include "../../../src/native/cuda/kernels/numbers.h"
 
 namespace checks {
 
@@ -87,12 +88,13 @@ inline Array<int64_t> indices(const std::vector<int64_t>& from) {
 template <typename T> void close(const char* what, const Array<T>& got, const std::vector<float>& wanted, double tolerance, double scale = 1) {
   got.check(what);
   if (got.count() != wanted.size()) fail(std::string(what) + ": another size");
-  const double allowed = tolerance + 1.01 * NumberOf<T>::epsilon;
+  // The smallest halves are 2^-24 apart.
+  const double allowed = tolerance + 1.01 * NumberOf<T>::epsilon, least = NumberOf<T>::value == number_float16 ? 3e-8 : 0;
   for (size_t i = 0; i < wanted.size(); i++) {
     const double a = widened(got.data()[i]), b = wanted[i];
     if (std::isnan(a) && std::isnan(b)) continue;
     if (a == b) continue;
-    if (std::isfinite(a) && std::isfinite(b) && std::fabs(a - b) <= allowed * (scale + std::fabs(b))) continue;
+    if (std::isfinite(a) && std::isfinite(b) && std::fabs(a - b) <= least + allowed * (scale + std::fabs(b))) continue;
     char text[200];
     std::snprintf(text, sizeof text, "%s[%zu] is %.9g, not %.9g (%s)", what, i, a, b, NumberOf<T>::name);
     fail(text);

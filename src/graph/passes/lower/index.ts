@@ -6,6 +6,7 @@ import { shareSubexpressions } from "../common-subexpressions.js";
 import { removeDeadCode } from "../dead-code.js";
 import { decompose } from "../decompose.js";
 import { fold } from "../fold.js";
+import { mergeLaunches } from "../merge-launches/index.js";
 import { rewrite } from "../rewrite.js";
 import { cudaBfloat16, cudaDetours, cudaForms, cudaNoFloat16 } from "./cuda.js";
 import { type Detour, takeDetours } from "./detours.js";
@@ -106,5 +107,6 @@ export function lowerFor(graph: Graph, target: Target): HostInputs {
   const sizes = sizesFromHost(graph);
   takeDetours(graph, detours);
   clean(graph);
+  if (target.type === "cuda") mergeLaunches(graph, target);
   return { masks, sizes };
 }

@@ -8,7 +8,7 @@ namespace accelerate_ts {
 namespace cuda {
 
 /// Changes with every struct below: an object of another version is not used.
-constexpr uint32_t kernels_version = 2;
+constexpr uint32_t kernels_version = 3;
 
 /// Of TensorProto.DataType.
 enum Number : int32_t { number_float32 = 1, number_int32 = 6, number_int64 = 7, number_float16 = 10, number_bfloat16 = 16 };
@@ -24,9 +24,20 @@ struct Masks {
 
 struct DropoutCall { Number type; const void* x; void* y; uint64_t rows, columns; Masks masks; };
 
-/// Arguments as in ../../kernels/layer_norm.h; mean and inverse are float32. dbias needs dx: scratch where nobody else wants it.
-struct LayerNormCall { Number type; const void *x, *bias, *residual, *scale, *shift; void *y, *sum; float *mean, *inverse; uint64_t rows, columns; float epsilon; Masks masks; };
-struct LayerNormGradCall { Number type; const void *dy, *dsum, *sum; const float *mean, *inverse; const void* scale; void *dx, *dresidual, *dscale, *dshift, *dbias; uint64_t rows, columns; Masks masks; };
+/// Arguments as in ../../kernels/layer_norm.h; mean and inverse are float32. x has `x_type`: that of the others, or a narrow one beside float32. narrow: y again, in that type; or null.
+struct LayerNormCall { Number type, x_type; const void *x, *bias, *residual, *scale, *shift; void *y, *narrow, *sum; float *mean, *inverse; uint64_t rows, columns; float epsilon; Masks masks; };
+/// dx, and `more`, have `x_type`. The gradient of y is the sum of dy and `more` up to the first null; `total` holds it then, as many numbers as dy. dbias needs dx. Both are scratch where nobody else wants them.
+struct LayerNormGradCall {
+  Number type, x_type;
+  const void *dy, *dsum, *sum;
+  const float *mean, *inverse;
+  const void* scale;
+  void *dx, *dresidual, *dscale, *dshift, *dbias;
+  uint64_t rows, columns;
+  Masks masks;
+  const void* more[3];
+  void* total;
+};
 
 struct GeluCall { Number type; const void *x, *bias; void* y; uint64_t rows, columns; bool tanh; };
 struct GeluGradCall { Number type; const void *dy, *x, *bias; void *dx, *dbias; uint64_t rows, columns; bool tanh; };
@@ -47,10 +58,10 @@ struct EmbeddingGradCall { Number type, indexType; const void *indices, *dy; voi
 struct MaxPoolGradCall { Number type; const void *x, *y, *dy; void* dx; uint64_t planes; int64_t in[3], out[3], kernel[3], stride[3], dilation[3], before[3]; };
 
 /// As AttentionProblem in ../../kernels/attention.h. Keys are dense; queries are, too, or have places, sorted by batch entry: then `queries` counts all of them. `stats`: float32 [rows of q * heads * 3], scratch of
-/// the gradient.
+/// the gradient. Biases are vectors, added to each row of q, k and v; or null. Their gradients are float32, and need dq, dk and dv.
 struct AttentionCall {
   Number type;
-  const void *q, *k, *v, *bias;
+  const void *q, *k, *v, *bias, *q_bias, *k_bias, *v_bias;
   const int64_t* places;
   bool shared_bias;
   uint64_t batch, queries, keys, heads, size, value_size;
@@ -60,10 +71,15 @@ struct AttentionCall {
   void *y, *lse;                    // forward; lse may be null
   const void* dy;                   // backward
   void *dq, *dk, *dv;
+  float *dq_bias, *dk_bias, *dv_bias;
   float* stats;
 };
 /// Heads may be as large.
 constexpr uint64_t most_head_size = 128;
+
+/// Numbers of one type to another, `count` arrays at once. Host memory: `parts`.
+struct CastPart { const void* from; void* into; uint64_t count; };
+struct CastsCall { Number from, to; const CastPart* parts; uint64_t count; };
 
 struct CopyCall { const void* from; void* into; uint64_t bytes; };
 
@@ -99,6 +115,7 @@ struct Kernels {
   int (*max_pool_grad)(const MaxPoolGradCall&, void* stream);
   int (*attention)(const AttentionCall&, void* stream);
   int (*attention_grad)(const AttentionCall&, void* stream);
+  int (*casts)(const CastsCall&, void* stream);
   int (*copy)(const CopyCall&, void* stream);
   int (*update)(const UpdateCall&, void* stream);
   uint64_t (*norm_scratch)(const UpdateRange* ranges, uint64_t count);
