@@ -4,7 +4,7 @@ import { body } from "./codec.js";
 import { ControlError, faultFromMessage } from "./errors.js";
 import type { Verdict } from "./failures.js";
 import { type Liveness, liveness, timeouts } from "./limits.js";
-import { type Expected, Membership, type Plan } from "./membership.js";
+import { type Expected, type Member, Membership, type Plan } from "./membership.js";
 import type { AgentMessage, CoordinatorMessage, JoinReply, JoinRequest } from "./messages.js";
 import { type AgentPort, Questions } from "./questions.js";
 import { Settlement, type SettlementOptions } from "./settlement.js";
@@ -33,6 +33,8 @@ export class Job {
   readonly #settlement: Settlement;
   /** Members that have joined and not opened their session yet. */
   readonly #expectedSessions = new Map<string, NodeJS.Timeout>();
+  /** Members that took too long for that: who comes after all has the place, if nobody else has taken it. */
+  readonly #late = new Map<string, Member>();
   readonly #sessions = new Map<string, Session>();
   readonly #sessionOfRank = new Map<number, Session>();
   readonly #questions = new Questions();
@@ -76,7 +78,10 @@ export class Job {
     if (!this.#sessions.has(request.member) && !this.#expectedSessions.has(request.member))
       this.#expectedSessions.set(
         request.member,
-        unrefTimeout(() => this.#withdraw(request.member, "joined and opened no session"), timeouts.sessionMs),
+        unrefTimeout(() => {
+          this.#late.set(request.member, { id: request.member, request, peer });
+          this.#withdraw(request.member, "joined and opened no session");
+        }, timeouts.sessionMs),
       );
     const { heartbeatMs, lostAfterMs } = this.#options;
     return { heartbeatMs, lostAfterMs };
@@ -91,12 +96,17 @@ export class Job {
     this.#tellWaiting();
   }
 
-  /** An agent's session begins. @throws ControlError for a member that has not joined. */
+  /** An agent's session begins. @throws ControlError for a member that has not joined, or came late and finds its place taken. */
   open(id: string, port: AgentPort): { receive(message: AgentMessage): void; broken(how: string): void } {
-    const timer = this.#expectedSessions.get(id);
-    if (!timer) throw new ControlError("ERR_LAUNCH_MISMATCH", "a session needs a Join before it, and there is one per Join");
+    const [timer, late] = [this.#expectedSessions.get(id), this.#late.get(id)];
+    if (!timer && !late) throw new ControlError("ERR_LAUNCH_MISMATCH", "a session needs a Join before it, and there is one per Join");
+    if (late) {
+      this.#membership.add(late);
+      this.#note = "";
+    }
     clearTimeout(timer);
     this.#expectedSessions.delete(id);
+    this.#late.delete(id);
     const session: Session = { id, name: this.#membership.member(id)!.request.hostName, port, silent: 0, heardAt: this.#now(), left: false, ranks: [] };
     this.#sessions.set(id, session);
     if (this.#membership.complete && this.#expectedSessions.size === 0) this.#start();

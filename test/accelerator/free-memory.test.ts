@@ -12,7 +12,7 @@ describe("freeMemory", () => {
     [2, "own"],
   ] as const)
     it(`${workers} workers, ${how} parameters`, async () => {
-      const { code, stdout, stderr } = await launch({ options: ["--num-processes", String(workers)], script: program, args: ["1024", how] });
+      const { code, stdout, stderr } = await launch({ options: ["--num-processes", String(workers)], script: program, args: ["768", how] });
       assert.equal(code, 0, stdout + stderr);
       assert.match(stdout, /ok/);
     });

@@ -11,7 +11,7 @@ import { promised } from "../support/timing.js";
 import { glooMissing, launchOnTwoHosts } from "../support/two-hosts.js";
 import type { TrainResult, TrainSettings } from "./programs/train.js";
 
-const program = new URL("./programs/train.js", import.meta.url);
+const program = new URL("./programs/trainings.js", import.meta.url);
 const noGloo = glooMissing();
 const noNamespaces = noGloo || netnsMissing();
 const ROWS = 12;
@@ -38,24 +38,26 @@ describe("training over two hosts", { skip: noGloo }, () => {
   });
   const resultOf = async ({ out }: TrainSettings): Promise<TrainResult> => JSON.parse(await readFile(out, "utf8")) as TrainResult;
 
-  const inOneProcess = new Map<string, Promise<TrainResult>>();
-  function one(settings: Settings): Promise<TrainResult> {
-    const run = async (): Promise<TrainResult> => {
-      const full = task(1, settings);
-      const { code, stderr } = await launch({ script: program, args: [JSON.stringify(full)] });
+  const limited = { clip: 0.5, groups: true, frozen: true };
+  let inOneProcess: Promise<TrainResult[]> | undefined;
+  /** What one process trains: plainly, and limited. */
+  function one(): Promise<TrainResult[]> {
+    const run = async (): Promise<TrainResult[]> => {
+      const all = [{}, limited].map((settings) => task(1, settings));
+      const { code, stderr } = await launch({ script: program, args: [JSON.stringify(all)] });
       assert.equal(code, 0, stderr);
-      return resultOf(full);
+      return Promise.all(all.map(resultOf));
     };
-    const key = JSON.stringify(settings);
-    if (!inOneProcess.has(key)) inOneProcess.set(key, run());
-    return inOneProcess.get(key)!;
+    inOneProcess ??= run();
+    return inOneProcess;
   }
 
-  async function onTwo(workers: readonly [number, number], settings: Settings, hosts?: Hosts): Promise<TrainResult> {
-    const full = task(workers[0] + workers[1], settings);
-    const ends = await launchOnTwoHosts({ workers, folder, hosts, script: program, args: [JSON.stringify(full)] });
+  /** One training after the other in the same workers. */
+  async function onTwo(workers: readonly [number, number], settings: readonly Settings[], hosts?: Hosts): Promise<TrainResult[]> {
+    const all = settings.map((own) => task(workers[0] + workers[1], own));
+    const ends = await launchOnTwoHosts({ workers, folder, hosts, script: program, args: [JSON.stringify(all)] });
     for (const { code, stderr } of ends) assert.equal(code, 0, stderr);
-    return resultOf(full);
+    return Promise.all(all.map(resultOf));
   }
 
   function assertSame(single: TrainResult, many: TrainResult): void {
@@ -70,27 +72,29 @@ describe("training over two hosts", { skip: noGloo }, () => {
   }
 
   it("1 + 1 workers train as one process does", async () => {
-    assertSame(await one({}), await onTwo([1, 1], {}));
+    const [plain] = await one();
+    const [many] = await onTwo([1, 1], [{}]);
+    assertSame(plain!, many!);
   });
 
-  it("2 + 1 workers with accumulation, clipping, groups and a frozen part train as one process does", async () => {
-    const settings = { clip: 0.5, groups: true, frozen: true };
-    assertSame(await one(settings), await onTwo([2, 1], { ...settings, accumulation: 2 }));
+  it("2 + 1 workers, in network namespaces where there are some, train as one process does, also with accumulation, clipping, groups and a frozen part", async () => {
+    using hosts = noNamespaces ? undefined : new Hosts();
+    const [plain, whole] = await one();
+    const [many, parts] = await onTwo([2, 1], [{}, { ...limited, accumulation: 2 }], hosts);
+    assertSame(plain!, many!);
+    assertSame(whole!, parts!);
   });
 
   it("2 + 2 workers with parameters of their own train as one process does", async () => {
-    assertSame(await one({}), await onTwo([2, 2], { shareParameters: false }));
+    const [plain] = await one();
+    const [many] = await onTwo([2, 2], [{ shareParameters: false }]);
+    assertSame(plain!, many!);
   });
 
   it("1 + 2 workers that run different parts of a model hold the same bits under AdamW", async () => {
-    const { alike, losses } = await onTwo([1, 2], { model: "branches", optimizer: "adamw", clip: 0.1 });
-    assert.ok(alike);
-    assert.equal(losses.length, STEPS);
-  });
-
-  it("2 + 1 workers in two network namespaces train as one process does", { skip: noNamespaces }, async () => {
-    using hosts = new Hosts();
-    assertSame(await one({}), await onTwo([2, 1], {}, hosts));
+    const [result] = await onTwo([1, 2], [{ model: "branches", optimizer: "adamw", clip: 0.1 }]);
+    assert.ok(result!.alike);
+    assert.equal(result!.losses.length, STEPS);
   });
 
   for (const rank of [0, 2])

@@ -11,7 +11,7 @@ const program = (name: string): URL => new URL(`./programs/${name}.js`, import.m
 const workers = (n: number): string[] => ["--num-processes", String(n)];
 
 describe("workers that do not do the same", () => {
-  const cases: readonly (readonly [kind: string, message: RegExp])[] = [
+  const tellable: readonly (readonly [kind: string, message: RegExp])[] = [
     ["shape", /the parameters differ between workers: number 3 is second\.weight float32 \[2, 4\] on rank 0 and second\.weight float32 \[3, 4\] on rank 1/],
     ["order", /the objects given to prepare differ between workers: number 1 is a model Two on rank 0 and an optimizer AdamW/],
     ["loader", /a loader of 3 batches of 1 on rank 0 and a loader of 2 batches of 2 on rank 1/],
@@ -20,18 +20,26 @@ describe("workers that do not do the same", () => {
     ["rate", /group 0 with \{ lr: 0\.1, .* on rank 0 and group 0 with \{ lr: 0\.2, .* on rank 1/],
     ["options", /an Accelerator with \{ gradientAccumulationSteps: 1, .* on rank 0 and .*gradientAccumulationSteps: 2/],
     ["lazy", /the parameters that are new in the model differ between workers: number 1 is nothing on rank 0 and late\.weight float32 \[2, 2\] on rank 1/],
+  ];
+  const ends: typeof tellable = [
     ["away", /worker 0 of 2 could not go on without worker 1.*\n.*rank 1 has ended, or closed its Accelerator, without the call that rank 0 waits in/],
     ["early", /worker 1 of 2 failed first: RangeError/],
     ["step", /the ranks have taken different paths/],
   ];
-  for (const [kind, message] of cases) {
-    it(`are told in what they differ: ${kind}`, async () => {
+  for (const [kind, message] of [...ends, tellable[0]!]) {
+    it(`and the job ends: ${kind}`, async () => {
       const { code, stderr, ms } = await launch({ options: workers(2), script: program("differ"), args: [kind] });
       assert.notEqual(code, 0);
       assert.match(stderr, message);
       promised(ms, 15_000);
     });
   }
+  it(`are told in what they differ, each of them, and can go on: ${tellable.map(([kind]) => kind).join(", ")}`, async () => {
+    const { code, stderr } = await launch({ options: workers(2), script: program("differ"), args: [tellable.map(([kind]) => kind).join()] });
+    assert.equal(code, 0, stderr);
+    for (const [kind, message] of tellable)
+      for (const rank of [0, 1]) assert.match(stderr.match(new RegExp(`^\\[${rank}\\] ${kind}: .*$`, "m"))?.[0] ?? stderr, message);
+  });
   it("and train without an Accelerator are warned, once each", async () => {
     const { code, stderr } = await launch({ options: workers(2), script: program("alone") });
     assert.equal(code, 0, stderr);

@@ -13,7 +13,7 @@ import type { ResumedResult, ResumedSettings } from "./programs/resumed.js";
 import { program, resumptions } from "./resumptions.js";
 
 describe("a job that is killed", () => {
-  const { run, killed, never, project, complete, read, folder } = resumptions();
+  const { run, runAll, killed, never, project, complete, read, folder } = resumptions();
 
   function assertGoesOn(whole: ResumedResult, first: ResumedResult, second: ResumedResult, at: number): void {
     assert.deepEqual(first.losses, whole.losses.slice(0, first.losses.length));
@@ -64,16 +64,15 @@ describe("a job that is killed", () => {
     const given = { accumulation: 4, rows: 48, epochs: 2 };
     const order = ({ rows }: ResumedResult): number[] => rows.flat();
     const check = async (from: number, others: readonly number[]): Promise<void> => {
-      const whole = await never(from, given);
       const projectDir = project(`from-${from}`);
-      const first = await run(from, { ...given, projectDir, saveAt: [6], endAt: 6 });
+      const straight = { ...given, projectDir: project(`straight-${from}`) };
+      const [whole, first] = (await runAll(from, [straight, { ...given, projectDir, saveAt: [6], endAt: 6 }])) as [ResumedResult, ResumedResult];
       for (const to of others) {
-        const copies = await Promise.all(
-          ["once", "again"].slice(0, to === 3 ? 2 : 1).map(async (name) => {
-            const copy = join(projectDir, `${to}-${name}`);
-            await cp(join(projectDir, "checkpoints"), join(copy, "checkpoints"), { recursive: true });
-            return run(to, { ...given, projectDir: copy, resume: true });
-          }),
+        const folders = ["once", "again"].slice(0, to === 3 ? 2 : 1).map((name) => join(projectDir, `${to}-${name}`));
+        for (const copy of folders) await cp(join(projectDir, "checkpoints"), join(copy, "checkpoints"), { recursive: true });
+        const copies = await runAll(
+          to,
+          folders.map((copy) => ({ ...given, projectDir: copy, resume: true })),
         );
         const second = copies[0]!;
         const what = `${from} to ${to}`;
@@ -97,22 +96,25 @@ describe("a job that is killed", () => {
 
   it("while a worker writes goes on from the checkpoint before, or from the new one once that has its name; what was left over goes", async () => {
     const given = { rows: 16, epochs: 1, accumulation: 1 };
-    const whole = await never(2, given);
     const moments: readonly (readonly [rank: number, point: WritePoint, asyncSave: boolean, resumesAt: number])[] = [
       [1, "file-written", false, 1],
       [0, "file-half", true, 1],
       [0, "manifest-written", false, 1],
       [0, "renamed", false, 2],
     ];
-    for (const [rank, point, asyncSave, resumesAt] of moments) {
-      const projectDir = project(`${point}-${rank}`);
-      const checkpoints = (): string[] => readdirSync(join(projectDir, "checkpoints")).sort();
-      await killed(2, { ...given, projectDir, asyncSave, saveAt: [1, 2], dieAt: { rank, point } });
-      assert.equal(checkpoints().length, 2, checkpoints().join());
-      const second = await run(2, { ...given, projectDir, resume: true });
+    const folders = moments.map(([rank, point]) => project(`${point}-${rank}`));
+    const checkpoints = (at: number): string[] => readdirSync(join(folders[at]!, "checkpoints")).sort();
+    for (const [at, [rank, point, asyncSave]] of moments.entries()) {
+      await killed(2, { ...given, projectDir: folders[at]!, asyncSave, saveAt: [1, 2], dieAt: { rank, point } });
+      assert.equal(checkpoints(at).length, 2, checkpoints(at).join());
+    }
+    const resumed = folders.map((projectDir) => ({ ...given, projectDir, resume: true }));
+    const [whole, ...seconds] = await runAll(2, [{ ...given, projectDir: project("straight") }, ...resumed]);
+    for (const [at, [, point, , resumesAt]] of moments.entries()) {
+      const second = seconds[at]!;
       assert.equal(second.point!.step, resumesAt, point);
-      assert.deepEqual([second.parameters, second.optimizer], [whole.parameters, whole.optimizer], point);
-      assert.deepEqual(checkpoints(), ["checkpoint_0", "checkpoint_1"].slice(0, resumesAt), point);
+      assert.deepEqual([second.parameters, second.optimizer], [whole!.parameters, whole!.optimizer], point);
+      assert.deepEqual(checkpoints(at), ["checkpoint_0", "checkpoint_1"].slice(0, resumesAt), point);
     }
   });
 

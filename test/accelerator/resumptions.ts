@@ -11,6 +11,7 @@ import { launch } from "../support/launch.js";
 import type { ResumedResult, ResumedSettings } from "./programs/resumed.js";
 
 export const program = new URL("./programs/resumed.js", import.meta.url);
+const several = new URL("./programs/trainings.js", import.meta.url);
 const cli = fileURLToPath(new URL("../../launcher/cli.js", import.meta.url));
 
 export type Given = Partial<ResumedSettings> & { readonly projectDir: string };
@@ -29,12 +30,15 @@ export function resumptions() {
   const complete = (given: Given): ResumedSettings => ({ ...common, out: join(folder, `${++runs}.json`), ...given });
   const read = ({ out }: ResumedSettings): ResumedResult => JSON.parse(readFileSync(out, "utf8")) as ResumedResult;
 
-  async function run(workers: number, given: Given): Promise<ResumedResult> {
-    const settings = complete(given);
-    const { code, stderr } = await launch({ script: program, options: ["--num-processes", String(workers)], args: [JSON.stringify(settings)] });
+  /** One after the other in the same workers: what a process costs at its start is paid once. */
+  async function runAll(workers: number, given: readonly Given[]): Promise<ResumedResult[]> {
+    const all = given.map(complete);
+    const options = ["--num-processes", String(workers)];
+    const { code, stderr } = await launch({ script: several, options, args: [JSON.stringify(all), "resumed"] });
     assert.equal(code, 0, stderr);
-    return read(settings);
+    return all.map(read);
   }
+  const run = async (workers: number, given: Given): Promise<ResumedResult> => (await runAll(workers, [given]))[0]!;
   /** Runs to `hangAt` and kills launcher and workers there. */
   async function killed(workers: number, given: Given): Promise<ResumedResult | undefined> {
     const settings = complete(given);
@@ -66,5 +70,5 @@ export function resumptions() {
     if (!straight.has(key)) straight.set(key, run(workers, { ...given, projectDir: project(`straight-${straight.size}`) }));
     return straight.get(key)!;
   }
-  return { run, killed, never, project, complete, read, folder: () => folder };
+  return { run, runAll, killed, never, project, complete, read, folder: () => folder };
 }

@@ -27,12 +27,11 @@ describe("state of optimizers that is kept by every worker, by each host, or onc
     assert.match(first.stdout, /same 7 with 3/);
     // Checkpoints of all stages hold the same, and go on with any number of workers, on one host or two.
     const states: string[] = [];
-    for (const stage of ["undefined", "0", "1"]) {
-      const saved = join(folder, "two", `of-${stage}`);
-      const { code, stdout, stderr } = await launch({ options: ["--num-processes", "1"], script, args: ["-", saved] });
-      assert.equal(code, 0, stdout + stderr);
-      states.push(stdout.match(/state (\w+)/)![1]!);
-    }
+    const saved = ["undefined", "0", "1"].map((stage) => join(folder, "two", `of-${stage}`));
+    const { code, stdout, stderr } = await launch({ options: ["--num-processes", "1"], script, args: ["-", ...saved] });
+    assert.equal(code, 0, stdout + stderr);
+    states.push(...Array.from(stdout.matchAll(/state (\w+)/g), ([, state]) => state!));
+    assert.equal(states.length, 3);
     const [one, two] = await launchOnTwoHosts({ workers: [1, 1], folder, script, args: ["-", join(folder, "two", "of-1")] });
     for (const { code, stdout, stderr } of [one, two]) assert.equal(code, 0, stdout + stderr);
     states.push(one.stdout.match(/state (\w+)/)![1]!);

@@ -163,11 +163,14 @@ const digest = (data: Float32Array): string =>
 
 let last = { main: true, world: 1 };
 const bytes = [0, 0];
-for (const one of cases) {
+// Names of those that are wanted; all without any.
+const wanted = process.argv.slice(2);
+const chosen = cases.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
+for (const one of chosen) {
   const dense = await train(one, false);
   const sparse = await train(one, true);
   assert.deepEqual(sparse.seen, dense.seen, one.name);
   last = sparse;
   if (!one.options?.ddp) for (const [i, run] of [dense, sparse].entries()) bytes[i]! += run.bytes;
 }
-if (last.main) console.log(`same ${cases.length} with ${last.world}, bytes ${bytes.join(" ")}`);
+if (last.main) console.log(`same ${chosen.length} with ${last.world}, bytes ${bytes.join(" ")}`);

@@ -152,8 +152,9 @@ async function resume(directory: string): Promise<void> {
 
 const { RANK: rank = "0", WORLD_SIZE: size = "1" } = process.env;
 const shared = process.argv[2];
-if (process.argv[3] !== undefined) await resume(process.argv[3]);
-else {
+const saved = process.argv.slice(3);
+for (const directory of saved) await resume(directory);
+if (saved.length === 0) {
   const folder = shared ?? (await mkdtemp(join(tmpdir(), "zero-")));
   for (const [name, way] of Object.entries(ways)) {
     const saves = name === "AdamW" && shared !== undefined;
