@@ -9,9 +9,22 @@ import { packageRoot } from "../../src/package-root.js";
 
 const run = promisify(execFile);
 const root = packageRoot();
-const cpuKernels = ["dropout", "layer_norm", "gelu", "softmax", "attention", "embedding_grad", "max_pool", "optimizer", "norm"];
-/** Checks, and the kernels themselves; the longest first. */
-const checkFiles = ["kernels", "rows", "layer_norm", "tables", "attention", "updates", "driver"];
+
+/** Files of test/kernels/cuda, the longest first, and the CPU's kernels that they compare with. */
+interface Parts {
+  readonly checks: readonly string[];
+  readonly cpu: readonly string[];
+  readonly optimize: string;
+}
+/** All kernels; and attention alone, which takes barriers, shuffles, masks and shared memory, compiled without the optimizer: the fibers are no faster with it. */
+const parts = {
+  all: {
+    checks: ["kernels", "rows", "layer_norm", "tables", "attention", "updates", "driver"],
+    cpu: ["dropout", "layer_norm", "gelu", "softmax", "attention", "embedding_grad", "max_pool", "optimizer", "norm"],
+    optimize: "-O1",
+  },
+  attention: { checks: ["attention_kernels", "attention", "driver"], cpu: ["attention", "dropout"], optimize: "-O0" },
+} satisfies Record<string, Parts>;
 const folders = ["src/native/cuda/kernels", "src/native/kernels", "test/kernels/cuda"];
 
 function compiler(): string {
@@ -27,11 +40,12 @@ function compiler(): string {
 }
 
 /** The path of the compiled checks. */
-export async function buildDriver(sanitize: "none" | "address,undefined" = "none"): Promise<string> {
+export async function buildDriver(of: keyof typeof parts, sanitize: "none" | "address,undefined" = "none"): Promise<string> {
+  const { checks: checkFiles, cpu, optimize }: Parts = parts[of];
   const cxx = compiler();
   const flags = [
     "-std=c++17",
-    "-O1",
+    optimize,
     "-ffp-contract=off",
     "-fno-math-errno",
     "-Wall",
@@ -43,20 +57,20 @@ export async function buildDriver(sanitize: "none" | "address,undefined" = "none
   // The CPU's kernels need the instruction for fused multiplication and addition, to have the same bits.
   if (arch() === "x64" || arch() === "arm64") flags.push("-march=native");
   if (sanitize !== "none") flags.push("-g", `-fsanitize=${sanitize}`, "-fno-sanitize-recover=all");
-  const hash = createHash("sha256").update(JSON.stringify([cxx, flags]));
+  const hash = createHash("sha256").update(JSON.stringify([cxx, flags, checkFiles]));
   for (const folder of folders) {
     for (const name of readdirSync(join(root, folder)).sort()) {
       if (/\.(h|cc|cpp)$/.test(name)) hash.update(name).update(readFileSync(join(root, folder, name)));
     }
   }
-  const target = join(root, "build", `cuda-host-${hash.digest("hex").slice(0, 16)}`);
+  const target = join(root, "build", `cuda-host-${of}-${hash.digest("hex").slice(0, 16)}`);
   if (existsSync(target)) return target;
   mkdirSync(join(root, "build"), { recursive: true });
   const folder = mkdtempSync(join(root, "build", "tmp-"));
   try {
     const sources = [
       ...checkFiles.map((name) => join(root, "test/kernels/cuda", `${name}.cpp`)),
-      ...cpuKernels.map((name) => join(root, "src/native/kernels", `${name}.cc`)),
+      ...cpu.map((name) => join(root, "src/native/kernels", `${name}.cc`)),
     ];
     const objects = sources.map((_, i) => join(folder, `${i}.o`));
     const queue = sources.map((source, i) => [source, objects[i]!] as const);
@@ -68,7 +82,8 @@ export async function buildDriver(sanitize: "none" | "address,undefined" = "none
     renameSync(join(folder, "driver"), target);
     for (const name of readdirSync(join(root, "build"))) {
       // Of earlier sources, with or without sanitizers: made again when they are needed.
-      if (name.startsWith("cuda-host-") && join(root, "build", name) !== target && sanitize === "none") rmSync(join(root, "build", name), { force: true });
+      if (name.startsWith(`cuda-host-${of}-`) && join(root, "build", name) !== target && sanitize === "none")
+        rmSync(join(root, "build", name), { force: true });
     }
     return target;
   } finally {

@@ -1,4 +1,4 @@
-// CUDA's kernels on the host under sanitizers and with other seeds; and the object that nvcc makes of them, where there is an nvcc.
+// CUDA's kernels, compiled for the host (a fiber for each of CUDA's threads), against the CPU's over random sizes; again under sanitizers with other seeds; and the object that nvcc makes of them, where there is an nvcc.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -7,10 +7,23 @@ import { before, describe, test } from "node:test";
 import { packageRoot } from "../../src/package-root.js";
 import { buildDriver, check, checks } from "./cuda-driver.js";
 
+describe("CUDA's kernels on the host", () => {
+  let driver = "";
+  before(async () => {
+    driver = await buildDriver("all");
+  });
+  for (const [name, cases, sentence] of checks) test(sentence, () => check(driver, name, 1, cases));
+
+  test("every check of the program is run", () => {
+    const known = execFileSync(driver, { encoding: "utf8" }).trim().split("\n");
+    assert.deepEqual(checks.map(([name]) => name).sort(), known.sort());
+  });
+});
+
 describe("CUDA's kernels on the host with sanitizers", () => {
   let driver = "";
   before(async () => {
-    driver = await buildDriver("address,undefined");
+    driver = await buildDriver("all", "address,undefined");
   });
   for (const [name, cases, sentence] of checks) test(sentence, () => check(driver, name, 1000, Math.ceil(cases / 3)));
 });

@@ -1,23 +1,13 @@
-// CUDA's kernels, compiled for the host (a fiber for each of CUDA's threads), against the CPU's over random sizes; and that nvcc compiles them where it is.
+// CUDA's attention, compiled for the host, against the CPU's over random sizes (all kernels: cuda.slow.test.ts); and how an nvcc is found.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
-import { before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { packageRoot } from "../../src/package-root.js";
-import { buildDriver, check, checks } from "./cuda-driver.js";
+import { buildDriver, check } from "./cuda-driver.js";
 
-describe("CUDA's kernels on the host", () => {
-  let driver = "";
-  before(async () => {
-    driver = await buildDriver();
-  });
-
-  for (const [name, cases, sentence] of checks) test(sentence, () => check(driver, name, 1, cases));
-
-  test("every check of the program is run", () => {
-    const known = execFileSync(driver, { encoding: "utf8" }).trim().split("\n");
-    assert.deepEqual(checks.map(([name]) => name).sort(), known.sort());
-  });
+test("CUDA's attention on the host is the CPU's: a fiber for each thread, masks, causal, dropout's bits and biases", async () => {
+  await check(await buildDriver("attention"), "attention", 1, 10);
 });
 
 describe("building them", () => {

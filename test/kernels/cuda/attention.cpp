@@ -89,10 +89,7 @@ template <typename T> struct Attentions {
   }
 };
 
+const Registration registration({{"attention", each_type<Attentions>}});
+
 }  // namespace
-
-Checks attention_checks() {
-  return {{"attention", each_type<Attentions>}};
-}
-
 }  // namespace checks

@@ -15,15 +15,18 @@ namespace checks {
 namespace ours = accelerate_ts;
 inline const ours::Parallel alone;
 constexpr ours::Isa isa = ours::Isa::portable;
-/// Of kernels.cpp.
+/// Of kernels.cpp, or of attention_kernels.cpp, which is compiled sooner.
 extern const Kernels& kernels;
 
 using Checks = std::map<std::string, std::function<void(Random&)>>;
-Checks row_checks();
-Checks layer_norm_checks();
-Checks table_checks();
-Checks attention_checks();
-Checks update_checks();
+/// Those of all files that the program is linked from.
+inline Checks& all_checks() {
+  static Checks all;
+  return all;
+}
+struct Registration {
+  explicit Registration(Checks some) { all_checks().merge(some); }
+};
 
 /// Runs a check for each type of number, and its launches with threads in several orders.
 template <template <typename> class Check> void each_type(Random& random) {

@@ -2,8 +2,7 @@
 #include "cases.h"
 
 int main(int count, char** arguments) {
-  checks::Checks all;
-  for (auto* const some : {checks::row_checks, checks::layer_norm_checks, checks::table_checks, checks::attention_checks, checks::update_checks}) all.merge(some());
+  const checks::Checks& all = checks::all_checks();
   if (count != 4) {
     for (const auto& [name, check] : all) std::printf("%s\n", name.c_str());
     return 0;

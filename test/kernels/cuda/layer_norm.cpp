@@ -100,10 +100,7 @@ template <typename T, typename X> struct LayerNormGradients {
   }
 };
 
+const Registration registration({{"layer-norm", each_pair<LayerNorms>}, {"layer-norm-grad", each_pair<LayerNormGradients>}});
+
 }  // namespace
-
-Checks layer_norm_checks() {
-  return {{"layer-norm", each_pair<LayerNorms>}, {"layer-norm-grad", each_pair<LayerNormGradients>}};
-}
-
 }  // namespace checks

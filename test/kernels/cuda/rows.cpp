@@ -141,10 +141,7 @@ template <typename T> struct CrossEntropies {
   }
 };
 
+const Registration registration({{"dropout", each_type<Dropouts>}, {"gelu", each_type<Gelus>}, {"softmax", each_type<Softmaxes>}, {"cross-entropy", each_type<CrossEntropies>}});
+
 }  // namespace
-
-Checks row_checks() {
-  return {{"dropout", each_type<Dropouts>}, {"gelu", each_type<Gelus>}, {"softmax", each_type<Softmaxes>}, {"cross-entropy", each_type<CrossEntropies>}};
-}
-
 }  // namespace checks

@@ -142,10 +142,7 @@ void numbers(Random& random) {
   }
 }
 
+const Registration registration({{"embedding-grad", each_type<Embeddings>}, {"max-pool-grad", each_type<Pools>}, {"casts", casts}, {"copy", copies}, {"numbers", numbers}});
+
 }  // namespace
-
-Checks table_checks() {
-  return {{"embedding-grad", each_type<Embeddings>}, {"max-pool-grad", each_type<Pools>}, {"casts", casts}, {"copy", copies}, {"numbers", numbers}};
-}
-
 }  // namespace checks

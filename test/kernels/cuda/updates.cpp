@@ -125,10 +125,7 @@ void clips(Random& random) {
   same("added", data, wanted);
 }
 
+const Registration registration({{"update", updates}, {"norm", norms}, {"clip", clips}});
+
 }  // namespace
-
-Checks update_checks() {
-  return {{"update", updates}, {"norm", norms}, {"clip", clips}};
-}
-
 }  // namespace checks
