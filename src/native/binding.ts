@@ -18,6 +18,8 @@ export interface NativeSlot {
   readonly type: number;
   /** Missing when not even the rank is known; "" for a dim without name. */
   readonly shape?: readonly (number | string)[];
+  /** Of a session on a device. */
+  readonly onHost?: boolean;
 }
 
 /** A node of a session on a device; domain is "" for ONNX's own ops. */

@@ -191,6 +191,7 @@ class MakeSession : public Job {
       Napi::Object object = Napi::Object::New(env);
       object.Set("name", slot.name);
       object.Set("type", slot.type);
+      object.Set("onHost", slot.onHost);
       if (slot.shaped) {
         Napi::Array shape = Napi::Array::New(env, slot.dims.size());
         for (size_t d = 0; d < slot.dims.size(); d++) {

@@ -41,6 +41,8 @@ export interface SlotInfo {
   readonly shape: readonly (number | string)[];
   /** False when not even the rank is known; shape is empty then. */
   readonly ranked: boolean;
+  /** Of an input of a session on a device: only nodes on the host read it (sizes), so it is bound there. */
+  readonly onHost: boolean;
 }
 
 /** Scratch memory of the engine, in bytes: one arena for all sessions. */
@@ -144,5 +146,5 @@ function slotInfo(slot: NativeSlot, kind: string): SlotInfo {
       hint: "cast it inside of the graph",
     });
   }
-  return { name: slot.name, dtype, shape: slot.shape ?? [], ranked: slot.shape !== undefined };
+  return { name: slot.name, dtype, shape: slot.shape ?? [], ranked: slot.shape !== undefined, onHost: slot.onHost ?? true };
 }

@@ -3,7 +3,9 @@ import { AccelerateError, ArgumentError } from "../errors.js";
 import type { TypedArray } from "../graph/dtype.js";
 import type { DeviceArray } from "../runtime/device-context.js";
 import type { Plan } from "./plan.js";
-import { detached, type DeviceFeeds } from "./resident.js";
+import type { DeviceFeeds } from "./device-feeds.js";
+import { detached, type Resident } from "./resident.js";
+import type { Recorded } from "./state.js";
 import { Tensor } from "./tensor.js";
 import { activeTracer } from "./trace.js";
 
@@ -48,9 +50,17 @@ export function updateBuffer(buffer: Tensor, value: Tensor): void {
   tracer.update(buffer, value);
 }
 
+/** Numbers that buffers had before, and the calls that read them: as long as one of these can be computed again they are needed. */
+export interface FormerNumbers {
+  readonly resident: Resident;
+  readonly readers: readonly WeakRef<Recorded>[];
+}
+
 /** `commitBuffers` for what a run has left on a device: nothing is copied, the numbers before it stay where they are for as long as somebody may need them. */
-export function commitDeviceBuffers(plan: Plan, written: readonly DeviceArray[], feeds: DeviceFeeds): void {
-  if (plan.updated.length === 0) return;
+export function commitDeviceBuffers(plan: Plan, written: readonly DeviceArray[], feeds: DeviceFeeds): FormerNumbers[] {
+  if (plan.updated.length === 0) return [];
+  const former: FormerNumbers[] = [];
+  const readers = plan.nodes.filter((node) => node.kind === "call").map((node) => new WeakRef<Recorded>(node));
   const buffers = new Set(plan.updated);
   const before = (buffer: Tensor): Tensor => {
     const resident = feeds.residentOf(buffer);
@@ -63,8 +73,12 @@ export function commitDeviceBuffers(plan: Plan, written: readonly DeviceArray[],
     node.captured = captured.map((x) => (buffers.has(x) ? before(x) : x));
     if (!node.pending) continue;
     node.pending = false;
-    for (const update of node.trace.updates) feeds.replace(captured[update.captured]!, written[next++]!);
+    for (const update of node.trace.updates) {
+      const resident = feeds.replace(captured[update.captured]!, written[next++]!);
+      if (resident) former.push({ resident, readers });
+    }
   }
+  return former;
 }
 
 /** Writes what a run made for buffers. Calls of the plan keep copies of what they read, for when they are computed again. */

@@ -8,7 +8,7 @@ import type { DeviceArray, DeviceContext } from "../runtime/device-context.js";
 import { Engine } from "../runtime/engine.js";
 import type { Session } from "../runtime/session.js";
 import type { DeviceSegments } from "./device-segments.js";
-import { poolOf } from "./resident.js";
+import { poolOf } from "./array-pool.js";
 
 /** One graph and its memory. Outputs must be other arrays than inputs, unless the device writes in place. */
 export interface DeviceJob {

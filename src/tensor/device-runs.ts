@@ -2,16 +2,21 @@
 import type { Device } from "../runtime/device.js";
 import type { DeviceArray, DeviceContext } from "../runtime/device-context.js";
 import { Engine } from "../runtime/engine.js";
-import { commitDeviceBuffers } from "./buffers.js";
+import { poolOf } from "./array-pool.js";
+import { commitDeviceBuffers, type FormerNumbers } from "./buffers.js";
+import { DeviceFeeds } from "./device-feeds.js";
 import { addSegments, graphsOf } from "./device-graphs.js";
 import type { HostMask } from "./host-masks.js";
 import type { Parameter } from "./parameter.js";
 import { type ArenaSegment, type DeviceArena, ParameterArena } from "./parameter-arena.js";
 import type { Plan } from "./plan.js";
 import { type Program, sizesFor } from "./program.js";
-import { DeviceFeeds, poolOf, Resident, type Upload } from "./resident.js";
+import { isStale } from "./recording.js";
+import { Resident } from "./resident.js";
+import type { Recorded } from "./state.js";
 import { type RunTaps, tappedRun } from "./taps.js";
 import type { Tensor } from "./tensor.js";
+import type { Upload } from "./uploads.js";
 
 export interface DeviceRunOptions {
   readonly signal?: AbortSignal | undefined;
@@ -52,6 +57,7 @@ export function warnOfHostNodes(device: Device, { session, hostNodes }: Program)
 export class DeviceRuns {
   readonly context: DeviceContext;
   readonly #feeds: DeviceFeeds;
+  #former: FormerNumbers[] = [];
 
   constructor(context: DeviceContext) {
     this.context = context;
@@ -75,6 +81,7 @@ export class DeviceRuns {
     const { binding } = program;
     const pool = poolOf(context);
     this.#feeds.begin();
+    this.#dropFormer();
     const uploads: Upload[] = [];
     const lent: DeviceArray[] = [];
     const made: DeviceArray[] = [];
@@ -111,12 +118,25 @@ export class DeviceRuns {
     for (const { arena, index, hasGrad } of segments) (hasGrad ? arena.device!.scratch : arena.device!.grads).written(index);
     await Promise.all([...sums].map(([{ grads, scratch }, indices]) => addSegments(grads, scratch, indices)));
     for (const [i, t] of plan.outputs.entries()) if (t.state.kind === "lazy") t.state.resident = new Resident(made[i]!, context);
-    commitDeviceBuffers(plan, made.slice(plan.outputs.length), this.#feeds);
+    this.#former.push(...commitDeviceBuffers(plan, made.slice(plan.outputs.length), this.#feeds));
     for (const segment of segments) {
       segment.hasGrad = true;
       segment.writes++;
     }
     listening?.end(true);
+  }
+
+  /** What buffers were before goes back once parameters have changed: nothing that has read it can be computed again. */
+  #dropFormer(): void {
+    const needed = (ref: WeakRef<Recorded>): boolean => {
+      const node = ref.deref();
+      return node !== undefined && !isStale(node);
+    };
+    this.#former = this.#former.filter(({ resident, readers }) => {
+      if (readers.some(needed)) return true;
+      resident.release();
+      return false;
+    });
   }
 
   /** Binds all that a run reads and writes. What has to go up for it is added to `uploads`, arrays of the pool to `lent` and `made`. */
@@ -127,7 +147,9 @@ export class DeviceRuns {
     for (const [i, slot] of program.inputs.entries()) {
       if (slot.kind === "sizes") {
         const { data, shape } = sizesFor(slot, program, plan);
-        binding.bindInput(i, data, shape);
+        // What only the host reads stays there.
+        if (program.session.inputs[i]!.onHost) binding.bindInput(i, data, shape);
+        else binding.bindInput(i, this.#feeds.number(data, { dtype: "int64", shape, uploads }), shape);
         continue;
       }
       let array: DeviceArray;

@@ -87,10 +87,11 @@ export class Parameter<R extends number = number> extends Tensor<R, "float32"> {
     if (!s?.hasGrad) return undefined;
     const { shape } = this;
     if (!s.arena.device) return Tensor.make("float32", { kind: "concrete", shape, data: s.grad });
-    // It comes down when somebody looks at it.
+    // It comes down when somebody looks at it, and is fed where it lies.
     const onDevice: ConcreteState = {
       kind: "concrete",
       shape,
+      place: () => s.arena.device!.grads.at(s.index),
       get data() {
         return s.grad;
       },

@@ -1,6 +1,7 @@
 // What stands behind a tensor in each of its three states, and the recording that lazy tensors form.
 import type { TypedArray } from "../graph/dtype.js";
 import type { Value } from "../graph/graph.js";
+import type { DeviceArray } from "../runtime/device-context.js";
 import type { Resident } from "./resident.js";
 import type { OpAttributes } from "./ops.js";
 import type { Tensor } from "./tensor.js";
@@ -38,6 +39,8 @@ export interface ConcreteState {
   readonly kind: "concrete";
   readonly shape: readonly number[];
   readonly data: TypedArray;
+  /** Where a device has its numbers now: they change under the tensor, as the gradient of a parameter does. */
+  readonly place?: () => DeviceArray;
 }
 /** A parameter: its numbers lie in an arena, or in an array of its own until it has one. */
 export interface ParameterState {

@@ -1,5 +1,4 @@
 // Trains models on a GPU, step by step, each step marked in the double's log.   node cuda-steps.js '[{"model":"bert","precision":"bf16"}]'
-import { setImmediate } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { Accelerator } from "../../src/accelerator/index.js";
 import { BertForSequenceClassification } from "../../src/models/index.js";
@@ -75,9 +74,6 @@ export async function trial(one: Trial): Promise<void> {
     // Every second step asks for its loss.
     if (step % 2 === 1) await loss.item();
     await defaultExecutor().context?.synchronize();
-    // Results of steps that nobody holds any more give their memory back when they are collected (node --expose-gc).
-    globalThis.gc?.();
-    await setImmediate();
   }
   mark(`${nameOf(one)}, end`);
   await accelerator.close();

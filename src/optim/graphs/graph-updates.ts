@@ -4,6 +4,7 @@ import type { Graph, Value } from "../../graph/graph.js";
 import type { DeviceArray, DeviceContext } from "../../runtime/device-context.js";
 import { type DeviceJob, type DeviceSegments, type GradientNorm, runAllOnDevice, runOnDevice, takeScratch } from "../../tensor/index.js";
 import { type DeviceParts, type DeviceUpdate, type DeviceUpdates, type UpdateRule, updateRules } from "../device-updates.js";
+import { DeviceConstants } from "./constants.js";
 import { deviceNorm } from "./norms.js";
 import { type RuleGraph, ruleGraphs } from "./rules.js";
 import { type RowTerms, Terms } from "./terms.js";
@@ -59,9 +60,11 @@ function scalarAt(b: Builder, vector: Value, index: number): Value {
 export class GraphUpdates implements DeviceUpdates {
   readonly rules: ReadonlySet<UpdateRule> = new Set(Object.keys(ruleGraphs) as UpdateRule[]);
   readonly #context: DeviceContext;
+  readonly #constants: DeviceConstants;
 
   constructor(context: DeviceContext) {
     this.#context = context;
+    this.#constants = new DeviceConstants(context);
   }
   get #flat(): boolean {
     return this.#context.device.flatMemory;
@@ -78,6 +81,7 @@ export class GraphUpdates implements DeviceUpdates {
     const jobs: (() => DeviceJob)[] = [];
     // Before what the device is about to write counts more than what the host has written.
     for (const written of [values, ...Object.values(states)]) written.sendUp();
+    const constants = ranges.length > 0 ? this.#constants.send(name, rows.numbers, rows.width) : undefined;
     for (let i = 0; i < ranges.length; i += 4) {
       const [offset, length, row] = [ranges[i]!, ranges[i + 1]!, ranges[i + 2]!];
       const build = (b: Builder, graph: Graph): Value[] => {
@@ -94,7 +98,7 @@ export class GraphUpdates implements DeviceUpdates {
         return {
           key: `${name} ${rows.keyOf(row)} ${stateNames.join()}`,
           build,
-          inputs: [rows.of(row), own[0]!, at(gradients), ...own.slice(1)],
+          inputs: [constants!.row(row), own[0]!, at(gradients), ...own.slice(1)],
           ...this.#apart(
             rule,
             own.map((array, k) => ({ what: k === 0 ? "value" : stateNames[k - 1]!, array })),
@@ -104,8 +108,8 @@ export class GraphUpdates implements DeviceUpdates {
     }
     for (const { segment } of segments) for (const written of [values, ...Object.values(states)]) written.written(segment.index);
     // Ways round take memory of their own: one after the other they take that of the largest.
-    if (rule.apart?.length) await Promise.all(jobs.map((job) => runOnDevice(this.#context, job)));
-    else await runAllOnDevice(this.#context, () => jobs.map((job) => job()));
+    const running = rule.apart?.length ? jobs.map((job) => runOnDevice(this.#context, job)) : [runAllOnDevice(this.#context, () => jobs.map((job) => job()))];
+    await Promise.all([constants?.sending, ...running]);
   }
 
   #stepParameters({ rule: name, values, gradients, states, segments }: DeviceUpdate, rule: RuleGraph, rows: Rows): Promise<void> {
@@ -203,8 +207,9 @@ export class GraphUpdates implements DeviceUpdates {
   ): Promise<void> {
     const given = Float32Array.of(number);
     if (this.#flat) {
-      const jobs: (() => DeviceJob)[] = [];
       gradients.sendUp();
+      const constants = ranges.length > 0 ? this.#constants.send(what, given, 1) : undefined;
+      const jobs: (() => DeviceJob)[] = [];
       for (let i = 0; i < ranges.length; i += 4) {
         const [offset, length] = [ranges[i]!, ranges[i + 1]!];
         const build = (b: Builder, graph: Graph): Value[] => {
@@ -213,11 +218,11 @@ export class GraphUpdates implements DeviceUpdates {
         };
         jobs.push(() => {
           const x = gradients.range(offset, length);
-          return { key: what, build, inputs: [given, x], outputs: [x] };
+          return { key: what, build, inputs: [constants!.row(0), x], outputs: [x] };
         });
       }
       for (const { segment } of segments) gradients.written(segment.index);
-      await runAllOnDevice(this.#context, () => jobs.map((job) => job()));
+      await Promise.all([constants?.sending, runAllOnDevice(this.#context, () => jobs.map((job) => job()))]);
       return;
     }
     const own = segments.map(({ segment }) => ({ index: segment.index, shape: segment.parameter.shape }));

@@ -2,6 +2,7 @@
 import type { Detour } from "./detours.js";
 import type { Forms } from "./forms.js";
 import * as forms from "./forms.js";
+import { concatOfUnlike, splitOfUnlike } from "./unlike-parts.js";
 
 export const cudaForms: Forms = {
   ":Where": forms.whereOfConditions,
@@ -12,6 +13,8 @@ export const cudaForms: Forms = {
   ":Cosh": forms.cosh,
   // Without a reduction of cuDNN's.
   ":ReduceLogSumExp": forms.logSumExp,
+  ":Concat": concatOfUnlike,
+  ":Split": splitOfUnlike,
 };
 
 const reductions = ["ReduceMean", "ReduceProd", "ReduceL1", "ReduceL2", "ReduceLogSumExp", "ReduceSumSquare"];
