@@ -1,7 +1,8 @@
-// Memory per worker with the state of optimizers kept by every worker (zero: { stage: 0 }), by each host (not said) and once by all (stage 1): measured as PSS and predicted.
-// Of two models of different sizes the difference: what any model takes, buffers of the network and the engine's code, falls out. Workers of one host, and where gloo is there two hosts of this machine.
-//   node dist/bench/zero-memory.js [--parameters 30] [--workers 1,2,4] [--hosts 1,2] [--clip]
-// parameters: of the difference, in millions. hosts: workers of each of two hosts. --clip: with clipping, whose sums of gradients have memory of their own.
+// Memory per worker with the state of optimizers kept by every worker (zero: { stage: 0 }), by each host (not said) and once by all (stage 1): measured and predicted.
+// Measured is what a worker has of anonymous and shared memory (PSS of both: what several have in common counts in part for each), without pages of files, which others on the machine may map or not. Of two
+// models of different sizes, each in processes of its own, the difference: buffers of the network and the engine's own memory fall out. Workers of one host, and where gloo is there two hosts of this machine.
+//   node dist/bench/zero-memory.js [--parameters 40] [--workers 1,2,4] [--hosts 1,2] [--clip] [--repeats 1]
+// parameters: of the difference, in millions. hosts: workers of each of two hosts. --clip: with clipping, whose sums of gradients have memory of their own. repeats: the median counts.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,14 +21,19 @@ import { machine } from "./machine.js";
 
 const { values: args } = parseArgs({
   options: {
-    parameters: { type: "string", default: "30" },
+    parameters: { type: "string", default: "40" },
     workers: { type: "string", default: "1,2,4" },
     hosts: { type: "string", default: "1,2" },
     clip: { type: "boolean", default: false },
+    repeats: { type: "string", default: "1" },
+    // What a worker measures.
+    zero: { type: "string" },
+    width: { type: "string" },
   },
 });
 const stages = { "stage 0": 0, "not said": undefined, "stage 1": 1 } as const;
-const shardings: Readonly<Record<keyof typeof stages, Sharding>> = { "stage 0": "none", "not said": "host", "stage 1": "world" };
+type Stage = keyof typeof stages;
+const shardings: Readonly<Record<Stage, Sharding>> = { "stage 0": "none", "not said": "host", "stage 1": "world" };
 const layers = 8;
 const large = Math.round(Math.sqrt(((4 / 3) * Number(args.parameters) * 1e6) / layers) / 32) * 32;
 const small = large / 2;
@@ -47,8 +53,12 @@ class Layers extends Module {
     return y.mean();
   }
 }
-/** Bytes; pages that several processes have in common count in part for each. */
-const pss = (): number => 1024 * Number(readFileSync("/proc/self/smaps_rollup", "utf8").match(/^Pss: +(\d+)/m)![1]);
+/** Bytes. */
+function ownMemory(): number {
+  const text = readFileSync("/proc/self/smaps_rollup", "utf8");
+  return ["Pss_Anon", "Pss_Shmem"].reduce((sum, name) => sum + 1024 * Number(text.match(new RegExp(`^${name}: +(\\d+)`, "m"))![1]), 0);
+}
+const median = (numbers: readonly number[]): number => numbers.toSorted((x, y) => x - y)[Math.floor(numbers.length / 2)]!;
 
 async function step(accelerator: Accelerator, model: Layers, optimizer: AdamW, times: number): Promise<void> {
   for (let i = 0; i < times; i++) {
@@ -59,76 +69,60 @@ async function step(accelerator: Accelerator, model: Layers, optimizer: AdamW, t
   }
 }
 
-type Measured = Readonly<Record<keyof typeof stages, number>>;
 if (process.env.RANK !== undefined) {
-  const found: Record<string, number> = {};
-  const measure = async (stage: 0 | 1 | undefined, width: number): Promise<number> => {
-    const accelerator = new Accelerator({ seed: 1, ...(stage !== undefined && { zero: { stage } }) });
-    let model: Layers | undefined = new Layers(width);
-    let optimizer: AdamW | undefined = new AdamW(model.parameters());
-    await accelerator.prepare(model, optimizer);
-    await step(accelerator, model, optimizer, 2);
-    // What the collector has found is given back in its own time.
-    let least = Number.POSITIVE_INFINITY;
-    for (let look = 0; look < 8; look++) {
-      await returnMemory({ again: false });
-      await sleep(100);
-      await accelerator.waitForEveryone();
-      least = Math.min(least, pss());
-    }
-    const all = await accelerator.gatherObject([least]);
-    [model, optimizer] = await accelerator.freeMemory(model, optimizer);
+  const stage = stages[args.zero as Stage];
+  const accelerator = new Accelerator({ seed: 1, ...(stage !== undefined && { zero: { stage } }) });
+  const model = new Layers(Number(args.width));
+  const optimizer = new AdamW(model.parameters());
+  await accelerator.prepare(model, optimizer);
+  await step(accelerator, model, optimizer, 3);
+  // What the collector has found is given back in its own time.
+  let least = Number.POSITIVE_INFINITY;
+  for (let look = 0; look < 6; look++) {
+    await returnMemory({ again: false });
+    await sleep(50);
     await accelerator.waitForEveryone();
-    await accelerator.close();
-    for (let turn = 0; turn < 3; turn++) {
-      await returnMemory({ again: false });
-      await sleep(100);
-    }
-    return all.reduce((sum, own) => sum + own, 0) / all.length;
-  };
-  // What is made once is made before.
-  await measure(undefined, large);
-  for (const [name, stage] of Object.entries(stages)) {
-    const less = await measure(stage, small);
-    found[name] = (await measure(stage, large)) - less;
+    least = Math.min(least, ownMemory());
+    await accelerator.waitForEveryone();
   }
-  if (process.env.RANK === "0") console.log(JSON.stringify(found));
+  const all = await accelerator.gatherObject([least]);
+  if (accelerator.isMainProcess) console.log(`bytes per worker: ${all.reduce((sum, own) => sum + own, 0) / all.length}`);
+  await accelerator.close();
 } else {
   const script = fileURLToPath(import.meta.url);
-  const more = process.argv.slice(2);
   const results: Record<string, unknown>[] = [];
-  const add = (workers: number, hosts: number, stdout: string): void => {
-    const line = stdout.split("\n").find((text) => text.includes('"stage 0"'))!;
-    const measured = JSON.parse(line.slice(line.indexOf("{"))) as Measured;
-    for (const name of Object.keys(stages) as (keyof typeof stages)[]) {
-      const { total, states } = trainingMemory({ parameters, states: 2 * parameters, workers, hosts, sharding: shardings[name], sums: args.clip });
+  const folder = mkdtempSync(join(tmpdir(), "zero-memory-"));
+  const bytesOf = async (workers: number, hosts: number, zero: Stage, width: number): Promise<number> => {
+    const common = { script, args: [...process.argv.slice(2), "--zero", zero, "--width", String(width)] };
+    const ended =
+      hosts === 1
+        ? [await launch({ ...common, options: ["--num-processes", String(workers)] })]
+        : await launchOnTwoHosts({ ...common, workers: [workers, workers], folder });
+    for (const { code, stdout, stderr } of ended) if (code !== 0) throw new Error(stdout + stderr);
+    return Number(ended[0]!.stdout.match(/bytes per worker: (.*)/)![1]);
+  };
+  const add = async (workers: number, hosts: number): Promise<void> => {
+    for (const zero of Object.keys(stages) as Stage[]) {
+      const differences: number[] = [];
+      for (let i = 0; i < Number(args.repeats); i++)
+        differences.push((await bytesOf(workers, hosts, zero, large)) - (await bytesOf(workers, hosts, zero, small)));
+      const measured = median(differences);
+      const { total, states } = trainingMemory({ parameters, states: 2 * parameters, workers, hosts, sharding: shardings[zero], sums: args.clip });
       const mb = (bytes: number): number => Math.round(bytes / 1e5) / 10;
-      const off = Math.round(1000 * (measured[name] / total - 1)) / 10;
       results.push({
         workers: workers * hosts,
         hosts,
-        zero: name,
-        measured_mb: mb(measured[name]),
+        zero,
+        measured_mb: mb(measured),
         predicted_mb: mb(total),
         states_mb: mb(states),
-        off_percent: off,
+        off_percent: Math.round(1000 * (measured / total - 1)) / 10,
       });
     }
   };
-  for (const workers of args.workers!.split(",").map(Number)) {
-    const { code, stdout, stderr } = await launch({ options: ["--num-processes", String(workers)], script, args: more });
-    if (code !== 0) throw new Error(stdout + stderr);
-    add(workers, 1, stdout);
-  }
-  if (args.hosts && !glooMissing()) {
-    const folder = mkdtempSync(join(tmpdir(), "zero-memory-"));
-    for (const workers of args.hosts!.split(",").map(Number)) {
-      const [first, second] = await launchOnTwoHosts({ workers: [workers, workers], folder, script, args: more });
-      for (const { code, stdout, stderr } of [first, second]) if (code !== 0) throw new Error(stdout + stderr);
-      add(workers, 2, first.stdout);
-    }
-    rmSync(folder, { recursive: true });
-  }
+  for (const workers of args.workers!.split(",").map(Number)) await add(workers, 1);
+  if (args.hosts && !glooMissing()) for (const workers of args.hosts.split(",").map(Number)) await add(workers, 2);
+  rmSync(folder, { recursive: true });
   console.log(JSON.stringify({ ...machine(), parameters: parameters / 4, parameters_mb: Math.round(parameters / 1e5) / 10 }, undefined, 2));
   console.table(results);
 }

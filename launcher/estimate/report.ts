@@ -135,16 +135,26 @@ function machineOf(
   return { ...parts, total: sum(Object.values(parts)) };
 }
 
-/** One GPU of N: weights and gradients whole, of the optimizer's state over NCCL the own part (ZeRO 1); workers with WebGPU update all of it. In an accumulation window gradients are added to a second set. */
+/** One GPU of N: weights and gradients whole, of the optimizer's state over NCCL the own part (ZeRO 1); workers with WebGPU update all of it. Sums over workers, and gradients that are added up in an accumulation window, have a second set. */
 function gpuOf(elements: number, activations: number, precision: Precision, options: EstimateOptions): StepReport["gpu"] {
-  const { numProcesses: n, zero, device, optimizer, mode, gradientAccumulationSteps } = options;
+  const { numProcesses: workers, zero, device, optimizer, mode, gradientAccumulationSteps } = options;
   if (device === "cpu") return undefined;
   const training = mode === "training" ? precision.training : undefined;
-  const shares = zero === 1 && device === "cuda" ? n : 1;
+  const each =
+    training &&
+    trainingMemory({
+      parameters: elements * training.weights,
+      gradients: elements * training.gradients,
+      states: elements * training.state * optimizers[optimizer],
+      workers,
+      sharding: zero === 1 ? "host" : "none",
+      accumulates: gradientAccumulationSteps > 1,
+      device,
+    });
   const parts = {
-    weights: elements * (training?.weights ?? precision.width) * (training && device === "webgpu" ? 2 : 1), // no update in place: a second buffer each
-    gradients: training ? elements * training.gradients * (gradientAccumulationSteps > 1 ? 2 : 1) : 0,
-    optimizer: training ? Math.ceil((elements * training.state * optimizers[optimizer] * (device === "webgpu" ? 2 : 1)) / shares) : 0,
+    weights: each?.parameters ?? elements * precision.width,
+    gradients: each ? each.gradients + each.sums : 0,
+    optimizer: Math.ceil(each?.states ?? 0),
     activations,
   };
   return { ...parts, total: sum(Object.values(parts)) };

@@ -29,4 +29,11 @@ describe("memory of training", () => {
     assert.equal(trainingMemory({ ...sizes, workers: 4, sharesParameters: false }).parameters, 500);
     assert.equal(trainingMemory({ ...sizes, workers: 4, accumulates: true, gradients: 40 }).gradients, 80);
   });
+  it("lies on each device whole but for the state, and sums have a set of their own", () => {
+    const cuda = { ...sizes, device: "cuda" } as const;
+    assert.deepEqual(trainingMemory({ ...cuda, workers: 1 }), { parameters: 400, gradients: 400, sums: 0, states: 800, total: 1600 });
+    assert.deepEqual(trainingMemory({ ...cuda, workers: 4 }), { parameters: 400, gradients: 400, sums: 400, states: 200, total: 1400 });
+    assert.equal(trainingMemory({ ...cuda, workers: 4, accumulates: true, sharding: "none" }).total, 2000);
+    assert.equal(trainingMemory({ ...sizes, workers: 2, device: "webgpu" }).total, 800 + 400 + 400 + 1600);
+  });
 });

@@ -137,8 +137,9 @@ describe("a model folder", () => {
     const [cuda, webgpu] = [await json(classifier, ...flags, "cuda", "-n", "4"), await json(classifier, ...flags, "webgpu", "-n", "4")];
     const bytes = 4 * cuda.model.parameters;
     const { weights, gradients, optimizer, activations, total } = cuda.steps[0]!.gpu!;
-    assert.deepEqual([weights, gradients, optimizer, activations], [bytes, bytes, bytes / 2, cuda.steps[0]!.activations]);
-    assert.equal(total, 2.5 * bytes + activations);
+    // Gradients of its own, and the sums over all workers.
+    assert.deepEqual([weights, gradients, optimizer, activations], [bytes, 2 * bytes, bytes / 2, cuda.steps[0]!.activations]);
+    assert.equal(total, 3.5 * bytes + activations);
     // Nothing is updated in place there: values and states have a second buffer each.
     assert.deepEqual([webgpu.steps[0]!.gpu!.weights, webgpu.steps[0]!.gpu!.optimizer], [2 * bytes, 4 * bytes]);
     const { stdout } = await call(classifier, ...flags, "cuda", "-n", "4");

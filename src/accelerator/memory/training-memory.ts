@@ -18,6 +18,8 @@ export interface TrainingSizes {
   readonly sums?: boolean;
   /** Micro-batches are accumulated. Default false. */
   readonly accumulates?: boolean;
+  /** Where each worker has memory of its own, of which this is the account; default: the processor. Workers reach each other there with CUDA. */
+  readonly device?: "cpu" | "cuda" | "webgpu";
 }
 /** Bytes of one worker. Of what the workers of a host share each is given an equal part, as the system's PSS does. */
 export interface TrainingMemory {
@@ -34,6 +36,11 @@ export interface TrainingMemory {
  * trainingMemory({ parameters: 440e6, states: 880e6, workers: 4, hosts: 2, sharding: "world" }).states; // 110e6
  */
 export function trainingMemory(sizes: TrainingSizes): TrainingMemory {
+  const { device = "cpu" } = sizes;
+  return device === "cpu" ? onProcessor(sizes) : onDevice(sizes, device);
+}
+
+function onProcessor(sizes: TrainingSizes): TrainingMemory {
   const { workers, hosts = 1, sharding = "host", accumulates = false } = sizes;
   const alone = workers * hosts === 1;
   const { gradients: grads = sizes.parameters } = sizes;
@@ -46,5 +53,18 @@ export function trainingMemory(sizes: TrainingSizes): TrainingMemory {
   const gradients = grads * (accumulates ? 2 : 1);
   const sums = needsSums ? grads / workers : 0;
   const states = sizes.states / keepers;
+  return { parameters, gradients, sums, states, total: parameters + gradients + sums + states };
+}
+
+/** Gradients that are to be added to others have a second set, sums over workers another: with CUDA the same. What cannot be updated in place is there twice. */
+function onDevice(sizes: TrainingSizes, device: "cuda" | "webgpu"): TrainingMemory {
+  const { workers, hosts = 1, sharding = "host", accumulates = false } = sizes;
+  const alone = workers * hosts === 1;
+  const copies = device === "webgpu" ? 2 : 1;
+  const parameters = copies * sizes.parameters;
+  const { gradients = sizes.parameters } = sizes;
+  const sets = Number(accumulates) + Number(!alone);
+  const sums = gradients * (device === "cuda" ? Math.min(1, sets) : sets);
+  const states = (copies * sizes.states) / (device === "cuda" && sharding !== "none" ? workers * hosts : 1);
   return { parameters, gradients, sums, states, total: parameters + gradients + sums + states };
 }
