@@ -30,6 +30,8 @@ function collector(): () => void {
 const rounds = 3;
 /** The program has let go of what it gave by then, on a machine that is busy by the second time. */
 const laterMs = [100, 400];
+/** Those that are still to come: a later call's take their place. */
+let later: NodeJS.Timeout[] = [];
 
 async function collectGarbage(): Promise<void> {
   for (let round = 0; round < rounds; round++) {
@@ -43,5 +45,7 @@ async function collectGarbage(): Promise<void> {
 export async function returnMemory({ again = true }: { readonly again?: boolean } = {}): Promise<void> {
   await defaultExecutor().clear();
   await collectGarbage();
-  if (again) for (const ms of laterMs) setTimeout(() => void collectGarbage(), ms).unref();
+  if (!again) return;
+  for (const timer of later) clearTimeout(timer);
+  later = laterMs.map((ms) => setTimeout(() => void collectGarbage(), ms).unref());
 }
