@@ -1,11 +1,12 @@
 // What the tests of lowering share: losses of models, the graphs that are compiled of them, and their numbers on the processor's engine.
 import assert from "node:assert/strict";
 import type { Graph, TensorData, Value } from "../../src/graph/index.js";
+import { toOnnx } from "../../src/graph/onnx/write.js";
 import type { Target } from "../../src/graph/passes/lower/index.js";
 import { BertForSequenceClassification, GPT2LMHeadModel } from "../../src/models/index.js";
 import { AvgPool2d, BatchNorm2d, Conv2d, crossEntropy, Dropout, Flatten, Linear, MaxPool2d, ReLU, Sequential } from "../../src/nn/index.js";
 import { importOnnx } from "../../src/onnx/index.js";
-import { Engine } from "../../src/runtime/index.js";
+import { type DeviceContext, Engine } from "../../src/runtime/index.js";
 import { HostMasks } from "../../src/tensor/host-masks.js";
 import { fromData, setSeed, type Tensor, tensor } from "../../src/tensor/index.js";
 import type { CompilerOptions } from "../../src/tensor/compiler-options.js";
@@ -95,10 +96,9 @@ export const lowered = (loss: Tensor, compiler: CompilerOptions = {}): Lowered =
   return { plan: made, ...buildGraph(made, { sparseGradients: false, ...compiler }) };
 };
 
-/** The loss, and what else a program puts out, for the data of a plan. */
-export async function numbersOf(built: BuiltGraph, run: Plan): Promise<Float32Array[]> {
+/** The loss, and what else a program puts out, for the data of a plan; on a device, if one is given: then a loss and the gradients of all parameters. */
+export async function numbersOf(built: BuiltGraph, run: Plan, device?: DeviceContext): Promise<Float32Array[]> {
   const { graph, slots, masks, symbols } = built;
-  await using program = await compileGraph(graph, graph.outputs);
   const drawn = masks.length > 0 ? await HostMasks.compile(Engine.default(), masks, graph.env, symbols) : undefined;
   const made = (await drawn?.of(run)) ?? [];
   const feeds = new Map<Value, TensorData>();
@@ -115,8 +115,19 @@ export async function numbersOf(built: BuiltGraph, run: Plan): Promise<Float32Ar
       feeds.set(value, { dtype: value.dtype, ...(slot.kind === "mask" ? made[slot.mask]! : sizesFor(slot, { env: graph.env, symbols }, run)) });
     }
   }
-  const outputs = await program.run(feeds);
   await drawn?.close();
+  if (device) {
+    await using session = await Engine.default().createSession(toOnnx(graph), { device, hostNodes: "refuse" });
+    const binding = session.createBinding();
+    for (const [i, value] of graph.inputs.entries()) binding.bindInput(i, feeds.get(value)!.data, feeds.get(value)!.shape);
+    const shapes = graph.outputs.map((value) => value.shape.map(Number));
+    const outputs = shapes.map((shape) => new Float32Array(shape.reduce((a, b) => a * b, 1)));
+    for (const [i, data] of outputs.entries()) binding.bindOutput(i, data, shapes[i]!);
+    await binding.run();
+    return outputs;
+  }
+  await using program = await compileGraph(graph, graph.outputs);
+  const outputs = await program.run(feeds);
   return outputs.map(({ data }) => (data instanceof Float32Array ? data : Float32Array.from(data as BigInt64Array, Number)));
 }
 

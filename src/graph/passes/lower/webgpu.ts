@@ -4,6 +4,7 @@ import type { Forms } from "./forms.js";
 import * as forms from "./forms.js";
 import { maxPoolGrad } from "./max-pool.js";
 import { ownForms } from "./own-ops.js";
+import { cosine, sine } from "./trigonometry.js";
 
 export const webgpuForms: Forms = {
   "com.microsoft:FusedMatMul": forms.fusedMatMul,
@@ -23,6 +24,8 @@ export const webgpuForms: Forms = {
   ":Softsign": forms.softsign,
   ":Or": forms.or,
   ":Xor": forms.xor,
+  ":Sin": sine,
+  ":Cos": cosine,
 };
 
 /** Of the library's own ops. */
