@@ -5,6 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { fc } from "../support/properties.js";
+import { skipWithoutCuda } from "../doubles/build.js";
+import { runOnGpus, violations } from "../doubles/machine.js";
 import { BucketScheduler } from "../../src/accelerator/gradients/bucket-scheduler.js";
 import { launch } from "../support/launch.js";
 import { glooMissing, launchOnTwoHosts } from "../support/two-hosts.js";
@@ -53,7 +55,7 @@ describe("gradients that travel during backward", () => {
     const folder = await mkdtemp(join(tmpdir(), "overlap-"));
     try {
       for (const [workers, ways, fewest] of [
-        [[1, 1], 2, 5],
+        [[1, 1], 2, 2],
         [[2, 1], 14, 20],
       ] as const) {
         const [first, second] = await launchOnTwoHosts({ workers, folder, script, args: [String(ways)] });
@@ -69,5 +71,14 @@ describe("gradients that travel during backward", () => {
     const { code, stdout, stderr } = await launch({ options: ["--num-processes", "2"], script, args: ["1"] });
     assert.equal(code, 0, stdout + stderr);
     assert.match(stdout, /same 1 with 2, early 0/);
+  });
+  it("give the same bits between GPUs", { skip: skipWithoutCuda }, async () => {
+    const ways = ["shared out over hosts, clipped", "as many as each likes", "limited, and stepped later"];
+    const launched = ["launch", "--num-processes", "2", "--device", "cuda", script, ...ways];
+    const ran = await runOnGpus([new URL("../../launcher/cli.js", import.meta.url), ...launched], { script: ["devices 2"] });
+    assert.equal(ran.code, 0, ran.stderr);
+    const [, early] = ran.stdout.match(/same 3 with 2, early (\d+)/) ?? assert.fail(ran.stdout);
+    assert.ok(Number(early) > 0);
+    assert.deepEqual(violations(ran), []);
   });
 });

@@ -1,0 +1,36 @@
+// The same with more workers, in other precisions and modes, and everything that programs do between backward and step.
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+import { skipWithoutCuda } from "../doubles/build.js";
+import { leaks, runOnGpus, violations } from "../doubles/machine.js";
+import { collectives, train, trained } from "./overlap.js";
+
+suite("Gradients that travel between GPUs", { skip: skipWithoutCuda }, () => {
+  test("are the same collectives as behind the backward, for four workers", async () => {
+    const ways = [
+      { name: "after", overlapComm: false },
+      { name: "during", overlapComm: true },
+      { name: "fp16", overlapComm: true, precision: "fp16" as const },
+      { name: "accumulated", overlapComm: true, accumulate: 2 },
+    ];
+    const ran = await train(4, ways);
+    assert.equal(ran.code, 0, ran.stderr);
+    assert.deepEqual(violations(ran), []);
+    assert.deepEqual(leaks(ran), {});
+    const [first, ...others] = trained(ran).map(collectives);
+    for (const list of others) assert.deepEqual(list, first, "all ranks call the same collectives in the same order");
+    const each = first!.length / ways.length;
+    for (const [i, { name }] of ways.entries()) assert.deepEqual(first!.slice(i * each, (i + 1) * each).sort(), first!.slice(0, each).sort(), name);
+  });
+
+  test("are the same bits as behind the backward, whatever programs do in between", async () => {
+    const script = new URL("../accelerator/programs/overlap.js", import.meta.url);
+    const ran = await runOnGpus([new URL("../../launcher/cli.js", import.meta.url), "launch", "--num-processes", "2", "--device", "cuda", script], {
+      script: ["devices 2"],
+    });
+    assert.equal(ran.code, 0, ran.stderr);
+    assert.match(ran.stdout, /same 14 with 2, early \d\d/);
+    assert.deepEqual(violations(ran), []);
+    assert.deepEqual(leaks(ran), {});
+  });
+});

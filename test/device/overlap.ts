@@ -1,0 +1,35 @@
+// Trainings with gradients that travel during the backward on doubled GPUs, and what their logs say.
+import { type LogLine, part, type Ran, runOnGpus } from "../doubles/machine.js";
+import { type Overlap, overlap, timeline } from "../doubles/times.js";
+import { type OverlapRun, steps } from "./overlap-worker.js";
+
+const cli = new URL("../../launcher/cli.js", import.meta.url);
+const worker = new URL("./overlap-worker.js", import.meta.url);
+
+/** A kernel takes 0.1 ms and a number's gradient as long on its way as is usual for a BERT between GPUs of a machine without NVLink: about a third of the step. */
+export const modelled: readonly string[] = ["time launch 100", "time network 0.03 20"];
+
+export const train = (workers: number, runs: readonly OverlapRun[], script: readonly string[] = []): Promise<Ran> =>
+  runOnGpus([cli, "launch", "--num-processes", `${workers}`, "--device", "cuda", worker, JSON.stringify(runs)], {
+    script: [`devices ${workers}`, ...script],
+  });
+
+/** The logs of processes that trained. */
+export const trained = (ran: Ran): (readonly LogLine[])[] => [...ran.logs.values()].filter((lines) => lines.some(({ mark }) => mark !== undefined));
+
+/** All lines of a step; what comes in front of `launched` was queued before the backward had been. */
+export interface Step {
+  readonly backward: readonly LogLine[];
+  readonly rest: readonly LogLine[];
+}
+/** Those of a run but the first, which compiles. */
+export const stepsOf = (lines: readonly LogLine[], name: string): Step[] =>
+  Array.from({ length: steps - 1 }, (_, i) => ({ backward: part(lines, `${name} ${i + 1}`), rest: part(lines, `${name} ${i + 1} launched`) }));
+
+export const collectives = (lines: readonly LogLine[]): string[] => lines.flatMap(({ collective, count }) => (collective ? [`${collective} ${count}`] : []));
+/** How many collectives were queued in front of the last kernel. */
+export function early({ backward }: Step): number {
+  const last = backward.findLastIndex(({ launch, from }) => launch !== undefined && from !== "nccl");
+  return collectives(backward.slice(0, last)).length;
+}
+export const exposed = ({ backward, rest }: Step): Overlap => overlap(timeline([...backward, ...rest]));
