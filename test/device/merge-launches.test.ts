@@ -98,6 +98,18 @@ describe("what else reads a value", () => {
     assert.equal(mergeLaunches(graph, target), 0);
   });
 
+  test("what is cast together is no more than some millions of numbers", () => {
+    const graph = new Graph();
+    const b = new Builder(graph);
+    const weights = Array.from({ length: 5 }, (_, i) => graph.input(`weight${i}`, "float32", [3000, 2000]));
+    for (const weight of weights) graph.output(b.unary("Neg", b.cast(weight, "bfloat16")));
+    mergeLaunches(graph, target);
+    assert.deepEqual(
+      graph.nodes.flatMap(({ op, inputs }) => (op.startsWith("Cast") ? [`${op} ${inputs.length}`] : [])),
+      ["CastsToBfloat16 2", "CastsToBfloat16 2", "Cast 1"],
+    );
+  });
+
   test("terms of another shape are not added by the normalization", () => {
     const graph = new Graph();
     const b = new Builder(graph);

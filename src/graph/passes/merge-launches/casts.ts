@@ -11,6 +11,8 @@ const ops: { readonly [D in DType]?: string } = { float16: "CastsToFloat16", bfl
 const mostValues = 64;
 /** And so many numbers of gradients: what is cast together waits for its last one, and so does whoever sends the first one to other ranks. */
 const mostGradients = 2 ** 22;
+/** And of parameters: without a backward their narrow copies need not be there all at once. */
+const mostParameters = 2 ** 24;
 
 /** Whether a kernel casts these numbers. */
 function opOf(node: Node, kernels: ReadonlySet<string>): string | undefined {
@@ -52,7 +54,7 @@ export function mergeParameterCasts(graph: Graph, kernels: ReadonlySet<string>):
     const x = node.inputs[0];
     return x && !x.producer && !x.constant && opOf(node, kernels) && node.outputs.every((out) => !graph.outputs.includes(out));
   });
-  const groups = groupsOf(graph, casts, Number.POSITIVE_INFINITY);
+  const groups = groupsOf(graph, casts, mostParameters);
   const groupOf = new Map(groups.flatMap((nodes) => nodes.map((node) => [node, nodes] as const)));
   const made = new Map<readonly Node[], Value[]>();
   rewrite(graph, (node, _, b) => {
