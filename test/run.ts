@@ -1,6 +1,6 @@
 // Runs the compiled tests on every Node from 20 on (`node --test` takes no patterns there): npm test, npm run test:slow.
-//   node dist/test/run.js [--slow] [--alone] [part of a path ...]
-// --alone: one file at a time.
+//   node dist/test/run.js [--slow] [--alone | --at-once=N] [part of a path ...]
+// --at-once=N: so many files; default: one more than there are cores, since most files wait most of the time. --alone: one file at a time.
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { dirname, join, relative, sep } from "node:path";
@@ -12,7 +12,8 @@ import { packageRoot } from "../src/package-root.js";
 const compiled = dirname(fileURLToPath(import.meta.url));
 const sources = join(packageRoot(import.meta.url), "test");
 const slow = process.argv.includes("--slow");
-const alone = process.argv.includes("--alone");
+const atOnce = process.argv.find((argument) => argument.startsWith("--at-once="))?.slice("--at-once=".length);
+const concurrency = process.argv.includes("--alone") ? 1 : Number(atOnce ?? availableParallelism() + 1);
 const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));
 
 // The sources are listed, not the compiled files: a test that was deleted may still lie in the output folder.
@@ -71,8 +72,6 @@ Object.assign(process.env, { ACCELERATE_TS_HOME: join(compiled, "no-home"), HF_H
 // Test files inherit it.
 process.execArgv.push("--enable-source-maps");
 
-// One more than there are cores: most files wait most of the time.
-const concurrency = alone ? 1 : availableParallelism() + 1;
 const tests = run({ files: inOrder(files).map((file) => join(compiled, file.replace(/\.ts$/, ".js"))), concurrency });
 tests.on("test:fail", (failed) => {
   if (!failed.todo) process.exitCode = 1;

@@ -18,6 +18,7 @@ const quiet = { onTry: () => {} };
 
 describe("the sizes that are tried", () => {
   it("are Accelerate's with its reduction", async () => {
+    const reduce = (n: number): number => Math.floor(n * 0.9);
     const tried: number[] = [];
     const accelerator = new Accelerator();
     const found = await accelerator.findExecutableBatchSize(
@@ -26,10 +27,14 @@ describe("the sizes that are tried", () => {
         if (n > 8) allocate();
         return n;
       },
-      { ...quiet, reduce: (n) => Math.floor(n * 0.9) },
+      { ...quiet, reduce, startingBatchSize: 13 },
     );
     assert.equal(found, 8);
-    assert.deepEqual(tried, [128, 115, 103, 92, 82, 73, 65, 58, 52, 46, 41, 36, 32, 28, 25, 22, 19, 17, 15, 13, 11, 9, 8]);
+    assert.deepEqual(tried, [13, 11, 9, 8]);
+    // The same from 128 on, without the collections of memory between tries.
+    const sizes: number[] = [];
+    for (const search = new SizeSearch(128, reduce); search.size >= 8; search.smaller()) sizes.push(search.size);
+    assert.deepEqual(sizes, [128, 115, 103, 92, 82, 73, 65, 58, 52, 46, 41, 36, 32, 28, 25, 22, 19, 17, 15, 13, 11, 9, 8]);
   });
 
   it("are halves for a body that says nothing, which runs to its end once", async () => {

@@ -10,11 +10,15 @@ import { glooMissing, launchOnTwoHosts } from "../support/two-hosts.js";
 const script = new URL("./programs/sparse.js", import.meta.url);
 
 describe("gradients of embeddings as rows train as whole tables do, bit for bit", () => {
-  for (const workers of [1, 3])
-    it(`on ${workers} worker${workers === 1 ? "" : "s"}, with all optimizers, clipping, accumulation, reads and workers without a gradient`, async () => {
-      const { code, stdout, stderr } = await launch({ options: ["--num-processes", String(workers)], script });
+  for (const [workers, what, names] of [
+    [1, "with all optimizers, clipping, accumulation, reads and workers without a gradient", []],
+    // All of them on three: sparse.slow.test.ts, and over two hosts below.
+    [3, "some of which have no gradient, or parameters of their own", ["AdamW, clipped, accumulated", "SGD, left out", "Lion, own parameters"]],
+  ] as const)
+    it(`on ${workers} worker${workers === 1 ? "" : "s"}, ${what}`, async () => {
+      const { code, stdout, stderr } = await launch({ options: ["--num-processes", String(workers)], script, args: names });
       assert.equal(code, 0, stdout + stderr);
-      assert.match(stdout, new RegExp(`same \\d+ with ${workers}`));
+      assert.match(stdout, new RegExp(`same ${names.length || "\\d+"} with ${workers}`));
     });
   it("on two hosts, which send rows to each other", { skip: glooMissing() }, async () => {
     const folder = await mkdtemp(join(tmpdir(), "sparse-"));

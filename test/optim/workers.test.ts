@@ -8,6 +8,7 @@ import type { TrainResult, TrainSettings } from "../accelerator/programs/train.j
 import { launch } from "../support/launch.js";
 import { glooMissing, launchOnTwoHosts } from "../support/two-hosts.js";
 
+const program = new URL("../accelerator/programs/trainings.js", import.meta.url);
 let folder: string;
 let runs = 0;
 before(async () => {
@@ -15,13 +16,21 @@ before(async () => {
 });
 after(() => rm(folder, { recursive: true, force: true }));
 
-async function train(workers: number, settings: Omit<TrainSettings, "out" | "batch" | "steps">): Promise<TrainResult> {
-  const out = join(folder, `${++runs}.json`);
-  const full: TrainSettings = { steps: 8, batch: 12 / workers / (settings.accumulation ?? 1), ...settings, out };
-  const script = new URL("../accelerator/programs/train.js", import.meta.url);
-  const { code, stderr, stdout } = await launch({ options: ["--num-processes", String(workers)], script, args: [JSON.stringify(full)] });
+type Settings = Omit<TrainSettings, "out" | "batch" | "steps">;
+const resultOf = async ({ out }: TrainSettings): Promise<TrainResult> => JSON.parse(await readFile(out, "utf8")) as TrainResult;
+const task = (workers: number, settings: Settings): TrainSettings => ({
+  steps: 8,
+  batch: 12 / workers / (settings.accumulation ?? 1),
+  ...settings,
+  out: join(folder, `${++runs}.json`),
+});
+
+/** One training after the other in the same workers. */
+async function train<const S extends readonly Settings[]>(workers: number, settings: S): Promise<{ [K in keyof S]: TrainResult }> {
+  const all = settings.map((own) => task(workers, own));
+  const { code, stderr, stdout } = await launch({ options: ["--num-processes", String(workers)], script: program, args: [JSON.stringify(all)] });
   assert.equal(code, 0, stdout + stderr);
-  return JSON.parse(await readFile(out, "utf8")) as TrainResult;
+  return (await Promise.all(all.map(resultOf))) as { [K in keyof S]: TrainResult };
 }
 const largest = (a: readonly number[], b: readonly number[]): number => a.reduce((worst, v, i) => Math.max(worst, Math.abs(v - b[i]!)), 0);
 
@@ -38,29 +47,37 @@ function assertSame(one: TrainResult, many: TrainResult): void {
 
 describe("several workers", () => {
   const clipped = { optimizer: "adafactor", clip: 0.5 } as const;
-  let single: Promise<TrainResult> | undefined;
-  const alone = (): Promise<TrainResult> => (single ??= train(1, clipped));
+  const parts = { ...clipped, groups: true, frozen: true } as const;
+  const rmsprop = { optimizer: "rmsprop" } as const;
+  const ofOne = () => train(1, [clipped, parts, rmsprop]);
+  const windows = { ...parts, accumulation: 2 };
+  const ofTwo = () => train(2, [windows, { ...windows, shareParameters: false }, rmsprop, { optimizer: "lion" }]);
+  let [one, two]: [ReturnType<typeof ofOne>?, ReturnType<typeof ofTwo>?] = [];
+  const alone = (): ReturnType<typeof ofOne> => (one ??= ofOne());
+  const both = (): ReturnType<typeof ofTwo> => (two ??= ofTwo());
 
   it("update whole parameters each with Adafactor, whose means go over all of one", async () => {
-    assertSame(await alone(), await train(3, clipped));
+    const [single] = await alone();
+    const [three] = await train(3, [clipped]);
+    assertSame(single, three);
   });
   it("do so with clipping, accumulation, groups and a frozen part, whether they share parameters or not", async () => {
-    const settings = { optimizer: "adafactor", clip: 0.5, groups: true, frozen: true } as const;
-    const one = await train(1, settings);
-    const two = await train(2, { ...settings, accumulation: 2 });
-    assertSame(one, two);
-    const own = await train(2, { ...settings, accumulation: 2, shareParameters: false });
-    assert.equal(own.hash, two.hash);
+    const [, single] = await alone();
+    const [shared, own] = await both();
+    assertSame(single, shared);
+    assert.equal(own.hash, shared.hash);
   });
   it("do so on two hosts of 2 and 1 workers", { skip: glooMissing() }, async () => {
-    const settings: TrainSettings = { ...clipped, steps: 8, batch: 4, out: join(folder, "hosts.json") };
-    const script = new URL("../accelerator/programs/train.js", import.meta.url);
-    for (const { code, stderr } of await launchOnTwoHosts({ workers: [2, 1], folder, script, args: [JSON.stringify(settings)] })) assert.equal(code, 0, stderr);
-    assertSame(await alone(), JSON.parse(await readFile(settings.out, "utf8")) as TrainResult);
+    const settings = task(3, clipped);
+    const ends = await launchOnTwoHosts({ workers: [2, 1], folder, script: program, args: [JSON.stringify([settings])] });
+    for (const { code, stderr } of ends) assert.equal(code, 0, stderr);
+    assertSame((await alone())[0], await resultOf(settings));
   });
   it("train the same with RMSprop and Lion", async () => {
-    assertSame(await train(1, { optimizer: "rmsprop" }), await train(2, { optimizer: "rmsprop" }));
+    const [, , single] = await alone();
+    const [, , many, lion] = await both();
+    assertSame(single, many);
     // Where a direction is nearly zero rounding decides on its sign.
-    assert.ok((await train(2, { optimizer: "lion" })).alike);
+    assert.ok(lion.alike);
   });
 });
