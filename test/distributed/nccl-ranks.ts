@@ -34,8 +34,8 @@ export class GpuRanks implements AsyncDisposable {
   async connect(timeoutMs = 20_000): Promise<Outcome[]> {
     return this.run("connect", { name: `nccl/${++this.#groups}`, timeoutMs });
   }
-  run<R>(name: string, args: unknown = {}): Promise<Outcome<R>[]> {
-    return this.ranks.run<R>(tasks, name, args, { timeoutMs: 30_000 });
+  run<R>(name: string, args: unknown = {}, ranks?: readonly number[]): Promise<Outcome<R>[]> {
+    return this.ranks.run<R>(tasks, name, args, { timeoutMs: 30_000, ...(ranks && { ranks }) });
   }
   values<R>(name: string, args: unknown = {}): Promise<R[]> {
     return this.ranks.values<R>(tasks, name, args, { timeoutMs: 30_000 });

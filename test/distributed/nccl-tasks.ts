@@ -6,19 +6,25 @@ import { createShmGroup } from "../../src/distributed/shm/create-shm-group.js";
 import { type DType, dtypes, type TypedArray } from "../../src/graph/dtype.js";
 import { type DeviceArray, type DeviceContext, Engine, parseDevice } from "../../src/runtime/index.js";
 import { NativeDevice } from "../../src/runtime/native-device.js";
-import { mark } from "../doubles/machine.js";
 import type { RankContext } from "../support/ranks.js";
 import { numbers } from "./numbers.js";
 
 /** What a rank has between its tasks. */
-const has: { device?: DeviceContext; group?: NcclGroup } = {};
+const has: { device?: DeviceContext; group?: NcclGroup; arrays?: readonly DeviceArray[] } = {};
 
 /** Opens this rank's GPU. */
 export async function begin({ rank }: RankContext): Promise<void> {
   process.env.RANK = `${rank}`; // scripts of the double name ranks by it
   has.device = await Engine.default().openDevice(parseDevice(`cuda:${rank}`));
 }
+/** Arrays for onDevice and around, which no group that has failed still works on. */
+export async function fresh({ size }: RankContext): Promise<void> {
+  for (const array of has.arrays ?? []) has.device!.free(array);
+  has.arrays = [64 * size, 64, 64].map((length) => made("float32", length));
+  await has.device!.synchronize();
+}
 export async function end(): Promise<void> {
+  for (const array of has.arrays ?? []) has.device!.free(array);
   await has.device?.close();
   delete has.device;
 }
@@ -29,7 +35,6 @@ export interface Joining {
 }
 
 export async function connect({ rank, size, store }: RankContext, { name, timeoutMs = 20_000 }: Joining): Promise<void> {
-  mark(`connect ${name}`);
   const common = { rank, size, store, timeoutMs };
   const control = await createShmGroup({ ...common, name: `${name}/control` });
   if (!(has.device instanceof NativeDevice)) throw new Error("no GPU was opened");
@@ -49,48 +54,38 @@ async function down(array: DeviceArray): Promise<TypedArray> {
 }
 
 /** Every kind of collective of the device, as training calls them. */
-export async function onDevice({ size }: RankContext): Promise<void> {
-  const [whole, part] = [made("float32", 64 * size), made("float32", 64)];
-  await has.device!.synchronize();
-  mark("device");
-  try {
-    const group = has.group!;
-    await group.onDevice([
-      { op: "all-reduce", input: whole, output: whole, reduce: "sum" },
-      { op: "reduce-scatter", input: whole, output: part, reduce: { factor: 0.5 } },
-      { op: "all-gather", input: part, output: whole },
-      { op: "broadcast", data: whole, root: 0 },
-    ]);
-    await group.settled();
-  } finally {
-    has.device!.free(whole);
-    has.device!.free(part);
-  }
+export async function onDevice(): Promise<void> {
+  const [whole, part] = has.arrays!;
+  await has.group!.onDevice([
+    { op: "zeros", data: whole! },
+    { op: "all-reduce", input: whole!, output: whole!, reduce: "sum" },
+    { op: "reduce-scatter", input: whole!, output: part!, reduce: { factor: 0.5 } },
+    { op: "all-gather", input: part!, output: whole! },
+    { op: "broadcast", data: whole!, root: 0 },
+  ]);
+  await has.group!.settled();
 }
 /** Sends around the ring. */
 export async function around({ rank, size }: RankContext): Promise<void> {
-  const [own, other] = [made("float32", 64), made("float32", 64)];
-  await has.device!.synchronize();
-  mark("around");
-  try {
-    await has.group!.onDevice([
-      { op: "send", data: own, peer: (rank + 1) % size },
-      { op: "receive", data: other, peer: (rank + size - 1) % size },
-    ]);
-    await has.group!.settled();
-  } finally {
-    has.device!.free(own);
-    has.device!.free(other);
-  }
+  const [, own, other] = has.arrays!;
+  await has.group!.onDevice([
+    { op: "send", data: own!, peer: (rank + 1) % size },
+    { op: "receive", data: other!, peer: (rank + size - 1) % size },
+  ]);
+  await has.group!.settled();
 }
 export async function onHost(): Promise<void> {
-  mark("host");
   await has.group!.allReduce(numbers("float32", 100, 1, 0), "sum");
 }
 export async function close(): Promise<void> {
-  mark("close");
-  await has.group?.close();
-  delete has.group;
+  try {
+    await has.group?.close();
+  } finally {
+    delete has.group;
+  }
+}
+export function load(): void {
+  openNccl();
 }
 
 export interface Sending {

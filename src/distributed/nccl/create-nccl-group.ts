@@ -117,13 +117,16 @@ async function connect({ library: { native }, control, store, name, timeoutMs, j
   const left = () => Math.max(1, Math.ceil(timeoutMs - (performance.now() - began)));
   // Ranks that are lost meanwhile end the wait of the others.
   control.attend?.(true);
+  const ended = new AbortController();
   const looking = setInterval(() => {
     const fault = control.faultNow();
-    if (fault) native.stop(handle, fault.code, fault.message);
+    if (!fault) return;
+    native.stop(handle, fault.code, fault.message);
+    ended.abort(new CollectiveError(fault));
   }, lookMs);
   try {
     if (rank === 0) await store.set(key, native.uniqueId());
-    const id = Uint8Array.from(await store.get(key, { timeoutMs: left() }));
+    const id = Uint8Array.from(await store.get(key, { timeoutMs: left(), signal: ended.signal }));
     await native.connect(handle, id, left());
   } catch (cause) {
     const { code, message } = cause as Error & { readonly code?: string };

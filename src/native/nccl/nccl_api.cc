@@ -61,7 +61,11 @@ const Api* openApi(const std::vector<std::string>& nccl, const std::vector<std::
   ACCELERATE_TS_NCCL_CUDA_SLOTS(ACCELERATE_TS_SLOT)
 #undef ACCELERATE_TS_SLOT
   if (!complete) return nullptr;
-  api->ncclGetVersion(&api->ncclVersion);
+  const ncclResult_t asked = api->ncclGetVersion(&api->ncclVersion);
+  if (asked != ncclSuccess) {
+    error = library.name + ": ncclGetVersion: " + api->ncclGetErrorString(asked);
+    return nullptr;
+  }
   api->cudaRuntimeGetVersion(&api->cudaVersion);
   api->ncclLibrary = library.name;
   api->cudaLibrary = runtime.name;
