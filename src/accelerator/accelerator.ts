@@ -11,6 +11,7 @@ import { withPrecision } from "../tensor/autocast.js";
 import { defaultExecutor, defaultGenerator, setSeed, type Tensor } from "../tensor/index.js";
 import { Accumulation, accumulationOf } from "./gradients/accumulation.js";
 import { chooseDevice } from "./choose-device.js";
+import { recordsGraphs } from "./cuda-graph.js";
 import { withConfigured } from "./configured.js";
 import { HostSums, overlaps } from "./comm-hooks/index.js";
 import { checkOptionNames } from "./known-options.js";
@@ -94,6 +95,8 @@ export class Accelerator extends TrainingData implements AsyncDisposable {
     const precision = compilerPrecision(mixedPrecision, (text) => this.isMainProcess && console.warn(text), this.device);
     executor.compiler = { ...executor.compiler, precision };
     if (options.compiler) executor.compiler = { ...executor.compiler, passes: options.compiler.passes };
+    const tell = (text: string): void => void (this.isMainProcess && console.warn(text));
+    executor.cudaGraph = recordsGraphs(options.compiler ?? {}, { device: this.device, numProcesses: this.numProcesses, tell });
     const profile = options.profile ?? configuredProfile();
     this.#profiler = profile && new Profiler(this.processIndex, profile);
     const link = this.state.link();

@@ -32,7 +32,7 @@ const gradientAccumulationPlugin: OptionNames<GradientAccumulationPlugin> = {
   syncEachBatch: true,
   divideBy: true,
 };
-const compiler: OptionNames<CompilerSettings> = { passes: true };
+const compiler: OptionNames<CompilerSettings> = { passes: true, cudaGraph: true };
 const passSwitches = Object.fromEntries(passNames.map((name) => [name, true])) as OptionNames<{ readonly [name in PassName]?: boolean }>;
 const profile: OptionNames<ProfileOptions> = { outputTraceDir: true, skipFirst: true, active: true, onTraceReady: true };
 const accelerator: OptionNames<AcceleratorOptions> = {

@@ -15,6 +15,11 @@ import type { TrackingOptions } from "./tracking/tracking.js";
 export interface CompilerSettings {
   /** Passes that are turned off: `{ unpad: false }`. All are on; docs/performance.md says what each does. */
   readonly passes?: PassSwitches;
+  /**
+   * On CUDA, for one worker: the launches of programs whose sizes come again are recorded (a CUDA graph) and replayed as one, which takes the processor out of small steps. Up to four sets of sizes per
+   * program, from their sixth run or so on; pad batches to few lengths. Costs scratch memory of its own for each program, and a copy on the device of each batch and result. Default false.
+   */
+  readonly cudaGraph?: boolean;
 }
 
 export interface AcceleratorOptions extends TrackingOptions {

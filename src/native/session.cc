@@ -38,7 +38,8 @@ class MakeSession : public Job {
     // Planned patterns keep a block per shape beside what the arena has: measured over four recurring shapes of an encoder, half as much memory again and no time won.
     if (status == nullptr) status = api.DisableMemPattern(raw);
     if (status == nullptr) status = api.SetSessionGraphOptimizationLevel(raw, request_.optimization);
-    if (status == nullptr) status = api.AddSessionConfigEntry(raw, "session.use_env_allocators", "1");
+    // What is replayed writes where it wrote when it was recorded: into memory that nobody else may be given meanwhile, an arena of the session's own.
+    if (status == nullptr) status = api.AddSessionConfigEntry(raw, "session.use_env_allocators", request_.deviceOptions.graph ? "0" : "1");
     if (status == nullptr) status = api.AddSessionConfigEntry(raw, "session.set_denormal_as_zero", "1");
     // Threads spin within a run only, so that the pauses between steps do not burn cores.
     if (status == nullptr) status = api.AddSessionConfigEntry(raw, "session.force_spinning_stop", "1");

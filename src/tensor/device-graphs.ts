@@ -63,6 +63,8 @@ class DeviceGraphs {
   readonly #sessions = new Map<string, Compiled>();
   #last: Promise<unknown> = Promise.resolve();
   #waiting = 0;
+  /** Whether launches are recorded and replayed (CUDA graphs), from the next job on. */
+  records = false;
 
   constructor(context: DeviceContext) {
     this.#context = context;
@@ -158,10 +160,11 @@ class DeviceGraphs {
   }
 
   async #compiled(job: DeviceJob): Promise<Compiled> {
-    const known = touched(this.#sessions, job.key);
+    const key = `${this.records ? "recorded " : ""}${job.key}`;
+    const known = touched(this.#sessions, key);
     if (known) return known;
     const made = await this.#compile(job);
-    this.#sessions.set(job.key, made);
+    this.#sessions.set(key, made);
     return made;
   }
   /** Lets go of what was not used for longest; `used`: what these jobs have used stays. */
@@ -181,7 +184,12 @@ class DeviceGraphs {
   async #compile({ key, build }: DeviceJob): Promise<Compiled> {
     const graph = new Graph();
     for (const value of build(new Builder(graph), graph)) graph.output(value);
-    const session = await Engine.default().createSession(toOnnx(graph), { name: key.split(" ", 1)[0]!, device: this.#context, hostNodes: "refuse" });
+    const session = await Engine.default().createSession(toOnnx(graph), {
+      name: key.split(" ", 1)[0]!,
+      device: this.#context,
+      hostNodes: "refuse",
+      cudaGraph: this.records,
+    });
     return { session, bindings: new Map(), done: 0 };
   }
 

@@ -12,6 +12,7 @@ import { type ArenaSegment, type DeviceArena, ParameterArena } from "./parameter
 import type { Plan } from "./plan.js";
 import { type Program, sizesFor } from "./program.js";
 import { isStale } from "./recording.js";
+import { type Recording, Recordings } from "./recordings.js";
 import { Resident } from "./resident.js";
 import type { Recorded } from "./state.js";
 import { type RunTaps, tappedRun } from "./taps.js";
@@ -26,6 +27,11 @@ export interface DeviceRunOptions {
   readonly taps?: RunTaps | undefined;
 }
 
+interface DeviceCopy {
+  readonly from: DeviceArray;
+  readonly into: DeviceArray;
+}
+
 /** A run's memory beside parameters. */
 interface Bound {
   readonly masks: readonly HostMask[];
@@ -33,6 +39,9 @@ interface Bound {
   readonly uploads: Upload[];
   readonly lent: DeviceArray[];
   readonly made: DeviceArray[];
+  /** Copies on the device before the run and behind it, where it is recorded. */
+  readonly before: DeviceCopy[];
+  readonly behind: DeviceCopy[];
   /** Of each arena the gradients that are added to what is there already. */
   readonly sums: Map<DeviceArena, number[]>;
 }
@@ -57,11 +66,13 @@ export function warnOfHostNodes(device: Device, { session, hostNodes }: Program)
 export class DeviceRuns {
   readonly context: DeviceContext;
   readonly #feeds: DeviceFeeds;
+  readonly #recordings: Recordings;
   #former: FormerNumbers[] = [];
 
   constructor(context: DeviceContext) {
     this.context = context;
     this.#feeds = new DeviceFeeds(context);
+    this.#recordings = new Recordings(context);
   }
 
   async run(plan: Plan, program: Program, options: DeviceRunOptions): Promise<void> {
@@ -78,13 +89,19 @@ export class DeviceRuns {
 
   async #run(plan: Plan, program: Program, segments: readonly ArenaSegment[], { signal, masks = [], taps }: DeviceRunOptions): Promise<void> {
     const { context } = this;
-    const { binding } = program;
     const pool = poolOf(context);
+    // A replay tells of nothing: what is listened to runs launch by launch.
+    const listens = taps !== undefined && program.taps.told.length > 0;
+    const recording = listens ? undefined : this.#recordings.of(plan, program, segments.map(({ hasGrad }) => Number(hasGrad)).join(""));
+    const binding = recording?.binding ?? program.binding;
+    graphsOf(context).records = program.recorded;
     this.#feeds.begin();
     this.#dropFormer();
     const uploads: Upload[] = [];
     const lent: DeviceArray[] = [];
     const made: DeviceArray[] = [];
+    const before: DeviceCopy[] = [];
+    const behind: DeviceCopy[] = [];
     const sums = new Map<DeviceArena, number[]>();
     let listening: RunTaps | undefined;
     const notSent = (error: unknown): never => {
@@ -93,13 +110,19 @@ export class DeviceRuns {
     };
     try {
       try {
-        this.#bind(plan, program, { masks, segments, uploads, lent, made, sums });
+        this.#bind(plan, program, { masks, segments, uploads, lent, made, before, behind, sums }, recording);
       } catch (error) {
         notSent(error);
       }
       const uploading = uploads.length > 0 ? context.upload(uploads).catch(notSent) : undefined;
-      const run = (): Promise<void> => binding.run(signal ? { signal } : {});
-      if (program.taps.told.length > 0 && sums.size === 0) listening = taps;
+      const run = async (): Promise<void> => {
+        const copying = before.length > 0 ? context.copy(before) : undefined;
+        const running = binding.run(signal ? { signal } : {});
+        const jobs = [copying, running, behind.length > 0 ? context.copy(behind) : undefined];
+        await Promise.allSettled(jobs);
+        await Promise.all(jobs);
+      };
+      if (listens && sums.size === 0) listening = taps;
       const running = listening
         ? tappedRun(Engine.default(), { taps: listening, expected: segments.map((segment) => ({ segment, asRows: false })), sums: [], run })
         : run();
@@ -140,15 +163,18 @@ export class DeviceRuns {
   }
 
   /** Binds all that a run reads and writes. What has to go up for it is added to `uploads`, arrays of the pool to `lent` and `made`. */
-  #bind(plan: Plan, program: Program, { masks, segments, uploads, lent, made, sums }: Bound): void {
-    const { binding } = program;
+  #bind(plan: Plan, program: Program, { masks, segments, uploads, lent, made, before, behind, sums }: Bound, recording: Recording | undefined): void {
+    const binding = recording?.binding ?? program.binding;
     const pool = poolOf(this.context);
     const own = new Set<Tensor>(plan.nodes.flatMap((node) => (node.kind === "call" ? node.captured : [])));
+    const written = new Set(plan.updated);
     for (const [i, slot] of program.inputs.entries()) {
       if (slot.kind === "sizes") {
         const { data, shape } = sizesFor(slot, program, plan);
         // What only the host reads stays there.
-        if (program.session.inputs[i]!.onHost) binding.bindInput(i, data, shape);
+        const onHost = program.session.inputs[i]!.onHost;
+        if (onHost && recording) recording.bindSizes(i, data, shape);
+        else if (onHost) binding.bindInput(i, data, shape);
         else binding.bindInput(i, this.#feeds.number(data, { dtype: "int64", shape, uploads }), shape);
         continue;
       }
@@ -157,16 +183,29 @@ export class DeviceRuns {
       else if (slot.kind === "feed") {
         const tensor = plan.feeds[slot.feed]!;
         array = this.#feeds.of(tensor, { own: own.has(tensor), uploads });
+        // Constants of modules stay where they are; all else lies elsewhere in the next run.
+        if (recording && (!own.has(tensor) || tensor.state.kind !== "concrete" || written.has(tensor))) {
+          const place = recording.input(i, array);
+          before.push({ from: array, into: place });
+          array = place;
+        }
       } else {
         const { dtype, shape, data } = masks[slot.mask]!;
-        array = pool.take(dtype, shape);
-        lent.push(array);
+        if (recording) array = recording.input(i, { dtype, shape });
+        else {
+          array = pool.take(dtype, shape);
+          lent.push(array);
+        }
         uploads.push({ from: data, into: array });
       }
       binding.bindInput(i, array, array.shape);
     }
     for (const t of [...plan.outputs, ...plan.updated]) made.push(pool.take(t.dtype, t.shape));
-    for (const [i, array] of made.entries()) binding.bindOutput(i, array, array.shape);
+    for (const [i, array] of made.entries()) {
+      const target = recording ? recording.output(i, array) : array;
+      if (target !== array) behind.push({ from: target, into: array });
+      binding.bindOutput(i, target, target.shape);
+    }
     for (const [k, { arena, index, hasGrad }] of segments.entries()) {
       const device = arena.device!;
       if (hasGrad) sums.set(device, [...(sums.get(device) ?? []), index]);

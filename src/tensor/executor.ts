@@ -58,6 +58,8 @@ export class Executor {
   compiler: CompilerOptions = {};
   /** Told of what is compiled and run. */
   watch: RunWatch | undefined;
+  /** On CUDA: launches of programs whose sizes come again are recorded and replayed as one; programs that were compiled before are compiled again. */
+  cudaGraph = false;
   #device: Device = cpu;
   #onDevice: Promise<DeviceRuns> | undefined;
   #context: DeviceContext | undefined;
@@ -143,14 +145,16 @@ export class Executor {
     const prefix = this.watch?.profile();
     const precision = scopedPrecision();
     const compiler = await this.#compilerOf(precision, buckets);
-    const key = `${prefix === undefined ? "" : profiled}${compilerKey(compiler)} ${plan.key}`;
+    // The times of nodes are those of launches one by one.
+    const records = this.cudaGraph && prefix === undefined && this.#context?.device.type === "cuda";
+    const key = `${prefix === undefined ? "" : profiled}${records ? "recorded " : ""}${compilerKey(compiler)} ${plan.key}`;
     const known = this.#programs.find(key, plan);
     if (known) return known;
     const profile = prefix === undefined ? undefined : `${prefix}-${this.compiled}`;
     const program = await compileProgram(plan, this.#engine(), {
       ...compiler,
       ...(profile !== undefined && { profile }),
-      ...(this.#context && { device: this.#context }),
+      ...(this.#context && { device: this.#context, records }),
     });
     if (profile !== undefined) this.watch?.compiled(program, profile);
     if (program.hostNodes.length > 0) warnOfHostNodes(this.#device, program);

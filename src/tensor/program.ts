@@ -58,6 +58,8 @@ export interface Program {
   readonly masks: HostMasks | undefined;
   /** Nodes that the device has no kernel for: the host computes them, with copies there and back in each run. Arithmetic of sizes, which belongs there, is none of them. */
   readonly hostNodes: readonly PlacedNode[];
+  /** Its launches may be recorded and replayed (CUDA graphs). */
+  readonly recorded: boolean;
   /** Where the parameters lay at its last run, by the count of their moves: unless that has grown, they lie where they are bound. */
   places: number;
   /** Whether its gradients are bound to where the parameters have theirs, not to the scratch memory beside it. */
@@ -198,13 +200,16 @@ function withoutKernel(error: unknown): never {
   });
 }
 
+/** What ONNX Runtime says of a graph that it cannot record: nodes on the host, control flow, copies between. */
+const unrecordable = (error: unknown): boolean => error instanceof AccelerateError && /graph capture|CUDA ?Graph/i.test(error.message);
+
 /** Compiles a plan: builds its graph, writes it as ONNX and creates the session. */
 export async function compileProgram(
   plan: Plan,
   engine: Engine,
-  compiler: CompilerOptions & { readonly profile?: string; readonly device?: DeviceContext } = {},
+  compiler: CompilerOptions & { readonly profile?: string; readonly device?: DeviceContext; readonly records?: boolean } = {},
 ): Promise<Program> {
-  const { profile, device } = compiler;
+  const { profile, device, records = false } = compiler;
   const onHost = (compiler.target ?? { type: "cpu" }).type === "cpu";
   if (compiler.precision === "bf16" && onHost) bfloat16Engine();
   if (compiler.precision === "fp16" && compiler.target?.half === false)
@@ -221,8 +226,16 @@ export async function compileProgram(
     });
   }
   const name = plan.loss ? "backward" : "forward";
-  const session = await engine
-    .createSession(toOnnx(graph), { name, ...(profile !== undefined && { profile }), ...(device && { device, hostNodes: "allow" }) })
+  const make = (cudaGraph: boolean): Promise<Session> =>
+    engine.createSession(toOnnx(graph), { name, ...(profile !== undefined && { profile }), ...(device && { device, hostNodes: "allow", cudaGraph }) });
+  let recorded = records;
+  const session = await make(records)
+    .catch((error: unknown) => {
+      if (!records || !unrecordable(error)) throw error;
+      recorded = false;
+      console.warn(`a ${name} program is not recorded as a CUDA graph, it runs launch by launch: ${(error as Error).message}`);
+      return make(false);
+    })
     .catch(withoutKernel);
   const byName = new Map([...slots].map(([value, slot]) => [value.name, slot]));
   const inputs = session.inputs.map(({ name }) => {
@@ -242,6 +255,7 @@ export async function compileProgram(
     symbols,
     assumptions,
     hostNodes: device ? nodesOnHost(graph, session.placement) : [],
+    recorded,
     places: -1,
     direct: false,
   };

@@ -11,6 +11,8 @@ export interface Trial {
   readonly model: string;
   readonly precision: "no" | "bf16" | "fp16";
   readonly steps?: number;
+  /** Recorded as CUDA graphs. */
+  readonly graph?: boolean;
 }
 
 /** MiniLM's shape; the vocabulary is shorter, which changes no launch. */
@@ -53,11 +55,11 @@ export const trainings: { readonly [name: string]: Training } = {
   imported,
 };
 
-export const nameOf = ({ model, precision }: Trial): string => `${model}, ${precision === "no" ? "fp32" : precision}`;
+export const nameOf = ({ model, precision, graph }: Trial): string => `${model}, ${precision === "no" ? "fp32" : precision}${graph ? ", recorded" : ""}`;
 
 export async function trial(one: Trial): Promise<void> {
   const { model: make, loss: lossOf } = trainings[one.model]!;
-  const accelerator = new Accelerator({ device: "cuda", seed: 7, mixedPrecision: one.precision });
+  const accelerator = new Accelerator({ device: "cuda", seed: 7, mixedPrecision: one.precision, ...(one.graph && { compiler: { cudaGraph: true } }) });
   setSeed(7);
   const model = await make();
   model.train();
