@@ -17,9 +17,15 @@ const run = async (workers: number, name: string) => {
 it("windows, weights, noSync, loops inside loops, over two hosts", { skip: glooMissing() }, async () => {
   const folder = await mkdtemp(join(tmpdir(), "accumulation-"));
   try {
-    const ends = await launchOnTwoHosts({ workers: [2, 2], folder, script: program("several"), args: ["accumulation", "scaler"] });
+    const ends = await launchOnTwoHosts({
+      workers: [2, 2],
+      folder,
+      script: program("several"),
+      args: ["accumulation", "weights", "scaler"],
+      timeoutMs: 600_000,
+    });
     for (const { code, stdout, stderr } of ends) assert.equal(code, 0, stdout + stderr);
-    assert.equal(ends[0].stdout.match(/ok$/gm)?.length, 2, ends[0].stdout);
+    assert.equal(ends[0].stdout.match(/ok$/gm)?.length, 3, ends[0].stdout);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

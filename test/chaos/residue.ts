@@ -20,7 +20,7 @@ const pids = (): number[] =>
     .map(Number);
 /** Without the file that residue.test.ts of another process leaves for a moment. */
 const sharedFiles = (): string[] =>
-  (attempt(() => readdirSync("/dev/shm")) ?? []).filter((file) => !file.startsWith("residue-") || file === `residue-${process.pid}`);
+  (attempt(() => readdirSync("/dev/shm")) ?? []).filter((file) => !/^(residue|accelerate-ts-double)-/.test(file) || file === `residue-${process.pid}`);
 
 /** Inodes of TCP sockets that listen, with their ports, as the process sees the network. */
 function listening(pid: number | "self"): Map<string, number> {

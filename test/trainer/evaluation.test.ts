@@ -1,13 +1,10 @@
-// evaluate and predict: what is computed and how often, who is told, what may be overridden, what is refused.
+// evaluate and predict: what is computed and how often, who is told, what models may give.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Dataset, IterableDataset, Tensor, tensor } from "accelerate-ts";
-import { Linear, Module } from "accelerate-ts/nn";
 import {
   type CallbackContext,
-  type DataCollator,
   EvalPrediction,
-  type EvaluationLoopOptions,
   type ModelInputs,
   type PredictionStepOptions,
   type Predictions,
@@ -15,46 +12,13 @@ import {
   Trainer,
   TrainerCallback,
   type TrainerControl,
-  type TrainerOptions,
   type TrainerState,
   type TrainingArguments,
-  type TrainingArgumentsOptions,
 } from "accelerate-ts/trainer";
 import { defaultExecutor } from "../../src/tensor/index.js";
 import { concatenated } from "../../src/trainer/evaluation/nested.js";
-import { quietArguments, temporaryFolder, tinyBert, tinyCollate, tinyDataset, tinyRows } from "./support.js";
-
-const outputDir = temporaryFolder("evaluation");
-const options = { dataCollator: tinyCollate as DataCollator, evalDataset: tinyDataset(10) };
-const args = (more: TrainingArgumentsOptions = {}): TrainingArguments => quietArguments(outputDir, { logLevel: "error", perDeviceEvalBatchSize: 4, ...more });
-const made = <P = EvalPrediction>(own: Omit<TrainerOptions<unknown, P>, "args">, more: TrainingArgumentsOptions = {}) =>
-  silent(new Trainer<unknown, P>({ ...(own.modelInit ? {} : { model: tinyBert() }), ...options, args: args(more), ...own }));
-/** Prints no entries of its log. */
-function silent<T extends { readonly callbackHandler: Trainer["callbackHandler"] }>(trainer: T): T {
-  const printer = trainer.callbackHandler.callbacks.find((callback) => callback.constructor.name === "PrinterCallback");
-  if (printer) trainer.callbackHandler.remove(printer);
-  return trainer;
-}
-const accuracy = async ({ predictions, labelIds }: EvalPrediction): Promise<{ accuracy: number }> => {
-  const [guesses, labels] = [await predictions.argmax(-1).toArray(), await labelIds.toArray()];
-  return { accuracy: labels.filter((label, i) => label === guesses[i]).length / labels.length };
-};
-
-/** A model that gives what a function makes of its two numbers for each row. */
-class Giving extends Module {
-  readonly layer = new Linear(1, 2);
-  readonly #give: (logits: Tensor, labels: Tensor | undefined) => object;
-  constructor(give: (logits: Tensor, labels: Tensor | undefined) => object) {
-    super();
-    this.#give = give;
-  }
-  forward({ x, labels }: { readonly x: Tensor; readonly labels?: Tensor }): object {
-    return this.#give(this.layer(x), labels);
-  }
-}
-const giving = (give: (logits: Tensor, labels: Tensor | undefined) => object) => new Giving(give) as unknown as TrainableModel;
-const floats = (count: number, labelled = true) => Array.from({ length: count }, (_, i) => ({ x: [i + 0.5], ...(labelled && { labels: i % 2 }) }));
-const collated = { dataCollator: undefined };
+import { tinyDataset, tinyRows } from "./support.js";
+import { accuracy, args, collated, floats, giving, made, options, silent } from "./tiny-evaluations.js";
 
 describe("EvalPrediction", () => {
   const [predictions, labelIds] = [tensor([[1, 2]]), tensor([1], { dtype: "int64" })];
@@ -262,76 +226,5 @@ describe("what a model gives", () => {
     assert.throws(() => concatenated([joined, [joined]], "x"), { code: "ERR_EVALUATION_OUTPUTS" });
     assert.throws(() => concatenated([{ a: joined }, { b: joined }], "x"), { code: "ERR_EVALUATION_OUTPUTS" });
     assert.throws(() => concatenated([joined, tensor([1])], "x"), { code: "ERR_SHAPE" });
-  });
-});
-
-describe("metrics", () => {
-  it("may be tensors of one number and wide integers; other things than names are refused", async () => {
-    const { eval_a, eval_b, eval_c } = await made({ computeMetrics: () => ({ a: tensor(2.5), b: 3n, c: Number.NaN }) as never }).evaluate();
-    assert.deepEqual([eval_a, eval_b, eval_c], [2.5, 3, Number.NaN]);
-    for (const given of [undefined, 3, [1], tensor([1])])
-      await assert.rejects(made({ computeMetrics: (() => given) as never }).evaluate(), { code: "ERR_METRIC_VALUES" });
-  });
-  it("that fail end the evaluation with their own error, and the next one runs", async () => {
-    let fails = true;
-    const trainer = made({
-      computeMetrics: () => {
-        if (fails) throw new RangeError("mine");
-        return { fine: 1 };
-      },
-    });
-    await assert.rejects(trainer.evaluate(), { name: "RangeError", message: "mine" });
-    fails = false;
-    assert.equal((await trainer.evaluate()).eval_fine, 1);
-  });
-  it("are given the inputs that the model names", async () => {
-    const seen: Predictions[] = [];
-    const computeMetrics = ({ inputs }: EvalPrediction) => {
-      seen.push(inputs!);
-      return {};
-    };
-    await made({ computeMetrics }, { includeForMetrics: ["inputs"] }).evaluate();
-    assert.deepEqual((seen[0] as Tensor).shape[0], 10);
-    const model = giving((y, l) => ({ loss: y.mean().add(l!.to("float32").mean()), logits: y }));
-    await assert.rejects(made({ model, ...collated, evalDataset: floats(2), computeMetrics }, { includeForMetrics: ["inputs"] }).evaluate(), /mainInputName/);
-  });
-});
-
-describe("overrides count", () => {
-  it("of the step, of the loop, and of the loss", async () => {
-    const calls: string[] = [];
-    class Own extends Trainer {
-      override async predictionStep(model: TrainableModel, inputs: ModelInputs, more: PredictionStepOptions) {
-        calls.push("step");
-        return super.predictionStep(model, inputs, more);
-      }
-      override async evaluationLoop(loader: Parameters<Trainer["evaluationLoop"]>[0], more: EvaluationLoopOptions) {
-        calls.push(more.description);
-        return super.evaluationLoop(loader, more);
-      }
-      override async computeLoss(model: TrainableModel, inputs: ModelInputs) {
-        calls.push("loss");
-        return model(inputs).loss.mul(2);
-      }
-    }
-    const wanted = await made({}).evaluate();
-    const own = silent(new Own({ ...options, model: tinyBert(), args: args() }));
-    const { eval_loss } = await own.evaluate();
-    assert.ok(Math.abs(eval_loss! - 2 * wanted.eval_loss!) < 1e-6);
-    assert.deepEqual(calls, ["Evaluation", ...Array<string[]>(3).fill(["step", "loss"]).flat()]);
-    await assert.rejects(own.predict(options.evalDataset), { code: "ERR_TRAINER_LOSS", message: /return \{ loss, outputs \}/ });
-  });
-  it("and a loop that ends early leaves the Trainer ready for the next", async () => {
-    let most = 1;
-    class Short extends Trainer {
-      override async predictionStep(model: TrainableModel, inputs: ModelInputs, more: PredictionStepOptions) {
-        if (--most < 0) throw new Error("enough");
-        return super.predictionStep(model, inputs, more);
-      }
-    }
-    const trainer = silent(new Short({ ...options, model: tinyBert(), args: args() }));
-    await assert.rejects(trainer.evaluate(), /enough/);
-    most = 10;
-    assert.ok((await trainer.evaluate()).eval_loss! > 0);
   });
 });
