@@ -252,8 +252,6 @@ export class NcclGroup extends BaseGroup implements DeviceGroup {
       // The others are in another call: only this rank's device is late.
       if (code === "ERR_COLLECTIVE_MISMATCH")
         return { code: "ERR_COLLECTIVE_TIMEOUT", message: `rank ${this.name}: ${text}; the others have ended it`, ranks: [this.name] };
-      if (code === "ERR_COLLECTIVE_TIMEOUT" && ranks && ranks.length > 0)
-        return { code, message: `${text}: rank${ranks.length === 1 ? "" : "s"} ${ranks.join(", ")} did not come to its end, nor to say why`, ranks };
       if (code !== undefined && message !== undefined && ranks !== undefined) return { code, message, ranks };
       throw error;
     }
