@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "accumulate.h"
+#include "cuda/kernels/api.h"
+#include "device.h"
 #include "job.h"
 #include "modules.h"
 #include "moments.h"
@@ -24,9 +26,17 @@ struct Sum {
   bool done;
 };
 
+/// The same in the memory of a device that has kernels of ours.
+struct DeviceSum {
+  int64_t bucket;
+  std::shared_ptr<DeviceArray> into, from;
+  bool done;
+};
+
 class Listener : public TapSink {
  public:
   std::vector<Sum> sums;
+  std::vector<DeviceSum> deviceSums;
   // Of runs on a device.
   std::shared_ptr<Moments> moments;
   Napi::ThreadSafeFunction tell;
@@ -38,12 +48,22 @@ class Listener : public TapSink {
     say(bucket);
   }
   std::string queued(int64_t bucket, void* stream) override {
-    std::string error = moments ? moments->note(static_cast<size_t>(bucket), stream) : std::string();
+    std::string error;
+    for (DeviceSum& sum : deviceSums)
+      if (sum.bucket == bucket && error.empty()) error = add(sum, stream);
+    if (error.empty() && moments) error = moments->note(static_cast<size_t>(bucket), stream);
     if (error.empty()) say(bucket);
     return error;
   }
-  void addRest(const Parallel& parallel) {
+  std::string addRest(const Parallel& parallel) {
     for (Sum& sum : sums) add(sum, parallel);
+    if (deviceSums.empty()) return {};
+    Device& device = *deviceSums.front().into->buffer->device;
+    const Turn turn = device.turn();
+    std::string error = turn.error;
+    for (DeviceSum& sum : deviceSums)
+      if (error.empty()) error = add(sum, device.stream());
+    return error;
   }
 
  private:
@@ -57,6 +77,14 @@ class Listener : public TapSink {
   }
   static void add(Sum& sum, const Parallel& parallel) {
     if (!std::exchange(sum.done, true)) accumulate(sum.into, sum.from, sum.length, parallel);
+  }
+  static std::string add(DeviceSum& sum, void* stream) {
+    if (std::exchange(sum.done, true)) return {};
+    const DeviceBuffer &into = *sum.into->buffer, &from = *sum.from->buffer;
+    if (into.memory == nullptr || from.memory == nullptr) return "a gradient was freed before its turn came";
+    const cuda::UpdateRange range = {0, std::min(sum.into->bytes, sum.from->bytes) / sizeof(float), 0};
+    const int status = into.device->kernels()->add({static_cast<float*>(sum.into->data), static_cast<const float*>(sum.from->data), &range, 1}, stream);
+    return status == 0 ? std::string() : "CUDA's error " + std::to_string(status) + " at a sum of gradients";
   }
 };
 
@@ -74,7 +102,8 @@ class Close : public Job {
   Close(std::shared_ptr<Listener> listener, bool done) : listener_(std::move(listener)), done_(done) {}
   void execute(const Parallel& parallel) override {
     tap_sink() = nullptr;
-    if (done_) listener_->addRest(parallel);
+    const std::string error = done_ ? listener_->addRest(parallel) : std::string();
+    if (!error.empty()) fail("ERR_DEVICE", error);
   }
   void finished(Napi::Env) override {
     if (!listener_->gone) listener_->tell.Release();
@@ -85,7 +114,7 @@ class Close : public Job {
   const bool done_;
 };
 
-// openTaps(sums: [bucket, into, from, ...], ready: (bucket) => void, moments: handle or undefined): handle. The next runs tell of their buckets; sums of a bucket are made before. Runs on a device note the moment of
+// openTaps(sums: [bucket, into, from, ...] of float32 views or device arrays, ready: (bucket) => void, moments: handle or undefined): handle. The next runs tell of their buckets; sums of a bucket are made before. Runs on a device note the moment of
 // a bucket by its number.
 Napi::Value openTaps(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -95,6 +124,15 @@ Napi::Value openTaps(const Napi::CallbackInfo& info) {
     Napi::Number bucket;
     Napi::Value into, from;
     if (!read(list, i, bucket) || !read(list, i + 1, into) || !read(list, i + 2, from)) return env.Undefined();
+    if (into.IsExternal()) {
+      DeviceSum sum = {bucket.Int64Value(), fromHandle<DeviceArray>(into), fromHandle<DeviceArray>(from), false};
+      if (sum.into->buffer->device->kernels() == nullptr) {
+        Napi::Error::New(env, "the device has no kernel for sums").ThrowAsJavaScriptException();
+        return env.Undefined();
+      }
+      listener->deviceSums.push_back(std::move(sum));
+      continue;
+    }
     const Bytes sum = bytesOf(env, into), added = bytesOf(env, from);
     const size_t length = std::min(sum.length, added.length) / sizeof(float);
     listener->sums.push_back({bucket.Int64Value(), static_cast<float*>(sum.data), static_cast<const float*>(added.data), length, false});

@@ -1,5 +1,7 @@
 // Runs that tell of gradients before they end: accelerate_ts:Tap in a graph, and who listens to it (src/native/taps_binding.cc).
 import type { NativeHandle } from "../native/binding.js";
+import { memoryOf } from "./bound-memory.js";
+import type { DeviceArray } from "./device-context.js";
 import type { Engine } from "./engine.js";
 
 /** Moments in the work of a device, by number. */
@@ -13,10 +15,18 @@ export interface GradientSum {
   readonly bucket: number | undefined;
 }
 
+/** The same on a device, whose kernels do it before the bucket's moment. */
+export interface DeviceSum {
+  readonly into: DeviceArray;
+  readonly from: DeviceArray;
+  readonly bucket: number;
+}
+
 export interface TappedJob {
   /** Submits a run; the sums that it is given are made behind it. */
   readonly run: (sums: GradientSum[]) => Promise<void>;
   readonly sums: readonly GradientSum[];
+  readonly deviceSums?: readonly DeviceSum[];
   /** Of a run on a device: where it notes the moments of buckets. */
   readonly moments?: TapMoments | undefined;
   /** The gradients of a bucket are in their memory; on a device they will be, at the bucket's moment. */
@@ -33,8 +43,12 @@ declare module "../native/binding.js" {
 }
 
 /** Runs a graph with taps and listens. Nothing else may be submitted meanwhile. */
-export async function runTapped({ native }: Engine, { run, sums, moments, ready }: TappedJob): Promise<void> {
-  const early = sums.filter(({ bucket }) => bucket !== undefined).flatMap(({ into, from, bucket }) => [bucket, into, from]);
+export async function runTapped({ native }: Engine, { run, sums, deviceSums = [], moments, ready }: TappedJob): Promise<void> {
+  const early = [...sums.filter(({ bucket }) => bucket !== undefined), ...deviceSums].flatMap(({ into, from, bucket }) => [
+    bucket,
+    memoryOf(into),
+    memoryOf(from),
+  ]);
   const open = native.openTaps(early, ready, moments);
   let done = false;
   try {

@@ -15,7 +15,7 @@ import { isStale } from "./recording.js";
 import { type Recording, Recordings } from "./recordings.js";
 import { Resident } from "./resident.js";
 import type { Recorded } from "./state.js";
-import { type RunTaps, tappedRun } from "./taps.js";
+import { type EarlyDeviceSums, earlyDeviceSums, type RunTaps, tappedRun } from "./taps.js";
 import type { Tensor } from "./tensor.js";
 import type { Upload } from "./uploads.js";
 
@@ -23,7 +23,7 @@ export interface DeviceRunOptions {
   readonly signal?: AbortSignal | undefined;
   /** What is bound to the inputs of that kind. */
   readonly masks?: readonly HostMask[] | undefined;
-  /** Told of gradients that are ready while the run goes on; not by one that adds to gradients, for they are added up behind it. */
+  /** Told of gradients that are ready while the run goes on. One that adds to gradients tells of them where the device has kernels for sums of ours; elsewhere they are added up behind it. */
   readonly taps?: RunTaps | undefined;
 }
 
@@ -104,6 +104,7 @@ export class DeviceRuns {
     const behind: DeviceCopy[] = [];
     const sums = new Map<DeviceArena, number[]>();
     let listening: RunTaps | undefined;
+    let early: EarlyDeviceSums = { arenas: new Set(), sums: [] };
     const notSent = (error: unknown): never => {
       for (const { failed } of uploads) failed?.();
       throw error;
@@ -122,9 +123,16 @@ export class DeviceRuns {
         await Promise.allSettled(jobs);
         await Promise.all(jobs);
       };
-      if (listens && sums.size === 0) listening = taps;
+      if (listens && (sums.size === 0 || context.optimizerKernels)) listening = taps;
+      if (listening) early = earlyDeviceSums(segments, program.taps.buckets);
       const running = listening
-        ? tappedRun(Engine.default(), { taps: listening, expected: segments.map((segment) => ({ segment, asRows: false })), sums: [], run })
+        ? tappedRun(Engine.default(), {
+            taps: listening,
+            expected: segments.map((segment) => ({ segment, asRows: false })),
+            sums: [],
+            deviceSums: early.sums,
+            run,
+          })
         : run();
       try {
         await Promise.all([uploading, running]);
@@ -138,8 +146,13 @@ export class DeviceRuns {
     } finally {
       for (const array of lent) pool.give(array);
     }
-    for (const { arena, index, hasGrad } of segments) (hasGrad ? arena.device!.scratch : arena.device!.grads).written(index);
-    await Promise.all([...sums].map(([{ grads, scratch }, indices]) => addSegments(grads, scratch, indices)));
+    for (const { arena, index, hasGrad } of segments) {
+      const device = arena.device!;
+      if (hasGrad) device.scratch.written(index);
+      if (!hasGrad || early.arenas.has(device)) device.grads.written(index);
+    }
+    const late = [...sums].filter(([device]) => !early.arenas.has(device));
+    await Promise.all(late.map(([{ grads, scratch }, indices]) => addSegments(grads, scratch, indices)));
     for (const [i, t] of plan.outputs.entries()) if (t.state.kind === "lazy") t.state.resident = new Resident(made[i]!, context);
     this.#former.push(...commitDeviceBuffers(plan, made.slice(plan.outputs.length), this.#feeds));
     for (const segment of segments) {

@@ -1,8 +1,8 @@
 // Gradients that are told of while their backward still runs: bucket by bucket, so that they can travel meanwhile.
 import type { Engine } from "../runtime/engine.js";
-import { runTapped, type TapMoments, type TappedJob } from "../runtime/taps.js";
+import { type DeviceSum, runTapped, type TapMoments, type TappedJob } from "../runtime/taps.js";
 import type { Parameter } from "./parameter.js";
-import type { ArenaSegment } from "./parameter-arena.js";
+import type { ArenaSegment, DeviceArena } from "./parameter-arena.js";
 
 /** Pieces in which gradients travel. */
 export interface GradientBuckets {
@@ -48,4 +48,32 @@ export async function tappedRun(engine: Engine, { taps, expected, ...job }: Tapp
     taps.end(false);
     throw error;
   }
+}
+
+/** What of gradients that are there already can be added up before their buckets are told of: all of some arenas. */
+export interface EarlyDeviceSums {
+  readonly arenas: ReadonlySet<DeviceArena>;
+  readonly sums: readonly DeviceSum[];
+}
+
+/** `buckets`: of each segment. */
+export function earlyDeviceSums(segments: readonly ArenaSegment[], buckets: readonly (number | undefined)[]): EarlyDeviceSums {
+  const groups = new Map<number, { readonly device: DeviceArena; readonly indices: number[] }>();
+  for (const [k, { arena, index, hasGrad }] of segments.entries()) {
+    const bucket = buckets[k];
+    if (!hasGrad || bucket === undefined) continue;
+    const group = groups.get(bucket) ?? { device: arena.device!, indices: [] };
+    groups.set(bucket, group);
+    group.indices.push(index);
+  }
+  const sums = [...groups].flatMap(
+    ([
+      bucket,
+      {
+        device: { grads, scratch },
+        indices,
+      },
+    ]) => grads.merged(indices).map(({ offset, length }) => ({ bucket, into: grads.range(offset, length), from: scratch.range(offset, length) })),
+  );
+  return { arenas: new Set([...groups.values()].map(({ device }) => device)), sums };
 }

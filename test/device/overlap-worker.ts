@@ -3,19 +3,8 @@ import { Accelerator } from "../../src/accelerator/index.js";
 import { AdamW, clipGradNorm } from "../../src/optim/index.js";
 import { defaultExecutor, setSeed } from "../../src/tensor/index.js";
 import { mark } from "../doubles/machine.js";
+import { type OverlapRun, steps } from "./overlap.js";
 import { bert } from "./webgpu-trainings.js";
-
-export interface OverlapRun {
-  readonly name: string;
-  readonly overlapComm: boolean;
-  /** Default: shared out over the GPUs. */
-  readonly stage?: 0 | 1;
-  readonly precision?: "no" | "bf16" | "fp16";
-  /** Micro-batches per step. */
-  readonly accumulate?: number;
-}
-/** Of each run; the first one compiles. */
-export const steps = 3;
 
 async function train({ name, overlapComm, stage, precision = "no", accumulate = 1 }: OverlapRun): Promise<void> {
   await using accelerator = new Accelerator({

@@ -1,9 +1,15 @@
 // The same with more workers, in other precisions and modes, and everything that programs do between backward and step.
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { suite, test } from "node:test";
 import { skipWithoutCuda } from "../doubles/build.js";
 import { leaks, runOnGpus, violations } from "../doubles/machine.js";
+import { packageRoot } from "../../src/package-root.js";
 import { collectives, train, trained } from "./overlap.js";
+
+const cli = new URL("../../launcher/cli.js", import.meta.url);
+const program = new URL("../accelerator/programs/overlap.js", import.meta.url);
 
 suite("Gradients that travel between GPUs", { skip: skipWithoutCuda }, () => {
   test("are the same collectives as behind the backward, for four workers", async () => {
@@ -24,13 +30,20 @@ suite("Gradients that travel between GPUs", { skip: skipWithoutCuda }, () => {
   });
 
   test("are the same bits as behind the backward, whatever programs do in between", async () => {
-    const script = new URL("../accelerator/programs/overlap.js", import.meta.url);
-    const ran = await runOnGpus([new URL("../../launcher/cli.js", import.meta.url), "launch", "--num-processes", "2", "--device", "cuda", script], {
-      script: ["devices 2"],
-    });
+    const ran = await runOnGpus([cli, "launch", "--num-processes", "2", "--device", "cuda", program], { script: ["devices 2"] });
     assert.equal(ran.code, 0, ran.stderr);
     assert.match(ran.stdout, /same 14 with 2, early \d\d/);
     assert.deepEqual(violations(ran), []);
     assert.deepEqual(leaks(ran), {});
+  });
+
+  const object = join(packageRoot(), "build", "accelerate_ts_cuda.so");
+  const skip = existsSync(object) ? false : "kernels are not built (npx accelerate-ts build-native --cuda)";
+  test("that are added to others are so in front of their bucket, where there are kernels of ours", { skip }, async () => {
+    const args = ["launch", "--num-processes", "2", "--device", "cuda", program, "accumulated, scaled", "without sync"];
+    const ran = await runOnGpus([cli, ...args], { script: ["devices 2"], env: { ACCELERATE_TS_CUDA_KERNELS: object } });
+    assert.equal(ran.code, 0, ran.stderr);
+    assert.match(ran.stdout, /same 2 with 2, early \d/);
+    assert.deepEqual(violations(ran), []);
   });
 });

@@ -1,7 +1,18 @@
 // Trainings with gradients that travel during the backward on doubled GPUs, and what their logs say.
 import { type LogLine, part, type Ran, runOnGpus } from "../doubles/machine.js";
 import { type Overlap, overlap, timeline } from "../doubles/times.js";
-import { type OverlapRun, steps } from "./overlap-worker.js";
+
+export interface OverlapRun {
+  readonly name: string;
+  readonly overlapComm: boolean;
+  /** Default: shared out over the GPUs. */
+  readonly stage?: 0 | 1;
+  readonly precision?: "no" | "bf16" | "fp16";
+  /** Micro-batches per step. */
+  readonly accumulate?: number;
+}
+/** Of each run; the first one compiles. */
+export const steps = 3;
 
 const cli = new URL("../../launcher/cli.js", import.meta.url);
 const worker = new URL("./overlap-worker.js", import.meta.url);
