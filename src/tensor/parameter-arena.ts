@@ -166,7 +166,15 @@ export class ParameterArena {
   static adopt(parameters: readonly Parameter[]): void {
     const device = activeDevice();
     const loose = [...new Set(parameters)].filter((p) => p.segment() === undefined || p.segment()!.arena.device?.context !== device);
-    if (loose.length > 0) new ParameterArena(loose);
+    for (const group of ParameterArena.groups(loose)) new ParameterArena(group);
+  }
+  /**
+   * Which of these parameters are to lie together: all, but on devices with flat memory, where an arena's gradients are one array, frozen ones apart. Nobody asks for theirs, so none are made, nor is state
+   * of optimizers.
+   */
+  static groups(parameters: readonly Parameter[]): readonly (readonly Parameter[])[] {
+    const groups = activeDevice()?.device.flatMemory ? [parameters.filter((p) => p.requiresGrad), parameters.filter((p) => !p.requiresGrad)] : [parameters];
+    return groups.filter((group) => group.length > 0);
   }
 
   /** Moves parameters, wherever they lie, into a new arena, in given memory or the engine's; gradients come along. */

@@ -2,8 +2,9 @@
 import { pathToFileURL } from "node:url";
 import { Accelerator } from "../../src/accelerator/index.js";
 import { BertForSequenceClassification } from "../../src/models/index.js";
+import { crossEntropy, Linear, Sequential, Tanh } from "../../src/nn/index.js";
 import { AdamW, clipGradNorm } from "../../src/optim/index.js";
-import { defaultExecutor, setSeed, tensor } from "../../src/tensor/index.js";
+import { defaultExecutor, setSeed, type Parameter, type Tensor, tensor, zeros } from "../../src/tensor/index.js";
 import { mark } from "../doubles/machine.js";
 import { bert, cnn, gpt2, imported, type Training } from "./webgpu-trainings.js";
 
@@ -13,6 +14,15 @@ export interface Trial {
   readonly steps?: number;
   /** Recorded as CUDA graphs. */
   readonly graph?: boolean;
+  /** Micro-batches of a step; default 1. */
+  readonly gradientAccumulationSteps?: number;
+}
+
+/** What is marked behind the last step, in bytes. */
+export interface Memory {
+  readonly arrays: number;
+  readonly parameters: number;
+  readonly trained: number;
 }
 
 /** MiniLM's shape; the vocabulary is shorter, which changes no launch. */
@@ -53,13 +63,25 @@ export const trainings: { readonly [name: string]: Training } = {
   gpt2,
   cnn,
   imported,
+  // As with LoRA: most is frozen.
+  "a frozen body": {
+    model: () => {
+      const [body, head] = [new Linear(64, 64), new Linear(64, 3)];
+      for (const p of body.parameters()) p.requiresGrad = false;
+      return new Sequential(body, new Tanh(), head);
+    },
+    loss: (model: Sequential) => crossEntropy(model(zeros([4, 64])) as Tensor, tensor([0, 1, 2, 0], { dtype: "int64" })),
+    feeds: 2,
+  },
 };
 
-export const nameOf = ({ model, precision, graph }: Trial): string => `${model}, ${precision === "no" ? "fp32" : precision}${graph ? ", recorded" : ""}`;
+export const nameOf = ({ model, precision, graph, gradientAccumulationSteps: n = 1 }: Trial): string =>
+  `${model}, ${precision === "no" ? "fp32" : precision}${graph ? ", recorded" : ""}${n > 1 ? `, ${n} micro-batches` : ""}`;
 
 export async function trial(one: Trial): Promise<void> {
   const { model: make, loss: lossOf } = trainings[one.model]!;
   const accelerator = new Accelerator({ device: "cuda", seed: 7, mixedPrecision: one.precision, ...(one.graph && { compiler: { cudaGraph: true } }) });
+  const { gradientAccumulationSteps: micro = 1 } = one;
   setSeed(7);
   const model = await make();
   model.train();
@@ -69,6 +91,7 @@ export async function trial(one: Trial): Promise<void> {
   for (let step = 0; step < steps; step++) {
     mark(`${nameOf(one)}, step ${step}`);
     const loss = lossOf(model as never, step);
+    for (let n = 1; n < micro; n++) await accelerator.backward(lossOf(model as never, step));
     await accelerator.backward(loss);
     await clipGradNorm(model.parameters(), 1);
     await optimizer.step();
@@ -77,6 +100,14 @@ export async function trial(one: Trial): Promise<void> {
     if (step % 2 === 1) await loss.item();
     await defaultExecutor().context?.synchronize();
   }
+  const bytes = (all: readonly Parameter[]) => 4 * all.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+  const all = [...model.parameters()];
+  const memory: Memory = {
+    arrays: defaultExecutor().context!.memory().arrays,
+    parameters: bytes(all),
+    trained: bytes(all.filter((p) => p.requiresGrad)),
+  };
+  mark(`${nameOf(one)}, memory ${JSON.stringify(memory)}`);
   mark(`${nameOf(one)}, end`);
   await accelerator.close();
 }

@@ -1,9 +1,10 @@
 // Training through ONNX Runtime's real CUDA provider on a double of CUDA's runtime: where nodes run, what crosses, what is allocated, how many kernels a step launches. Kernels compute nothing there.
 import assert from "node:assert/strict";
 import { before, suite, test } from "node:test";
+import { trainingMemory } from "../../src/accelerator/memory/training-memory.js";
 import { skipWithoutCuda } from "../doubles/build.js";
 import { leaks, type LogLine, part, type Ran, runOnGpus, violations, work } from "../doubles/machine.js";
-import { nameOf, type Trial } from "./cuda-steps.js";
+import { type Memory, nameOf, type Trial } from "./cuda-steps.js";
 
 interface Expected {
   /** Arrays of the batch. */
@@ -25,11 +26,14 @@ const models: { readonly [name: string]: Expected } = {
 const precisions = ["no", "bf16", "fp16"] as const;
 const trials: readonly Trial[] = Object.keys(models).flatMap((model) => precisions.map((precision) => ({ model, precision })));
 
+/** Of which most is frozen, with gradients that are added to others; first, before other trials leave anything. */
+const frozen = { model: "a frozen body", precision: "no", gradientAccumulationSteps: 2, steps: 3 } as const;
+
 suite("Training on a double of CUDA", { skip: skipWithoutCuda }, () => {
   let ran: Ran;
   let lines: readonly LogLine[] = [];
   before(async () => {
-    ran = await runOnGpus([new URL("./cuda-steps.js", import.meta.url), JSON.stringify(trials)], {
+    ran = await runOnGpus([new URL("./cuda-steps.js", import.meta.url), JSON.stringify([frozen, ...trials])], {
       script: ["devices 1", "seed 3"],
       // Without our kernels: cuda-kernels.slow.test.ts has them.
       env: { ACCELERATE_TS_CUDA_KERNELS: "0" },
@@ -62,6 +66,15 @@ suite("Training on a double of CUDA", { skip: skipWithoutCuda }, () => {
       const most = one.precision === "no" ? expected.launches.no : expected.launches.half;
       assert.ok(plain.launches <= most, `${plain.launches} kernels, ${most} were known`);
     });
+
+  test(`${nameOf(frozen)}: what is frozen has neither gradients nor state on the GPU`, () => {
+    const begin = `${nameOf(frozen)}, memory `;
+    const { arrays, parameters, trained } = JSON.parse(lines.find(({ mark }) => mark?.startsWith(begin))!.mark!.slice(begin.length)) as Memory;
+    const { total } = trainingMemory({ parameters, gradients: trained, states: 2 * trained, workers: 1, device: "cuda", accumulates: true });
+    // Small arrays are pieces of slabs of a MiB; the rest are the ends of segments.
+    const own = arrays % (1 << 20);
+    assert.ok(own >= total && own < total + 2048, `${arrays} bytes, ${total} were predicted`);
+  });
 
   test("CUDA is not called from functions that its streams call", () => {
     assert.deepEqual(

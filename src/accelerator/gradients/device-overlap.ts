@@ -186,7 +186,8 @@ export class DeviceOverlap implements EarlyGradients, GradientBuckets {
     // What the host has of them counts no more: it must not go up behind the run.
     for (const { arena, index } of coming) arena.device!.grads.written(index);
     // Memory is taken, and cleared, in front of the first moment.
-    for (const { arena, mean } of placement.arenas) for (const memory of [arena.device!.grads, mean!]) memory.range(0, memory.length);
+    for (const { arena, mean } of placement.arenas)
+      if (arena.segments.some(({ parameter }) => parameter.requiresGrad)) for (const memory of [arena.device!.grads, mean!]) memory.range(0, memory.length);
     const has = new Set(this.#segments.filter((s) => s.hasGrad || coming.has(s)));
     const calls = { ...options, purpose: "gradients on their way during backward" };
     const agreed = agree(beside, placement.arenas, { tells, has, coming, treatment: this.#treatment }, calls);

@@ -217,11 +217,14 @@ export class Placement {
     const fresh = this.grown ? this.#fresh : [];
     if (size > 1) await compareParameters(this.#world.group, fresh, { late }, options);
     if (fresh.length === 0) return;
-    const placed = await (size > 1 ? this.#shared(fresh, options) : this.#alone(fresh));
+    const groups: PlacedArena[] = [];
+    for (const group of ParameterArena.groups(fresh)) groups.push(await (size > 1 ? this.#shared(group, options) : this.#alone(group)));
     this.#fresh = [];
-    this.arenas.push(placed);
-    this.#byArena.set(placed.arena, placed);
-    await this.#allocateStates(placed.arena, this.#optimizers, options);
+    for (const placed of groups) {
+      this.arenas.push(placed);
+      this.#byArena.set(placed.arena, placed);
+      await this.#allocateStates(placed.arena, this.#optimizers, options);
+    }
   }
 
   #alone(parameters: readonly Parameter[]): PlacedArena {

@@ -2,9 +2,9 @@
 import type { Sharding } from "../gradients/zero.js";
 
 export interface TrainingSizes {
-  /** Bytes of all parameters that are trained. */
+  /** Bytes of all parameters. */
   readonly parameters: number;
-  /** Bytes of their gradients, where that is less: those of large tables are rows. */
+  /** Bytes of their gradients, where that is less: frozen ones have none (nor state), those of large tables are rows. */
   readonly gradients?: number;
   /** Bytes of the optimizer's state: AdamW twice the parameters, SGD with momentum once. */
   readonly states: number;
