@@ -8,7 +8,8 @@ import { EngineError, engineError } from "./engine-error.js";
 import { usableCores } from "./host.js";
 import { knownVersions, libraryPath } from "./library.js";
 import { nodeTensors } from "./model-nodes.js";
-import { type DeviceOptions, NativeDevice } from "./native-device.js";
+import type { DeviceOptions } from "./device-options.js";
+import { NativeDevice } from "./native-device.js";
 import { refuseHostNodes } from "./placement.js";
 import { type EngineMemory, Session, type SessionOptions } from "./session.js";
 

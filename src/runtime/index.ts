@@ -5,7 +5,7 @@ export { type CompressKernels, compressKernelsOf, halfFormats } from "./compress
 export { Binding, type RunOptions, type TakenOutput } from "./binding.js";
 export { cpu, type Device, type DeviceType, parseDevice } from "./device.js";
 export type { DeviceArray, DeviceContext, DeviceCounters, DeviceMemoryUse } from "./device-context.js";
-export type { DeviceOptions } from "./native-device.js";
+export type { DeviceOptions } from "./device-options.js";
 export { DeviceNodesError } from "./placement.js";
 export { Engine, type EngineOptions } from "./engine.js";
 export { EngineError, type EngineErrorCode } from "./engine-error.js";

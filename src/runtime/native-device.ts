@@ -5,6 +5,7 @@ import { ArgumentError } from "../errors.js";
 import type { NativeBinding, NativeHandle } from "../native/binding.js";
 import type { Device } from "./device.js";
 import type { DeviceArray, DeviceContext, DeviceCounters, DeviceMemoryUse } from "./device-context.js";
+import { completeOptions, type DeviceOptions, openHints } from "./device-options.js";
 import { EngineError, type EngineErrorCode } from "./engine-error.js";
 
 declare module "../native/binding.js" {
@@ -30,20 +31,6 @@ declare module "../native/binding.js" {
     deviceMemory(device: NativeHandle<"device">): { scratch?: number; free?: number; total?: number };
     closeDevice(device: NativeHandle<"device">): Promise<void>;
   }
-}
-
-/** How a device is opened; what a kind of device does not have it ignores. The first opening of a GPU in a process decides about its memory. */
-export interface DeviceOptions {
-  /** CUDA: bytes that the engine may take for its sessions, beside the arrays of the caller; default all. */
-  readonly memoryLimit?: number;
-  /** CUDA: how that memory grows, to the next power of two (default; fewer allocations) or by what is asked for (less memory). */
-  readonly arenaStrategy?: "nextPowerOfTwo" | "sameAsRequested";
-  /** CUDA: how cuDNN's algorithm for a convolution is found: by rules (default), by trying them all (faster later, slow at each new shape), or the first one. */
-  readonly convolutions?: "heuristic" | "exhaustive" | "default";
-  /** CUDA: products of float32 in TF32, with 10 bits of mantissa; default false. */
-  readonly tf32?: boolean;
-  /** CUDA: folders in which CUDA's and cuDNN's libraries lie, where the system's loader does not find them (pip: site-packages/nvidia/cu13/lib and nvidia/cudnn/lib). */
-  readonly libraries?: readonly string[];
 }
 
 /** What the addon says of a device that it has opened. `kernels`: ops of ours that it computes; `without`: why it has none although they were built. */
@@ -118,11 +105,7 @@ export class NativeDevice implements DeviceContext {
 
   static async open({ native }: { readonly native: NativeBinding }, device: Device, options: DeviceOptions, onClose: () => void): Promise<NativeDevice> {
     if (device.hostMemory) throw new ArgumentError(`${device} is no device to open`, { code: "ERR_DEVICE", hint: "what runs on the host needs none" });
-    const { memoryLimit = 0, arenaStrategy = "nextPowerOfTwo", convolutions = "heuristic", tf32 = false, libraries = [] } = options;
-    if (!Number.isSafeInteger(memoryLimit) || memoryLimit < 0) throw new ArgumentError(`memoryLimit is ${memoryLimit}`, { hint: "give bytes" });
-    if (!arenaStrategies.includes(arenaStrategy))
-      throw new ArgumentError(`arenaStrategy is ${arenaStrategy}`, { hint: `known: ${arenaStrategies.join(", ")}` });
-    if (!searches.includes(convolutions)) throw new ArgumentError(`convolutions is ${convolutions}`, { hint: `known: ${searches.join(", ")}` });
+    const { memoryLimit, arenaStrategy, convolutions, tf32, libraries } = completeOptions(options);
     try {
       const opened = await native.openDevice(
         device.type,
@@ -298,21 +281,6 @@ export class NativeDevice implements DeviceContext {
 }
 
 const directions = ["a copy to", "a copy from", "a copy within"] as const;
-
-const arenaStrategies: readonly string[] = ["nextPowerOfTwo", "sameAsRequested"];
-const searches: readonly string[] = ["heuristic", "exhaustive", "default"];
-
-const cudaMissing = "npx accelerate-ts env says what is missing, npx accelerate-ts install cuda puts ONNX Runtime's CUDA provider in place";
-/** By kind of device and code. */
-const openHints: { readonly [type: string]: { readonly [code: string]: string } } = {
-  webgpu: { ERR_DEVICE_OPEN: "it needs a Vulkan driver and its loader (apt-get install libvulkan1 mesa-vulkan-drivers), Metal or Direct3D 12" },
-  cuda: {
-    ERR_DEVICE_OPEN: cudaMissing,
-    ERR_DEVICE_PROVIDER: cudaMissing,
-    ERR_DEVICE_DRIVER: "install a newer NVIDIA driver",
-    ERR_DEVICE_NONE: "nvidia-smi lists the GPUs that the driver sees; CUDA_VISIBLE_DEVICES says which of them this process may use",
-  },
-};
 
 function failure(cause: unknown, subject: string, hint?: string): EngineError {
   const { code, message } = cause as { readonly code?: EngineErrorCode; readonly message: string };

@@ -58,7 +58,7 @@ export class Executor {
   compiler: CompilerOptions = {};
   /** Told of what is compiled and run. */
   watch: RunWatch | undefined;
-  /** On CUDA: launches of programs whose sizes come again are recorded and replayed as one; programs that were compiled before are compiled again. */
+  /** On CUDA: launches of programs whose sizes come again are recorded and replayed as one. */
   cudaGraph = false;
   #device: Device = cpu;
   #onDevice: Promise<DeviceRuns> | undefined;
