@@ -8,7 +8,7 @@ import { buildDoubles, skipWithoutCuda } from "../doubles/build.js";
 import { launch } from "../support/launch.js";
 
 describe("workers with a GPU each", { skip: skipWithoutCuda }, () => {
-  for (const workers of [2, 3])
+  for (const workers of [3])
     it(`${workers}: means, new values and states are what the numbers say`, async () => {
       const options = ["--num-processes", String(workers), "--device", "cuda"];
       const { libraries, onnxruntime } = await buildDoubles();

@@ -51,6 +51,27 @@ suite("Errors of CUDA", { skip: skipWithoutCuda }, () => {
     }
   });
 
+  // An arena that grows asks for less when it does not get what it wants: nothing more is to be had.
+  test("the provider finds no memory, from each of its allocations on", async () => {
+    let ended = 0;
+    for (let nth = 1; nth < 20; nth++) {
+      const ran = await train([`fail cudaMalloc nth=${nth} every from=provider error=2`]);
+      assert.equal(ran.signal, null, `allocation ${nth}: ended by ${ran.signal}: ${ran.stderr}`);
+      assert.deepEqual(violations(ran), []);
+      if (![...ran.logs.values()].some((lines) => lines.some(({ scripted }) => scripted !== undefined))) {
+        assert.equal(ran.code, 0, ran.stderr);
+        assert.ok(ended > 0, "the provider allocates");
+        return;
+      }
+      // What it has got so far may do.
+      if (ran.code === 0) continue;
+      ended++;
+      assert.match(ran.stderr, /ERR_[A-Z_]+/);
+      assert.match(ran.stderr, /memory/i);
+    }
+    assert.fail("more than 20 allocations");
+  });
+
   test("a GPU that is too small says how much was wanted and what to do", async () => {
     const ran = await train(["memory 1048576"]);
     assert.equal(ran.code, 1);
