@@ -29,7 +29,7 @@ export interface DdpOptions {
   /** Gradients travel between hosts, and are given to hooks, in pieces of about so many MB (of 1,000,000 bytes); the first one has 1 at most. Default 25. */
   readonly bucketCapMb?: number;
   /**
-   * Gradients travel between hosts while the backward still runs, bucket by bucket; default true. The numbers are the same. Not with a hook, which takes means: what they are divided by is known when all
+   * Gradients travel between hosts, and between GPUs, while the backward still runs, bucket by bucket; default true. The numbers are the same. Not with a hook, which takes means: what they are divided by is known when all
    * workers have said what they weigh.
    */
   readonly overlapComm?: boolean;

@@ -1,7 +1,7 @@
 // What workers tell each other before gradients travel early: who has, or will have, which gradient.
 import type { CollectiveOptions, ProcessGroup } from "../../distributed/index.js";
 import type { ArenaSegment, ParameterArena } from "../../tensor/index.js";
-import type { PlacedArena } from "./placement.js";
+import type { PlacedArena } from "./placed-arena.js";
 import { ranksOf } from "./shares.js";
 import type { Treatment } from "./treatment.js";
 

@@ -2,7 +2,7 @@
 import type { DeviceCall, DeviceGroup } from "../../distributed/index.js";
 import type { ArenaSegment, DeviceSegments } from "../../tensor/index.js";
 import type { Bucket } from "./buckets.js";
-import type { PlacedArena } from "./placement.js";
+import type { PlacedArena } from "./placed-arena.js";
 import { evenPart } from "./zero.js";
 
 /** The sum of a bucket's gradients over all devices, in the arena of means: each gets its own part of it, or all (`parted` false). */

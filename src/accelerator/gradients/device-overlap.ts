@@ -6,7 +6,8 @@ import { BucketScheduler } from "./bucket-scheduler.js";
 import type { Bucket } from "./buckets.js";
 import { sumOfBucket, sumOfSegment, zerosOf } from "./device-calls.js";
 import { type EarlyGradients, type EarlySums, nothingEarly } from "./early.js";
-import type { PlacedArena, Placement } from "./placement.js";
+import type { PlacedArena } from "./placed-arena.js";
+import type { Placement } from "./placement.js";
 import type { Treatment } from "./treatment.js";
 
 export interface OverlapOptions {
@@ -185,10 +186,10 @@ export class DeviceOverlap implements EarlyGradients, GradientBuckets {
     const coming = new Set(expected.map(({ segment }) => segment));
     // What the host has of them counts no more: it must not go up behind the run.
     for (const { arena, index } of coming) arena.device!.grads.written(index);
-    // Memory is taken, and cleared, in front of the first moment.
-    for (const { arena, mean } of placement.arenas)
-      if (arena.segments.some(({ parameter }) => parameter.requiresGrad)) for (const memory of [arena.device!.grads, mean!]) memory.range(0, memory.length);
     const has = new Set(this.#segments.filter((s) => s.hasGrad || coming.has(s)));
+    // Memory is taken, and cleared, in front of the first moment; nowhere for what is frozen.
+    const arenas = placement.arenas.filter(({ arena }) => arena.segments.some((segment) => has.has(segment) || segment.parameter.requiresGrad));
+    for (const { arena, mean } of arenas) for (const memory of [arena.device!.grads, mean!]) memory.range(0, memory.length);
     const calls = { ...options, purpose: "gradients on their way during backward" };
     const agreed = agree(beside, placement.arenas, { tells, has, coming, treatment: this.#treatment }, calls);
     this.#round = new Round(this.#travellers, { has, agreed }, (traveller, agreement, round) => this.#send(traveller, agreement, round, calls));

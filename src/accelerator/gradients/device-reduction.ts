@@ -4,7 +4,8 @@ import { type ArenaSegment, type CollectedGradients, type DeviceSegments, type G
 import type { Bucket } from "./buckets.js";
 import { gathered, sumOfBucket, sumOfSegment, zerosOf } from "./device-calls.js";
 import type { EarlySums } from "./early.js";
-import type { PlacedArena, Placement } from "./placement.js";
+import type { PlacedArena } from "./placed-arena.js";
+import type { Placement } from "./placement.js";
 import type { Collected, GradientSums } from "./reduction.js";
 import type { Treatment } from "./treatment.js";
 

@@ -6,7 +6,8 @@ import type { ArenaSegment, ExpectedGradient, GradientBuckets, GradientSources, 
 import { type DdpOptions, HostSums } from "../comm-hooks/index.js";
 import type { Bucket } from "./buckets.js";
 import { BucketScheduler } from "./bucket-scheduler.js";
-import type { PlacedArena, Placement } from "./placement.js";
+import type { PlacedArena } from "./placed-arena.js";
+import type { Placement } from "./placement.js";
 import { rowed } from "./publish.js";
 import { partedBuckets } from "./reduction.js";
 import { ranksOf, shareOf } from "./shares.js";

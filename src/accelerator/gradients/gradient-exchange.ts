@@ -13,15 +13,14 @@ import {
   type Parameter,
   type ParameterArena,
 } from "../../tensor/index.js";
-import type { Accumulation } from "./accumulation.js";
 import { alone, type News, type Presence, tellPresence } from "./collected.js";
 import type { EarlyGradients } from "./early.js";
+import type { ExchangeOptions } from "./exchange-options.js";
 import { GradientView, scaledCopy, segmentsOf } from "./gradient-view.js";
 import { LossScaling } from "./loss-scaling.js";
 import { normOfAll } from "./norms.js";
 import type { Placement } from "./placement.js";
 import { HostSums } from "../comm-hooks/index.js";
-import type { Joining } from "../modes/joining.js";
 import { DeviceReduction } from "./device-reduction.js";
 import { type ExchangeOperation, type Places, placesOf } from "./operations.js";
 import type { Collected, GradientSums } from "./reduction.js";
@@ -29,26 +28,6 @@ import { StagedReduction } from "./staged-reduction.js";
 import { StepPipeline } from "./step-pipeline.js";
 import { closedError } from "../stopping.js";
 import { Treatment } from "./treatment.js";
-
-export interface ExchangeOptions {
-  readonly world: World;
-  readonly placement: Placement;
-  readonly accumulation: Accumulation;
-  /** By which losses are multiplied; default: 1. */
-  readonly scaling?: LossScaling;
-  /** Asked once per step: a bit mask of wishes of this worker, and told what any worker wished. For a stop that all make after the same step. */
-  readonly wishes?: { mine(): number; agreed(all: number): void };
-  /** How the hosts' sums are added up; default: as they are. */
-  readonly overHosts?: HostSums;
-  /** Gradients that travel before they are collected. */
-  readonly early?: EarlyGradients | undefined;
-  /** Workers that end their loops at different times. */
-  readonly joining?: Joining;
-  /** A step was made, or skipped, on every worker. */
-  readonly onStep?: (outcome: { readonly made: boolean }) => Promise<void>;
-  /** Something is wrong that goes on all the same. */
-  readonly onWarning?: (message: string) => void;
-}
 
 interface Found extends Pick<News, "weight" | "scale"> {
   readonly presence: Presence;

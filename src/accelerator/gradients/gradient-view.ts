@@ -16,7 +16,8 @@ import {
   type UpdateStage,
 } from "../../tensor/index.js";
 import { combineNorms, scaleNorm } from "./norms.js";
-import type { PlacedArena, Placement } from "./placement.js";
+import type { PlacedArena } from "./placed-arena.js";
+import type { Placement } from "./placement.js";
 import { rowed } from "./publish.js";
 import type { Collected, GradientSums } from "./reduction.js";
 import type { StepPipeline } from "./step-pipeline.js";

@@ -15,37 +15,10 @@ import {
 } from "../../tensor/index.js";
 import { compareParameters } from "../collectives/compare.js";
 import { type Bucket, bucketsOfArena } from "./buckets.js";
-import { takeParts } from "./sharded-state.js";
+import type { PlacedArena, PlacedRows } from "./placed-arena.js";
+import { PlacedStates } from "./placed-states.js";
 import { ranksOf } from "./shares.js";
 import { hostPart, overlapOf, type Sharding } from "./zero.js";
-
-/** An arena and what the workers of the host share beside it, all as long as the arena. (State of optimizers may have other lengths.) */
-export interface PlacedArena {
-  readonly arena: ParameterArena;
-  /** The gradients of each worker of the host, by local rank. */
-  readonly peers: readonly Float32Array[];
-  /** The mean gradient; each worker writes its part. */
-  readonly reduced: Float32Array;
-  /** Which rows of tables there are: in the gradients of each worker of the host, and in the mean. */
-  readonly rows: PlacedRows;
-  /** Where owners put new values for the others; undefined while all workers of the host read the same parameters. */
-  readonly published: Float32Array | undefined;
-  /** In which its gradients travel. */
-  readonly buckets: readonly Bucket[];
-  /** Of an arena on a device: the mean gradient there. */
-  readonly mean?: DeviceSegments;
-  /** Where devices reach each other: what this worker updates, in the order of memory. */
-  readonly own?: readonly ArenaPart[];
-}
-
-/** Bits of the tables of an arena; see GradientRows. */
-export interface PlacedRows {
-  readonly peers: readonly Uint32Array[];
-  /** Of the mean: each worker's own copy. */
-  readonly reduced: Uint32Array;
-  /** The same over all hosts: who speaks for the host writes it for the others. */
-  readonly told: Uint32Array;
-}
 
 export interface PlacementOptions {
   readonly world: World;
@@ -90,7 +63,7 @@ export class Placement {
   readonly #sources: ParameterSource[] = [];
   readonly #optimizers: Optimizer[] = [];
   readonly #byArena = new Map<ParameterArena, PlacedArena>();
-  readonly #states = new Map<ParameterArena, Map<object, readonly Float32Array[]>>();
+  readonly #states: PlacedStates;
   readonly #lent = new Set<ParameterSource>();
   #seen = -1;
   #fresh: readonly Parameter[] = [];
@@ -102,6 +75,7 @@ export class Placement {
     this.#sharding = sharding;
     this.#shares = sharesParameters && sharding !== "none";
     this.#capBytes = capBytes;
+    this.#states = new PlacedStates(world, this);
   }
   /** By whom the state of optimizers is shared out. Memory of a device is shared by nobody: there every worker has all. */
   get sharding(): Sharding {
@@ -161,7 +135,7 @@ export class Placement {
     return this.#byArena.get(arena);
   }
   state(arena: ParameterArena, owner: object): readonly Float32Array[] | undefined {
-    return this.#states.get(arena)?.get(owner);
+    return this.#states.of(arena, owner);
   }
 
   /** Parameters, also those that are yet to come, lie elsewhere until they are taken back; places that they have here stay. */
@@ -193,7 +167,7 @@ export class Placement {
         code: "ERR_ZERO",
         hint: "prepare all optimizers together",
       });
-    for (const { arena } of this.arenas) await this.#allocateStates(arena, fresh, options);
+    for (const { arena } of this.arenas) await this.#states.allocate(arena, fresh, options);
     this.#optimizers.push(...fresh);
     await this.place({ late: false }, options);
   }
@@ -223,7 +197,7 @@ export class Placement {
     for (const placed of groups) {
       this.arenas.push(placed);
       this.#byArena.set(placed.arena, placed);
-      await this.#allocateStates(placed.arena, this.#optimizers, options);
+      await this.#states.allocate(placed.arena, this.#optimizers, options);
     }
   }
 
@@ -319,59 +293,5 @@ export class Placement {
     const shared = await local.allocate(step * (local.size + 1), { ...options, reserve: true });
     const part = (i: number) => new Uint32Array(shared, i * step, words);
     return { peers: ranksOf(local.size).map(part), reduced: none, told: part(local.size) };
-  }
-
-  async #allocateStates(arena: ParameterArena, optimizers: readonly Optimizer[], options: CollectiveOptions): Promise<void> {
-    if (this.#world.group.size === 1) return; // an optimizer allocates its own
-    const states = this.#states.get(arena) ?? new Map<object, readonly Float32Array[]>();
-    this.#states.set(arena, states);
-    for (const optimizer of optimizers) {
-      if (arena.device) {
-        await this.#takeStateOnDevice(arena, optimizer, options);
-        continue;
-      }
-      const arrays: Float32Array[] = [];
-      // What is never touched costs nothing: of what other hosts keep there are addresses only.
-      const allocate = async (bytes: number): Promise<ArrayBuffer> =>
-        this.sharding === "none" ? Engine.default().allocate(bytes) : this.#world.local.allocate(bytes, { ...options, reserve: false });
-      for (const bytes of optimizer.places.bytes(arena)) arrays.push(floats(await allocate(bytes)));
-      states.set(optimizer, arrays);
-      await this.#takeState(arena, optimizer, arrays, options);
-    }
-  }
-
-  /** The same on devices, each of which takes what it keeps. */
-  async #takeStateOnDevice(arena: ParameterArena, optimizer: Optimizer, options: CollectiveOptions): Promise<void> {
-    const { group } = this.#world;
-    const { places } = optimizer;
-    const first = group.rank === 0;
-    const steps = await group.broadcastObject(first ? places.stepsIn(arena) : undefined, 0, options);
-    const before = new Map(arena.segments.map(({ parameter }) => [parameter, new Map(places.arraysOf(parameter))] as const));
-    places.takeOver(arena, steps, { copies: first });
-    for (const { parameter, index } of arena.segments) {
-      if (steps[index] === 0) continue;
-      for (const [name, into] of places.arraysOf(parameter, { writes: true })) {
-        const data = (first && before.get(parameter)!.get(name)) || new Float32Array(into.length);
-        await group.broadcast({ dtype: "float32", data }, 0, options);
-        places.write(parameter, into, data);
-      }
-    }
-  }
-  /** An optimizer that has made steps before (or was loaded) brings its state along: rank 0's counts, as its parameters do. */
-  async #takeState(arena: ParameterArena, optimizer: Optimizer, arrays: readonly Float32Array[], options: CollectiveOptions): Promise<void> {
-    const { group, local, cross } = this.#world;
-    const first = group.rank === 0;
-    const steps = await group.broadcastObject(first ? optimizer.places.stepsIn(arena) : undefined, 0, options);
-    const before = new Map(arena.segments.map(({ parameter }) => [parameter, optimizer.places.arraysOf(parameter)] as const));
-    optimizer.places.takeOver(arena, steps, { copies: first });
-    if (steps.every((n) => n === 0)) return;
-    if (this.sharding === "none") {
-      for (const data of arrays) await group.broadcast({ dtype: "float32", data }, 0, options);
-      return;
-    }
-    if (this.shardedOverHosts) {
-      if (cross) await takeParts(cross, { arena, optimizer, before, owned: (s) => this.owned(s) }, options);
-    } else if (cross) for (const data of arrays) await cross.broadcast({ dtype: "float32", data }, 0, options);
-    await local.barrier(options);
   }
 }

@@ -4,7 +4,8 @@ import { kernelsOf, mergedRanges, type RowedSegment } from "../../optim/index.js
 import { Engine } from "../../runtime/index.js";
 import type { ArenaPart, ArenaSegment, CollectedGradients } from "../../tensor/index.js";
 import { gatherParts } from "./host-parts.js";
-import type { PlacedArena, Placement } from "./placement.js";
+import type { PlacedArena } from "./placed-arena.js";
+import type { Placement } from "./placement.js";
 
 /** A segment of which nothing needs to be known but its place. */
 export const rowed = (segment: ArenaSegment): RowedSegment => ({ segment, row: 0, crossesGaps: true, contributors: 1 });

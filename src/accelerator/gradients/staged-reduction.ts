@@ -1,6 +1,6 @@
 // Gradients on devices that do not reach each other: they come down into the memory that the workers of a host share, are added up there as on the CPU, and the mean goes up.
 import { type ArenaSegment, type GradientMemory, graphsOf } from "../../tensor/index.js";
-import type { PlacedArena } from "./placement.js";
+import type { PlacedArena } from "./placed-arena.js";
 import { Reduction } from "./reduction.js";
 
 /** Arenas on the host are those of `Reduction`. On a device every worker updates all parameters, its own copy. */

@@ -3,7 +3,8 @@ import type { CollectiveOptions, World } from "../../distributed/index.js";
 import type { CollectedGradients, ParameterArena, UpdateStage } from "../../tensor/index.js";
 import type { Bucket } from "./buckets.js";
 import { gatherParts } from "./host-parts.js";
-import type { PlacedArena, Placement } from "./placement.js";
+import type { PlacedArena } from "./placed-arena.js";
+import type { Placement } from "./placement.js";
 import { overlapOf } from "./zero.js";
 
 export interface PipelineOptions {

@@ -5,7 +5,8 @@ import type { NativeHandle } from "../../native/binding.js";
 import { CollectiveError, type CollectiveFault } from "../errors.js";
 import { type GroupOptions, timesOf } from "../group-options.js";
 import type { NcclHandle, NcclLibrary } from "./native-nccl.js";
-import { type ControlGroup, NcclGroup } from "./nccl-group.js";
+import type { ControlGroup } from "./control-group.js";
+import { NcclGroup } from "./nccl-group.js";
 
 export interface NcclGroupOptions extends GroupOptions {
   readonly library: NcclLibrary;

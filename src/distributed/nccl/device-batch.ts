@@ -1,14 +1,26 @@
-// Several collectives of a device as one call: how the addon takes them, and what ranks compare of them.
+// Several collectives of a device as one call: how the addon takes them, what ranks compare of them, and how messages name them.
 import { type DType, dtypes } from "../../graph/dtype.js";
 import { ArgumentError, ShapeError } from "../../errors.js";
 import type { DeviceArray } from "../../runtime/device-context.js";
 import { type CheckedCall, checkRoot } from "../collective-checks.js";
-import type { CollectiveName, DeviceCall, DeviceReduce } from "../process-group.js";
+import type { CollectiveName, DeviceCall, DeviceOrder, DeviceReduce } from "../process-group.js";
 import { kindNumber, type NativeOperation, reduceNumbers } from "./native-nccl.js";
 
 export interface DeviceBatch extends CheckedCall {
   readonly operations: readonly NativeOperation[];
 }
+
+/** What the ranks compare says nothing of these. */
+export type Issued = CheckedCall & Partial<Pick<DeviceBatch, "operations">> & { readonly order?: DeviceOrder };
+
+/** Its number is the same on all ranks. */
+export interface NumberedCall extends CheckedCall {
+  readonly number: number;
+}
+
+/** As messages name it. */
+export const textOf = ({ op, dtype, count, number }: NumberedCall, purpose: string | undefined): string =>
+  `${op} ${number} (${[...(purpose ? [purpose] : []), ...(dtype ? [`${dtype} [${count}]`] : [])].join(", ")})`;
 
 const reduceOf = (reduce: DeviceReduce): readonly [number: number, factor: number] =>
   typeof reduce === "string" ? [reduceNumbers[reduce], 1] : [reduceNumbers.premultiplied, reduce.factor];

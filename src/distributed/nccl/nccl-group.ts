@@ -6,14 +6,11 @@ import { BaseGroup, type CallContext, type GroupSettings } from "../base-group.j
 import { callSite } from "../call-site.js";
 import type { CheckedCall } from "../collective-checks.js";
 import { CollectiveError, type CollectiveErrorCode, type CollectiveFault } from "../errors.js";
-import type { LinkedGroup } from "../fault-link.js";
-import type { CollectiveOptions, DeviceCall, DeviceGroup, DeviceOrder, ProcessGroup, RankStatus } from "../process-group.js";
+import type { CollectiveOptions, DeviceCall, DeviceGroup, DeviceOrder, RankStatus } from "../process-group.js";
 import type { SeenStall } from "../stall-watch.js";
-import { batchOf, type DeviceBatch } from "./device-batch.js";
+import type { ControlGroup } from "./control-group.js";
+import { batchOf, type DeviceBatch, type Issued, type NumberedCall, textOf } from "./device-batch.js";
 import { kindNumber, type NativeNccl, type NcclHandle, reduceNumbers, stages } from "./native-nccl.js";
-
-/** What the ranks meet over; nobody else uses it. */
-export type ControlGroup = ProcessGroup & LinkedGroup & { meet(call: CheckedCall, options?: CollectiveOptions): Promise<void> };
 
 export interface NcclParts {
   readonly native: NativeNccl;
@@ -32,13 +29,6 @@ const answerMs = 1000;
 const closeMs = 10_000;
 /** From the end of a group to the error of a call that NCCL does not give back. */
 const stuckMs = 2000;
-
-/** What the ranks compare says nothing of these. */
-type Issued = CheckedCall & Partial<Pick<DeviceBatch, "operations">> & { readonly order?: DeviceOrder };
-
-interface NumberedCall extends CheckedCall {
-  readonly number: number;
-}
 
 /** Made by createNcclGroup. */
 export class NcclGroup extends BaseGroup implements DeviceGroup {
@@ -306,6 +296,3 @@ export class NcclGroup extends BaseGroup implements DeviceGroup {
     return run();
   }
 }
-
-const textOf = ({ op, dtype, count, number }: NumberedCall, purpose: string | undefined): string =>
-  `${op} ${number} (${[...(purpose ? [purpose] : []), ...(dtype ? [`${dtype} [${count}]`] : [])].join(", ")})`;

@@ -2,8 +2,6 @@
 #include "communicator.h"
 
 #if defined(__linux__)
-#include <algorithm>
-#include <cstring>
 
 namespace accelerate_ts::nccl {
 namespace {
@@ -11,8 +9,6 @@ namespace {
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
-// Larger ones are given back after the call.
-constexpr size_t kKeptBytes = size_t{64} << 20;
 // Below it a wait costs a core less than what waking up would take.
 constexpr microseconds kSpin{50};
 constexpr microseconds kShortNap{50}, kLongNap{500};
@@ -22,45 +18,7 @@ constexpr microseconds kBetweenChecks{1000};
 // Calls do not block; one that does all the same is not waited for when the communicator is aborted.
 constexpr milliseconds kCallEnds{1000};
 
-constexpr size_t kLine = 256;
-size_t lined(size_t bytes) { return (bytes + kLine - 1) / kLine * kLine; }
-
 bool ok(ncclResult_t result) { return result == ncclSuccess || result == ncclInProgress; }
-
-// The factor in the number type of the operation, as NCCL reads it.
-struct Scalar {
-  alignas(8) char bytes[8] = {};
-  Scalar(double factor, ncclDataType_t dtype) {
-    const float single = static_cast<float>(factor);
-    if (dtype == ncclFloat64) std::memcpy(bytes, &factor, sizeof factor);
-    else if (dtype == ncclFloat32) std::memcpy(bytes, &single, sizeof single);
-    else {
-      const uint16_t half = dtype == ncclBfloat16 ? bfloat(single) : halved(single);
-      std::memcpy(bytes, &half, sizeof half);
-    }
-  }
-  static uint32_t bitsOf(float value) {
-    uint32_t bits;
-    std::memcpy(&bits, &value, sizeof bits);
-    return bits;
-  }
-  // To nearest, ties to even; factors are finite.
-  static uint16_t bfloat(float value) {
-    const uint32_t bits = bitsOf(value);
-    return static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
-  }
-  static uint16_t halved(float value) {
-    const uint32_t bits = bitsOf(value), sign = bits >> 16 & 0x8000;
-    const int exponent = static_cast<int>(bits >> 23 & 0xff) - 127 + 15;
-    const uint32_t mantissa = bits & 0x7fffff;
-    if (exponent >= 31) return static_cast<uint16_t>(sign | 0x7c00);
-    if (exponent < -10) return static_cast<uint16_t>(sign);
-    const uint32_t full = exponent > 0 ? (static_cast<uint32_t>(exponent) << 23 | mantissa) : (mantissa | 0x800000);
-    const int shift = exponent > 0 ? 13 : 14 - exponent;
-    const uint32_t kept = full >> shift, rest = full & ((1u << shift) - 1), middle = 1u << (shift - 1);
-    return static_cast<uint16_t>(sign | (kept + (rest > middle || (rest == middle && (kept & 1)))));
-  }
-};
 
 }  // namespace
 
@@ -150,66 +108,6 @@ bool Communicator::open(const ncclUniqueId& id, milliseconds timeout, const std:
   if (!check(made, "ncclCommInitRankConfig") || !settle("ncclCommInitRankConfig", Clock::now() + timeout, interrupted)) return false;
   opened_ = true;
   return true;
-}
-
-bool Communicator::issue(const std::vector<Operation>& operations, const std::atomic<bool>& interrupted) {
-  // The communicator takes part in waits without end only on its stream: what is asked here is answered soon.
-  const Clock::time_point soon = Clock::now() + milliseconds(600000);
-  std::vector<ncclRedOp_t> made;
-  bool good = true;
-  // In front of the group, which comes to the stream as a whole.
-  for (const Operation& op : operations)
-    if (op.kind == Kind::zeros && !check(api_.cudaMemsetAsync(op.output, 0, op.count * bytesOf(op.dtype), stream_), "cudaMemsetAsync")) return false;
-  {
-    const std::lock_guard<std::timed_mutex> lock(calling_);
-    std::vector<ncclRedOp_t> reductions;
-    for (const Operation& op : operations) {
-      ncclRedOp_t reduce = op.reduce;
-      if (op.premultiplied) {
-        Scalar scalar(op.factor, op.dtype);
-        good = good && check(api_.ncclRedOpCreatePreMulSum(&reduce, scalar.bytes, op.dtype, ncclScalarHostImmediate, comm_), "ncclRedOpCreatePreMulSum");
-        if (good) made.push_back(reduce);
-      }
-      reductions.push_back(reduce);
-    }
-    if (good) good = check(api_.ncclGroupStart(), "ncclGroupStart");
-    if (good) {
-      for (size_t i = 0; good && i < operations.size(); i++) {
-        const Operation& op = operations[i];
-        const size_t size = static_cast<size_t>(size_);
-        switch (op.kind) {
-          case Kind::allReduce:
-            good = check(api_.ncclAllReduce(op.input, op.output, op.count, op.dtype, reductions[i], comm_, stream_), "ncclAllReduce");
-            break;
-          case Kind::reduceScatter:
-            good = check(api_.ncclReduceScatter(op.input, op.output, op.count / size, op.dtype, reductions[i], comm_, stream_), "ncclReduceScatter");
-            break;
-          case Kind::allGather:
-            good = check(api_.ncclAllGather(op.input, op.output, op.count, op.dtype, comm_, stream_), "ncclAllGather");
-            break;
-          case Kind::broadcast:
-            good = check(api_.ncclBroadcast(op.input, op.output, op.count, op.dtype, op.peer, comm_, stream_), "ncclBroadcast");
-            break;
-          case Kind::send:
-            good = check(api_.ncclSend(op.input, op.count, op.dtype, op.peer, comm_, stream_), "ncclSend");
-            break;
-          case Kind::receive:
-            good = check(api_.ncclRecv(op.output, op.count, op.dtype, op.peer, comm_, stream_), "ncclRecv");
-            break;
-          case Kind::zeros:
-            break;
-        }
-      }
-      // Also after a failure: the thread's group must not stay open.
-      const ncclResult_t ended = api_.ncclGroupEnd();
-      good = good && check(ended, "ncclGroupEnd");
-    }
-  }
-  good = good && settle("ncclGroupEnd", soon, interrupted);
-  const std::lock_guard<std::timed_mutex> lock(calling_);
-  for (const ncclRedOp_t reduce : made)
-    if (comm_ != nullptr) api_.ncclRedOpDestroy(reduce, comm_);
-  return good;
 }
 
 cudaEvent_t Communicator::takeEvent() {
@@ -311,56 +209,6 @@ bool Communicator::await(uint64_t ticket, milliseconds timeout, const std::atomi
     }
     if (now - began > kSpin) nap(now - began > kLongAfter ? kLongNap : kShortNap);
   }
-}
-
-bool Communicator::room(size_t bytes) {
-  if (bytes <= staged_) return true;
-  freeRoom();
-  void* device = nullptr;
-  void* host = nullptr;
-  if (!check(api_.cudaMalloc(&device, bytes), "cudaMalloc")) return false;
-  staging_ = static_cast<char*>(device);
-  if (!check(api_.cudaHostAlloc(&host, bytes, kPortable), "cudaHostAlloc")) return false;
-  pinned_ = static_cast<char*>(host);
-  staged_ = bytes;
-  return true;
-}
-
-void Communicator::freeRoom() {
-  if (staging_ != nullptr) api_.cudaFree(staging_);
-  if (pinned_ != nullptr) api_.cudaFreeHost(pinned_);
-  staging_ = pinned_ = nullptr;
-  staged_ = 0;
-}
-
-bool Communicator::carryOut(Operation op, milliseconds timeout, const std::atomic<bool>& interrupted) {
-  if (stopped() || !select()) return false;
-  if (op.count == 0) return true;
-  const size_t in = op.count * bytesOf(op.dtype), size = static_cast<size_t>(size_);
-  const size_t out = op.kind == Kind::reduceScatter ? in / size : op.kind == Kind::allGather ? in * size : in;
-  const bool inPlace = op.kind == Kind::allReduce || op.kind == Kind::broadcast;
-  const size_t place = inPlace ? 0 : lined(in);
-  if (!room(place + out)) return false;
-  const bool sends = op.kind != Kind::receive && !(op.kind == Kind::broadcast && op.peer != rank_), receives = op.kind != Kind::send;
-  if (sends) std::memcpy(pinned_, op.input, in);
-  if (sends && !check(api_.cudaMemcpyAsync(staging_, pinned_, in, cudaMemcpyHostToDevice, stream_), "cudaMemcpyAsync")) return false;
-  void* const result = op.output;
-  op.input = staging_;
-  op.output = staging_ + place;
-  if (!issue({op}, interrupted)) return false;
-  if (receives && !check(api_.cudaMemcpyAsync(pinned_ + place, staging_ + place, out, cudaMemcpyDeviceToHost, stream_), "cudaMemcpyAsync")) return false;
-  const cudaEvent_t done = marked(stream_);
-  if (done == nullptr) return false;
-  uint64_t ticket;
-  {
-    const std::lock_guard<std::mutex> lock(state_);
-    ticket = ++tickets_;
-    pending_.push_back({ticket, nullptr, done});
-  }
-  if (!await(ticket, timeout, interrupted)) return false;
-  if (receives) std::memcpy(result, pinned_ + place, out);
-  if (staged_ > kKeptBytes) freeRoom();
-  return true;
 }
 
 void Communicator::abort() {

@@ -12,6 +12,7 @@
 #include "../objects.h"
 #include "communicator.h"
 #include "device_place.h"
+#include "nccl_jobs.h"
 
 namespace accelerate_ts::nccl {
 namespace {
@@ -19,8 +20,6 @@ namespace {
 using std::chrono::milliseconds;
 
 const Api* api = nullptr;
-
-using Handle = std::shared_ptr<Communicator>;
 
 struct Membership {
   Handle communicator;
@@ -58,96 +57,6 @@ Napi::Value submitTo(Napi::Env env, const std::unique_ptr<CommLane>& lane, std::
 }
 
 milliseconds millisecondsOf(const Napi::Value& value) { return milliseconds(static_cast<int64_t>(value.As<Napi::Number>().DoubleValue())); }
-
-class NcclJob : public Job {
- public:
-  explicit NcclJob(Handle communicator) : communicator_(std::move(communicator)) {}
-  void interrupt() noexcept override {
-    Job::interrupt();
-    ending_.store(true, std::memory_order_relaxed);
-    communicator_->wake();
-  }
-
- protected:
-  void explain() {
-    const Failure failure = communicator_->failure();
-    if (failure.code.empty()) fail("ERR_ABORTED", "the process ends");
-    else fail(failure.code, failure.message);
-  }
-  const Handle communicator_;
-  std::atomic<bool> ending_{false};
-};
-
-class ConnectJob : public NcclJob {
- public:
-  using NcclJob::NcclJob;
-  ncclUniqueId id = {};
-  milliseconds timeout{0};
-  void execute(const Parallel&) override {
-    if (!communicator_->open(id, timeout, ending_)) explain();
-  }
-};
-
-class CollectiveJob : public NcclJob {
- public:
-  using NcclJob::NcclJob;
-  Operation operation;
-  milliseconds timeout{0};
-  void execute(const Parallel&) override {
-    if (!communicator_->carryOut(operation, timeout, ending_)) explain();
-  }
-};
-
-class EnqueueJob : public NcclJob {
- public:
-  using NcclJob::NcclJob;
-  std::vector<Operation> operations;
-  Order order;
-  std::shared_ptr<Device> device;
-  std::vector<std::shared_ptr<DeviceArray>> arrays;
-  void execute(const Parallel&) override {
-    for (const std::shared_ptr<DeviceArray>& array : arrays)
-      if (array->buffer->memory == nullptr) return fail("ERR_ARGUMENT", "an array of a collective was freed before its turn came");
-    if (!communicator_->enqueue(operations, order, ending_, ticket_)) explain();
-  }
-  Napi::Value result(Napi::Env env) override { return Napi::Number::New(env, static_cast<double>(ticket_)); }
-
- private:
-  uint64_t ticket_ = 0;
-};
-
-class JoinJob : public NcclJob {
- public:
-  using NcclJob::NcclJob;
-  cudaStream_t compute = nullptr;
-  std::shared_ptr<Device> device;
-  void execute(const Parallel&) override {
-    if (!communicator_->join(compute)) explain();
-  }
-};
-
-class AwaitJob : public NcclJob {
- public:
-  using NcclJob::NcclJob;
-  uint64_t ticket = 0;
-  milliseconds timeout{0};
-  void execute(const Parallel&) override {
-    if (!communicator_->await(ticket, timeout, ending_)) explain();
-  }
-};
-
-class AbortJob : public NcclJob {
- public:
-  using NcclJob::NcclJob;
-  void execute(const Parallel&) override { communicator_->abort(); }
-};
-
-class CloseJob : public NcclJob {
- public:
-  using NcclJob::NcclJob;
-  milliseconds timeout{0};
-  void execute(const Parallel&) override { communicator_->close(timeout, ending_); }
-};
 
 std::vector<std::string> textsOf(const Napi::Value& value) {
   const auto array = value.As<Napi::Array>();
