@@ -1,30 +1,28 @@
 // The Accelerator: one object that makes a training loop run on several workers. Here: options, prepare, backward, the end. The rest of its methods come by subject from the classes
-// in facade/, each extending the next: TrainingData, TrainingWindows, TrainingModes, ResumableWorkers, TrackedWorkers, Workers. None of them does the work itself: that lies in the other folders.
-import type { DataLoader } from "../data/index.js";
+// in facade/, each extending the next: SinglePreparing, TrainingData, TrainingWindows, TrainingModes, ResumableWorkers, TrackedWorkers, Workers. None of them does the work itself: that lies in the other folders.
 import type { ModuleBase } from "../nn/index.js";
-import type { GradScaler, Optimizer, Pace, Scheduler } from "../optim/index.js";
+import type { GradScaler, Pace } from "../optim/index.js";
 import { createProgress, type progress } from "../progress.js";
 import type { Device } from "../runtime/index.js";
 import { configuredProfile } from "../config.js";
 import { Profiler } from "../profile/profiler.js";
 import { withPrecision } from "../tensor/autocast.js";
-import { defaultExecutor, defaultGenerator, setSeed, type Tensor } from "../tensor/index.js";
+import { defaultExecutor, type Tensor } from "../tensor/index.js";
 import { Accumulation, accumulationOf } from "./gradients/accumulation.js";
-import { chooseDevice } from "./choose-device.js";
-import { recordsGraphs } from "./cuda-graph.js";
 import { withConfigured } from "./configured.js";
+import { configureRuns } from "./configure-runs.js";
 import { HostSums, overlaps } from "./comm-hooks/index.js";
 import { checkOptionNames } from "./known-options.js";
 import type { AcceleratorOptions } from "./options.js";
 import { type Preparable, type PrepareContext, type Prepared, prepareAll } from "./prepare.js";
 import { ScheduleWatch } from "./gradients/schedule-watch.js";
-import { type AutocastOptions, compilerPrecision, scalerFor } from "./precision.js";
+import { type AutocastOptions, scalerFor } from "./precision.js";
 import { paceOf } from "./gradients/scheduler-pace.js";
 import { shardingOf } from "./gradients/zero.js";
 import { Stopping } from "./stopping.js";
 import { WorkerDealer } from "./loaders/worker-dealer.js";
 import { TrainingRun } from "./training-run.js";
-import { TrainingData } from "./facade/training-data.js";
+import { SinglePreparing } from "./facade/single-preparing.js";
 import { type BackwardOptions, weightedBackward, weightOf } from "./gradients/weighted-backward.js";
 import { type RunParts, savedHook } from "./checkpoints/run-state.js";
 
@@ -43,7 +41,7 @@ import { type RunParts, savedHook } from "./checkpoints/run-state.js";
  *   optimizer.zeroGrad();
  * }
  */
-export class Accelerator extends TrainingData implements AsyncDisposable {
+export class Accelerator extends SinglePreparing implements AsyncDisposable {
   /** Where the programs of this process run. It is opened by `prepare`, or by the first run. */
   readonly device: Device;
   /** Like `progress`, drawn by the main process only. */
@@ -66,7 +64,7 @@ export class Accelerator extends TrainingData implements AsyncDisposable {
     super(own);
     const { options, overruled } = withConfigured(own);
     if (this.isMainProcess) for (const text of overruled) console.warn(text);
-    const { mixedPrecision = "no", seed } = options;
+    const { mixedPrecision = "no" } = options;
     this.#options = options;
     this.accumulation = new Accumulation(accumulationOf(own, options));
     this.scaler = scalerFor(options.gradScaler, mixedPrecision);
@@ -85,18 +83,7 @@ export class Accelerator extends TrainingData implements AsyncDisposable {
       });
     this.calls.debug = options.debug ?? false;
     this.progress = createProgress({ enabled: this.isMainProcess, numProcesses: this.numProcesses });
-    if (seed !== undefined) setSeed(seed);
-    const generator = defaultGenerator();
-    generator.state = { ...generator.state, rank: this.processIndex };
-    const executor = defaultExecutor();
-    executor.coordinated = true;
-    this.device = chooseDevice({ device: own.device, cpu: options.cpu, cpuIsOwn: own.cpu === true, current: executor.device });
-    executor.device = this.device;
-    const precision = compilerPrecision(mixedPrecision, (text) => this.isMainProcess && console.warn(text), this.device);
-    executor.compiler = { ...executor.compiler, precision };
-    if (options.compiler) executor.compiler = { ...executor.compiler, passes: options.compiler.passes };
-    const tell = (text: string): void => void (this.isMainProcess && console.warn(text));
-    executor.cudaGraph = recordsGraphs(options.compiler ?? {}, { device: this.device, numProcesses: this.numProcesses, tell });
+    this.device = configureRuns(own, options, this);
     const profile = options.profile ?? configuredProfile();
     this.#profiler = profile && new Profiler(this.processIndex, profile);
     const link = this.state.link();
@@ -150,26 +137,6 @@ export class Accelerator extends TrainingData implements AsyncDisposable {
       return prepared;
     }, options);
   }
-  /** `prepare` of one model. */
-  async prepareModel<T extends ModuleBase>(model: T): Promise<T> {
-    await this.prepare(model);
-    return model;
-  }
-  /** `prepare` of one optimizer. */
-  async prepareOptimizer<T extends Optimizer>(optimizer: T): Promise<T> {
-    await this.prepare(optimizer);
-    return optimizer;
-  }
-  /** `prepare` of one scheduler. */
-  async prepareScheduler<T extends Scheduler>(scheduler: T): Promise<T> {
-    await this.prepare(scheduler);
-    return scheduler;
-  }
-  /** `prepare` of one loader. */
-  async prepareDataLoader<B>(loader: DataLoader<B> | AsyncIterable<B> | Iterable<B>): Promise<DataLoader<B>> {
-    return (await this.prepare(loader))[0] as DataLoader<B>;
-  }
-
   /**
    * Adds to the gradients of every parameter that this scalar depends on. They are averaged over workers and micro-batches when the optimizer steps; by weight, where losses are means over
    * different numbers of tokens.

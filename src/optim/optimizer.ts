@@ -10,13 +10,13 @@ import { ownPace, type Pace } from "./pace.js";
 import { StatePlaces } from "./state-places.js";
 import { StateRows } from "./state-rows.js";
 import { askHooks, type StepHook } from "./step-hook.js";
+import { clearOthers, collectState, type TakeState, writeState } from "./state-arrays.js";
 import { beginStep, type StepJobs } from "./step-jobs.js";
 import {
   applyGroup,
   checkSaved,
   type OptimizerProgress,
   type OptimizerState,
-  type ParameterState,
   type SavedGroup,
   savedGroup,
   type StepSettings,
@@ -255,20 +255,10 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
   liveState({ whole, ...options }: { readonly whole?: WholeState | undefined; readonly writes?: boolean } = {}): OptimizerState {
     return this.#saved((view, parameter, name) => whole?.get(parameter)?.get(name) ?? view, options);
   }
-  #saved(
-    take: (view: Float32Array, parameter: Parameter, name: string) => Float32Array,
-    { writes = false }: { readonly writes?: boolean } = {},
-  ): OptimizerState {
+  #saved(take: TakeState, { writes = false }: { readonly writes?: boolean } = {}): OptimizerState {
     this.#quiet("stateDict");
     this.#groups.refresh({ always: true });
-    const state: Record<string, ParameterState> = {};
-    for (const [name, parameter] of this.#groups.named()) {
-      const step = this.places.stepOf(parameter);
-      if (step === undefined) continue;
-      const arrays = this.places.arraysOf(parameter, { writes }).map(([key, view]) => [key, take(view, parameter, key)] as const);
-      state[name] = { step, ...Object.fromEntries(arrays) };
-    }
-    return { state, ...this.progress() };
+    return { state: collectState(this.#groups.named(), this.places, take, { writes }), ...this.progress() };
   }
 
   /**
@@ -278,10 +268,8 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
   loadStateDict(saved: OptimizerState): void {
     const named = this.checkState(saved);
     this.#restore(saved, named);
-    for (const [name, own] of Object.entries(saved.state))
-      for (const [key, view] of this.places.arraysOf(named.get(name)!, { writes: true }))
-        this.places.write(named.get(name)!, view, own[key] as ArrayLike<number>);
-    this.#clearOthers(saved, named);
+    writeState(saved, named, this.places);
+    clearOthers(saved, named, this.places);
   }
   /** @internal Throws what `loadStateDict` would; of the arrays only their lengths are looked at. Gives the parameters by name. */
   checkState(saved: OptimizerState): ReadonlyMap<string, Parameter> {
@@ -297,7 +285,7 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
   restore(saved: OptimizerState, { writes }: { readonly writes: boolean }): void {
     const named = this.checkState(saved);
     this.#restore(saved, named);
-    if (writes) this.#clearOthers(saved, named);
+    if (writes) clearOthers(saved, named, this.places);
   }
   #restore(saved: OptimizerState, named: ReadonlyMap<string, Parameter>): void {
     this.#takeGroups(saved.param_groups);
@@ -305,11 +293,5 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
     this.places.restore(Object.entries(saved.state).map(([name, { step }]) => [named.get(name)!, step] as const));
     this.stepCount = saved.step_count;
     this.#followers.load(saved.schedulers);
-  }
-  /** Parameters that have no state in the save start from zero, also where they had some. */
-  #clearOthers(saved: OptimizerState, named: ReadonlyMap<string, Parameter>): void {
-    for (const [name, parameter] of named)
-      if (!(name in saved.state))
-        for (const [, view] of this.places.arraysOf(parameter, { writes: true })) this.places.write(parameter, view, new Float32Array(view.length));
   }
 }

@@ -2,7 +2,7 @@
 import { dtypes, type TypedArray } from "../graph/dtype.js";
 import type { DeviceArray, DeviceContext } from "../runtime/device-context.js";
 import { type ArrayPool, poolOf } from "./array-pool.js";
-import type { LazyState } from "./state.js";
+import type { LazyState, TensorState } from "./state.js";
 
 let active: DeviceContext | undefined;
 /** The device that the programs of this process run on; undefined: the host. */
@@ -82,3 +82,11 @@ export const detached = (shape: readonly number[], resident: Resident): LazyStat
   resident,
   expired: false,
 });
+
+/** The state of the same numbers without a recipe; itself where there never was one, undefined where the numbers are still to be computed. */
+export function detachedState(state: TensorState): TensorState | undefined {
+  if (state.kind === "concrete") return state;
+  if (state.kind !== "lazy") return undefined;
+  if (state.data) return { kind: "concrete", shape: state.shape, data: state.data };
+  return state.resident && detached(state.shape, state.resident);
+}

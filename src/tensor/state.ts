@@ -4,8 +4,10 @@ import type { Value } from "../graph/graph.js";
 import type { DeviceArray } from "../runtime/device-context.js";
 import type { Resident } from "./resident.js";
 import type { OpAttributes } from "./ops.js";
+import { publicDim } from "./size.js";
 import type { Tensor } from "./tensor.js";
 import type { Trace, Tracer } from "./trace.js";
+import type { Dim } from "./types.js";
 
 /** Inside forward, while it is traced. */
 export interface SymbolicState {
@@ -48,6 +50,14 @@ export interface ParameterState {
   readonly shape: readonly number[];
 }
 export type TensorState = SymbolicState | LazyState | ConcreteState | ParameterState;
+
+/** A size of a tensor: symbolic while forward is traced and the size differs from batch to batch. */
+export function dimOf(state: TensorState, axis: number): Dim {
+  if (state.kind !== "symbolic") return state.shape[axis]! as Dim;
+  const { tracer, value } = state;
+  tracer.builder.source(value);
+  return publicDim(tracer.graph.env.resolve(value.shape[axis]!), `shape[${axis}] of ${value.name}`);
+}
 
 /** One op applied outside forward. */
 export interface RecordedOp {

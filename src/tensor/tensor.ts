@@ -1,7 +1,7 @@
 // The Tensor: symbolic inside forward, lazy when it was recorded, concrete when its numbers are known.
 import { inspect } from "node:util";
-import { ArgumentError, ShapeError } from "../errors.js";
-import { type DType, type DTypeArrays, dtypes, sizeOf } from "../graph/dtype.js";
+import { ShapeError } from "../errors.js";
+import { type DType, type DTypeArrays, sizeOf } from "../graph/dtype.js";
 import type { Device } from "../runtime/device.js";
 import { apply, applyScalar, scalarFor } from "./apply.js";
 import { at } from "./at.js";
@@ -9,9 +9,9 @@ import { axisOf, noAttributes, type OpAttributes } from "./ops.js";
 import { backward } from "./backward.js";
 import { compute } from "./compute.js";
 import { coerced, nest, numbersOf } from "./numbers.js";
-import { detached } from "./resident.js";
-import { publicDim } from "./size.js";
-import { isComputed, type TensorState } from "./state.js";
+import { detachedState } from "./resident.js";
+import { refuseOtherDTypes, shown } from "./show.js";
+import { dimOf, type TensorState } from "./state.js";
 import type { Dec, Dim, Inc, Index, KeepDim, MatMulFlags, Nested, WaitOptions } from "./types.js";
 
 /**
@@ -47,20 +47,14 @@ export class Tensor<out R extends number = number, out D extends DType = DType> 
   /** Sizes. In forward, while the model is traced, a size may be symbolic: use size(). */
   get shape(): readonly number[] {
     const s = this.state;
-    return s.kind === "symbolic" ? s.value.shape.map((_, i) => this.#dim(i)) : s.shape;
+    return s.kind === "symbolic" ? s.value.shape.map((_, i) => dimOf(s, i)) : s.shape;
   }
   get rank(): number {
     return this.state.kind === "symbolic" ? this.state.value.shape.length : this.state.shape.length;
   }
   /** Size of a dim, for functions that take sizes. */
   size(dim: number): Dim {
-    return this.#dim(axisOf("size", dim, this.rank));
-  }
-  #dim(axis: number): Dim {
-    const s = this.state;
-    if (s.kind !== "symbolic") return s.shape[axis]! as Dim;
-    s.tracer.builder.source(s.value);
-    return publicDim(s.tracer.graph.env.resolve(s.value.shape[axis]!), `shape[${axis}] of ${s.value.name}`);
+    return dimOf(this.state, axisOf("size", dim, this.rank));
   }
   #apply<R2 extends number, D2 extends DType>(op: string, attributes: OpAttributes = noAttributes, ...more: readonly Tensor[]): Tensor<R2, D2> {
     return apply(op, [this, ...more], attributes) as Tensor<R2, D2>;
@@ -180,19 +174,14 @@ export class Tensor<out R extends number = number, out D extends DType = DType> 
   to<E extends DType>(dtype: E): Tensor<R, E>;
   to(what: DType | Device): Tensor<R> {
     if (typeof what === "object" && what !== null && "type" in what) return this;
-    if (!Object.hasOwn(dtypes, what))
-      throw new ArgumentError(`to: there is no dtype ${JSON.stringify(what)}`, {
-        code: "ERR_DTYPE",
-        hint: `dtypes are ${Object.keys(dtypes).join(", ")}; a device is an object, as accelerator.device`,
-      });
+    refuseOtherDTypes(what);
     return this.dtype === what ? this : this.#apply("to", { dtype: what });
   }
   /** The same values, cut off from the recording: no gradient flows through. */
   detach(): Tensor<R, D> {
-    const s = this.state;
-    if (s.kind === "lazy" && s.data) return Tensor.make(this.dtype, { kind: "concrete", shape: s.shape, data: s.data });
-    if (s.kind === "lazy" && s.resident) return Tensor.make(this.dtype, detached(s.shape, s.resident));
-    return s.kind === "concrete" ? this : this.#apply("detach");
+    const own = detachedState(this.state);
+    if (!own) return this.#apply("detach");
+    return own === this.state ? this : Tensor.make(this.dtype, own);
   }
 
   // ---- products and shapes
@@ -306,11 +295,6 @@ export class Tensor<out R extends number = number, out D extends DType = DType> 
     throw coerced("JSON");
   }
   [inspect.custom](): string {
-    const s = this.state;
-    const what =
-      s.kind === "symbolic" ? `Tensor ${this.dtype} ${s.tracer.graph.env.show(s.value.shape)} (symbolic)` : `Tensor ${this.dtype} [${s.shape.join(", ")}]`;
-    const data = s.kind === "concrete" || s.kind === "lazy" ? s.data : undefined;
-    if (!data) return s.kind !== "lazy" ? what : isComputed(s) ? `${what} (on ${s.resident?.context.device})` : `${what} (not computed)`;
-    return data.length <= 16 ? `${what} ${inspect(nest(numbersOf(this.dtype, data), this.shape), { breakLength: Number.POSITIVE_INFINITY })}` : what;
+    return shown(this);
   }
 }
