@@ -48,6 +48,7 @@ export class NcclGroup extends BaseGroup implements DeviceGroup {
   #fail: (cause: Error) => void = () => {};
   #looking: NodeJS.Timeout | undefined;
   #settled: Promise<unknown> = Promise.resolve();
+  #aborted: Promise<unknown> = Promise.resolve();
   #verdict: Promise<CollectiveFault> | undefined;
   #stopped = false;
 
@@ -195,7 +196,7 @@ export class NcclGroup extends BaseGroup implements DeviceGroup {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#native.stop(this.#handle, code, message);
-    this.#native.abort(this.#handle).catch(() => {}); // its failures are those of what is ended anyway
+    this.#aborted = this.#native.abort(this.#handle).catch(() => {}); // its failures are those of what is ended anyway
     setTimeout(() => this.#fail(Object.assign(new Error(message), { code, ranks })), stuckMs).unref();
   }
 
@@ -282,6 +283,8 @@ export class NcclGroup extends BaseGroup implements DeviceGroup {
       });
     else await this.#settled;
     await this.#native.close(this.#handle, closeMs).catch(() => {}); // there is nobody whom it would concern
+    // A job whose thread ends before it keeps the process alive.
+    await Promise.allSettled([this.#settled, this.#aborted]);
     await this.#control.close();
   }
   protected override release(): void {
