@@ -131,19 +131,30 @@ class Run : public Job {
     if (error.empty()) error = takeStatus(device.beforeRun(binding.options.get(), session.runs++, session.graph));
     if (error.empty()) error = takeStatus(api.RunWithBinding(session.session.get(), binding.options.get(), binding.binding.get()));
     if (error.empty()) error = device.afterRun();
+    // What was recorded of a run that broke off is a part of it: the next run is recorded anew.
+    if (session.graph && (interrupted() || !error.empty())) takeStatus(useGraph(binding, -1));
     if (interrupted()) return fail("ERR_ABORTED", "the run was aborted");
     if (!error.empty()) fail("ERR_RUN", error);
   }
 
-  // Recorded launches are of the memory that was bound: what changes is run as it is once, and recorded anew when it has come to rest.
+  // Recorded launches are of the memory that was bound: what changes is run as it is once, and recorded anew when it has come to rest. The provider keeps all that it has recorded until the session ends, so
+  // what never comes to rest for long is not recorded any more. The first run of a number is made three times: the provider warms up twice, then replays what it has recorded.
   static std::string chooseGraph(Binding& binding) {
     static std::atomic<int> next{1};
+    constexpr int mostRecordings = 32;
     bool changed = false;
     for (const auto* slots : {&binding.deviceInputs, &binding.deviceOutputs})
       for (const DeviceSlot& slot : *slots) changed = changed || slot.changed;
-    if (changed ? binding.graph == -1 : binding.graph != -1) return {};
-    binding.graph = changed ? -1 : next++;
-    return takeStatus(ort()->api.AddRunConfigEntry(binding.options.get(), "gpu_graph_id", std::to_string(binding.graph).c_str()));
+    if (!changed && binding.graph != -1) return {};
+    const bool records = !changed && binding.recordings < mostRecordings;
+    if (records) binding.recordings++;
+    return takeStatus(useGraph(binding, records ? next++ : -1));
+  }
+
+  static OrtStatus* useGraph(Binding& binding, int graph) {
+    if (binding.graph == graph) return nullptr;
+    binding.graph = graph;
+    return ort()->api.AddRunConfigEntry(binding.options.get(), "gpu_graph_id", std::to_string(graph).c_str());
   }
 
   static void count(Device& device, const DeviceSlot& slot, bool up) {

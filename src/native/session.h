@@ -76,6 +76,8 @@ struct Binding {
   std::vector<DeviceSlot> deviceOutputs;
   // Of the recorded launches; -1: none, what is bound has just changed.
   int graph = -1;
+  // How often launches were recorded.
+  int recordings = 0;
 };
 
 // A JS handle (External) that owns a shared_ptr.

@@ -49,6 +49,9 @@ const maxBindings = 4;
 
 const elements = ({ outputs }: DeviceJob): number => outputs.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
 
+/** A job that writes onto what it reads may be run once only; whatever is recorded is run several times before. */
+const repeatable = ({ inputs, outputs }: DeviceJob): boolean => !outputs.some((array) => inputs.includes(array));
+
 /** Brings what is known by a key to the end of a map, where what was used last is. */
 function touched<K, V>(map: Map<K, V>, key: K): V | undefined {
   const known = map.get(key);
@@ -63,7 +66,7 @@ class DeviceGraphs {
   readonly #sessions = new Map<string, Compiled>();
   #last: Promise<unknown> = Promise.resolve();
   #waiting = 0;
-  /** Whether launches are recorded and replayed (CUDA graphs), from the next job on. */
+  /** Whether launches are recorded and replayed (CUDA graphs), from the next job on; those of jobs that write onto what they read are not. */
   records = false;
 
   constructor(context: DeviceContext) {
@@ -160,10 +163,11 @@ class DeviceGraphs {
   }
 
   async #compiled(job: DeviceJob): Promise<Compiled> {
-    const key = `${this.records ? "recorded " : ""}${job.key}`;
+    const records = this.records && repeatable(job);
+    const key = `${records ? "recorded " : ""}${job.key}`;
     const known = touched(this.#sessions, key);
     if (known) return known;
-    const made = await this.#compile(job);
+    const made = await this.#compile(job, records);
     this.#sessions.set(key, made);
     return made;
   }
@@ -181,14 +185,14 @@ class DeviceGraphs {
       await program.session.close();
     }
   }
-  async #compile({ key, build }: DeviceJob): Promise<Compiled> {
+  async #compile({ key, build }: DeviceJob, cudaGraph: boolean): Promise<Compiled> {
     const graph = new Graph();
     for (const value of build(new Builder(graph), graph)) graph.output(value);
     const session = await Engine.default().createSession(toOnnx(graph), {
       name: key.split(" ", 1)[0]!,
       device: this.#context,
       hostNodes: "refuse",
-      cudaGraph: this.records,
+      cudaGraph,
     });
     return { session, bindings: new Map(), done: 0 };
   }
