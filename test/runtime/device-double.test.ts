@@ -1,11 +1,12 @@
 // What holds for every opened device holds for CUDA, too, where there is no GPU but a double of CUDA's libraries: under ONNX Runtime's real provider, in processes whose loader finds it.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, suite, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { packageRoot } from "../../src/package-root.js";
 import { buildDoubles, type Doubles, skipWithoutCuda } from "../doubles/build.js";
 
 interface Ended {
@@ -116,6 +117,23 @@ suite("An opened CUDA device on the double", { skip: skipWithoutCuda }, () => {
     assert.match(without.text, /^ERR_DEVICE_PROVIDER cuda:0 cannot be opened: lib\S+: cannot open shared object file.*accelerate-ts install cuda/);
     const named = await start("./fixtures/device-error-child.js", ["/nowhere", doubles.libraries], "", { LD_LIBRARY_PATH: system });
     assert.equal(named.text, "done\n");
+  });
+
+  test("kernels that were compiled for newer GPUs are not used, and that is told", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "device-double-"));
+    folders.push(folder);
+    const source = `#include "${join(packageRoot(), "src", "native", "cuda", "kernels")}/api.h"
+      extern "C" const char* accelerate_ts_cuda_architectures() { return "sm_80 sm_90 compute_90"; }
+      extern "C" const accelerate_ts::cuda::Kernels* accelerate_ts_cuda_kernels(unsigned v) {
+        static accelerate_ts::cuda::Kernels table = {accelerate_ts::cuda::kernels_version, 13010};
+        return v == table.version ? &table : nullptr;
+      }`;
+    writeFileSync(join(folder, "kernels.cc"), source);
+    const built = spawnSync("c++", ["-std=c++17", "-shared", "-fPIC", "-w", "kernels.cc", "-o", "kernels.so"], { cwd: folder, encoding: "utf8" });
+    assert.equal(built.status, 0, built.stderr);
+    const { text, code } = await start("./fixtures/device-error-child.js", [], "compute 7.5\n", { ACCELERATE_TS_CUDA_KERNELS: join(folder, "kernels.so") });
+    assert.equal(text, "the CUDA kernels are compiled for sm_80 sm_90 compute_90, and this GPU has compute 7.5\ndone\n");
+    assert.equal(code, 0);
   });
 
   const errors: readonly { readonly what: string; readonly script: string; readonly wanted: RegExp }[] = [

@@ -11,6 +11,7 @@ namespace accelerate_ts::cuda {
 
 // Enumerations of CUDA are ints; their values never change.
 using cudaError_t = int;
+using cudaDeviceAttr = int;
 using cudaMemcpyKind = int;
 using cudaStream_t = struct CUstream_st*;
 using cudaEvent_t = struct CUevent_st*;

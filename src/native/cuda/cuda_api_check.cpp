@@ -12,4 +12,4 @@ ACCELERATE_TS_CUDA_SLOTS(CHECK)
 #define EQUAL(name, value) static_assert(static_cast<int>(name) == (value), #name " has another value");
 ACCELERATE_TS_CUDA_CONSTANTS(EQUAL)
 
-static_assert(sizeof(cudaError_t) == sizeof(int) && sizeof(cudaMemcpyKind) == sizeof(int) && sizeof(cudaStream_t) == sizeof(void*), "a type has another size");
+static_assert(sizeof(cudaError_t) == sizeof(int) && sizeof(cudaDeviceAttr) == sizeof(int) && sizeof(cudaMemcpyKind) == sizeof(int) && sizeof(cudaStream_t) == sizeof(void*), "a type has another size");

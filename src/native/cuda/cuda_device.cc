@@ -69,6 +69,12 @@ class CudaDevice : public Device {
     if (error.empty()) enterDevice(this);
     // They are an addition: what does not fit is told, and the work done without them.
     if (error.empty() && gpu_->options.kernels) kernels_ = openCudaKernels(gpu_->options.kernelLibrary, without);
+    if (kernels_ == nullptr) return error;
+    int major = 0, minor = 0;
+    std::string unknown = errorOf("cudaDeviceGetAttribute", runtime()->cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, gpu_->options.index));
+    if (unknown.empty()) unknown = errorOf("cudaDeviceGetAttribute", runtime()->cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, gpu_->options.index));
+    without = unknown.empty() ? tooOldForCudaKernels(major * 10 + minor) : unknown;
+    if (!without.empty()) kernels_ = nullptr;
     return error;
   }
 

@@ -7,6 +7,7 @@
   SLOT(cudaRuntimeGetVersion, cudaError_t, (int*)) \
   SLOT(cudaDriverGetVersion, cudaError_t, (int*)) \
   SLOT(cudaGetDeviceCount, cudaError_t, (int*)) \
+  SLOT(cudaDeviceGetAttribute, cudaError_t, (int*, cudaDeviceAttr, int)) \
   SLOT(cudaSetDevice, cudaError_t, (int)) \
   SLOT(cudaGetErrorName, const char*, (cudaError_t)) \
   SLOT(cudaGetErrorString, const char*, (cudaError_t)) \
@@ -29,6 +30,8 @@
 
 #define ACCELERATE_TS_CUDA_CONSTANTS(CONSTANT) \
   CONSTANT(cudaSuccess, 0) \
+  CONSTANT(cudaDevAttrComputeCapabilityMajor, 75) \
+  CONSTANT(cudaDevAttrComputeCapabilityMinor, 76) \
   CONSTANT(cudaErrorMemoryAllocation, 2) \
   CONSTANT(cudaErrorInsufficientDriver, 35) \
   CONSTANT(cudaErrorNoDevice, 100) \

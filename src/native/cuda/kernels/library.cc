@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 
+#include <cstdlib>
 #include <mutex>
 
 #include "ops.h"
@@ -14,6 +15,7 @@ struct Opened {
   std::mutex mutex;
   bool tried = false;
   const cuda::Kernels* kernels = nullptr;
+  std::string architectures;
   OrtCustomOpDomain* domain = nullptr;
   std::string why;
 };
@@ -30,7 +32,7 @@ std::string ownFolder() {
   return path.substr(0, path.find_last_of('/') + 1);
 }
 
-const cuda::Kernels* load(const std::string& named, std::string& why) {
+const cuda::Kernels* load(const std::string& named, std::string& architectures, std::string& why) {
   const std::string path = named.empty() ? ownFolder() + "accelerate_ts_cuda.so" : named;
   if (FILE* file = std::fopen(path.c_str(), "rb"); file != nullptr) std::fclose(file);
   else {
@@ -47,6 +49,7 @@ const cuda::Kernels* load(const std::string& named, std::string& why) {
   auto* const of = reinterpret_cast<cuda::KernelsOf*>(dlsym(library, cuda::kernels_symbol));
   const cuda::Kernels* const kernels = of == nullptr ? nullptr : of(cuda::kernels_version);
   if (kernels == nullptr) why = path + " was built from other sources: npx accelerate-ts build-native --cuda";
+  if (auto* const told = reinterpret_cast<const char* (*)()>(dlsym(library, "accelerate_ts_cuda_architectures")); told != nullptr) architectures = told();
   return kernels;
 }
 
@@ -57,11 +60,22 @@ const cuda::Kernels* openCudaKernels(const std::string& path, std::string& why) 
   const std::lock_guard<std::mutex> lock(state.mutex);
   if (!state.tried) {
     state.tried = true;
-    state.kernels = load(path, state.why);
+    state.kernels = load(path, state.architectures, state.why);
     useCudaKernels(state.kernels);
   }
   why = state.why;
   return state.kernels;
+}
+
+std::string tooOldForCudaKernels(int capability) {
+  const std::string& architectures = opened().architectures;
+  int oldest = 0;
+  for (size_t at = architectures.find('_'); at != std::string::npos; at = architectures.find('_', at + 1)) {
+    const int built = std::atoi(architectures.c_str() + at + 1);
+    if (oldest == 0 || built < oldest) oldest = built;
+  }
+  if (capability >= oldest) return {};
+  return "the CUDA kernels are compiled for " + architectures + ", and this GPU has compute " + std::to_string(capability / 10) + "." + std::to_string(capability % 10);
 }
 
 OrtCustomOpDomain* cudaOps() {
