@@ -171,6 +171,8 @@ export function buildGraph(plan: Plan, compiler: CompilerOptions = {}): BuiltGra
       ? insertTaps(
           graph,
           buckets.map((bucket, k) => ({ value: graph.outputs[first + k]!, bucket })),
+          // A gradient that is to be added to another lies where the sum over all devices goes.
+          { apart: target !== undefined },
         )
       : [];
   const feedOf = (value: Value): number => (slots.get(value) as InputSlot & { kind: "feed" }).feed;
