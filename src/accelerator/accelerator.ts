@@ -177,7 +177,7 @@ export class Accelerator extends SinglePreparing implements AsyncDisposable {
       await settle();
       await this.#profiler?.finish();
     } finally {
-      this.run?.exchange.close();
+      await this.run?.exchange.close();
       await this.state.close();
       // The last, because servers may be slow: the other workers do not wait for them.
       await this.tracking.end({ status: this.stopping.signal.aborted ? "failed" : "finished" });

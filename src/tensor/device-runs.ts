@@ -82,6 +82,10 @@ export class DeviceRuns {
     const written = await Promise.all([...new Set(segments.map(({ arena }) => arena.exchange))].map((exchange) => exchange?.writing?.()));
     try {
       await this.#run(plan, program, segments, options);
+    } catch (error) {
+      // Whatever has failed, an upload or what comes behind the run, too: nobody may wait for its gradients.
+      options.taps?.end(false);
+      throw error;
     } finally {
       for (const over of written) over?.();
     }

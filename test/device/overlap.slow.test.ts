@@ -6,7 +6,7 @@ import { suite, test } from "node:test";
 import { skipWithoutCuda } from "../doubles/build.js";
 import { leaks, runOnGpus, violations } from "../doubles/machine.js";
 import { packageRoot } from "../../src/package-root.js";
-import { collectives, train, trained } from "./overlap.js";
+import { collectives, early, modelled, stepsOf, train, trained } from "./overlap.js";
 
 const cli = new URL("../../launcher/cli.js", import.meta.url);
 const program = new URL("../accelerator/programs/overlap.js", import.meta.url);
@@ -27,6 +27,27 @@ suite("Gradients that travel between GPUs", { skip: skipWithoutCuda }, () => {
     for (const list of others) assert.deepEqual(list, first, "all ranks call the same collectives in the same order");
     const each = first!.length / ways.length;
     for (const [i, { name }] of ways.entries()) assert.deepEqual(first!.slice(i * each, (i + 1) * each).sort(), first!.slice(0, each).sort(), name);
+  });
+
+  test("do not wait for those that a backward does not make", async () => {
+    const ran = await train(2, [{ name: "idle", overlapComm: true, idle: true }], modelled);
+    assert.equal(ran.code, 0, ran.stderr);
+    assert.deepEqual(violations(ran), []);
+    const steps = trained(ran).flatMap((lines) => stepsOf(lines, "idle"));
+    assert.ok(
+      steps.some((step) => early(step) > 0),
+      "a collective is queued while kernels of the backward are",
+    );
+  });
+
+  test("and for which nobody asks do not keep workers from ending", async () => {
+    const ran = await train(2, [
+      { name: "all", overlapComm: true, unasked: [0, 1] },
+      { name: "one", overlapComm: true, unasked: [1] },
+    ]);
+    assert.equal(ran.code, 0, ran.stderr);
+    assert.deepEqual(violations(ran), []);
+    assert.deepEqual(leaks(ran), {});
   });
 
   test("are the same bits as behind the backward, whatever programs do in between", async () => {

@@ -10,6 +10,10 @@ export interface OverlapRun {
   readonly precision?: "no" | "bf16" | "fp16";
   /** Micro-batches per step. */
   readonly accumulate?: number;
+  /** A model that is never run is prepared in front of the other. */
+  readonly idle?: boolean;
+  /** Workers that make one more backward behind the last step. */
+  readonly unasked?: readonly number[];
 }
 /** Of each run; the first one compiles. */
 export const steps = 3;

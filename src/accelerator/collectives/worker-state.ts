@@ -100,8 +100,8 @@ export class WorkerState {
       timeoutMs: settings.timeoutMs,
       reportAfterMs: settings.watchdogMs,
       onStall: (event) => link.send(event),
-      // A try without enough memory is no failure of the run: told of, it would be the cause of whatever ends this process later.
-      onFault: (fault) => Number.isInteger(tryIn(fault.message)) || link.send({ kind: "fault", fault }),
+      // A try without enough memory is no failure of the run: told of, it would be the cause of whatever ends this process later. Nor are calls beside the program's own, unless it asks for what they bring.
+      onFault: (fault) => what !== "" || Number.isInteger(tryIn(fault.message)) || link.send({ kind: "fault", fault }),
     });
   }
 

@@ -5,7 +5,7 @@ import { type Agreement, agree } from "./agreement.js";
 import { BucketScheduler } from "./bucket-scheduler.js";
 import type { Bucket } from "./buckets.js";
 import { sumOfBucket, sumOfSegment, zerosOf } from "./device-calls.js";
-import { type EarlyGradients, type EarlySums, nothingEarly } from "./early.js";
+import { type EarlyGradients, type EarlySums, leaveRound, nothingEarly } from "./early.js";
 import type { PlacedArena } from "./placed-arena.js";
 import type { Placement } from "./placement.js";
 import type { Treatment } from "./treatment.js";
@@ -106,6 +106,9 @@ export class DeviceOverlap implements EarlyGradients, GradientBuckets {
       },
       begin: (expected) => {
         round = this.#join({ tells: true, expected });
+        const coming = new Set(expected.map(({ segment }) => segment));
+        // They come in the order of all: those that the run does not write would hold back what is behind them.
+        for (const { bucket, number } of this.#travellers) if (!bucket.segments.some((s) => coming.has(s))) round.scheduler.ready(number);
       },
       ready: (bucket) => {
         if (!round || ended) return;
@@ -171,6 +174,9 @@ export class DeviceOverlap implements EarlyGradients, GradientBuckets {
   /** Whatever is waited for is waited for by the device. */
   async arrival(): Promise<void> {}
   async arrived(): Promise<void> {}
+  async leave(): Promise<void> {
+    if (this.#round) await leaveRound(this.#round);
+  }
 
   get #travellers(): readonly Traveller[] {
     return this.#options.placement.arenas

@@ -6,6 +6,7 @@ import type { ArenaSegment, ExpectedGradient, GradientBuckets, GradientSources, 
 import { type DdpOptions, HostSums } from "../comm-hooks/index.js";
 import type { Bucket } from "./buckets.js";
 import { BucketScheduler } from "./bucket-scheduler.js";
+import { type EarlyGradients, type EarlySums, leaveRound, nothingEarly } from "./early.js";
 import type { PlacedArena } from "./placed-arena.js";
 import type { Placement } from "./placement.js";
 import { rowed } from "./publish.js";
@@ -46,16 +47,6 @@ interface Agreed {
   readonly travels: ReadonlySet<ArenaSegment>;
 }
 
-/** Gradients that were added up over all workers before they were asked for. */
-export interface EarlySums {
-  readonly segments: ReadonlySet<ArenaSegment>;
-  /** Those of which each host has the sums of its part. */
-  readonly parted: ReadonlySet<ArenaSegment>;
-  /** Others are on their way, too, whose sums are of no use: where those lie nothing may be written before they have arrived. */
-  readonly strays: boolean;
-}
-const nothing: EarlySums = { segments: new Set(), parted: new Set(), strays: false };
-
 /** One taking part in by every worker between two collections: from the backward on that tells of its gradients, else when gradients are collected. */
 class Round {
   readonly scheduler: BucketScheduler;
@@ -80,7 +71,7 @@ const stateOf = ({ hasGrad, writes }: ArenaSegment): number => (hasGrad ? writes
  * Every worker takes part in each round once: with the backward whose buckets it is told of, or at the latest when it collects gradients, with what it has by then. So rounds are as many on all workers, and
  * nobody waits for a bucket that never comes. What a round has summed up counts if on all workers nothing was written since.
  */
-export class EarlyExchange implements GradientBuckets {
+export class EarlyExchange implements EarlyGradients, GradientBuckets {
   static #made = 0;
   readonly #number = EarlyExchange.#made++;
   readonly #lanes: World;
@@ -180,7 +171,7 @@ export class EarlyExchange implements GradientBuckets {
     this.#flight = scheduler;
     this.#round = undefined;
     const agreed = await agreeing;
-    if (!agreed.begun) return nothing;
+    if (!agreed.begun) return nothingEarly;
     const segments = new Set([...agreed.travels].filter(valid));
     const parted = this.#placement.arenas.flatMap((placed) => this.#parted(placed, agreed).flatMap((bucket) => bucket.segments));
     return { segments, parted: new Set(parted), strays: segments.size < agreed.travels.size };
@@ -194,6 +185,9 @@ export class EarlyExchange implements GradientBuckets {
   async arrived(options: CollectiveOptions): Promise<void> {
     await this.#flight?.done;
     if (this.#lanes.local.size > 1) await this.#lanes.local.barrier(options);
+  }
+  async leave(): Promise<void> {
+    if (this.#round) await leaveRound(this.#round);
   }
 
   #join({ tells, expected }: { readonly tells: boolean; readonly expected: readonly ExpectedGradient[] }, options: CollectiveOptions = {}): Round {

@@ -1,6 +1,8 @@
 // Gradients that travel while their backward still runs: what the exchange of gradients asks of whoever sends them.
+import { setTimeout as sleep } from "node:timers/promises";
 import type { CollectiveOptions } from "../../distributed/index.js";
 import type { ArenaSegment, RunTaps } from "../../tensor/index.js";
+import type { BucketScheduler } from "./bucket-scheduler.js";
 import type { Treatment } from "./treatment.js";
 
 /** Gradients that were added up over all workers before they were asked for. */
@@ -34,4 +36,18 @@ export interface EarlyGradients {
   arrival(bucket: number): Promise<void>;
   /** A collective of this host: all that was sent has arrived, for all its workers. */
   arrived(options: CollectiveOptions): Promise<void>;
+  /** No step will follow: what the others wait for is sent all the same. */
+  leave(): Promise<void>;
+}
+
+/** From the first worker that has agreed to the last one, which has heard the same. */
+const agreeMs = 1000;
+
+/** Where all have agreed on a round the others wait for this worker's gradients; where not, nobody does. */
+export async function leaveRound({ agreed, scheduler }: { readonly agreed: Promise<unknown>; readonly scheduler: BucketScheduler }): Promise<void> {
+  const ended = new AbortController();
+  const late = sleep(agreeMs, false, { signal: ended.signal }).catch(() => false);
+  const all = await Promise.race([agreed.then(() => true).catch(() => false), late]);
+  ended.abort();
+  if (all) await scheduler.done.catch(() => {}); // nobody asks for it
 }

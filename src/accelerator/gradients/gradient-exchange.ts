@@ -224,8 +224,9 @@ export class WorkerExchange implements GradientExchange {
     for (const { arena } of this.#options.placement.arenas) for (const s of arena.segments) if (!this.#treatment.pending(s)) s.hasGrad = false;
   }
   /** No more calls that need the other workers. */
-  close(): void {
+  async close(): Promise<void> {
     this.#closed = true;
+    await this.#options.early?.leave();
   }
   /** Knows nothing of any parameter any more. */
   release(): void {
