@@ -156,7 +156,10 @@ export class DeviceRuns {
       if (!hasGrad || early.arenas.has(device)) device.grads.written(index);
     }
     const late = [...sums].filter(([device]) => !early.arenas.has(device));
-    await Promise.all(late.map(([{ grads, scratch }, indices]) => addSegments(grads, scratch, indices)));
+    await Promise.all(late.map(([{ grads, scratch }, indices]) => addSegments(grads, scratch, indices))).catch((error: unknown) => {
+      listening?.end(false);
+      throw error;
+    });
     for (const [i, t] of plan.outputs.entries()) if (t.state.kind === "lazy") t.state.resident = new Resident(made[i]!, context);
     this.#former.push(...commitDeviceBuffers(plan, made.slice(plan.outputs.length), this.#feeds));
     for (const segment of segments) {
@@ -200,11 +203,18 @@ export class DeviceRuns {
       else if (slot.kind === "feed") {
         const tensor = plan.feeds[slot.feed]!;
         array = this.#feeds.of(tensor, { own: own.has(tensor), uploads });
+        // A gradient, which the run itself may write or have added to.
+        const changes = tensor.state.kind === "concrete" && tensor.state.place !== undefined && segments.length > 0;
         // Constants of modules stay where they are; all else lies elsewhere in the next run.
-        if (recording && (!own.has(tensor) || tensor.state.kind !== "concrete" || written.has(tensor))) {
+        if (recording && (!own.has(tensor) || tensor.state.kind !== "concrete" || written.has(tensor) || changes)) {
           const place = recording.input(i, array);
           before.push({ from: array, into: place });
           array = place;
+        } else if (changes) {
+          const copy = pool.take(array.dtype, array.shape);
+          lent.push(copy);
+          before.push({ from: array, into: copy });
+          array = copy;
         }
       } else {
         const { dtype, shape, data } = masks[slot.mask]!;

@@ -1,7 +1,10 @@
 // Training on WebGPU: the same losses, parameters and buffers as on the CPU, and nothing that crosses but batches, masks and what is asked for.
 import assert from "node:assert/strict";
 import { before, suite, test } from "node:test";
-import { defaultExecutor } from "../../src/tensor/index.js";
+import { Accelerator } from "../../src/accelerator/index.js";
+import { Module } from "../../src/nn/index.js";
+import { SGD } from "../../src/optim/index.js";
+import { defaultExecutor, ones, Parameter, type Tensor } from "../../src/tensor/index.js";
 import { testDevices } from "../support/devices.js";
 import { assertAlike, bert, cnn, gpt2, imported, train, type Trained, type Training } from "./webgpu-trainings.js";
 
@@ -33,6 +36,32 @@ suite("Training on WebGPU", { skip }, () => {
         if (training.feeds > 0 && !masks) assert.equal(uploads, training.feeds, "batch and constants alone go up");
       }
     });
+
+  test("a gradient is fed as it was to a run that writes another one in its place", async () => {
+    const size = 96;
+    class Weights extends Module {
+      readonly w = new Parameter(ones([size, size]));
+      forward(x: Tensor): Tensor {
+        return x.matmul(this.w).sum();
+      }
+    }
+    const accelerator = new Accelerator({ device });
+    const model = new Weights();
+    const optimizer = new SGD(model.parameters(), { lr: 1 });
+    await accelerator.prepare(model, optimizer);
+    const gradient = async () => [...(await model.w.grad!.data())];
+    // Row i is the sum over column i of x.
+    await accelerator.backward(model(ones([size, size])));
+    assert.ok((await gradient()).every((x) => x === size));
+    const before = model.w.grad!;
+    optimizer.zeroGrad();
+    await accelerator.backward(model(before));
+    assert.ok((await gradient()).every((x) => x === size ** 2));
+    // Added to what is there.
+    await accelerator.backward(model(model.w.grad!));
+    assert.ok((await gradient()).every((x) => x === size ** 2 + size ** 3));
+    await accelerator.close();
+  });
 
   test("no array is made in a step like those before", async () => {
     const { crossed } = await train({ ...bert({ size: 16, layers: 1, dropout: 0 }), steps: 8 }, device);
