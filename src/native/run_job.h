@@ -128,7 +128,9 @@ class Run : public Job {
       if (binding.dynamic[i] || slot.host) count(device, slot, false);
       slot.changed = false;
     }
-    if (error.empty()) error = takeStatus(device.beforeRun(binding.options.get(), session.runs++, session.graph));
+    // What is replayed makes nothing that a run which is waited for would give back.
+    const bool recorded = binding.graph != -1;
+    if (error.empty()) error = takeStatus(device.beforeRun(binding.options.get(), recorded ? 0 : session.runs++, recorded));
     if (error.empty()) error = takeStatus(api.RunWithBinding(session.session.get(), binding.options.get(), binding.binding.get()));
     if (error.empty()) error = device.afterRun();
     // What was recorded of a run that broke off is a part of it: the next run is recorded anew.

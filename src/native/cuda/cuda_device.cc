@@ -104,8 +104,7 @@ class CudaDevice : public Device {
 
   OrtStatus* beforeRun(OrtRunOptions* options, uint64_t runs, bool graph) override {
     // While launches are recorded nothing may be waited for.
-    if (graph) return nullptr;
-    return synchronizes(options, runs % kRunsWithoutEnd == kRunsWithoutEnd - 1);
+    return synchronizes(options, !graph && runs % kRunsWithoutEnd == kRunsWithoutEnd - 1);
   }
 
   std::string afterRun() override {
