@@ -13,7 +13,7 @@ import {
   type Parameter,
   type ParameterArena,
 } from "../../tensor/index.js";
-import { alone, type News, type Presence, tellPresence } from "./collected.js";
+import { Collecting } from "./collecting.js";
 import type { EarlyGradients } from "./early.js";
 import type { ExchangeOptions } from "./exchange-options.js";
 import { GradientView, scaledCopy, segmentsOf } from "./gradient-view.js";
@@ -29,10 +29,6 @@ import { StepPipeline } from "./step-pipeline.js";
 import { closedError } from "../stopping.js";
 import { Treatment } from "./treatment.js";
 
-interface Found extends Pick<News, "weight" | "scale"> {
-  readonly presence: Presence;
-}
-
 /**
  * Gradients lie in memory that the workers of a host share. Each worker owns an equal part of what has a gradient, adds it up in rank order (so all hold the same bits), updates it, and the others
  * read the result: reduce-scatter, update and all-gather without copies, with the optimizer's state split for free (ZeRO stage 1: Rajbhandari et al., 2020). Over several hosts the sums
@@ -47,10 +43,8 @@ export class WorkerExchange implements GradientExchange {
   readonly #options: ExchangeOptions;
   readonly #treatment: Treatment;
   readonly #reduction: GradientSums | undefined;
+  readonly #collecting: Collecting;
   #closed = false;
-  #presence: Presence | undefined;
-  /** Writes of gradients up to the last backward that was told. */
-  #told = 0;
 
   constructor(options: ExchangeOptions) {
     const { world, placement, overHosts = new HostSums(world.cross), scaling = new LossScaling() } = options;
@@ -61,6 +55,7 @@ export class WorkerExchange implements GradientExchange {
     this.#treatment = new Treatment({ raw: world.device !== undefined || (world.hosts > 1 && !overHosts.hook) });
     options.early?.connect(this.#treatment);
     this.#reduction = this.distributed ? reductionOf(world, placement, { treatment: this.#treatment, overHosts }) : undefined;
+    this.#collecting = new Collecting(options, { treatment: this.#treatment, scaling, reduction: this.#reduction });
   }
 
   get holds(): boolean {
@@ -106,10 +101,7 @@ export class WorkerExchange implements GradientExchange {
   readonly writing = (): Promise<() => void> | undefined => this.#options.early?.writing?.();
   /** A backward was made with the scale. */
   told(): void {
-    if (this.scaling.enabled) this.#told = this.#writes;
-  }
-  get #writes(): number {
-    return this.#options.placement.arenas.reduce((sum, { arena }) => arena.segments.reduce((own, s) => own + s.writes, sum), 0);
+    this.#collecting.told();
   }
 
   async step(parameters: readonly Parameter[], update: (gradients: CollectedGradients) => Promise<void>, settings: () => StepSettings): Promise<boolean> {
@@ -119,7 +111,7 @@ export class WorkerExchange implements GradientExchange {
     const operation = (): ExchangeOperation => ({ op: "step", parameters: this.#places(parameters), settings: settings() });
     return this.#together(operation, async () => {
       const pipelined = this.#pipelined;
-      const collected = await this.#collect(options, { waits: !pipelined });
+      const collected = await this.#collecting.collect(options, { waits: !pipelined });
       const view = this.#view(parameters, collected);
       view.requirePlaced();
       const counts = collected.factor > 0;
@@ -159,7 +151,7 @@ export class WorkerExchange implements GradientExchange {
     const operation = (): ExchangeOperation => ({ op: "norm", parameters: this.#places(parameters), kind, exponent });
     return this.#together(operation, async () => {
       // Collecting gives new parameters their place.
-      const collected = await this.#collect(options);
+      const collected = await this.#collecting.collect(options);
       return this.#norm(this.#view(parameters, collected), { kind, exponent }, options);
     });
   }
@@ -176,7 +168,7 @@ export class WorkerExchange implements GradientExchange {
     const options = this.#call("clipGradValue");
     const operation = (): ExchangeOperation => ({ op: "clamp", parameters: this.#places(parameters), limit });
     await this.#together(operation, async () => {
-      const collected = await this.#collect(options);
+      const collected = await this.#collecting.collect(options);
       const view = this.#view(parameters, collected);
       // A limited infinity would not be seen any more.
       if (this.scaling.enabled) await this.#norm(view, looking, options);
@@ -195,7 +187,7 @@ export class WorkerExchange implements GradientExchange {
     const options = this.#call(`gradient of ${parameter.name || "a parameter"}`);
     const operation = (): ExchangeOperation => ({ op: "read", parameters: this.#places([parameter]) });
     return this.#together(operation, async () => {
-      const collected = await this.#collect(options);
+      const collected = await this.#collecting.collect(options);
       const view = this.#view([parameter], collected);
       await view.reduce(options);
       await view.complete(options);
@@ -231,7 +223,7 @@ export class WorkerExchange implements GradientExchange {
   /** Knows nothing of any parameter any more. */
   release(): void {
     this.#treatment.clear();
-    this.#presence = undefined;
+    this.#collecting.forget();
   }
 
   /** What all workers do at once. Inside joinUnevenInputs those that are done hear of it first. */
@@ -272,58 +264,6 @@ export class WorkerExchange implements GradientExchange {
     const unseen = segments.filter((s) => this.#treatment.finite(s) === undefined).map((s) => s.parameter);
     if (unseen.length > 0) await this.#norm(this.#view(unseen, collected), looking, options);
     return segments.every((s) => this.#treatment.finite(s) !== false);
-  }
-
-  /**
-   * Tells the others which gradients there are here: the first of the two barriers. What was reduced and clipped before stays until a worker has made another backward into it;
-   * all decide that alike, whatever else one of them has done meanwhile.
-   */
-  async #collect(options: CollectiveOptions, { waits = true }: { readonly waits?: boolean } = {}): Promise<Collected> {
-    if (this.scaling.enabled && this.#writes !== this.#told)
-      throw new AccelerateError(
-        "ERR_UNSCALED",
-        "loss.backward() was called where losses are scaled: its gradients would be divided by a scale that they never had",
-        {
-          hint: "call accelerator.backward(loss)",
-        },
-      );
-    const { presence, weight, scale } = this.distributed ? await this.#tell(waits, options) : await this.#look(options);
-    // New parameters may have brought gradients along.
-    this.told();
-    return { ...presence, factor: weight > 0 ? 1 / (weight * (scale || 1)) : 0 };
-  }
-  async #tell(waits: boolean, options: CollectiveOptions): Promise<Found> {
-    const { world, placement, accumulation, wishes, joining, early } = this.#options;
-    await early?.join({ sends: !waits }, options);
-    const tell = () => {
-      const counts = !joining?.done || this.pending;
-      const news = { wishes: wishes?.mine() ?? 0, grown: placement.grown, weight: counts ? accumulation.weight : 0, scale: counts ? this.scaling.used : 0 };
-      return tellPresence(world, placement, { ...news, treatment: this.#treatment, before: this.#presence, early }, options);
-    };
-    await this.#reduction?.offer();
-    let all = await tell();
-    if (all.news.grown) {
-      await placement.place({ late: true }, options);
-      await this.#reduction?.offer();
-      all = await tell();
-    }
-    wishes?.agreed(all.news.wishes);
-    this.#presence = all.presence;
-    for (const [arena, bits] of all.written) this.#treatment.settle(arena, bits);
-    if (early) {
-      const sums = await early.take((s) => all.changed.get(s.arena)?.[s.index] === 0);
-      this.#reduction!.take(sums);
-      if (waits || sums.strays) await early.arrived(options);
-    }
-    return { ...all.news, presence: all.presence };
-  }
-  /** One worker has nobody to ask. */
-  async #look(options: CollectiveOptions): Promise<Found> {
-    const { placement, accumulation, wishes } = this.#options;
-    if (placement.grown) await placement.place({ late: true }, options);
-    wishes?.agreed(wishes.mine());
-    this.#treatment.settleAlone(this.#writes);
-    return { presence: alone, weight: accumulation.weight, scale: this.scaling.used };
   }
 }
 
