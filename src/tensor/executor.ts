@@ -5,6 +5,7 @@ import { cpu, type Device } from "../runtime/device.js";
 import type { DeviceContext } from "../runtime/device-context.js";
 import { Engine } from "../runtime/engine.js";
 import { scopedPrecision } from "./autocast.js";
+import type { RunWatch } from "./run-watch.js";
 import { type CompilerOptions, compilerKey } from "./compiler-options.js";
 import type { Parameter } from "./parameter.js";
 import { parameterChanges } from "./parameter-changes.js";
@@ -26,16 +27,6 @@ import type { WaitOptions } from "./types.js";
 
 /** Runs between two looks at what the engine holds. */
 const lookEvery = 16;
-
-/** Somebody who looks at runs: a profiler. */
-export interface RunWatch {
-  /** Prefix of the files that the engine writes the times of programs' nodes to; undefined: none. Programs that were compiled without are compiled again once there is one. */
-  profile(): string | undefined;
-  /** A program was compiled that writes a file of this prefix. */
-  compiled(program: Program, prefix: string): void;
-  /** Milliseconds of `performance.now`. */
-  ran(program: Program, run: { readonly backward: boolean; readonly began: number; readonly ended: number }): void;
-}
 
 const profiled = "profiled ";
 

@@ -3,6 +3,7 @@ import { AccelerateError } from "../../errors.js";
 import { loadNative, type NativeBinding, type NativeHandle } from "../../native/binding.js";
 import { deviceStages } from "../assignment.js";
 import type { DeviceCall, ReduceOp } from "../process-group.js";
+import type { ControlGroup } from "./control-group.js";
 
 export type NcclHandle = NativeHandle<"nccl communicator">;
 export type NativeOperation = readonly [
@@ -118,4 +119,13 @@ export function openNccl({ nccl = [], cuda = [], binding = loadNative() }: NcclL
       hint: "install it: pip install nvidia-nccl-cu13 nvidia-cuda-runtime, with the folders of libnccl.so.2 and libcudart.so.13 in LD_LIBRARY_PATH; or libnccl2 of NVIDIA's repository",
     });
   }
+}
+
+/** What a group is made of. */
+export interface NcclParts {
+  readonly native: NativeNccl;
+  readonly handle: NcclHandle;
+  readonly control: ControlGroup;
+  /** The device's context, where there is one: without it only numbers of the host travel. */
+  readonly context?: NativeHandle<"device"> | undefined;
 }

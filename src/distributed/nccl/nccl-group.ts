@@ -10,15 +10,7 @@ import type { CollectiveOptions, DeviceCall, DeviceGroup, DeviceOrder, RankStatu
 import type { SeenStall } from "../stall-watch.js";
 import type { ControlGroup } from "./control-group.js";
 import { batchOf, type DeviceBatch, type Issued, type NumberedCall, textOf } from "./device-batch.js";
-import { kindNumber, type NativeNccl, type NcclHandle, reduceNumbers, stages } from "./native-nccl.js";
-
-export interface NcclParts {
-  readonly native: NativeNccl;
-  readonly handle: NcclHandle;
-  readonly control: ControlGroup;
-  /** The device's context, where there is one: without it only numbers of the host travel. */
-  readonly context?: NativeHandle<"device"> | undefined;
-}
+import { kindNumber, type NativeNccl, type NcclHandle, type NcclParts, reduceNumbers, stages } from "./native-nccl.js";
 
 /** While the device is at work the other ranks are looked at that often. */
 const lookMs = 20;
