@@ -60,7 +60,7 @@ template <typename T, typename X> struct LayerNormGradients {
     const size_t count = rows * columns;
     const Array<T> dy = normal<T>(random, count), dsum = normal<T>(random, count), sum = normal<T>(random, count), scale = normal<T>(random, columns);
     const Array<float> mean = filled<float>(rows, [&] { return random.real(-0.2, 0.2); }), inverse = filled<float>(rows, [&] { return random.real(0.5, 1.5); });
-    const bool more = random.coin(), wantsDx = random.coin(0.8), wantsResidual = random.coin(), wantsBias = wantsDx && random.coin(), wantsParameters = random.coin(0.8);
+    const bool more = random.coin(), wantsDx = random.coin(0.8), wantsResidual = random.coin(), wantsBias = (wantsDx || rows == 0) && random.coin(), wantsParameters = random.coin(0.8);
     // What else is added to the gradient of y.
     const auto terms = static_cast<int>(random.coin() ? 0 : random.whole(1, 3));
     std::vector<Array<X>> others;

@@ -35,7 +35,8 @@ inline int launch_layer_norm(const LayerNormCall& c, void* stream) {
 inline int launch_layer_norm_grad(const LayerNormGradCall& c, void* stream) {
   if (c.columns == 0) return 0;
   const bool several = c.more[0] != nullptr;
-  if ((c.dbias != nullptr && c.dx == nullptr) || (several && c.total == nullptr)) return bad_call;
+  // Without rows there is nothing to read: gradients of vectors are zero.
+  if (c.rows > 0 && ((c.dbias != nullptr && c.dx == nullptr) || (several && c.total == nullptr))) return bad_call;
   return by_types(c.type, c.x_type, [&](auto number, auto other) {
     using T = decltype(number);
     using X = decltype(other);

@@ -75,7 +75,7 @@ template <ElementType type, ElementType narrow = type, bool several = false> cla
     }
     if (several && sum.count() > 0) total.emplace(call, sum.count() * size_of(type));
     if (!call.ok()) return;
-    cuda::LayerNormGradCall grad = {number(type), number(narrow), dy.data, dsum.data, sum.data, mean.as<float>(), inverse.as<float>(), scale.data, dx, dresidual, dscale, dshift, dx == nullptr ? nullptr : dbias,
+    cuda::LayerNormGradCall grad = {number(type), number(narrow), dy.data, dsum.data, sum.data, mean.as<float>(), inverse.as<float>(), scale.data, dx, dresidual, dscale, dshift, dbias,
                                     rows, last(sum), masks, {}, nullptr};
     for (size_t k = 0, terms = 0; total && k < 3; k++) if (more[k].given) grad.more[terms++] = more[k].data;
     if (total) grad.total = total->data;
