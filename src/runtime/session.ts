@@ -41,7 +41,7 @@ export interface SlotInfo {
   readonly shape: readonly (number | string)[];
   /** False when not even the rank is known; shape is empty then. */
   readonly ranked: boolean;
-  /** Of an input of a session on a device: only nodes on the host read it (sizes), so it is bound there. */
+  /** Whether it lies in the host's memory: all of a session on the CPU; on a device an input that only nodes on the host read (sizes). */
   readonly onHost: boolean;
 }
 

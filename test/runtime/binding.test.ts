@@ -34,10 +34,10 @@ suite("Binding", () => {
 
   test("describes inputs and outputs", () => {
     assert.deepEqual(session.inputs, [
-      { name: "a", dtype: "float32", shape: ["n"], ranked: true },
-      { name: "b", dtype: "float32", shape: ["n"], ranked: true },
+      { name: "a", dtype: "float32", shape: ["n"], ranked: true, onHost: true },
+      { name: "b", dtype: "float32", shape: ["n"], ranked: true, onHost: true },
     ]);
-    assert.deepEqual(session.outputs, [{ name: "y", dtype: "float32", shape: ["n"], ranked: true }]);
+    assert.deepEqual(session.outputs, [{ name: "y", dtype: "float32", shape: ["n"], ranked: true, onHost: true }]);
   });
 
   test("writes bound memory in place, also a view into larger memory, and reads inputs anew in each run", async () => {
