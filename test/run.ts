@@ -34,6 +34,7 @@ const computing = new Set([
 const longest = [
   "accelerator/resume",
   "chaos/chaos",
+  "chaos/each-fault",
   "trainer/search",
   "accelerator/hosts",
   "accelerator/programs",
@@ -43,7 +44,7 @@ const longest = [
   "accelerator/free-memory",
   "accelerator/accumulation",
   "accelerator/batch-size",
-  "accelerator/sparse",
+  "accelerator/sparse-hosts",
   "accelerator/zero",
   "accelerator/overlap",
   "accelerator/operations",
