@@ -25,6 +25,8 @@ class Slabs {
   readonly #free = new Map<number, Piece[]>();
   #open: DeviceArray | undefined;
   #used = 0;
+  /** Bytes of all slabs. */
+  held = 0;
 
   constructor(context: DeviceContext, dtype: DType) {
     this.#context = context;
@@ -45,6 +47,7 @@ class Slabs {
     if (known) return known;
     if (!this.#open || this.#used + bytes > slabBytes) {
       this.#open = this.#context.allocate(this.#dtype, [slabBytes / dtypes[this.#dtype].bytes]);
+      this.held += slabBytes;
       this.#used = 0;
     }
     const offset = this.#used;
@@ -64,6 +67,11 @@ export class ArrayPool {
 
   constructor(context: DeviceContext) {
     this.context = context;
+  }
+
+  /** Bytes of the slabs that small arrays are pieces of. */
+  get slabs(): number {
+    return [...this.#slabs.values()].reduce((sum, { held }) => sum + held, 0);
   }
 
   take(dtype: DType, shape: readonly number[]): DeviceArray {

@@ -10,7 +10,9 @@ const worker = new URL("./memory-worker.js", import.meta.url);
 const shardings = { "stage 0": "none", "stage 1": "world" } as const;
 interface Told {
   readonly parameters: number;
+  /** Without slabs of small arrays. */
   readonly arrays: number;
+  readonly slabs: number;
 }
 
 suite("Memory of a GPU", { skip: skipWithoutCuda }, () => {
@@ -24,11 +26,12 @@ suite("Memory of a GPU", { skip: skipWithoutCuda }, () => {
           assert.equal(ran.code, 0, ran.stderr);
           const told = ran.stdout.split("\n").flatMap((line) => /\{.*\}/.exec(line)?.slice(0, 1) ?? []);
           assert.equal(told.length, workers);
-          for (const { parameters, arrays } of told.map((text) => JSON.parse(text) as Told)) {
+          for (const { parameters, arrays, slabs } of told.map((text) => JSON.parse(text) as Told)) {
             const sizes = { parameters, states: 2 * parameters, workers, sharding: shardings[zero], accumulates: micro > 1 };
             const { total } = trainingMemory({ ...sizes, device: "cuda" });
             const off = (100 * (arrays - total)) / total;
             t.diagnostic(JSON.stringify({ parameters, arrays, total, off: Math.round(10 * off) / 10 }));
+            assert.ok(slabs <= 4 << 20, `${slabs} bytes of slabs`);
             assert.ok(Math.abs(off) <= 5, `${arrays} bytes, ${total} were predicted`);
           }
         });
