@@ -84,8 +84,10 @@ export class Collecting {
     for (const [arena, bits] of all.written) this.#treatment.settle(arena, bits);
     if (early) {
       const sums = await early.take((s) => all.changed.get(s.arena)?.[s.index] === 0);
+      // A mean that a backward has failed over lies there no more.
+      for (const s of sums.strays) this.#treatment.reduced.delete(s);
       this.#reduction?.take(sums);
-      if (waits || sums.strays) await early.arrived(options);
+      if (waits || sums.strays.size > 0) await early.arrived(options);
     }
     return { ...all.news, presence: all.presence };
   }

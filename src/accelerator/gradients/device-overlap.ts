@@ -5,7 +5,7 @@ import { type Agreement, agree } from "./agreement.js";
 import { BucketScheduler } from "./bucket-scheduler.js";
 import type { Bucket } from "./buckets.js";
 import { sumOfBucket, sumOfSegment, zerosOf } from "./device-calls.js";
-import { type EarlyGradients, type EarlySums, leaveRound, nothingEarly } from "./early.js";
+import { type EarlyGradients, type EarlySums, earlySums, leaveRound, nothingEarly } from "./early.js";
 import type { PlacedArena } from "./placed-arena.js";
 import type { Placement } from "./placement.js";
 import type { Treatment } from "./treatment.js";
@@ -165,11 +165,11 @@ export class DeviceOverlap implements EarlyGradients, GradientBuckets {
     for (const { arena, index } of agreement.travels) this.#options.placement.of(arena)!.mean!.written(index);
     const { shardedOverDevices } = this.#options.placement;
     const whole = shardedOverDevices ? this.#travellers.filter(({ bucket }) => isWhole(bucket, agreement)) : [];
-    return {
-      segments: new Set([...agreement.travels].filter(valid)),
-      parted: new Set(whole.flatMap(({ bucket }) => bucket.segments)),
-      strays: false,
-    };
+    return earlySums(
+      agreement.travels,
+      valid,
+      whole.flatMap(({ bucket }) => bucket.segments),
+    );
   }
   /** Whatever is waited for is waited for by the device. */
   async arrival(): Promise<void> {}

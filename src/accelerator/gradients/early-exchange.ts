@@ -6,7 +6,7 @@ import type { ArenaSegment, ExpectedGradient, GradientBuckets, GradientSources, 
 import { type DdpOptions, HostSums } from "../comm-hooks/index.js";
 import type { Bucket } from "./buckets.js";
 import { BucketScheduler } from "./bucket-scheduler.js";
-import { type EarlyGradients, type EarlySums, leaveRound, nothingEarly } from "./early.js";
+import { type EarlyGradients, type EarlySums, earlySums, leaveRound, nothingEarly } from "./early.js";
 import type { PlacedArena } from "./placed-arena.js";
 import type { Placement } from "./placement.js";
 import { rowed } from "./publish.js";
@@ -172,9 +172,8 @@ export class EarlyExchange implements EarlyGradients, GradientBuckets {
     this.#round = undefined;
     const agreed = await agreeing;
     if (!agreed.begun) return nothingEarly;
-    const segments = new Set([...agreed.travels].filter(valid));
     const parted = this.#placement.arenas.flatMap((placed) => this.#parted(placed, agreed).flatMap((bucket) => bucket.segments));
-    return { segments, parted: new Set(parted), strays: segments.size < agreed.travels.size };
+    return earlySums(agreed.travels, valid, parted);
   }
 
   /** The bucket, in the order of all, has been summed up as far as this worker is concerned. */

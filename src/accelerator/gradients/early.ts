@@ -10,10 +10,15 @@ export interface EarlySums {
   readonly segments: ReadonlySet<ArenaSegment>;
   /** Those of which each host, or each device, has the sums of its part. */
   readonly parted: ReadonlySet<ArenaSegment>;
-  /** Others are on their way, too, whose sums are of no use: where those lie nothing may be written before they have arrived. */
-  readonly strays: boolean;
+  /** Others that travelled, whose sums are of no use: where these lie nothing may be written before they have arrived, and what lay there before is gone. */
+  readonly strays: ReadonlySet<ArenaSegment>;
 }
-export const nothingEarly: EarlySums = { segments: new Set(), parted: new Set(), strays: false };
+export function earlySums(travelled: Iterable<ArenaSegment>, valid: (segment: ArenaSegment) => boolean, parted: Iterable<ArenaSegment>): EarlySums {
+  const [segments, strays] = [new Set<ArenaSegment>(), new Set<ArenaSegment>()];
+  for (const s of travelled) (valid(s) ? segments : strays).add(s);
+  return { segments, strays, parted: new Set(parted) };
+}
+export const nothingEarly: EarlySums = { segments: new Set(), parted: new Set(), strays: new Set() };
 
 export interface EarlyGradients {
   /** Once, before anything travels. */
